@@ -1,0 +1,81 @@
+# `make demo` and `make test` do all of their own set-up, once: a virtual environment, the package, the browser's files from
+# npm, Chromium from apt (as root; otherwise the command is named). A second run starts at once.
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 5001
+HTMX ?= 2
+
+BIN := $(VENV)/bin
+NPM := $(shell command -v npm 2>/dev/null)
+CHROMIUM := $(shell command -v chromium 2>/dev/null)
+ROOT_USER := $(filter 0,$(shell id -u))
+# Installs Debian packages as root and names the command to anyone else.
+apt = $(if $(ROOT_USER),\
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null; },\
+  { echo "$(2): sudo apt-get install $(1)" >&2; $(3); })
+
+.PHONY: help demo test test-long setup export readme prepare docs docs-serve clean chromium same-python
+.DELETE_ON_ERROR:
+
+help: ## say what there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+demo: $(VENV)/.installed $(if $(NPM),node_modules/.installed) ## show the demo (PORT=5001, HTMX=2 or 4)
+	@$(BIN)/python -m cjm_fasthtml_sse.demo --port $(PORT) --htmx $(HTMX) $(if $(NPM),--htmx-from node_modules)
+
+test: setup ## run every check
+	@$(BIN)/python tools/check.py
+
+test-long: setup ## the same with the long forms of the tests
+	@$(BIN)/python tools/check.py --long
+
+setup: $(VENV)/.installed node_modules/.installed | chromium ## bring what the checks need
+
+export: $(VENV)/.installed ## write the modules and the table of public names from the notebooks
+	@$(BIN)/nbdev-export
+	@$(BIN)/python tools/exports.py
+
+readme: $(VENV)/.installed ## write the index's made sections and README.md
+	@$(BIN)/python tools/readme.py
+
+prepare: $(VENV)/.installed ## what a commit needs: clean notebooks, modules, README
+	@$(BIN)/nbdev-clean
+	@$(MAKE) --no-print-directory export readme
+
+docs: $(VENV)/.installed ## build the site into _docs/
+	@$(BIN)/python tools/docs.py
+
+docs-serve: docs ## build the site and show it
+	@$(BIN)/python tools/docs.py serve
+
+clean: ## take away what was built
+	@rm -rf _docs _proc build dist *.egg-info
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed; name it: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(call apt,python3-venv,To make $(VENV),exit 1)
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml settings.ini setup.py | $(BIN)/python
+	@if test -t 2; then echo "Installing into $(VENV), once ..." >&2; fi
+	@$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]' >$(VENV)/install.log 2>&1 || \
+	  { cat $(VENV)/install.log >&2; exit 1; }
+	@touch $@
+
+# An environment that is there is used as it is; where PYTHON is said, it has to be that Python's.
+ifneq ($(origin PYTHON),file)
+$(VENV)/.installed: | same-python
+endif
+same-python: $(BIN)/python
+	@test "$$($(PYTHON) -VV)" = "$$($(BIN)/python -VV)" || \
+	  { echo "$(VENV) is not of $(PYTHON): name another, as in make VENV=.venv-other ..." >&2; exit 1; }
+
+# Without npm the checks go on, and the tests that miss its files say so.
+node_modules/.installed: package.json package-lock.json .npmrc
+	@$(if $(NPM),:,$(call apt,npm,For the tests in a browser,:))
+	@if command -v npm >/dev/null; then npm ci --silent && touch $@; fi
+
+chromium:
+	@$(if $(CHROMIUM),:,$(call apt,chromium,For the tests in a browser,:))

@@ -1,0 +1,119 @@
+"""What a run of `fanout.py` looks like: its progress bar, its table, its plot."""
+import sys
+import time
+from html import escape
+
+class Progress:
+    "A bar on standard error, weighted by what the steps are expected to take; without a terminal, a line a step."
+    def __init__(self, seconds: list):
+        self.seconds, self.at, self.start, self.tty = seconds, 0, time.monotonic(), sys.stderr.isatty()
+
+    def show(self, text):
+        if not self.tty: return
+        done, total = sum(self.seconds[:self.at]), sum(self.seconds)
+        took = time.monotonic() - self.start
+        left = took / done * (total - done) if done else total
+        full = int(30 * done / total)
+        bar = f'[{"#" * full}{"." * (30 - full)}] {self.at}/{len(self.seconds)}  {left:.0f} s left  {text}'
+        print(f'\r\033[K{bar}', end='', file=sys.stderr, flush=True)
+
+    def step(self, text):
+        self.at += 1
+        if self.tty: self.show(text)
+        else:
+            at, took = f'[{self.at}/{len(self.seconds)}]', time.monotonic() - self.start
+            print(f'{at} {took:.0f} s  {text}', file=sys.stderr, flush=True)
+
+    def end(self):
+        if self.tty: print('\r\033[K', end='', file=sys.stderr, flush=True)
+
+def us(x): return f'{x * 1e6:.1f} µs' if x < 1e-4 else f'{x * 1e6:.0f} µs'
+def ms(x): return f'{x * 1e3:.1f} ms' if abs(x) < .1 else f'{x * 1e3:,.0f} ms'
+def kib(x): return f'{x / 1024:.1f} KiB'
+def times(x): return f'{x:.2f}x' if x < 10 else f'{x:.0f}x'
+def share(x): return f'{x:.0%}'
+
+CORES = [("server's core", 'server_share', share), ("load generator's", 'load_share', share)]
+CPU = [('CPU a delivery', 'cpu', us), ('in the kernel', 'kernel_share', share)]
+DELAY = [('delay p50', 'p50', ms), ('p99', 'p99', ms)]
+COLUMNS = {
+    'fanout': [*CPU, ('memory a connection', 'memory', kib), ('CPU a connect', 'connect', us), *DELAY, *CORES],
+    'bursts': [*CPU, *DELAY, *CORES],
+    'growth': [('CPU a delivery, 100', 'cpu_100', us), ('8,000', 'cpu_8000', us), ('growth', 'growth', times),
+               *((text, f'{key}_8000', fmt) for text, key, fmt in CORES)],
+    'stuck': [('delay p99 without', 'p99_without', ms), ('with', 'p99_with', ms),
+              ('longest without', 'worst_without', ms), ('with', 'worst_with', ms),
+              ('connections stopped up', 'blocked_with', str)]}
+
+def grid(head: list, rows: list) -> str:
+    "A Markdown table; columns after the first are right-aligned."
+    lines = [head, ['---'] + ['---:'] * (len(head) - 1), *rows]
+    return '\n'.join('| ' + ' | '.join(r) + ' |' for r in lines) + '\n'
+
+def row_line(r: dict) -> list:
+    got, old, target = ((times(r[k]) if r.get(k) is not None else '–') for k in ('ratio', 'published', 'target'))
+    if 'also' in r: got += f' ({ms(r["also"])} longer at worst)'
+    if 'also_published' in r: old += f' ({ms(r["also_published"])} longer at worst)'
+    spread = f'{times(r["values"][0])} to {times(r["values"][-1])}' if r['values'] else '–'
+    aim = f', aim {times(r["aim"])}' if r['aim'] else ''
+    reached = '–' if r['ratio'] is None else 'yes' if r['reached'] else '**no**'
+    if r['before']: old += f' ({r["before"]})'
+    return [f'{r["row"]}. {r["figure"]}', got, spread, f'at most {target}{aim}', reached, old]
+
+def markdown(results: dict, labels: dict, what: dict) -> str:
+    "The rows with their targets, then each scenario's medians, then the machine."
+    head = ['figure, a ratio in the same round', 'median', 'least to most', 'target', 'reached', '0.0.12 here (then)']
+    res = ['## Targets\n', grid(head, [row_line(r) for r in results['rows']])]
+    for name, systems in results['systems'].items():
+        cols = COLUMNS[name]
+        lines = [[labels[s], *(fmt(fig[k]) for _, k, fmt in cols)] for s, fig in systems.items()]
+        res += [f'## {what[name]}\n', grid(['', *(c[0] for c in cols)], lines)]
+    s, facts = results['settings'], ', '.join(f'{k} {v}' for k, v in results['machine'].items())
+    res.append(f'Median of {s["rounds"]} rounds, {s["seconds"]} s each; CPU is that of the server. {facts}.\n')
+    if s['disturbed']:
+        told = 'neither the server nor the load generator had its core for long: something else was running'
+        res.append(f'In {s["disturbed"]} of {s["runs"]} runs {told}. Delays of such a run mean little.\n')
+    failed = '; '.join(f'{k} ({v})' for k, v in results['failed'].items())
+    if failed: res.append(f'Not measured: {failed}.\n')
+    return '\n'.join(res)
+
+ONE_AT_A_TIME = '1,000 connections, one event at a time'
+PANELS = [ # title, subtitle, scenario, figures, format
+    ('CPU a delivery', ONE_AT_A_TIME, 'fanout', ['cpu'], us),
+    ('CPU a delivery', '300 connections, bursts of 20', 'bursts', ['cpu'], us),
+    ('Memory a connection', '1,000 connections', 'fanout', ['memory'], kib),
+    ('CPU a connect', '1,000 connections', 'fanout', ['connect'], us),
+    ('Delay of a delivery', f'{ONE_AT_A_TIME}: p50 (strong) and p99 (faint)', 'fanout', ['p99', 'p50'], ms),
+    ('CPU a delivery as connections grow', '100 (strong) and 8,000 (faint)', 'growth', ['cpu_8000', 'cpu_100'], us)]
+
+STYLE = '''text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600; font-size: 15px }
+.sub, .label { fill: #59636e } .bar { fill: #8c959f } .ours { fill: #0969da } .light { opacity: .45 }
+@media (prefers-color-scheme: dark) { text { fill: #f0f6fc } .sub, .label { fill: #9198a1 } .bar { fill: #768390 }
+.ours { fill: #4493f8 } }'''
+LABEL, BARS = 207, 165 # Right edge of the labels, length of the longest bar
+
+def panel(title, sub, systems: dict, keys: list, fmt, labels: dict) -> tuple[str, int]:
+    "One block of bars, smallest first, and its height. Of two figures the first, larger one lies below, lighter."
+    top, y = max(f[keys[0]] for f in systems.values()), 46
+    out = [f'<text class="title" y="14">{title}</text><text class="sub" y="32">{sub}</text>']
+    for name, f in sorted(systems.items(), key=lambda x: x[1][keys[0]]):
+        for k in keys:
+            cls, width = 'ours' if name == 'package' else 'bar', max(1, BARS * f[k] / top)
+            if k != keys[-1]: cls += ' light'
+            out.append(f'<rect class="{cls}" x="{LABEL + 8}" y="{y}" width="{width:.1f}" height="16" rx="2"/>')
+        label, value = escape(labels[name].replace('`', '')), ' to '.join(fmt(f[k]) for k in reversed(keys))
+        out.append(f'<text class="label" x="{LABEL}" y="{y + 13}" text-anchor="end">{label}</text>')
+        out.append(f'<text x="{LABEL + 14 + BARS * f[keys[0]] / top:.1f}" y="{y + 13}">{value}</text>')
+        y += 24
+    return '\n'.join(out), y + 22
+
+def svg(scenarios: dict, labels: dict) -> str:
+    "The plot: a panel for each figure that was measured, two in a row. Legible on light and dark ground."
+    panels = [panel(t, sub, scenarios[sc], keys, fmt, labels) for t, sub, sc, keys, fmt in PANELS if sc in scenarios]
+    parts, y = [], 16
+    for pair in (panels[i:i + 2] for i in range(0, len(panels), 2)):
+        parts += [f'<g transform="translate({16 + 530 * i},{y})">{body}</g>' for i, (body, _) in enumerate(pair)]
+        y += max(h for _, h in pair)
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1070 {y}" role="img">'
+    title = '<title>What one event to many readers costs</title>'
+    return '\n'.join([head, title, f'<style>{STYLE}</style>', *parts, '</svg>', ''])

@@ -1,0 +1,125 @@
+"""One run of one system: a fresh server and a fresh load generator, each on its own core, and how to talk to them."""
+import contextlib
+import json
+import os
+import pathlib
+import resource
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+
+HERE = pathlib.Path(__file__).resolve().parent
+RELEASE = 'cjm-fasthtml-sse==0.0.12'
+ANSWER = 180 # Seconds to wait for a server or the load generator; the longest phase takes a tenth
+PROGRAMS = { # Each system's server, in `systems/`
+    'transports': 'transports', 'nchan': 'nchan', 'package': 'package', 'starlette': 'starlette_bare',
+    'starlette-fasthtml': 'starlette_fasthtml', 'sse-starlette': 'sse_starlette_bare', 'published': 'package'}
+
+class Failed(Exception): "A server or the load generator stopped, or answered nothing."
+
+@dataclass
+class Tools:
+    "What a run needs beside the servers."
+    load: list[str] # Command of the load generator
+    tmp: str # Temporary folder: servers run there, the release and the load generator are there
+    cpus: tuple[set, set] # Core of the server, core of the load generator
+    release: str | None = None # Folder of the unpacked release
+
+    @property
+    def language(self): return 'C' if len(self.load) == 1 else 'Python'
+
+class Session:
+    "A fresh server and a fresh load generator, each on its core, for one run of one system."
+    def __init__(self, tools: Tools, system: str, sndbuf: int = 0):
+        self.tools, env = tools, dict(os.environ, PYTHONDONTWRITEBYTECODE='1')
+        for k in ('PYTHONPATH', 'BENCH_PACKAGE', 'BENCH_SNDBUF'): env.pop(k, None)
+        if system == 'published':
+            if not tools.release: raise Failed('the release could not be installed')
+            env['BENCH_PACKAGE'] = tools.release
+        if sndbuf: env['BENCH_SNDBUF'] = str(sndbuf)
+        self.stack, self.log = contextlib.ExitStack(), tempfile.TemporaryFile('w+')
+        self.stack.callback(self.log.close)
+        try:
+            program = HERE / 'systems' / f'{PROGRAMS[system]}.py'
+            self.server = self.start([sys.executable, program], tools.cpus[0], env)
+            self.hello = h = json.loads(self.line(self.server))
+            where = map(str, (h['port'], h['path'], h['publish'], h['small'], h['large'], *h['pids']))
+            self.load = self.start([*tools.load, *where], tools.cpus[1], env)
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, cmd, cpus, env):
+        p = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, bufsize=1,
+                             cwd=self.tools.tmp, env=env, preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+        self.stack.callback(self.stop, p)
+        return p
+
+    @staticmethod
+    def stop(p):
+        with contextlib.suppress(OSError): p.stdin.close()
+        try: p.wait(5)
+        except subprocess.TimeoutExpired: p.kill()
+        p.wait()
+        p.stdout.close()
+
+    def line(self, p):
+        "The next line of the process `p`, or `Failed` with what it had to say."
+        if not select.select([p.stdout], [], [], ANSWER)[0]: raise Failed(f'no answer in {ANSWER} s')
+        if line := p.stdout.readline(): return line
+        self.log.seek(0)
+        raise Failed((self.log.read().strip().splitlines() or ['it stopped without a word'])[-1][:300])
+
+    def tell(self, *words):
+        "A command to the load generator, and its answer."
+        try: print(*words, file=self.load.stdin, flush=True)
+        except BrokenPipeError: pass
+        return json.loads(self.line(self.load))
+
+    def control(self, command: str) -> str:
+        "A command to the server itself, where it is one of ours."
+        if not self.hello['control']: return ''
+        with socket.create_connection(('127.0.0.1', self.hello['publish'])) as s:
+            s.sendall(command.encode())
+            answer = b''
+            while part := s.recv(65536):
+                answer += part
+                if answer.endswith(b'\0'): return answer[:-1].decode()
+        raise Failed('the server closed its publish port')
+
+    def rss(self) -> int:
+        "Resident bytes of the server, garbage collected."
+        self.control('g')
+        pages = sum(int(pathlib.Path(f'/proc/{pid}/statm').read_text().split()[1]) for pid in self.hello['pids'])
+        return pages * resource.getpagesize()
+
+    def blocked(self) -> int:
+        "Connections on which the server's kernel holds bytes that it cannot get rid of."
+        rows = [r.split() for r in pathlib.Path('/proc/net/tcp').read_text().splitlines()[1:]]
+        return sum(int(r[1].split(':')[1], 16) == self.hello['port'] and int(r[4].split(':')[0], 16) > 0 for r in rows)
+
+    def close(self): self.stack.close()
+    def __enter__(self): return self
+    def __exit__(self, *exc): self.close()
+
+def prepare(tmp: str, systems) -> Tools:
+    "Build the load generator, fetch the release, choose the cores."
+    cc = next(filter(shutil.which, ('cc', 'gcc', 'clang')), None)
+    load = [f'{tmp}/load']
+    if not cc or subprocess.run([cc, '-O2', '-o', load[0], HERE / 'load.c']).returncode:
+        load = [sys.executable, str(HERE / 'load.py')]
+    cpus = sorted(os.sched_getaffinity(0))
+    tools = Tools(load, tmp, ({cpus[0]}, {cpus[1]}) if len(cpus) > 1 else (set(cpus), set(cpus)))
+    if 'published' in systems:
+        target = f'{tmp}/release'
+        pip = [sys.executable, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps']
+        done = subprocess.run([*pip, '--target', target, RELEASE], cwd=tmp, capture_output=True)
+        tools.release = target if not done.returncode else None
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    files = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard)) # Inherited by servers and load generators
+    return tools

@@ -1,0 +1,13 @@
+"""sse-starlette's `EventSourceResponse` over an async generator, a queue a client, used as its README shows."""
+from sse_starlette import EventSourceResponse
+from starlette.applications import Starlette
+from starlette.routing import Route
+from common import TEXT, serve
+from queues import Queues
+
+queues = Queues()
+
+async def stream(request): return EventSourceResponse(queues.stream())
+async def publish(kind): queues.put({'data': TEXT[kind]})
+
+serve(Starlette(routes=[Route('/stream', stream)]), publish, '/stream')

@@ -1,0 +1,66 @@
+"""Live pages for FastHTML by Server-Sent Events: every tab in step, nothing lost, nothing twice
+
+Say something once on the server, and every open page of your [FastHTML](https://fastht.ml) app shows it: a counter, a list, the progress of a job, in all tabs and at all readers at once. The pages listen by Server-Sent Events, a plain HTTP answer that stays open, and htmx swaps in what arrives; you write Python and no JavaScript. Tabs that were asleep, offline or slow get what they missed, in order, or are told that something is gone.
+
+``` python
+from fasthtml.common import *
+from cjm_fasthtml_sse import BroadcastManager, create_sse_element, setup_broadcast_routes, sse_headers
+
+app, rt = fast_app(hdrs=sse_headers())
+manager = BroadcastManager()
+setup_broadcast_routes(app, manager, element_builder=lambda kind, data: P(data["text"]))
+
+@rt
+def index():
+    form = Form(Input(name="text", placeholder="Say something"), hx_post=say, hx_swap="none")
+    return Titled("In step", form, create_sse_element("/sse/broadcast", swap_strategy="beforeend"))
+
+@app.post
+async def say(text: str): await manager.broadcast("said", {"text": text})
+
+serve()
+```
+
+Every broadcast is handed to every tab that is subscribed, once and in order, or that tab is told that it missed something. Nobody waits for a slow reader. One `broadcast` costs each reader a reference and a share of a send, whether a thousand are listening or one.
+
+Modules:
+
+- `cjm_fasthtml_sse.core.backplane`: The one place where an event gets its place in the order that everyone sees
+- `cjm_fasthtml_sse.core.broadcast`: One call, and every open tab that may see it has it
+- `cjm_fasthtml_sse.core.connections`: Who is there, and what waits for them: one registry, whose numbers are true
+- `cjm_fasthtml_sse.core.crowd`: Everyone who is connected to one manager: how they come in, how they go, how they are kept warm
+- `cjm_fasthtml_sse.core.elements`: One line of Python gives a page its stream, on htmx 2 and on htmx 4
+- `cjm_fasthtml_sse.core.history`: The newest part of everything that was sent, in one order, so that a reader who was away can go on from where it was
+- `cjm_fasthtml_sse.core.lifecycle`: When a server has to go, its streams go first, and at once
+- `cjm_fasthtml_sse.core.mailbox`: What waits for one reader: references while it keeps up, a place in the log once it does not
+- `cjm_fasthtml_sse.core.outbox`: Who is served when: all that was sent in one turn of the loop together, and a heartbeat for those who heard nothing
+- `cjm_fasthtml_sse.core.readers`: Two sorts of reader, fed from one log: streams, and queues that are read by hand
+- `cjm_fasthtml_sse.core.response`: How an event stream begins: past the middleware, then around it
+- `cjm_fasthtml_sse.core.sources`: Whatever has items, read from a task, and closed in the end
+- `cjm_fasthtml_sse.core.streaming`: One source, one page, every item in order, and always a clean end
+- `cjm_fasthtml_sse.core.topics`: Who hears what, found by a few look-ups in a dictionary
+- `cjm_fasthtml_sse.core.wire`: A frame is bytes, built once, valid by construction
+- `cjm_fasthtml_sse.core.writer`: One open response: who calls the server's `send`, when, and how it ends
+- `cjm_fasthtml_sse.demo.app`: What happens in the demo: its state, and the requests that change it"""
+
+__version__ = "0.1.0"
+
+# Every public name of the core modules can be imported from here and is loaded when it is first asked for (PEP 562), so that
+# importing the package costs nothing and loads nothing optional. The table is a generated file beside this one: a file read
+# by people and tools, which works while modules come and go, and needs no import to be made (`make export` writes it, a test
+# compares it with the modules' `__all__`). nbdev writes only the docstring above and the version's line, and keeps the rest.
+from importlib import import_module as _import_module
+
+from ._exports import modules as _modules
+
+__all__ = list(_modules)
+
+
+def __getattr__(name):
+    "The public name `name`, from its module."
+    if name not in _modules: raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(_import_module(f"{__name__}.{_modules[name]}"), name)
+    return value
+
+
+def __dir__(): return sorted({*globals(), *_modules})

@@ -1,0 +1,62 @@
+/**
+ * Asks the server for the numbers of its connections and shows them: an element with `data-sse-stats="active"` gets
+ * that number as its text (`by_type.job` goes deeper), one with an empty `data-sse-stats` gets the total, and listeners
+ * get an event `sse:stats` on the document with all of them. A hidden page does not ask; two questions never overlap.
+ */
+(() => {
+  "use strict";
+  /** @type {Partial<SSE>} */
+  const sse = window.cjmSSE ??= {};
+  if (sse.manage) return;
+
+  /** @type {Map<string, () => void>} How to stop asking each endpoint. */
+  const running = new Map();
+
+  /** @param {any} stats @param {string} path @returns {unknown} */
+  const at = (stats, path) =>
+    path.split(".").reduce((found, key) => found != null && Object.hasOwn(found, key) ? found[key] : undefined, stats);
+
+  /** @param {any} stats */
+  function show(stats) {
+    for (const elt of document.querySelectorAll("[data-sse-stats]")) {
+      const value = at(stats, elt.getAttribute("data-sse-stats") || "total");
+      if (typeof value === "number" || typeof value === "string") elt.textContent = String(value);
+    }
+    document.dispatchEvent(new CustomEvent("sse:stats", {detail: stats}));
+  }
+
+  sse.manage = ({endpoint, interval, debug}) => {
+    running.get(endpoint)?.();
+    const stopped = new AbortController();
+    /** @type {number | undefined} */
+    let timer;
+    let asking = false;
+
+    async function ask() {
+      clearTimeout(timer);
+      if (asking || document.hidden || stopped.signal.aborted) return;
+      asking = true;
+      const question = new AbortController();
+      const limit = setTimeout(() => question.abort(), Math.max(interval, 5000));
+      try {
+        const headers = {Accept: "application/json"};
+        const response = await fetch(endpoint, {headers, cache: "no-store", signal: question.signal});
+        if (!response.ok) throw new Error(`status ${response.status}`);
+        const stats = await response.json();
+        if (!stopped.signal.aborted) show(stats);
+      } catch (error) {
+        if (debug) console.debug(`sse: no stats from ${endpoint}`, error);
+      } finally {
+        clearTimeout(limit);
+        asking = false;
+      }
+      if (!stopped.signal.aborted) timer = setTimeout(ask, interval);
+    }
+
+    const whileRunning = {signal: stopped.signal};
+    document.addEventListener("visibilitychange", ask, whileRunning);
+    document.addEventListener("DOMContentLoaded", ask, whileRunning);
+    running.set(endpoint, () => { stopped.abort(); clearTimeout(timer); });
+    if (document.readyState !== "loading") ask();
+  };
+})();

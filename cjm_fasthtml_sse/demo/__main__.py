@@ -1,0 +1,66 @@
+"The demo's command: `python -m cjm_fasthtml_sse.demo`"
+import json
+import secrets
+import socket
+from argparse import ArgumentParser
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+from fasthtml.common import FastHTML, Link
+from fasthtml.pico import picolink
+from starlette.staticfiles import StaticFiles
+
+from cjm_fasthtml_sse import setup_broadcast_routes, sse_headers
+
+from .app import manager, routes, show
+from .page import head
+
+
+def packages(folder: Path, htmx: int) -> dict[str, str]:
+    "The URLs of the packages in `folder`, which may hold several versions of htmx, under names of their own"
+    urls = {}
+    for file in sorted(folder.glob('*/package.json')):
+        about = json.loads(file.read_text('utf-8'))
+        if about['name'] == 'htmx.org' and not about['version'].startswith(f'{htmx}.'): continue
+        urls[about['name']] = f'/npm/{file.parent.name}'
+    return urls
+
+
+def make_app(
+    htmx: int = 2, # Major version of htmx on the page: 2 or 4
+    folder: Path | None = None, # A `node_modules` that has what the page loads; None: a CDN has it
+) -> FastHTML: # The demo, ready to be served
+    "The app; raises `ValueError` where `folder` lacks htmx or its extension"
+    cdn, css = folder is None, '@picocss/pico/css/pico.min.css'
+    pico = picolink if cdn or not (folder/css).is_file() else [Link(rel='stylesheet', href=f'/npm/{css}')]
+    scripts = sse_headers(htmx, local=None if cdn else packages(folder, htmx))
+    app = FastHTML(hdrs=(*pico, *scripts, *head()), htmx=cdn and htmx == 2, htmx4=cdn and htmx == 4, surreal=False,
+                   htmlkw={'lang': 'en'}, secret_key=secrets.token_hex())
+    if not cdn: app.mount('/npm', StaticFiles(directory=folder))
+    routes.to_app(app)
+    setup_broadcast_routes(app, manager, element_builder=show)
+    return app
+
+
+def main():
+    parser = ArgumentParser('python -m cjm_fasthtml_sse.demo', description='Every tab in step: a page to open twice')
+    parser.add_argument('--host', default='127.0.0.1', help='address to listen on (%(default)s), 0.0.0.0 for all')
+    parser.add_argument('--port', type=int, default=5001, help='port to listen on (%(default)s), 0 for a free one')
+    parser.add_argument('--htmx', type=int, choices=(2, 4), default=2, help='major version of htmx (%(default)s)')
+    parser.add_argument('--htmx-from', type=Path, metavar='DIR', help='take htmx.org, htmx-ext-sse and @picocss/pico '
+                        'from this node_modules, not from a CDN')
+    args = parser.parse_args()
+    try: app = make_app(args.htmx, args.htmx_from)
+    except (ValueError, KeyError):
+        needed = f'npm install htmx.org@{args.htmx} htmx-ext-sse @picocss/pico'
+        parser.error(f'{args.htmx_from} does not hold htmx {args.htmx} and its extension; make it by: {needed}')
+    try: listener = socket.create_server((args.host, args.port))
+    except (OSError, OverflowError) as e: parser.error(f'cannot listen on port {args.port} of {args.host}: {e}')
+    host, port = listener.getsockname()[:2]
+    url = f'http://{"localhost" if host in ("127.0.0.1", "0.0.0.0") else host}:{port}'
+    app.on_event('startup')(lambda: print(f'Open {url} in two tabs; Ctrl-C ends it.', flush=True))
+    with suppress(KeyboardInterrupt): uvicorn.Server(uvicorn.Config(app, log_level='warning')).run(sockets=[listener])
+
+
+if __name__ == '__main__': main()

@@ -1,0 +1,238 @@
+"What the tests in a browser share: Chromium, pages whose console must stay quiet, a server in a thread, files from npm"
+import asyncio, itertools, os, threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest, uvicorn
+from fastcore.net import free_port
+from fasthtml.common import Div, fast_app, to_xml
+from playwright.sync_api import expect, sync_playwright
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from cjm_fasthtml_sse.core.elements import sse_headers
+
+CHROMIUM = os.environ.get('CHROMIUM', '/usr/bin/chromium')
+# Playwright turns the back/forward cache off; people's browsers have it on
+NOT_OURS = ['--disable-back-forward-cache']
+ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+        '--disable-component-update', '--disable-sync']
+TIMEOUT = 10_000  # milliseconds that a wait may take before it fails; a generous limit, not a delay
+
+
+@pytest.fixture(scope='session')
+def npm_files():
+    "The repository's `node_modules`, as `npm ci` makes it"
+    folder = Path(__file__).parents[2]/'node_modules'
+    if not folder.is_dir(): pytest.fail(f'{folder} is missing; run `npm ci` in the repository')
+    return folder
+
+
+# Not of the session: while Playwright runs, no other test of the process could use asyncio
+@pytest.fixture(scope='package')
+def chromium():
+    "The browser, started once for this folder"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS, ignore_default_args=NOT_OURS)
+        yield browser
+        browser.close()
+
+
+class Console:
+    "What the pages of a test said, as errors or warnings; `allow` names what a test provokes"
+    def __init__(self): self.said, self.allowed = [], []
+
+    def allow(self, *parts): self.allowed += parts
+
+    def allow_failing(self):
+        "What browsers and htmx say of a request that fails or a stream that breaks, whatever a page does about it"
+        self.allow('Failed to load resource', 'net::ERR_', 'error: Event', 'error: [object Event]',
+                   'htmx:response:error', 'htmx:error', 'htmx:sse:error')
+
+    def watch(self, page):
+        page.on('console', lambda m: m.type in ('error', 'warning') and self.said.append(f'{m.type}: {m.text}'))
+        page.on('pageerror', lambda e: self.said.append(f'pageerror: {e}'))
+
+    def unexpected(self): return [line for line in self.said if not any(part in line for part in self.allowed)]
+
+
+@pytest.fixture
+def console():
+    "Everything that the test's pages said; at the end nothing unexpected may be in it"
+    console = Console()
+    yield console
+    assert not console.unexpected()
+
+
+@pytest.fixture
+def context(chromium):
+    "One person's browser: its tabs share cookies, storage and connections"
+    context = chromium.new_context()
+    context.set_default_timeout(TIMEOUT)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def tabs(context, console):
+    "`tabs(url)` opens a tab of the test's browser"
+    def tab(url=None):
+        page = context.new_page()
+        console.watch(page)
+        if url: page.goto(url, wait_until='domcontentloaded')
+        return page
+    return tab
+
+
+@pytest.fixture
+def page(tabs):
+    "One tab"
+    return tabs()
+
+
+expect.set_options(timeout=TIMEOUT)
+
+
+@contextmanager
+def running(app, port=None):
+    "`app` on a free port of the loopback, in a thread; yields its URL"
+    port = port or free_port()
+    config = uvicorn.Config(app, host='127.0.0.1', port=port, log_level='critical', timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    ready = threading.Event()
+    startup = server.startup
+    async def started(**kwargs):
+        await startup(**kwargs)
+        ready.set()
+    server.startup = started
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    if not ready.wait(10): raise RuntimeError(f'no server on port {port}')
+    try: yield f'http://127.0.0.1:{port}'
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.fixture(scope='package')
+def serve():
+    "`with serve(app) as url:` runs an app in a thread; `port=` takes the port of a server that was there before"
+    return running
+
+
+@dataclass(frozen=True)
+class Htmx:
+    "One of the versions of htmx that pages run"
+    version: str
+    folder: str  # under node_modules
+    meta: str = ''  # htmx 4's metaCharacter
+
+    @property
+    def major(self): return int(self.version[0])
+
+    def head(self):
+        "The head's elements, from local files"
+        local = {'htmx.org': f'/npm/{self.folder}', 'htmx-ext-sse': '/npm/htmx-ext-sse'}
+        return [elt for elt in sse_headers(self.major, local=local) if elt.tag != 'meta' or self.meta]
+
+    def __str__(self): return f'htmx-{self.version}' + ('-colon' if self.major == 4 and not self.meta else '')
+
+
+HTMX2, HTMX4 = Htmx('2.0.7', 'htmx.org'), Htmx('4.0.0', 'htmx-4.0.0', '-')
+ALL = [HTMX2, Htmx('2.0.11', 'htmx-2.0.11'), HTMX4, Htmx('4.0.0', 'htmx-4.0.0'), Htmx('4.0.1', 'htmx-4.0.1', '-')]
+
+
+@pytest.fixture(params=[HTMX2, HTMX4], ids=str)
+def htmx(request):
+    "The versions that FastHTML loads"
+    return request.param
+
+
+@pytest.fixture(params=ALL, ids=str)
+def any_htmx(request):
+    "Those, the newest ones, and htmx 4 with its own spelling"
+    return request.param
+
+
+class Stream:
+    "A stream of the test's own, written as text: what a page does is tested, not what this package sends"
+    def __init__(self):
+        self.status, self.requests, self.queues, self.seen = 200, [], {}, threading.Condition()
+
+    async def answer(self, request):
+        with self.seen:
+            self.requests.append(dict(request.headers) | {'query': request.url.query})
+            self.seen.notify_all()
+        if self.status != 200: return Response(f'status {self.status}', self.status)
+        return StreamingResponse(self.frames(asyncio.Queue()), media_type='text/event-stream')
+
+    async def frames(self, queue):
+        with self.seen:
+            self.queues[queue] = asyncio.get_running_loop()
+            self.seen.notify_all()
+        try:
+            yield ': hello\n\n'
+            while (text := await queue.get()) is not None: yield text
+        finally:
+            with self.seen:
+                del self.queues[queue]
+                self.seen.notify_all()
+
+    def send(self, text, event=None, id=None, retry=None):
+        "One event to all who read"
+        fields = [f'{name}: {value}\n' for name, value in (('event', event), ('id', id), ('retry', retry)) if value]
+        self._put(''.join(fields) + ''.join(f'data: {line}\n' for line in text.split('\n')) + '\n')
+
+    def drop(self): self._put(None)
+
+    def _put(self, text):
+        with self.seen: waiting = list(self.queues.items())
+        for queue, loop in waiting: loop.call_soon_threadsafe(queue.put_nowait, text)
+
+    def wait(self, readers=None, requests=None):
+        "Until so many read now, or so many have asked so far"
+        def there():
+            return readers in (None, len(self.queues)) and (requests is None or len(self.requests) >= requests)
+        with self.seen: assert self.seen.wait_for(there, TIMEOUT/1000), (len(self.queues), len(self.requests))
+
+
+class Site:
+    "Pages and streams that tests make up, behind one server"
+    def __init__(self, npm):
+        self.url, self.streams, self.pages, self.numbers = None, {}, {}, itertools.count()
+        self.app, _ = fast_app(htmx=False, surreal=False, pico=False)
+        routes = [Route('/stream/{name}', self._stream), Route('/p/{name}', self._page)]
+        self.app.router.routes[:0] = [Mount('/npm', StaticFiles(directory=npm)), *routes]
+
+    async def _stream(self, request): return await self.streams[request.path_params['name']].answer(request)
+
+    async def _page(self, request): return self.pages[request.path_params['name']](request)
+
+    def stream(self):
+        "A new stream and its path"
+        name = str(next(self.numbers))
+        self.streams[name] = Stream()
+        return self.streams[name], f'/stream/{name}'
+
+    def route(self, answer):
+        "The URL of what `answer(request)` returns"
+        name = str(next(self.numbers))
+        self.pages[name] = answer
+        return f'{self.url}/p/{name}'
+
+    def page(self, *content, head=(), headers=None):
+        "The URL of a page"
+        body = to_xml(Div(*content), indent=False)
+        text = '<!doctype html><html><head><meta charset="utf-8"><title>test</title><link rel="icon" href="data:,">'
+        text += f'{"".join(to_xml(elt, indent=False) for elt in head)}</head><body>{body}</body></html>'
+        return self.route(lambda request: HTMLResponse(text, headers=headers))
+
+
+@pytest.fixture(scope='package')
+def site(npm_files, serve):
+    "One server for the pages of all tests"
+    site = Site(npm_files)
+    with serve(site.app) as site.url: yield site

@@ -1,0 +1,165 @@
+"The demo in a browser, started as people start it: tabs in step, a job that ends, and a page that tells how it is"
+import re
+
+import pytest
+from demo_process import demo
+from fastcore.net import free_port
+from playwright.sync_api import expect
+
+ITEM = 'Tea & <b>cake</b>'
+ENDED = '() => { const elt = document.querySelector("#job > div"); return cjmSSE.isEnded(elt) && !cjmSSE.isLive(elt); }'
+# Every text that is too faint for its background: WCAG 2.2 wants a ratio of 4.5 (contrast, level AA)
+FAINT = '''() => {
+    const numbers = color => color.match(/[\\d.]+/g).map(Number);
+    const linear = v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+    const luminance = color => {
+        const [r, g, b] = numbers(color).map(v => linear(v / 255));
+        return .2126 * r + .7152 * g + .0722 * b; };
+    const background = elt => {
+        const color = getComputedStyle(elt).backgroundColor;
+        return numbers(color)[3] === 0 ? background(elt.parentElement) : color; };
+    const ratio = elt => {
+        const colors = [getComputedStyle(elt).color, background(elt)];
+        const [low, high] = colors.map(luminance).sort((a, b) => a - b);
+        return (high + .05) / (low + .05); };
+    const hasText = elt => [...elt.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    const texts = [...document.querySelectorAll('main *')].filter(elt => elt.checkVisibility() && hasText(elt));
+    return texts.filter(elt => !(ratio(elt) >= 4.5)).map(elt => `${elt.textContent}: ${ratio(elt)}`); }'''
+BETWEEN = '() => { const {position} = document.querySelector("progress"); return 0 < position && position < 1; }'
+
+
+@pytest.fixture(params=[2, 4], ids=['htmx-2', 'htmx-4'], scope='module')
+def options(request, npm_files): return ['--htmx', request.param, '--htmx-from', npm_files]
+
+
+@pytest.fixture(scope='module')
+def url(options):
+    "A demo that the tests share"
+    with demo(*options) as (_, url): yield url
+
+
+@pytest.fixture
+def failed(context):
+    "What the tabs asked for in vain, besides what they broke off themselves, as streams; at the end it must be nothing"
+    failed = []
+    def note_failure(request):
+        if request.failure != 'net::ERR_ABORTED': failed.append(f'{request.failure} {request.url}')
+    context.on('requestfailed', note_failure)
+    context.on('response', lambda response: response.ok or failed.append(f'{response.status} {response.url}'))
+    yield failed
+    assert not failed
+
+
+def expect_live(tab): expect(tab.locator('#state')).to_have_text('Live')
+
+
+def expect_count(tab, count): expect(tab.get_by_label('Counter')).to_have_text(str(count))
+
+
+def expect_last(tab, text): expect(tab.locator('#todos > li').last).to_have_text(f'✓{text}')
+
+
+@pytest.fixture
+def open_tab(tabs, failed):
+    "`open_tab(url)` opens the demo in a tab and waits until it is live"
+    def open_tab(url):
+        tab = tabs(url)
+        expect_live(tab)
+        return tab
+    return open_tab
+
+
+def test_tabs_follow_and_a_later_one_shows_the_same(open_tab, url):
+    one, two = open_tab(url), open_tab(url)
+    count = int(one.get_by_label('Counter').text_content())
+    for tab in (one, one, one, two): tab.get_by_role('button', name='Add one').click()
+    text = two.get_by_label('To do')
+    text.fill(ITEM)
+    text.press('Enter')
+    for tab in (one, two):
+        expect_count(tab, count + 4)
+        expect_last(tab, ITEM)
+    expect(text).to_have_value('')
+    expect(text).to_be_focused()
+    three = open_tab(url)
+    expect_count(three, count + 4)
+    expect_last(three, ITEM)
+    three.get_by_role('button', name=f'Done: {ITEM}').click()
+    for tab in (one, two, three): expect(tab.locator('#todos > li')).to_have_count(0)
+
+
+def test_no_click_is_lost(open_tab, url):
+    tab = open_tab(url)
+    count = int(tab.get_by_label('Counter').text_content())
+    tab.get_by_role('button', name='Add one').evaluate('button => { for (let n = 0; n < 10; n++) button.click() }')
+    expect_count(tab, count + 10)
+
+
+def test_a_job_runs_to_its_end_and_its_stream_is_not_opened_again(open_tab, tabs, failed, url):
+    other, tab, asked = open_tab(url), tabs(), []
+    tab.on('request', lambda request: re.search(r'/jobs/\d', request.url) and asked.append(request))
+    tab.clock.install()
+    tab.goto(url)
+    expect_live(tab)
+    before = int(re.search(r'(\d+) finished', tab.locator('#tally').text_content())[1])
+    tab.get_by_role('button', name='Start a job').click()
+    bar = tab.get_by_label('Job')
+    expect(bar).to_be_visible()
+    tab.wait_for_function(BETWEEN)
+    expect(other.locator('#tally')).to_have_text(f'1 running, {before} finished')
+    expect(tab.locator('#job')).to_contain_text('Done')
+    assert bar.evaluate('bar => bar.position') == 1
+    for each in (tab, other): expect(each.locator('#tally')).to_have_text(f'0 running, {before + 1} finished')
+    tab.wait_for_function(ENDED)
+    tab.clock.run_for(120_000)
+    assert len(asked) == 1
+    expect(other.locator('#job')).to_have_text('None started here yet.')
+    expect_live(tab)
+
+
+def test_the_numbers_are_live(open_tab, url):
+    one = open_tab(url)
+    shown = {key: one.locator(f'[data-sse-stats={key}]') for key in ('connections', 'broadcasts', 'frames', 'replays')}
+    expect(shown['connections']).to_have_text('1')
+    broadcasts = int(shown['broadcasts'].text_content())
+    two = open_tab(url)
+    expect(shown['connections']).to_have_text('2')
+    two.get_by_role('button', name='Add one').click()
+    expect(shown['broadcasts']).to_have_text(str(broadcasts + 1))
+    two.close()
+    expect(shown['connections']).to_have_text('1')
+    for number in shown.values(): expect(number).to_have_text(re.compile(r'^\d+$'))
+
+
+def test_a_restart_is_shown_and_the_page_goes_on(tabs, options, console):
+    console.allow('net::ERR_', 'error: Event', 'htmx:sse:error')  # while nobody is there to ask
+    port = free_port()
+    with demo(*options, port=port) as (_, url):
+        tab = tabs(url)
+        expect_live(tab)
+        tab.get_by_role('button', name='Add one').click()
+        expect_count(tab, 1)
+    expect(tab.locator('#state')).to_have_text('Connecting…')
+    with demo(*options, port=port) as (_, url):
+        expect_live(tab)
+        expect_count(tab, 0)
+        tab.get_by_role('button', name='Add one').click()
+        expect_count(tab, 1)
+        tab.close()
+
+
+def test_it_fits_a_phone_and_can_be_read(open_tab, url):
+    tab = open_tab(url)
+    text = tab.get_by_label('To do')
+    text.fill('W' * 80)
+    text.press('Enter')
+    expect_last(tab, 'W' * 80)
+    tab.add_style_tag(content='* { transition: none !important }')
+    for width in (320, 1280):
+        tab.set_viewport_size({'width': width, 'height': 800})
+        assert tab.evaluate('document.documentElement.scrollWidth <= innerWidth')
+    for scheme in ('light', 'dark'):
+        tab.emulate_media(color_scheme=scheme)
+        assert tab.evaluate(FAINT) == []
+    tab.get_by_role('button', name='Done: W').click()
+    expect(tab.locator('#todos > li')).to_have_count(0)

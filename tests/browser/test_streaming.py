@@ -1,0 +1,43 @@
+"`SSEStream` on a page: a job streams, ends, and is not asked for again"
+from fasthtml.common import EventStream, P
+from playwright.sync_api import expect
+
+from cjm_fasthtml_sse.core.elements import create_sse_element
+from cjm_fasthtml_sse.core.streaming import SSEStream, StreamConfig
+
+# htmx 2's name, and htmx 4's in both spellings
+COUNT_ENDS = """window.ends = 0;
+for (const name of ['htmx:sseClose', 'htmx:sse:close', 'htmx-sse-close'])
+    document.addEventListener(name, () => window.ends++);"""
+
+
+async def job():
+    for percent in (10, 50, 100): yield P(f'{percent} %')
+
+
+def follow(site, page, htmx, config):
+    "Opens a page that follows `job`; returns a list that grows with every start of it"
+    started = []
+    def answer(request):
+        started.append(request)
+        return EventStream(SSEStream(config).stream(job))
+    page.add_init_script(COUNT_ENDS)
+    page.goto(site.page(create_sse_element(site.route(answer), 'sse', hx_swap='beforeend'), head=htmx.head()))
+    return started
+
+
+def test_a_finished_job_is_not_connected_again(site, page, any_htmx):
+    page.clock.install()
+    started = follow(site, page, any_htmx, StreamConfig())
+    expect(page.locator('#sse p')).to_have_text(['10 %', '50 %', '100 %'])
+    page.wait_for_function('() => window.ends')
+    page.clock.run_for(120_000)
+    page.evaluate('() => fetch(location.href).then(response => response.text())')
+    assert len(started) == 1
+
+
+def test_without_a_closing_event_it_is(site, page, any_htmx, console):
+    console.allow('Event', 'net::ERR_')  # what a page says when a stream ends and is opened again
+    started = follow(site, page, any_htmx, StreamConfig(close_event=None))
+    expect(page.locator('#sse p').nth(5)).to_have_text('100 %')
+    assert len(started) >= 2

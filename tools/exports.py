@@ -1,0 +1,60 @@
+"""Write `cjm_fasthtml_sse/_exports.py`: which module of the package's core holds each public name.
+
+A module may list a name that it only imports (a name of an older version keeps its old address so); the table then
+names the module that defines it. The modules are read, not imported, so that a broken one does not stand in the way.
+"""
+
+import ast
+from pathlib import Path
+
+from tree import ROOT
+
+PACKAGE = ROOT / "cjm_fasthtml_sse"
+TABLE = PACKAGE / "_exports.py"
+HEAD = '''"The module that holds each public name. Written by `make export` from their `__all__`: do not edit."
+
+modules = {
+'''
+
+
+def assigned(node) -> list[str]:
+    "The names that the top-level statement `node` binds by a definition or an assignment, which an import is not."
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)): return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+
+
+def public_names(path: Path) -> tuple[list[str], set[str]]:
+    "`__all__` of the module at `path`, and the names that it defines itself."
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    listed = [node.value for node in body if isinstance(node, ast.Assign) and assigned(node) == ["__all__"]]
+    return ast.literal_eval(listed[-1]) if listed else [], {name for node in body for name in assigned(node)}
+
+
+def find_exports(package: Path) -> tuple[dict[str, str], list[str]]:
+    "Each public name of `package`'s core with the module that defines it, by module and place; and what is wrong."
+    homes, listed, problems = {}, {}, []
+    for path in sorted((package / "core").glob("[!_]*.py")):
+        module, (names, own) = f"core.{path.stem}", public_names(path)
+        for name in names:
+            listed.setdefault(name, module)
+            if name not in own: continue
+            if name in homes: problems.append(f"{name} is public in {homes[name]} and {module}: make one private")
+            homes.setdefault(name, module)
+    problems += [f"{name} is public in {listed[name]} and defined nowhere" for name in listed.keys() - homes.keys()]
+    return homes, problems
+
+
+def render(exports: dict[str, str]) -> str:
+    "The text of the table's module."
+    return HEAD + "".join(f'    "{name}": "{module}",\n' for name, module in exports.items()) + "}\n"
+
+
+def main():
+    homes, problems = find_exports(PACKAGE)
+    text = render(homes)
+    if not TABLE.exists() or TABLE.read_text(encoding="utf-8") != text: TABLE.write_text(text, encoding="utf-8")
+    if problems: raise SystemExit("\n".join(problems))
+
+
+if __name__ == "__main__": main()

@@ -1,0 +1,23 @@
+"The checkout's own files, and copies of them to work in."
+
+import shutil
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def tree_files() -> list[str]:
+    "Every file that git keeps or would keep, relative to the top folder."
+    command = ["git", "ls-files", "-coz", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    return [file for file in dict.fromkeys(listed) if file and (ROOT / file).exists()]
+
+
+def copy_tree(to: Path) -> list[str]:
+    "Copy them to the folder `to`, so that what is done there leaves the checkout alone; returns the files."
+    files = tree_files()
+    for file in files:
+        (to / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, to / file, follow_symlinks=False)
+    return files
