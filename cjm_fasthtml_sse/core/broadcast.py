@@ -23,7 +23,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/broadcast.html.md"""
 # %% auto #0
 __all__ = ['BroadcastManager', 'Statistics', 'create_broadcast_handler', 'setup_broadcast_routes', 'BroadcastMessage']
 
-# %% ../../nbs/core/broadcast.ipynb #72936db2
+# %% ../../nbs/core/broadcast.ipynb #a4e6df03
 import asyncio, inspect, logging, secrets, time
 from collections import deque
 from collections.abc import Callable
@@ -41,7 +41,7 @@ from .backplane import MemoryBackplane, Record
 from .crowd import Crowd
 from .history import BroadcastMessage, Log
 from .lifecycle import RETRY_SPAN
-from .mailbox import View
+from .mailbox import CHUNK, View
 from .readers import StreamConnection
 from .response import SSEResponse, stream_around
 from .topics import check_topic
@@ -50,7 +50,7 @@ from .wire import FrameError, carry
 _logger = logging.getLogger(__name__)
 _all_ = ['BroadcastMessage']
 
-# %% ../../nbs/core/broadcast.ipynb #b150ea88
+# %% ../../nbs/core/broadcast.ipynb #94330863
 class BroadcastManager(Crowd):
     "Manages SSE broadcast connections across multiple tabs/clients"
     def __init__(self,
@@ -60,6 +60,7 @@ class BroadcastManager(Crowd):
         debug: bool = False, # Log each coming, going and broadcast
         *,
         max_queue_bytes: int = 2**20, # Bytes that wait for one reader
+        max_send_bytes: int = CHUNK, # Bytes after which no further event is joined to a send
         max_event_bytes: int = 4 * 2**20, # Bytes of JSON that one event may have
         replay_limit: int = 10_000, # Events kept for readers to resume from
         replay_bytes: int = 16 * 2**20, # Bytes kept for readers to resume from
@@ -73,8 +74,8 @@ class BroadcastManager(Crowd):
         limits = f'{history_limit=}, {max_event_bytes=}'
         if history_limit < 0 or max_event_bytes < 1: raise ValueError(f'Limits are positive: {limits}')
         super().__init__(Log(replay_limit, replay_bytes, replay_age, clock=clock), max_queue_size, queue_timeout, debug,
-            max_queue_bytes=max_queue_bytes, overflow=overflow, heartbeat_interval=heartbeat_interval,
-            send_timeout=send_timeout, retry_span=retry_span)
+            max_queue_bytes=max_queue_bytes, max_send_bytes=max_send_bytes, overflow=overflow,
+            heartbeat_interval=heartbeat_interval, send_timeout=send_timeout, retry_span=retry_span)
         self.history, self.max_event_bytes, self.broadcasts = deque(maxlen=history_limit), max_event_bytes, 0
         self.backplane = MemoryBackplane()
         self.backplane.start(self._hear)
@@ -203,7 +204,7 @@ def cursor(self: BroadcastManager) -> str: # For `create_sse_element(..., cursor
     "The id of the newest event: a page that connects with it misses nothing since it was rendered"
     return self.log.cursor()
 
-# %% ../../nbs/core/broadcast.ipynb #310a0bab
+# %% ../../nbs/core/broadcast.ipynb #6dd57a47
 @dataclass(frozen=True)
 class Statistics:
     "A manager's numbers at one moment"
@@ -221,20 +222,20 @@ class Statistics:
     log_events: int # Events that can be resumed from
     log_bytes: int # Bytes that they hold, rendered frames included
 
+    @property
+    def frames_per_send(self) -> float: # 0 before anything was sent; near 1 where readers keep up with single events
+        "How many frames a send carried on average"
+        return self.frames / self.sends if self.sends else 0.0
+
 @patch
 def statistics(self: BroadcastManager) -> Statistics: # Frozen; a new one at each call
     "The numbers of this process's connections and log"
     readers = self.registry.get_connections()
     streams = [reader for reader in readers if isinstance(reader, StreamConnection)]
-    behind = [reader for reader in readers if reader.queue.qsize() or self._is_behind(reader)]
-    cursors = [getattr(reader, 'cursor', None) or reader.queue.cursor for reader in behind]
+    cursors = [reader.cursor for reader in readers if reader.queue.qsize() or reader.behind]
     waiting, head = sum(reader.queue.qsize() for reader in readers), self.log.head
     return Statistics(len(readers), len(streams), waiting, head - min(cursors, default=head), self.broadcasts,
         dict(self.drops), log_events=self.log.live, log_bytes=self.log.size, **asdict(self.counters))
-
-@patch
-def _is_behind(self: BroadcastManager, reader: Any) -> bool:
-    return getattr(reader, 'behind', False) or getattr(reader.queue, 'behind', False)
 
 # %% ../../nbs/core/broadcast.ipynb #19057a42
 def _owner(scope: Scope, wanted: bool) -> str | None:

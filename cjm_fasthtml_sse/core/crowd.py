@@ -11,7 +11,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/crowd.html.md"""
 # %% auto #0
 __all__ = ['TERMINAL', 'Crowd']
 
-# %% ../../nbs/core/crowd.ipynb #66bab901
+# %% ../../nbs/core/crowd.ipynb #1742065f
 import asyncio, logging, threading
 from collections import Counter
 from collections.abc import Coroutine, Iterable
@@ -23,7 +23,7 @@ from fastcore.basics import patch
 from . import lifecycle
 from .connections import ConnectionRegistry, SSEConnection, check_connection_id
 from .history import Log
-from .mailbox import Counters, Mailbox, View
+from .mailbox import CHUNK, Counters, Mailbox, View
 from .outbox import HeartbeatClock, Outbox
 from .readers import HandConnection, StreamConnection
 from .topics import TopicIndex, check_topics
@@ -31,7 +31,7 @@ from .wire import ConnectionRefused, encode_frame
 
 _logger = logging.getLogger(__name__)
 
-# %% ../../nbs/core/crowd.ipynb #8c5ee8b5
+# %% ../../nbs/core/crowd.ipynb #1aa5e20b
 class Crowd:
     "All the connections of one manager"
     def __init__(self,
@@ -41,19 +41,21 @@ class Crowd:
         debug: bool = False, # Log each coming and going
         *,
         max_queue_bytes: int = 2**20, # Bytes that wait for one reader
+        max_send_bytes: int = CHUNK, # Bytes after which no further event is joined to a send
         overflow: str = 'reset', # For a reader whose events the log has let go: `reset` or `disconnect`
         heartbeat_interval: float = 15.0, # Seconds without a sign of life at most; 0 for none
         send_timeout: float = 30.0, # Seconds that one send may wait for a reader
         retry_span: tuple[int, int] = lifecycle.RETRY_SPAN, # Milliseconds; when readers that are sent away come back
     ):
-        limits, times = f'{max_queue_size=}, {max_queue_bytes=}', f'{heartbeat_interval=}, {send_timeout=}'
+        limits = f'{max_queue_size=}, {max_queue_bytes=}, {max_send_bytes=}'
+        times = f'{heartbeat_interval=}, {send_timeout=}'
         choices = ('reset', 'disconnect')
-        if max_queue_size < 1 or max_queue_bytes < 1: raise ValueError(f'Limits are positive: {limits}')
+        if min(max_queue_size, max_queue_bytes, max_send_bytes) < 1: raise ValueError(f'Limits are positive: {limits}')
         if overflow not in choices: raise ValueError(f'overflow is one of {choices}, not {overflow!r}')
         if heartbeat_interval < 0 or send_timeout <= 0: raise ValueError(f'Times are in seconds: {times}')
         if not 0 <= retry_span[0] <= retry_span[1]: raise ValueError(f'{retry_span=} is not (least, most) in ms')
         self.log, self.debug, self.overflow, self.closed = log, debug, overflow, False
-        self.max_queue_size, self.max_queue_bytes = max_queue_size, max_queue_bytes
+        self.max_queue_size, self.max_queue_bytes, self.max_send_bytes = max_queue_size, max_queue_bytes, max_send_bytes
         self.queue_timeout, self.send_timeout, self.retry_span = queue_timeout, send_timeout, retry_span
         self.registry, self.counters, self.drops = ConnectionRegistry(debug, self._forget), Counters(), Counter()
         self.outbox, self.clock, self._index = Outbox(), HeartbeatClock(heartbeat_interval), TopicIndex()

@@ -23,7 +23,7 @@ from .mailbox import Mailbox
 from .writer import Stream
 from .wire import ConnectionClosed
 
-# %% ../../nbs/core/readers.ipynb #1a7f472a
+# %% ../../nbs/core/readers.ipynb #a01350ee
 class StreamConnection(Stream, SSEConnection):
     "A connection that is an open response"
     queued = False
@@ -62,13 +62,19 @@ class StreamConnection(Stream, SSEConnection):
 
     def gone(self, reason: str): self.manager.left(self, reason)
 
-# %% ../../nbs/core/readers.ipynb #3a03c636
+    @property
+    def cursor(self) -> int: return self.queue.cursor
+
+    @property
+    def behind(self) -> bool: return self.queue.behind
+
+# %% ../../nbs/core/readers.ipynb #33002af1
 @patch
 def take(self: StreamConnection) -> bytes:
     "The next bytes; a reader that missed something ends here if the manager's `overflow` says so"
     counters = self.manager.counters
     before = counters.frames
-    try: body = self.queue.take()
+    try: body = self.queue.take(self.manager.max_send_bytes)
     except ConnectionClosed:
         self.manager.dropped(self, 'overflow')
         self.finish()
