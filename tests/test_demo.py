@@ -9,7 +9,7 @@ import time
 import httpx2
 import pytest
 from cjm_fasthtml_sse.demo.__main__ import main, make_app
-from cjm_fasthtml_sse.demo.app import MAX_TODOS, STEPS
+from cjm_fasthtml_sse.demo.app import MAX_ITEMS, STEPS
 from cjm_fasthtml_sse.demo.page import MAX_JOBS, MAX_TEXT
 from demo_process import SECONDS, demo
 from starlette.testclient import TestClient
@@ -99,11 +99,11 @@ def test_text_stays_text_and_is_limited(url, curl):
 
 
 def test_the_oldest_makes_room_and_what_is_done_goes(url, curl):
-    for n in range(MAX_TODOS + 2): httpx2.post(f'{url}/todos', data={'text': f'thing {n}'})
-    assert todos(url) == [f'thing {n}' for n in range(2, MAX_TODOS + 2)]
+    for n in range(MAX_ITEMS + 2): httpx2.post(f'{url}/todos', data={'text': f'thing {n}'})
+    assert todos(url) == [f'thing {n}' for n in range(2, MAX_ITEMS + 2)]
     number = re.search(r'/todos/(\d+)"[^>]*aria-label="Done: thing 5"', httpx2.get(url).text)[1]
     for _ in range(2): assert httpx2.delete(f'{url}/todos/{number}').status_code == 204
-    assert 'thing 5' not in todos(url) and len(todos(url)) == MAX_TODOS - 1
+    assert 'thing 5' not in todos(url) and len(todos(url)) == MAX_ITEMS - 1
 
 
 def test_jobs_stream_to_their_end_and_are_limited(url, curl):

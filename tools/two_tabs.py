@@ -16,7 +16,7 @@ PICTURE = ROOT / "nbs" / "images" / "two-tabs.png"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 WIDTH = 480
 MOST = 150_000  # bytes
-TODOS = ["Water the plants", "Answer Ada’s letter", "Plan the picnic"]
+ITEMS = ["Water the plants", "Answer Ada’s letter", "Plan the picnic"]
 FRAMES = """<!doctype html><style>
   body {{ display: flex; gap: 20px; width: max-content; margin: 0; padding: 12px;
     font: 600 13px system-ui; color: #444c56; }}
@@ -29,7 +29,7 @@ FRAMES = """<!doctype html><style>
 def act(one: Page, two: Page):
     "Do something in each of the tabs, until both show all of it."
     for _ in range(7): one.get_by_role("button", name="Add one").click()
-    for tab, text in zip((one, two, one), TODOS, strict=True):
+    for tab, text in zip((one, two, one), ITEMS, strict=True):
         tab.get_by_label("To do").fill(text)
         tab.keyboard.press("Enter")
         for other in (one, two): expect(other.locator("#todos > li").last).to_contain_text(text)

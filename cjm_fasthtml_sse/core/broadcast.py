@@ -50,7 +50,7 @@ from .wire import FrameError, carry
 _logger = logging.getLogger(__name__)
 _all_ = ['BroadcastMessage']
 
-# %% ../../nbs/core/broadcast.ipynb #94330863
+# %% ../../nbs/core/broadcast.ipynb #7db88760
 class BroadcastManager(Crowd):
     "Manages SSE broadcast connections across multiple tabs/clients"
     def __init__(self,
@@ -65,6 +65,8 @@ class BroadcastManager(Crowd):
         replay_limit: int = 10_000, # Events kept for readers to resume from
         replay_bytes: int = 16 * 2**20, # Bytes kept for readers to resume from
         replay_age: float | None = None, # Seconds that events are kept; None for no limit
+        retain_limit: int = 1_000, # Retained keys; beyond it the one untouched for longest goes
+        retain_bytes: int = 16 * 2**20, # Bytes of retained events
         overflow: str = 'reset', # For a reader whose events are gone: `reset` tells it, `disconnect` ends its stream
         heartbeat_interval: float = 15.0, # Seconds without a sign of life at most; 0 for none
         send_timeout: float = 30.0, # Seconds that one send may wait for a reader
@@ -73,7 +75,8 @@ class BroadcastManager(Crowd):
     ):
         limits = f'{history_limit=}, {max_event_bytes=}'
         if history_limit < 0 or max_event_bytes < 1: raise ValueError(f'Limits are positive: {limits}')
-        super().__init__(Log(replay_limit, replay_bytes, replay_age, clock=clock), max_queue_size, queue_timeout, debug,
+        log = Log(replay_limit, replay_bytes, replay_age, retain_limit, retain_bytes, clock)
+        super().__init__(log, max_queue_size, queue_timeout, debug,
             max_queue_bytes=max_queue_bytes, max_send_bytes=max_send_bytes, overflow=overflow,
             heartbeat_interval=heartbeat_interval, send_timeout=send_timeout, retry_span=retry_span)
         self.history, self.max_event_bytes, self.broadcasts = deque(maxlen=history_limit), max_event_bytes, 0
@@ -204,7 +207,7 @@ def cursor(self: BroadcastManager) -> str: # For `create_sse_element(..., cursor
     "The id of the newest event: a page that connects with it misses nothing since it was rendered"
     return self.log.cursor()
 
-# %% ../../nbs/core/broadcast.ipynb #6dd57a47
+# %% ../../nbs/core/broadcast.ipynb #55e2b394
 @dataclass(frozen=True)
 class Statistics:
     "A manager's numbers at one moment"
@@ -221,6 +224,7 @@ class Statistics:
     bytes: int # Bytes of those sends
     log_events: int # Events that can be resumed from
     log_bytes: int # Bytes that they hold, rendered frames included
+    retained_bytes: int # Bytes of retained events, some of which the log holds too
 
     @property
     def frames_per_send(self) -> float: # 0 before anything was sent; near 1 where readers keep up with single events
@@ -232,17 +236,18 @@ def statistics(self: BroadcastManager) -> Statistics: # Frozen; a new one at eac
     "The numbers of this process's connections and log"
     readers = self.registry.get_connections()
     streams = [reader for reader in readers if isinstance(reader, StreamConnection)]
-    cursors = [reader.cursor for reader in readers if reader.queue.qsize() or reader.behind]
+    cursors = [reader.cursor for reader in readers if reader.cursor is not None and (reader.queue.qsize() or reader.behind)]
     waiting, head = sum(reader.queue.qsize() for reader in readers), self.log.head
     return Statistics(len(readers), len(streams), waiting, head - min(cursors, default=head), self.broadcasts,
-        dict(self.drops), log_events=self.log.live, log_bytes=self.log.size, **asdict(self.counters))
+        dict(self.drops), log_events=self.log.live, log_bytes=self.log.size,
+        retained_bytes=self.log.retained_size, **asdict(self.counters))
 
-# %% ../../nbs/core/broadcast.ipynb #19057a42
+# %% ../../nbs/core/broadcast.ipynb #6228501a
 def _owner(scope: Scope, wanted: bool) -> str | None:
     if auth := scope.get('auth'): return f'auth:{auth}'
     session = scope.get('session')
     if session is None or not wanted: return None
-    return 'session:' + session.setdefault('sse', secrets.token_urlsafe(12))
+    return 'session:' + session.setdefault('cjm_fasthtml_sse', secrets.token_urlsafe(12))
 
 def _open(manager: BroadcastManager, view: View, connection_id: str | None, scope: Scope) -> StreamConnection:
     query = QueryParams(scope['query_string'])

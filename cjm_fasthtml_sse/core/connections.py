@@ -83,7 +83,7 @@ class ClosableQueue(asyncio.Queue):
         super().put_nowait(_END)
         raise ConnectionClosed(self.reason)
 
-# %% ../../nbs/core/connections.ipynb #df77fe85
+# %% ../../nbs/core/connections.ipynb #9c71a99b
 @dataclass(eq=False)
 class SSEConnection:
     "Represents a single SSE connection"
@@ -95,6 +95,7 @@ class SSEConnection:
     created_at: datetime = field(default_factory=datetime.now) # When it began, the server's local time
     last_activity: datetime = field(default_factory=datetime.now) # When something was last sent to it
     message_count: int = 0 # How much was sent to it
+    topics, owner, cursor, behind = frozenset(), None, None, False
 
     async def send(self,
         data: Any, # Data to send

@@ -29,14 +29,14 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/elements.html.md"""
 __all__ = ['SWAP_STYLES', 'create_sse_element', 'sse_headers', 'cleanup_sse_on_unload', 'create_reconnection_script',
            'create_connection_manager_script']
 
-# %% ../../nbs/core/elements.ipynb #29f89b32
+# %% ../../nbs/core/elements.ipynb #51f4ad13
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from fasthtml.common import Div, Meta, Script
-from .wire import to_json
+from .wire import CLOSE_EVENT, to_json
 
 # %% ../../nbs/core/elements.ipynb #dfd291b5
 def _endpoint(url: str, name: str = 'endpoint') -> str:
@@ -57,19 +57,18 @@ def _subscribe(url: str, topics: list[str] | None, cursor: str | None) -> str:
     query = urlencode(pairs, quote_via=quote, safe='/*')
     return urlunsplit(parts._replace(query='&'.join(filter(None, (parts.query, query)))))
 
-# %% ../../nbs/core/elements.ipynb #debf4a87
+# %% ../../nbs/core/elements.ipynb #dba45ef2
 SWAP_STYLES = frozenset('''innerHTML outerHTML textContent beforebegin afterbegin beforeend afterend delete none
     innerMorph outerMorph'''.split())
-_CLOSE = 'sse-close'
 
 def _swap(strategy: str) -> tuple[str, str | None]:
     names = [name.strip() for name in strategy.split(',')] if isinstance(strategy, str) else ['']
     if '' in names: raise ValueError(f'swap_strategy is {strategy!r:.80}; give a swap style, or names of events')
     if strategy.split()[0] in SWAP_STYLES: return 'message', strategy.strip()
-    if _CLOSE in names: raise ValueError(f'swap_strategy is {strategy!r:.80}; {_CLOSE} ends a stream, nothing else')
+    if CLOSE_EVENT in names: raise ValueError(f'swap_strategy is {strategy!r:.80}; {CLOSE_EVENT} ends a stream, nothing else')
     return ','.join(names), None
 
-# %% ../../nbs/core/elements.ipynb #b683593b
+# %% ../../nbs/core/elements.ipynb #353da8d7
 def create_sse_element(
     endpoint: str, # URL of the stream: a path, or http(s)
     element_id: str | None = None, # Optional element ID
@@ -85,9 +84,9 @@ def create_sse_element(
     Raises `ValueError` for an empty endpoint, another scheme than http, or an empty `swap_strategy`."""
     url = _subscribe(_endpoint(endpoint), topics, cursor)
     names, style = _swap(swap_strategy)
-    htmx2 = dict(hx_ext='sse', data_sse_connect=url, data_sse_swap=names, data_sse_close=_CLOSE)
+    htmx2 = dict(hx_ext='sse', data_sse_connect=url, data_sse_swap=names, data_sse_close=CLOSE_EVENT)
     htmx4 = dict(hx_config='sse.pauseOnBackground:false')
-    for meta in '-:': htmx4 |= {f'hx-sse{meta}connect': url, f'hx-sse{meta}close': _CLOSE}
+    for meta in '-:': htmx4 |= {f'hx-sse{meta}connect': url, f'hx-sse{meta}close': CLOSE_EVENT}
     return Div(**dict(id=element_id or None, hidden=hidden or None, hx_swap=style) | htmx2 | htmx4 | attrs)
 
 # %% ../../nbs/core/elements.ipynb #8aaab4e0

@@ -64,7 +64,7 @@ class BroadcastMessage:
         "The message as one frame of an event stream; raises `FrameError` for a line break in `event_type`"
         return encode_frame(self.to_json(), event=event_type, id=self.id).decode()
 
-# %% ../../nbs/core/history.ipynb #84f9a25e
+# %% ../../nbs/core/history.ipynb #46e4a887
 OVERHEAD = 400  # bytes: what the objects around an event weigh, measured, so that small events count for what they are
 
 @dataclass(slots=True, eq=False)
@@ -81,7 +81,8 @@ class Event:
     size: int = 0 # Bytes it holds, frames included
     frames: dict[Any, bytes | None] = field(default_factory=dict) # Rendered once for each view
     length: int = 0 # Bytes of its JSON
-    superseded: frozenset[str] | None = None # Set once a newer event of its key stands: those whom that one excludes
+    superseded: frozenset[str] | None = None # Set once newer events of its key stand: those whom they all exclude
+    retained: bool = False # Whether newcomers get it
 
     def hidden_from(self,
         connection_id: str, # Who would read it
@@ -115,7 +116,7 @@ class LetGo:
         "Whether something for a reader of `topics` was let go after `position`"
         return any(self._newest.get(hearer, self.floor) > position for hearer in (None, *topics))
 
-# %% ../../nbs/core/history.ipynb #0bca2649
+# %% ../../nbs/core/history.ipynb #8aaf391d
 class _Gap(NamedTuple):
     position: int
     message: None = None
@@ -127,14 +128,16 @@ class Log:
         replay_bytes: int = 16 * 2**20, # Bytes kept, rendered frames included
         replay_age: float | None = None, # Seconds an event is kept; None for no limit
         retain_limit: int = 1_000, # Retained keys kept; beyond it the one untouched for longest goes
+        retain_bytes: int = 16 * 2**20, # Bytes of retained events, on top of `replay_bytes`
         clock: Callable[[], float] = time.monotonic, # Seconds, from anywhere
         epoch: str | None = None, # Names this life of the log; made at random
     ):
-        if replay_limit < 1 or replay_bytes < 1 or retain_limit < 1 or (replay_age is not None and replay_age <= 0):
-            raise ValueError(f'A log keeps something: {replay_limit=}, {replay_bytes=}, {replay_age=}, {retain_limit=}')
+        limits = dict(replay_limit=replay_limit, replay_bytes=replay_bytes, retain_limit=retain_limit, retain_bytes=retain_bytes)
+        if min(limits.values()) < 1 or (replay_age is not None and replay_age <= 0):
+            raise ValueError(f'A log keeps something, not {limits} with {replay_age=}')
         self.replay_limit, self.replay_bytes, self.replay_age = replay_limit, replay_bytes, replay_age
-        self.retain_limit, self.clock, self.epoch = retain_limit, clock, epoch or secrets.token_hex(8)
-        self.head = self.size = self.live = 0
+        self.retain_limit, self.retain_bytes, self.clock = retain_limit, retain_bytes, clock
+        self.epoch, self.head, self.size, self.live, self.retained_size = epoch or secrets.token_hex(8), 0, 0, 0, 0
         if self.position(self.cursor()) is None: raise ValueError(f'An epoch is up to 40 a-z or 0-9, not {epoch!r:.60}')
         self.let_go, self.retained = LetGo(), OrderedDict()
         self._events, self._first, self._keyed, self._heard = [], 0, {}, {}
@@ -166,27 +169,47 @@ def append(self: Log,
     self.trim()
     return event
 
-# %% ../../nbs/core/history.ipynb #8be40f1c
+# %% ../../nbs/core/history.ipynb #6741d0df
 @patch
 def _supersede(self: Log, event: Event, retain: bool):
     name = (event.topic, event.key)
-    old, self._keyed[name] = self._keyed.get(name), event
-    self.retained.pop(name, None)
-    if retain:
-        self.retained[name] = event
-        if len(self.retained) > self.retain_limit: self.retained.popitem(last=False)
-    if old is None: return
-    old.superseded = event.exclude
-    if event.exclude: return
-    self._remove(bisect_left(self._events, old.position, lo=self._first, key=lambda e: e.position))
+    before, kept = self._keyed.get(name, []), self.retained.pop(name, [])
+    for old in {id(old): old for old in (*before, *kept)}.values():
+        old.superseded = event.exclude if old.superseded is None else old.superseded & event.exclude
+        if old in before and old.superseded <= old.exclude: self._remove(self._index_of(old.position))
+    self._keyed[name] = [*self._keyed.get(name, []), event]
+    self._release(kept)
+    if retain: self._retain(name, [*(old for old in kept if not old.superseded <= old.exclude), event])
+
+@patch
+def _index_of(self: Log, position: int) -> int:
+    return bisect_left(self._events, position, lo=self._first, key=lambda e: e.position)
 
 @patch
 def _remove(self: Log, i: int):
     event, self._events[i] = self._events[i], _Gap(self._events[i].position)
     if event.message is None: return
     self.live, self.size = self.live - 1, self.size - event.size
+    if event.key is None: return
     name = (event.topic, event.key)
-    if self._keyed.get(name) is event: del self._keyed[name]
+    left = [old for old in self._keyed[name] if old is not event]
+    if left: self._keyed[name] = left
+    else: del self._keyed[name]
+
+# %% ../../nbs/core/history.ipynb #3f7987e4
+@patch
+def _retain(self: Log, name: tuple[str | None, str], events: list[Event]):
+    for event in events: event.retained = True
+    self.retained[name] = events
+    self.retained_size += sum(event.size for event in events)
+    while len(self.retained) > self.retain_limit or (self.retained_size > self.retain_bytes and len(self.retained) > 1):
+        self._release(self.retained.popitem(last=False)[1])
+
+@patch
+def _release(self: Log, events: list[Event]):
+    for event in events:
+        event.retained = False
+        self.retained_size -= event.size
 
 # %% ../../nbs/core/history.ipynb #9b0d092a
 @patch
@@ -208,7 +231,7 @@ def _compact(self: Log):
     for event in self._events:
         for hearer in hearers(event.topic): self._heard.setdefault(hearer, []).append(event.position)
 
-# %% ../../nbs/core/history.ipynb #0276f137
+# %% ../../nbs/core/history.ipynb #1e512f4d
 @patch
 def account(self: Log,
     event: Event, # An event of which something was rendered
@@ -216,11 +239,12 @@ def account(self: Log,
 ):
     "Count `size` bytes more for `event`, as long as the log holds it"
     event.size += size
+    if event.retained: self.retained_size += size
     if self._at(event.position) is event: self.size += size
 
 @patch
 def _at(self: Log, position: int) -> Event | None:
-    i = bisect_left(self._events, position, lo=self._first, key=lambda e: e.position)
+    i = self._index_of(position)
     event = self._events[i] if i < len(self._events) else None
     return event if event is not None and event.message is not None and event.position == position else None
 
@@ -263,7 +287,7 @@ def _positions(self: Log, after: int, topics: frozenset[str]) -> Iterator[int]:
         if position > last: yield position
         last = position
 
-# %% ../../nbs/core/history.ipynb #e7a19797
+# %% ../../nbs/core/history.ipynb #62277b36
 @patch
 def read(self: Log,
     after: int, # The position up to which the reader has everything
@@ -287,5 +311,5 @@ def newest(self: Log,
     after: int = 0, # The position that it has seen, where it has seen one
 ) -> list[Event]: # Oldest first
     "The retained events for a reader of `topics`: the last value of each key"
-    kept = (e for e in self.retained.values() if e.position > after and hears(topics, e.topic))
+    kept = (e for events in self.retained.values() for e in events if e.position > after and hears(topics, e.topic))
     return sorted(kept, key=lambda e: e.position)

@@ -80,7 +80,7 @@ def transport_to(
         for protocol in server.server_state.connections:
             if getattr(protocol, 'client', None) == tuple(client): return protocol.transport
 
-# %% ../../nbs/core/lifecycle.ipynb #694b8b04
+# %% ../../nbs/core/lifecycle.ipynb #16bfc5ac
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LOOK_EVERY = 0.2  # seconds between two looks at uvicorn's state
 
@@ -91,6 +91,10 @@ _timers = {}   # loop -> its next look
 def _end_all(*loops: asyncio.AbstractEventLoop):
     for end, loop in list(_watched.items()):
         if (not loops or loop in loops) and not loop.is_closed(): loop.call_soon_threadsafe(end)
+
+def _forget_closed_loops():
+    for end in [end for end, loop in _watched.items() if loop.is_closed()]: del _watched[end]
+    for loop in [loop for loop in _timers if loop.is_closed()]: del _timers[loop]
 
 def _on_signal(number: int, frame: Any):
     _end_all()
@@ -104,12 +108,13 @@ def _look(loop: asyncio.AbstractEventLoop):
     _timers[loop] = loop.call_later(LOOK_EVERY, _look, loop)
     if is_leaving(loop): _end_all(loop)
 
-# %% ../../nbs/core/lifecycle.ipynb #33016ef4
+# %% ../../nbs/core/lifecycle.ipynb #2a5bea62
 def watch(
     end: Callable[[], None], # Ends streams at once; called on the loop that is running now, perhaps more than once
 ):
     "From now on, `end` is called when the server has to go"
     loop = asyncio.get_running_loop()
+    _forget_closed_loops()
     if loop not in _watched.values(): _search(loop)
     _watched[end] = loop
     if threading.current_thread() is threading.main_thread():

@@ -20,8 +20,14 @@ from typing import Any
 
 _logger = logging.getLogger(__name__)
 
-# %% ../../nbs/core/outbox.ipynb #54a7ecd7
+# %% ../../nbs/core/outbox.ipynb #e550bfdc
 BATCH = 256  # streams served before the loop gets a turn: some milliseconds
+
+def _served(stream: Any, serve: Callable[[], None]):
+    try: serve()
+    except Exception:  # noqa: BLE001 - one stream's failure must not keep the others of its round waiting
+        _logger.exception('A stream could not be written and is dropped')
+        stream.drop('error')
 
 class Outbox:
     "Streams that have something waiting, served in the loop's next turn"
@@ -42,12 +48,9 @@ class Outbox:
         self.now = datetime.now()
         for stream in now:
             stream.queued = False
-            try: stream.flush()
-            except Exception:  # noqa: BLE001 - one stream's failure must not keep the others of its round waiting
-                _logger.exception('A stream could not be written and is dropped')
-                stream.drop('error')
+            _served(stream, stream.flush)
 
-# %% ../../nbs/core/outbox.ipynb #7b14a9b9
+# %% ../../nbs/core/outbox.ipynb #c703fb8d
 SLOTS = 16
 
 class HeartbeatClock:
@@ -86,4 +89,4 @@ class HeartbeatClock:
         "Serve the next slot"
         self._set()
         self._at = (self._at + 1) % SLOTS
-        for stream in list(self._slots[self._at]): stream.beat()
+        for stream in list(self._slots[self._at]): _served(stream, stream.beat)

@@ -10,20 +10,20 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/readers.html.md"""
 # %% auto #0
 __all__ = ['StreamConnection', 'HandConnection']
 
-# %% ../../nbs/core/readers.ipynb #c6bd9cef
+# %% ../../nbs/core/readers.ipynb #4108865e
 import asyncio
 from datetime import datetime
 from typing import Any
 
 from fastcore.basics import patch
 
-from .connections import ClosableQueue, SSEConnection
+from .connections import ClosableQueue, ConnectionState, SSEConnection
 from .history import BroadcastMessage, Event
 from .mailbox import Mailbox
 from .writer import Stream
-from .wire import ConnectionClosed
+from .wire import ConnectionClosed, FrameError
 
-# %% ../../nbs/core/readers.ipynb #a01350ee
+# %% ../../nbs/core/readers.ipynb #43593370
 class StreamConnection(Stream, SSEConnection):
     "A connection that is an open response"
     queued = False
@@ -44,6 +44,14 @@ class StreamConnection(Stream, SSEConnection):
         self.queue.offer(event)
         if not self.queued: self.manager.outbox.add(self)
 
+    async def send(self,
+        data: BroadcastMessage, # What to show this connection alone
+        timeout: float = 1.0, # Not needed here: nobody waits for a stream
+    ) -> bool: # Whether it was left
+        "As `send_to` of the manager; raises `FrameError` for what is no message"
+        if isinstance(data, BroadcastMessage): return await self.send_message(data)
+        raise FrameError(f'A stream is sent messages, not {data!r:.60}; use send_to of its manager')
+
     async def send_message(self,
         message: BroadcastMessage, # What to show this connection alone
     ) -> bool: # Whether it was left
@@ -55,7 +63,7 @@ class StreamConnection(Stream, SSEConnection):
 
     def close(self):
         "Mark the connection as closed, take it out, and end its response"
-        if not self.is_active(): return
+        if self.state is ConnectionState.DISCONNECTED: return
         super().close()
         self.manager.left(self)
         self.finish()
@@ -68,7 +76,7 @@ class StreamConnection(Stream, SSEConnection):
     @property
     def behind(self) -> bool: return self.queue.behind
 
-# %% ../../nbs/core/readers.ipynb #33002af1
+# %% ../../nbs/core/readers.ipynb #0d7d7d32
 @patch
 def take(self: StreamConnection) -> bytes:
     "The next bytes; a reader that missed something ends here if the manager's `overflow` says so"
@@ -88,7 +96,7 @@ def take(self: StreamConnection) -> bytes:
 @patch
 def flush(self: StreamConnection):
     "Move what waits; what one send cannot hold waits for the next round"
-    if self.writer is not None or self.send is None or self.ended: return
+    if self.writer is not None or self._send is None or self.ended: return
     if body := self.take(): self.push(body)
     if self.queue.waits(): self.manager.outbox.add(self)
 
@@ -96,10 +104,10 @@ def flush(self: StreamConnection):
 def beat(self: StreamConnection):
     "A sign of life for a reader that has everything, with the id of the log's head"
     wrote, self.wrote = self.wrote, False
-    if wrote or self.writer is not None or self.send is None or self.ended: return
+    if wrote or self.writer is not None or self._send is None or self.ended: return
     if self.queue.idle(): self.push(self.manager.heartbeat())
 
-# %% ../../nbs/core/readers.ipynb #669a5005
+# %% ../../nbs/core/readers.ipynb #ce07e97a
 class HandConnection(SSEConnection):
     "A connection whose queue the application reads itself"
     def __init__(self,
@@ -107,9 +115,12 @@ class HandConnection(SSEConnection):
         connection_id: str, # Names it
         topics: frozenset[str] = frozenset(), # What it asked for
         metadata: dict[str, Any] | None = None, # The application's own
+        kind: str = 'global', # What counts are kept by
+        maxsize: int | None = None, # Messages that its queue holds; the manager's `max_queue_size` unless told
     ):
-        super().__init__(connection_id, ClosableQueue(manager.max_queue_size), metadata=metadata or {})
-        self.manager, self.owner, self.topics, self.feeder = manager, None, topics, None
+        queue = ClosableQueue(manager.max_queue_size if maxsize is None else maxsize)
+        super().__init__(connection_id, queue, kind, metadata=dict(metadata or {}))
+        self.manager, self.topics, self.feeder = manager, topics, None
         self.cursor, self.behind = manager.log.head, False
 
     def offer(self,
@@ -124,9 +135,18 @@ class HandConnection(SSEConnection):
 
     def close(self):
         "Mark the connection as closed, and take it out"
-        if not self.is_active(): return
+        if self.state is ConnectionState.DISCONNECTED: return
         super().close()
         self.manager.left(self)
+
+    async def send(self,
+        data: Any, # What to put into the queue
+        timeout: float = 1.0, # Seconds to wait for room
+    ) -> bool: # True if it is in the queue; where there was no room in time, the connection is dropped
+        "Send data through the connection queue"
+        sent = await super().send(data, timeout)
+        if self.state is ConnectionState.ERROR: self.manager.dropped(self, 'slow')
+        return sent
 
     def _put(self, event: Event):
         self.queue.put_nowait(event.message)

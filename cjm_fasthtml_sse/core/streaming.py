@@ -24,7 +24,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/streaming.html.md"""
 # %% auto #0
 __all__ = ['SWAP_MODES', 'StreamConfig', 'SSEStream', 'OOBStreamBuilder']
 
-# %% ../../nbs/core/streaming.ipynb #43cc6c17
+# %% ../../nbs/core/streaming.ipynb #a7d6dfcd
 import asyncio, copy, inspect, logging, math, re, weakref
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
@@ -38,11 +38,11 @@ from fasthtml.components import Div
 
 from . import lifecycle
 from .sources import check_source, close_source, open_source
-from .wire import FrameError, carry, encode_comment, encode_frame, is_markup, render_html, to_json
+from .wire import CLOSE_EVENT, FrameError, carry, encode_comment, encode_frame, is_markup, render_html, to_json
 
 _logger = logging.getLogger(__name__)
 
-# %% ../../nbs/core/streaming.ipynb #ee672f84
+# %% ../../nbs/core/streaming.ipynb #6151152d
 @dataclass
 class StreamConfig:
     "What surrounds the items of a stream"
@@ -53,7 +53,7 @@ class StreamConfig:
     send_close_message: bool = True # Whether a comment goes out at the end
     close_message: str = 'Connection closed' # Text of that comment
     debug: bool = False # Whether this module's logger shows how each stream begins and ends
-    close_event: str | None = 'sse-close' # Event that tells a page not to connect again; None leaves it out
+    close_event: str | None = CLOSE_EVENT # Event that tells a page not to connect again; None leaves it out
 
     def __post_init__(self):
         if not 0 <= (self.heartbeat_interval or 0) < math.inf:

@@ -52,11 +52,11 @@ _BODY = 'http.response.body'
 
 def _message(body: bytes, last: bool = False) -> Message: return dict(type=_BODY, body=body, more_body=not last)
 
-# %% ../../nbs/core/writer.ipynb #b9157548
+# %% ../../nbs/core/writer.ipynb #bc108829
 class Stream:
     "One open response: the server's `send`, and who calls it"
     send_timeout = 30.0  # seconds that one send may wait for a reader
-    send = transport = client = task = writer = deadline = background = None
+    _send = transport = client = task = writer = deadline = background = None
     ended = wrote = released = False
     farewell = b''
 
@@ -77,9 +77,9 @@ class Stream:
 
     def flush(self):
         "Move what waits to the server, without waiting"
-        if self.writer is None and self.send is not None and not self.ended and (body := self.take()): self.push(body)
+        if self.writer is None and self._send is not None and not self.ended and (body := self.take()): self.push(body)
 
-# %% ../../nbs/core/writer.ipynb #9b9f283a
+# %% ../../nbs/core/writer.ipynb #f006a351
 @patch
 def push(self: Stream,
     body: bytes, # What to send, while no writer is at work
@@ -92,19 +92,19 @@ def push(self: Stream,
     if self.transport is None:
         self.writer = asyncio.get_running_loop().create_task(self._write(None, message))
         return
-    coroutine = self.send(message)
+    coroutine = self._send(message)
     try: waits = coroutine.send(None)
     except StopIteration:
         if last: self._release()
     except Exception: self.failed()  # noqa: BLE001 - whatever a server raises, this reader has gone
     else: self.writer = asyncio.get_running_loop().create_task(self._write(_Rest(coroutine, waits), message))
 
-# %% ../../nbs/core/writer.ipynb #e4133333
+# %% ../../nbs/core/writer.ipynb #fda31d56
 @patch
 async def _write(self: Stream, rest: _Rest | None, message: Message):
     try:
         while True:
-            async with asyncio.timeout(self.send_timeout): await (self.send(message) if rest is None else rest)
+            async with asyncio.timeout(self.send_timeout): await (self._send(message) if rest is None else rest)
             rest = None
             if not message['more_body']: return self._release()
             body = self.farewell if self.ended else self.take()
@@ -125,7 +125,7 @@ def _release(self: Stream):
 def _wake(self: Stream):
     if self.task is not None: self.task.cancel()
 
-# %% ../../nbs/core/writer.ipynb #622b0aa6
+# %% ../../nbs/core/writer.ipynb #c35da6d2
 FAREWELL_TIMEOUT = 0.7  # seconds: the promise is that all streams end within one
 
 @patch
@@ -135,7 +135,7 @@ def finish(self: Stream,
     "End the response after `farewell`; a reader who does not take it is dropped"
     if self.ended: return
     self.ended, self.farewell = True, farewell
-    if self.send is None: return
+    if self._send is None: return
     if self.writer is None: self.push(farewell, last=True)
     if self.writer is not None: self._hurry()
 
@@ -147,13 +147,13 @@ def _hurry(self: Stream):
 def _cut(transport: asyncio.Transport):
     if transport.is_closing() and transport.get_write_buffer_size(): transport.abort()
 
-# %% ../../nbs/core/writer.ipynb #ffa19f17
+# %% ../../nbs/core/writer.ipynb #e5cebaae
 @patch
 def drop(self: Stream,
     reason: str, # Why, for the log and the counts
 ):
     "End the stream without a word, and free what was buffered for it"
-    if self.send is None: return
+    if self._send is None: return
     self.ended = True
     self._leave(reason)
     transport = self.transport or lifecycle.transport_to(self.client)
@@ -168,18 +168,18 @@ def failed(self: Stream):
 
 @patch
 def _leave(self: Stream, reason: str):
-    if self.send is None: return
-    self.send = None
+    if self._send is None: return
+    self._send = None
     self.gone(reason)
 
-# %% ../../nbs/core/writer.ipynb #9756af42
+# %% ../../nbs/core/writer.ipynb #b496d298
 @patch
 async def run(self: Stream,
     receive: Receive, # Tells that the client has left
     send: Send, # Takes the body, after the start of the response has been sent
 ):
     "Stream until somebody ends it"
-    self.task, self.send, self.transport = asyncio.current_task(), send, transport_of(send)
+    self.task, self._send, self.transport = asyncio.current_task(), send, transport_of(send)
     try:
         self._limit_silence()
         if self.ended: self.push(self.farewell, last=True)
@@ -234,7 +234,7 @@ class FrameStream(Stream):
         if self.begun: self.writer.cancel()
         self._hurry()
 
-# %% ../../nbs/core/writer.ipynb #474f863a
+# %% ../../nbs/core/writer.ipynb #dc8a64f6
 @patch
 async def _pump(self: FrameStream):
     self.begun = True
@@ -242,11 +242,11 @@ async def _pump(self: FrameStream):
         if not self.ended: await self._read()
     except asyncio.CancelledError:
         if not asyncio.current_task().cancelling(): _logger.exception('The source of a stream was cancelled')
-        elif self.send is None: raise
+        elif self._send is None: raise
         else: asyncio.current_task().uncancel()
     except Exception: _logger.exception('The source of a stream failed')  # noqa: BLE001 - the application's code
     await self.over()
-    if self.send is not None and await self._put(self.farewell, True): self._release()
+    if self._send is not None and await self._put(self.farewell, True): self._release()
 
 @patch
 async def _read(self: FrameStream):
@@ -256,12 +256,12 @@ async def _read(self: FrameStream):
 
 @patch
 async def _put(self: FrameStream, body: bytes, last: bool) -> bool:
-    if self.send is None: return False
+    if self._send is None: return False
     try:
-        async with asyncio.timeout(self.send_timeout): await self.send(_message(body, last))
+        async with asyncio.timeout(self.send_timeout): await self._send(_message(body, last))
     except TimeoutError: self.drop('stalled')
     except Exception: self.failed()  # noqa: BLE001 - whatever a server raises, this reader has gone
-    return self.send is not None
+    return self._send is not None
 
 # %% ../../nbs/core/writer.ipynb #bfb8845f
 @patch

@@ -14,7 +14,7 @@ from cjm_fasthtml_sse import BroadcastManager, OOBStreamBuilder, SSEResponse, SS
 
 from . import page
 
-MAX_TODOS = 8  # the oldest makes room
+MAX_ITEMS = 8  # the oldest makes room
 STEPS, STEP_SECONDS = 50, 0.06
 
 manager, routes = BroadcastManager(), APIRouter()
@@ -68,7 +68,7 @@ async def increment():
 @routes.post('/todos')
 async def add_todo(text: str):
     if text := ' '.join(text.split())[:page.MAX_TEXT]:
-        if len(state.todos) >= MAX_TODOS: await remove(min(state.todos))
+        if len(state.todos) >= MAX_ITEMS: await remove(min(state.todos))
         number = next(todo_numbers)
         state.todos[number] = text
         await manager.broadcast('added', {'number': number, 'text': text})

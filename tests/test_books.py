@@ -1,0 +1,115 @@
+"A manager's books agree whichever way a connection comes and goes, also by the registry's own methods."
+
+import asyncio
+
+import pytest
+from cjm_fasthtml_sse import BroadcastManager, BroadcastMessage, ConnectionClosed, FrameError, setup_broadcast_routes
+from cjm_fasthtml_sse.core import lifecycle
+from cjm_fasthtml_sse.core.mailbox import View
+from fasthtml.common import fast_app
+from starlette.testclient import TestClient
+
+
+def books_are_empty(manager):
+    assert manager.get_connection_count() == 0 and manager._loop is None and manager.clock._timer is None
+    assert not list(manager._index.readers(None)) and not lifecycle._watched
+
+
+def test_a_connection_that_the_registry_added_is_one_like_any_other():
+    async def story():
+        manager = BroadcastManager()
+        added = await manager.registry.add_connection(conn_type="job")
+        stream = manager.open_stream(View(), "tab", owner="ana")
+        assert await manager.broadcast("note", {"n": 1}) == 2
+        assert await manager.send_to(added.connection_id, "hint", {})
+        assert [(await added.queue.get()).type for _ in range(2)] == ["note", "hint"]
+        assert manager.statistics().connections == 2 and manager.registry.get_stats()["by_type"] == {"global": 1, "job": 1}
+        manager.end()
+        assert stream.ended
+        with pytest.raises(ConnectionClosed): await added.queue.get()
+        stream.gone("left")
+        books_are_empty(manager)
+
+    asyncio.run(story())
+
+
+def test_a_reader_by_hand_that_leaves_no_room_is_told():
+    async def story():
+        manager = BroadcastManager(max_queue_size=1)
+        connection_id, queue = await manager.register()
+        connection = manager.registry.get_connection(connection_id)
+        assert await connection.send("one") and not await connection.send("two", timeout=0.01)
+        assert await manager.broadcast("note", {}) == 0 and dict(manager.drops) == {"slow": 1}
+        assert await queue.get() == "one"
+        with pytest.raises(ConnectionClosed): await queue.get()
+        books_are_empty(manager)
+
+    asyncio.run(story())
+
+
+def test_what_a_closed_loop_left_behind_does_not_bind_the_next():
+    manager = BroadcastManager()
+    async def set_up(): await manager.register("left behind")
+    async def story():
+        _, queue = await manager.register("new")
+        assert manager.registry.get_connections()[0].queue is queue and await manager.broadcast("note", {}) == 1
+        assert lifecycle._watched[manager.end] is asyncio.get_running_loop()
+        await manager.unregister("new")
+        books_are_empty(manager)
+
+    asyncio.run(set_up())
+    asyncio.run(story())
+
+
+def test_a_stream_is_sent_messages_by_hand():
+    async def story():
+        manager = BroadcastManager()
+        stream = manager.open_stream(View())
+        assert await stream.send(BroadcastMessage("hint", {"n": 7}))
+        assert b'"n": 7' in stream.take()
+        with pytest.raises(FrameError, match="send_to"): await stream.send({"n": 7})
+        stream.gone("left")
+        assert not await stream.send(BroadcastMessage("hint", {}))
+        books_are_empty(manager)
+
+    asyncio.run(story())
+
+
+def test_the_session_is_the_applications():
+    "What an application keeps in the session under any name neither breaks an id nor becomes its owner"
+    app, rt = fast_app(secret_key="test")
+    manager = BroadcastManager()
+    setup_broadcast_routes(app, manager)
+
+    @rt
+    def keep(sess):
+        sess["sse"] = {"mine": 1}
+        return "kept"
+
+    with TestClient(app) as client:
+        client.get("/keep")
+        with client.stream("GET", "/sse/broadcast?connection_id=tab") as response:
+            assert response.status_code == 200 and manager.get_connection_count() == 1
+            assert TestClient(app).get("/sse/broadcast?connection_id=tab").status_code == 409
+
+
+def test_a_heartbeat_that_fails_is_one_streams_affair(caplog):
+    class Broken:
+        dropped = None
+        def beat(self): raise ZeroDivisionError
+        def drop(self, reason): self.dropped = reason
+
+    class Quiet:
+        beats = 0
+        def beat(self): self.beats += 1
+
+    async def story():
+        manager = BroadcastManager()
+        broken, quiet = Broken(), [Quiet() for _ in range(40)]
+        for stream in (broken, *quiet): manager.clock.add(stream)
+        for _ in range(16): manager.clock.tick()
+        for stream in (broken, *quiet): manager.clock.discard(stream)
+        assert broken.dropped == "error" and {stream.beats for stream in quiet} == {1}
+        assert "could not be written" in caplog.text and manager.clock._timer is None
+
+    asyncio.run(story())
