@@ -108,12 +108,12 @@ def panel(title, sub, systems: dict, keys: list, fmt, labels: dict) -> tuple[str
     return '\n'.join(out), y + 22
 
 def svg(scenarios: dict, labels: dict) -> str:
-    "The plot: a panel for each figure that was measured, two in a row. Legible on light and dark ground."
+    "The plot: a panel for each figure that was measured, one below the other. Legible on light and dark ground."
     panels = [panel(t, sub, scenarios[sc], keys, fmt, labels) for t, sub, sc, keys, fmt in PANELS if sc in scenarios]
     parts, y = [], 16
-    for pair in (panels[i:i + 2] for i in range(0, len(panels), 2)):
-        parts += [f'<g transform="translate({16 + 530 * i},{y})">{body}</g>' for i, (body, _) in enumerate(pair)]
-        y += max(h for _, h in pair)
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1070 {y}" role="img">'
+    for body, height in panels:
+        parts.append(f'<g transform="translate(16,{y})">{body}</g>')
+        y += height
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="600" height="{y}" viewBox="0 0 600 {y}" role="img">'
     title = '<title>What one event to many readers costs</title>'
     return '\n'.join([head, title, f'<style>{STYLE}</style>', *parts, '</svg>', ''])

@@ -1,6 +1,6 @@
-"""Live pages for FastHTML by Server-Sent Events: every tab in step, nothing lost, nothing twice
+"""Live pages for FastHTML by Server-Sent Events: every tab in step, in order, or told when something is gone
 
-Say something once on the server, and every open page of your [FastHTML](https://fastht.ml) app shows it: a counter, a list, the progress of a job, in all tabs and at all readers at once. The pages listen by Server-Sent Events, a plain HTTP answer that stays open, and htmx swaps in what arrives; you write Python and no JavaScript. Tabs that were asleep, offline or slow get what they missed, in order, or are told that something is gone.
+Say something once on the server, and every open page of your [FastHTML](https://fastht.ml) app shows it: a counter, a list, the progress of a job, in every tab, for every reader, at once. The pages listen by Server-Sent Events, a plain HTTP answer that stays open, and htmx swaps in what arrives; you write Python and no JavaScript. Tabs that were asleep, offline or slow get what they missed, in order, or are told that something is gone.
 
 ``` python
 from fasthtml.common import *
@@ -21,7 +21,7 @@ async def say(text: str): await manager.broadcast("said", {"text": text})
 serve()
 ```
 
-Every broadcast is handed to every tab that is subscribed, once and in order, or that tab is told that it missed something. Nobody waits for a slow reader. One `broadcast` costs each reader a reference and a share of a send, whether a thousand are listening or one.
+Every broadcast is handed to every tab that is subscribed, once and in order, or that tab is told that it missed something. Nobody waits for a slow reader. One `broadcast` adds a reference to each reader's mailbox; what waits for a reader leaves in one send.
 
 Modules:
 

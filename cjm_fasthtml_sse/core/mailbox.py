@@ -12,7 +12,7 @@ from cjm_fasthtml_sse.core.mailbox import Mailbox, View
 ```
 
 ```python
-log = Log()
+log = Log(epoch='a1')
 mailbox = Mailbox(log, 'conn_1', View())
 mailbox.offer(log.append(BroadcastMessage('tick', {'n': 1}, timestamp='2026-05-01T12:00:00')))
 mailbox.take()
@@ -198,7 +198,7 @@ def put(self: Mailbox,
     self._size += len(frame)
     return True
 
-# %% ../../nbs/core/mailbox.ipynb #620375f0
+# %% ../../nbs/core/mailbox.ipynb #d745d468
 CHUNK = 64 * 1024  # bytes: what one send carries at most, unless a single event is larger
 
 @patch
@@ -206,7 +206,12 @@ def take(self: Mailbox,
     limit: int = CHUNK, # Bytes after which no further event is joined
 ) -> bytes: # Frames, joined; empty where nothing waits
     "The next bytes for the reader; raises `ConnectionClosed` where it missed something and `overflow` is `disconnect`"
-    if len(self._waiting) == 1 and not self.behind and not self._direct: return self._take_one()
+    if len(self._waiting) == 1 and not self.behind and not self._direct:
+        event, self._size = self._waiting.pop(), 0
+        plain = event.__class__ is Event and not event.exclude and event.superseded is None
+        frame = (event.frames.get(self.view) if plain else None) or self._frame(event) or b''
+        self.counters.frames += 1 if frame else 0
+        return frame
     frames, size = [], 0
     while size < limit and (self._waiting or self.behind):
         if not self._waiting: self._read_on()
@@ -220,15 +225,6 @@ def take(self: Mailbox,
     self._weigh()
     self.counters.frames += len(frames)
     return frames[0] if len(frames) == 1 else b''.join(frames)
-
-@patch
-def _take_one(self: Mailbox) -> bytes:
-    event, self._size = self._waiting.pop(), 0
-    plain = event.__class__ is Event and not event.exclude and event.superseded is None
-    frame = (event.frames.get(self.view) if plain else None) or self._frame(event)
-    if not frame: return b''
-    self.counters.frames += 1
-    return frame
 
 # %% ../../nbs/core/mailbox.ipynb #6dc069cd
 @patch

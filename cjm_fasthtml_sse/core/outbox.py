@@ -20,14 +20,12 @@ from typing import Any
 
 _logger = logging.getLogger(__name__)
 
-# %% ../../nbs/core/outbox.ipynb #e550bfdc
+# %% ../../nbs/core/outbox.ipynb #adf1bd90
 BATCH = 256  # streams served before the loop gets a turn: some milliseconds
 
-def _served(stream: Any, serve: Callable[[], None]):
-    try: serve()
-    except Exception:  # noqa: BLE001 - one stream's failure must not keep the others of its round waiting
-        _logger.exception('A stream could not be written and is dropped')
-        stream.drop('error')
+def _failed(stream: Any):
+    _logger.exception('A stream could not be written and is dropped')
+    stream.drop('error')
 
 class Outbox:
     "Streams that have something waiting, served in the loop's next turn"
@@ -48,9 +46,10 @@ class Outbox:
         self.now = datetime.now()
         for stream in now:
             stream.queued = False
-            _served(stream, stream.flush)
+            try: stream.flush()
+            except Exception: _failed(stream)  # noqa: BLE001 - one stream must not keep the others of its round waiting
 
-# %% ../../nbs/core/outbox.ipynb #c703fb8d
+# %% ../../nbs/core/outbox.ipynb #893efdea
 SLOTS = 16
 
 class HeartbeatClock:
@@ -89,4 +88,6 @@ class HeartbeatClock:
         "Serve the next slot"
         self._set()
         self._at = (self._at + 1) % SLOTS
-        for stream in list(self._slots[self._at]): _served(stream, stream.beat)
+        for stream in list(self._slots[self._at]):
+            try: stream.beat()
+            except Exception: _failed(stream)  # noqa: BLE001 - nor the others of its slot

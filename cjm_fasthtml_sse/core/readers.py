@@ -76,7 +76,7 @@ class StreamConnection(Stream, SSEConnection):
     @property
     def behind(self) -> bool: return self.queue.behind
 
-# %% ../../nbs/core/readers.ipynb #0d7d7d32
+# %% ../../nbs/core/readers.ipynb #b0a44d90
 @patch
 def take(self: StreamConnection) -> bytes:
     "The next bytes; a reader that missed something ends here if the manager's `overflow` says so"
@@ -98,7 +98,7 @@ def flush(self: StreamConnection):
     "Move what waits; what one send cannot hold waits for the next round"
     if self.writer is not None or self._send is None or self.ended: return
     if body := self.take(): self.push(body)
-    if self.queue.waits(): self.manager.outbox.add(self)
+    if len(body) >= self.manager.max_send_bytes and self.queue.waits(): self.manager.outbox.add(self)
 
 @patch
 def beat(self: StreamConnection):
