@@ -23,7 +23,8 @@ def test_a_connection_that_the_registry_added_is_one_like_any_other():
         assert await manager.broadcast("note", {"n": 1}) == 2
         assert await manager.send_to(added.connection_id, "hint", {})
         assert [(await added.queue.get()).type for _ in range(2)] == ["note", "hint"]
-        assert manager.statistics().connections == 2 and manager.registry.get_stats()["by_type"] == {"global": 1, "job": 1}
+        assert manager.statistics().connections == 2
+        assert manager.registry.get_stats()["by_type"] == {"global": 1, "job": 1}
         manager.end()
         assert stream.ended
         with pytest.raises(ConnectionClosed): await added.queue.get()

@@ -26,6 +26,7 @@ The demo is the one command, a module of the package:
 ``` bash
 python -m cjm_fasthtml_sse.demo [--host HOST] [--port 5001] [--htmx 2|4] [--htmx-from DIR]
 ```"""
+OVERVIEW = "## Module Overview\n\nDetailed documentation for each module in the project:"
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -113,6 +114,5 @@ def dependencies() -> str:
 
 def sections() -> list[str]:
     "All of the sections, one text for each cell."
-    heading = "## Module Overview\n\nDetailed documentation for each module in the project:"
-    return [add_project_structure_section(get_config().nbs_path / "index.ipynb"), dependencies(), COMMANDS, heading,
+    return [add_project_structure_section(get_config().nbs_path / "index.ipynb"), dependencies(), COMMANDS, OVERVIEW,
             *(overview(path) for path in notebooks())]

@@ -19,7 +19,7 @@ from nbdev.config import get_config
 from nbdev.processors import FilterDefaults
 from nbdev.quarto import nbdev_readme, refresh_quarto_yml
 from nbdev.readme_filter import rewrite_links
-from overview import sections
+from overview import OVERVIEW, sections
 from pypandoc import __file__ as pypandoc_file
 from tree import ROOT
 
@@ -62,7 +62,14 @@ def fenced(cell) -> str:
 def for_readers(text: str) -> str:
     "`text` without nbdev's directives, which it leaves in Markdown, and with pictures addressed from the top folder."
     text = re.sub(r"^\\#\\\| \w+: true\n+", "", text, flags=re.M)
-    return re.sub(r'(\]\(|src=")images/', r"\1nbs/images/", text)
+    return folded(re.sub(r'(\]\(|src=")images/', r"\1nbs/images/", text))
+
+
+def folded(text: str) -> str:
+    "`text` with its last section, the overview of the modules, behind a click: it is most of the lines."
+    before, heading, modules = text.partition(OVERVIEW)
+    if not heading: return text
+    return f"{before}{heading}\n\n<details>\n<summary>Show all modules</summary>\n{modules.rstrip()}\n\n</details>\n"
 
 
 def words(text: str) -> list[str]:

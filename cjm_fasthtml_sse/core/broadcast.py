@@ -50,7 +50,7 @@ from .wire import FrameError, carry
 _logger = logging.getLogger(__name__)
 _all_ = ['BroadcastMessage']
 
-# %% ../../nbs/core/broadcast.ipynb #7db88760
+# %% ../../nbs/core/broadcast.ipynb #39a838d1
 class BroadcastManager(Crowd):
     "Manages SSE broadcast connections across multiple tabs/clients"
     def __init__(self,
@@ -76,9 +76,9 @@ class BroadcastManager(Crowd):
         limits = f'{history_limit=}, {max_event_bytes=}'
         if history_limit < 0 or max_event_bytes < 1: raise ValueError(f'Limits are positive: {limits}')
         log = Log(replay_limit, replay_bytes, replay_age, retain_limit, retain_bytes, clock)
-        super().__init__(log, max_queue_size, queue_timeout, debug,
-            max_queue_bytes=max_queue_bytes, max_send_bytes=max_send_bytes, overflow=overflow,
-            heartbeat_interval=heartbeat_interval, send_timeout=send_timeout, retry_span=retry_span)
+        bounds = dict(max_queue_bytes=max_queue_bytes, max_send_bytes=max_send_bytes, overflow=overflow)
+        times = dict(heartbeat_interval=heartbeat_interval, send_timeout=send_timeout, retry_span=retry_span)
+        super().__init__(log, max_queue_size, queue_timeout, debug, **bounds, **times)
         self.history, self.max_event_bytes, self.broadcasts = deque(maxlen=history_limit), max_event_bytes, 0
         self.backplane = MemoryBackplane()
         self.backplane.start(self._hear)
@@ -207,7 +207,7 @@ def cursor(self: BroadcastManager) -> str: # For `create_sse_element(..., cursor
     "The id of the newest event: a page that connects with it misses nothing since it was rendered"
     return self.log.cursor()
 
-# %% ../../nbs/core/broadcast.ipynb #55e2b394
+# %% ../../nbs/core/broadcast.ipynb #ed474333
 @dataclass(frozen=True)
 class Statistics:
     "A manager's numbers at one moment"
@@ -236,11 +236,13 @@ def statistics(self: BroadcastManager) -> Statistics: # Frozen; a new one at eac
     "The numbers of this process's connections and log"
     readers = self.registry.get_connections()
     streams = [reader for reader in readers if isinstance(reader, StreamConnection)]
-    cursors = [reader.cursor for reader in readers if reader.cursor is not None and (reader.queue.qsize() or reader.behind)]
+    behind = [reader for reader in readers if reader.queue.qsize() or reader.behind]
+    cursors = [reader.cursor for reader in behind if reader.cursor is not None]
     waiting, head = sum(reader.queue.qsize() for reader in readers), self.log.head
-    return Statistics(len(readers), len(streams), waiting, head - min(cursors, default=head), self.broadcasts,
-        dict(self.drops), log_events=self.log.live, log_bytes=self.log.size,
-        retained_bytes=self.log.retained_size, **asdict(self.counters))
+    kept = dict(log_events=self.log.live, log_bytes=self.log.size, retained_bytes=self.log.retained_size)
+    lag = head - min(cursors, default=head)
+    counted = dict(drops=dict(self.drops), broadcasts=self.broadcasts, **asdict(self.counters))
+    return Statistics(connections=len(readers), streams=len(streams), waiting=waiting, lag=lag, **counted, **kept)
 
 # %% ../../nbs/core/broadcast.ipynb #6228501a
 def _owner(scope: Scope, wanted: bool) -> str | None:

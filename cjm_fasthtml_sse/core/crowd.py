@@ -113,7 +113,7 @@ async def _at_home(self: Crowd, coroutine: Coroutine) -> Any:
     if not self._elsewhere(): return await coroutine
     return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
 
-# %% ../../nbs/core/crowd.ipynb #27a9df56
+# %% ../../nbs/core/crowd.ipynb #9d511783
 @patch
 def _enter(self: Crowd, connection: SSEConnection, topics: frozenset[str]):
     self._leave_dead_loop()
@@ -141,6 +141,7 @@ def left(self: Crowd,
     "Take `connection` out everywhere; it is no error if it is out already"
     if self.registry.leave(connection) and reason != 'left': self._count_drop(connection, reason)
 
+# %% ../../nbs/core/crowd.ipynb #fb11d57e
 @patch
 def _forget(self: Crowd, connection: SSEConnection):
     self._index.discard(connection, connection.topics)

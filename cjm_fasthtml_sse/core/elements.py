@@ -57,7 +57,7 @@ def _subscribe(url: str, topics: list[str] | None, cursor: str | None) -> str:
     query = urlencode(pairs, quote_via=quote, safe='/*')
     return urlunsplit(parts._replace(query='&'.join(filter(None, (parts.query, query)))))
 
-# %% ../../nbs/core/elements.ipynb #dba45ef2
+# %% ../../nbs/core/elements.ipynb #65692cad
 SWAP_STYLES = frozenset('''innerHTML outerHTML textContent beforebegin afterbegin beforeend afterend delete none
     innerMorph outerMorph'''.split())
 
@@ -65,7 +65,7 @@ def _swap(strategy: str) -> tuple[str, str | None]:
     names = [name.strip() for name in strategy.split(',')] if isinstance(strategy, str) else ['']
     if '' in names: raise ValueError(f'swap_strategy is {strategy!r:.80}; give a swap style, or names of events')
     if strategy.split()[0] in SWAP_STYLES: return 'message', strategy.strip()
-    if CLOSE_EVENT in names: raise ValueError(f'swap_strategy is {strategy!r:.80}; {CLOSE_EVENT} ends a stream, nothing else')
+    if CLOSE_EVENT in names: raise ValueError(f'swap_strategy is {strategy!r:.80}; {CLOSE_EVENT} ends a stream')
     return ','.join(names), None
 
 # %% ../../nbs/core/elements.ipynb #353da8d7

@@ -116,7 +116,7 @@ class LetGo:
         "Whether something for a reader of `topics` was let go after `position`"
         return any(self._newest.get(hearer, self.floor) > position for hearer in (None, *topics))
 
-# %% ../../nbs/core/history.ipynb #8aaf391d
+# %% ../../nbs/core/history.ipynb #b6d59f45
 class _Gap(NamedTuple):
     position: int
     message: None = None
@@ -132,9 +132,9 @@ class Log:
         clock: Callable[[], float] = time.monotonic, # Seconds, from anywhere
         epoch: str | None = None, # Names this life of the log; made at random
     ):
-        limits = dict(replay_limit=replay_limit, replay_bytes=replay_bytes, retain_limit=retain_limit, retain_bytes=retain_bytes)
-        if min(limits.values()) < 1 or (replay_age is not None and replay_age <= 0):
-            raise ValueError(f'A log keeps something, not {limits} with {replay_age=}')
+        limits = (replay_limit, replay_bytes, retain_limit, retain_bytes)
+        if min(limits) < 1 or (replay_age is not None and replay_age <= 0):
+            raise ValueError(f'A log keeps something; its limits are {limits} and {replay_age=}')
         self.replay_limit, self.replay_bytes, self.replay_age = replay_limit, replay_bytes, replay_age
         self.retain_limit, self.retain_bytes, self.clock = retain_limit, retain_bytes, clock
         self.epoch, self.head, self.size, self.live, self.retained_size = epoch or secrets.token_hex(8), 0, 0, 0, 0
@@ -169,7 +169,7 @@ def append(self: Log,
     self.trim()
     return event
 
-# %% ../../nbs/core/history.ipynb #6741d0df
+# %% ../../nbs/core/history.ipynb #67eed515
 @patch
 def _supersede(self: Log, event: Event, retain: bool):
     name = (event.topic, event.key)
@@ -183,6 +183,7 @@ def _supersede(self: Log, event: Event, retain: bool):
 
 @patch
 def _index_of(self: Log, position: int) -> int:
+    "Where `position` stands, or would stand"
     return bisect_left(self._events, position, lo=self._first, key=lambda e: e.position)
 
 @patch

@@ -80,7 +80,7 @@ def transport_to(
         for protocol in server.server_state.connections:
             if getattr(protocol, 'client', None) == tuple(client): return protocol.transport
 
-# %% ../../nbs/core/lifecycle.ipynb #16bfc5ac
+# %% ../../nbs/core/lifecycle.ipynb #7ffd684b
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LOOK_EVERY = 0.2  # seconds between two looks at uvicorn's state
 
@@ -96,6 +96,7 @@ def _forget_closed_loops():
     for end in [end for end, loop in _watched.items() if loop.is_closed()]: del _watched[end]
     for loop in [loop for loop in _timers if loop.is_closed()]: del _timers[loop]
 
+# %% ../../nbs/core/lifecycle.ipynb #8ad96570
 def _on_signal(number: int, frame: Any):
     _end_all()
     before = _before.get(number, signal.SIG_DFL)

@@ -24,7 +24,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/streaming.html.md"""
 # %% auto #0
 __all__ = ['SWAP_MODES', 'StreamConfig', 'SSEStream', 'OOBStreamBuilder']
 
-# %% ../../nbs/core/streaming.ipynb #a7d6dfcd
+# %% ../../nbs/core/streaming.ipynb #9295502d
 import asyncio, copy, inspect, logging, math, re, weakref
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
@@ -38,7 +38,8 @@ from fasthtml.components import Div
 
 from . import lifecycle
 from .sources import check_source, close_source, open_source
-from .wire import CLOSE_EVENT, FrameError, carry, encode_comment, encode_frame, is_markup, render_html, to_json
+from .wire import CLOSE_EVENT, FrameError, carry, encode_comment, encode_frame
+from .wire import is_markup, render_html, to_json
 
 _logger = logging.getLogger(__name__)
 
