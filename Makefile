@@ -9,13 +9,15 @@ HTMX ?= 2
 BIN := $(VENV)/bin
 NPM := $(shell command -v npm 2>/dev/null)
 CHROMIUM := $(shell command -v chromium 2>/dev/null)
+CURL := $(shell command -v curl 2>/dev/null)
+IP := $(shell command -v ip 2>/dev/null)
 ROOT_USER := $(filter 0,$(shell id -u))
 # Installs Debian packages as root and names the command to anyone else.
 apt = $(if $(ROOT_USER),\
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null; },\
   { echo "$(2): sudo apt-get install $(1)" >&2; $(3); })
 
-.PHONY: help demo test test-long setup export readme prepare docs docs-serve clean chromium same-python
+.PHONY: help demo test test-long setup export readme prepare docs docs-serve clean chromium curl ip same-python
 .DELETE_ON_ERROR:
 
 help: ## say what there is to make
@@ -30,7 +32,7 @@ test: setup ## run every check
 test-long: setup ## the same with the long forms of the tests
 	@$(BIN)/python tools/check.py --long
 
-setup: $(VENV)/.installed node_modules/.installed | chromium ## bring what the checks need
+setup: $(VENV)/.installed node_modules/.installed | chromium curl ip ## bring what the checks need
 
 export: $(VENV)/.installed ## write the modules and the table of public names from the notebooks
 	@$(BIN)/nbdev-export
@@ -79,3 +81,9 @@ node_modules/.installed: package.json package-lock.json .npmrc
 
 chromium:
 	@$(if $(CHROMIUM),:,$(call apt,chromium,For the tests in a browser,:))
+
+curl:
+	@$(if $(CURL),:,$(call apt,curl,For the tests of the demo,:))
+
+ip:
+	@$(if $(IP),:,$(call apt,iproute2,For the test of a line that is cut,:))
