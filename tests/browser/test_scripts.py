@@ -168,10 +168,12 @@ def test_one_connection_afterwards(show, page, htmx, console):
         while len(stream.requests) < requests: page.clock.run_for(100)
     stream.status = 200
     while not stream.queues: page.clock.run_for(100)
+    stream.send('open')
+    expect(element).to_have_text('open')  # in the browser too: a clock that runs on before would time the answer out
     opened = len(stream.requests)
     page.clock.run_for(300_000)  # the extension of htmx 2 would have come with its own tries
     stream.send('once')
-    expect(element).to_have_text('once')
+    expect(element).to_have_text('openonce')
     assert len(stream.requests) == opened and len(stream.queues) == 1
 
 
