@@ -11,13 +11,15 @@ NPM := $(shell command -v npm 2>/dev/null)
 CHROMIUM := $(shell command -v chromium 2>/dev/null)
 CURL := $(shell command -v curl 2>/dev/null)
 IP := $(shell command -v ip 2>/dev/null)
+VALKEY := $(shell command -v valkey-server 2>/dev/null)
+NGINX := $(shell command -v nginx 2>/dev/null)
 ROOT_USER := $(filter 0,$(shell id -u))
 # Installs Debian packages as root and names the command to anyone else.
 apt = $(if $(ROOT_USER),\
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null; },\
   { echo "$(2): sudo apt-get install $(1)" >&2; $(3); })
 
-.PHONY: help demo test test-long setup export readme prepare docs docs-serve clean chromium curl ip same-python
+.PHONY: help demo test test-long setup export readme prepare docs docs-serve clean chromium curl ip valkey nginx same-python
 .DELETE_ON_ERROR:
 
 help: ## say what there is to make
@@ -32,7 +34,7 @@ test: setup ## run every check
 test-long: setup ## the same with the long forms of the tests
 	@$(BIN)/python tools/check.py --long
 
-setup: $(VENV)/.installed node_modules/.installed | chromium curl ip ## bring what the checks need
+setup: $(VENV)/.installed node_modules/.installed | chromium curl ip valkey nginx ## bring what the checks need
 
 export: $(VENV)/.installed ## write the modules and the table of public names from the notebooks
 	@$(BIN)/nbdev-export
@@ -87,3 +89,10 @@ curl:
 
 ip:
 	@$(if $(IP),:,$(call apt,iproute2,For the test of a line that is cut,:))
+
+# The server alone: the service of Debian's package is not started by its installation where none runs, nor needed here.
+valkey:
+	@$(if $(VALKEY),:,$(call apt,valkey-server,For the tests of the Redis backplane,:))
+
+nginx:
+	@$(if $(NGINX),:,$(call apt,nginx openssl,For the tests behind a proxy,:))

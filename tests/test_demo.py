@@ -9,8 +9,8 @@ import time
 import httpx2
 import pytest
 from cjm_fasthtml_sse.demo.__main__ import main, make_app
-from cjm_fasthtml_sse.demo.app import MAX_ITEMS, STEPS
-from cjm_fasthtml_sse.demo.page import MAX_JOBS, MAX_TEXT
+from cjm_fasthtml_sse.demo.state import MAX_ITEMS, MAX_JOBS, State
+from cjm_fasthtml_sse.demo.page import MAX_TEXT
 from demo_process import SECONDS, demo
 from starlette.testclient import TestClient
 
@@ -79,6 +79,20 @@ def test_two_curls_hear_one_increment_and_ctrl_c_ends_all_at_once(curl):
         assert time.monotonic() - asked < 10  # it would wait for ever for the streams
 
 
+@pytest.mark.parametrize('engine', ['', 'sqlite'])
+def test_with_several_workers_every_reader_hears_every_click(curl, engine, tmp_path):
+    more = ['--backplane', f'sqlite:///{tmp_path}/events.db'] if engine else []
+    with demo('--workers', 2, *more) as (_, url):
+        readers = [curl(f'{url}/sse/broadcast') for _ in range(4)]
+        for reader in readers: read_until(reader, 'id: ')
+        for _ in range(8): assert httpx2.post(f'{url}/increment').status_code == 204
+        for reader in readers: assert '<span>8</span>' in read_until(reader, '<span>8</span>')
+        started = httpx2.post(f'{url}/jobs')
+        stream = url + re.search(r'data-sse-connect="(/jobs/\d+)"', started.text)[1]
+        told = httpx2.get(stream, timeout=SECONDS).text  # by whichever worker: only one does the job
+        assert told.index(f'value="{State.steps}"') < told.index('event: sse-close')
+
+
 def test_a_page_connects_from_what_it_shows(url, curl):
     shown = counter(url)
     path = re.search(r'data-sse-connect="(/sse/broadcast\?last_event_id=[^"]+)"', httpx2.get(url).text)[1]
@@ -111,8 +125,8 @@ def test_jobs_stream_to_their_end_and_are_limited(url, curl):
     assert [answer.status_code for answer in answers] == [200] * MAX_JOBS + [204]
     stream = url + re.search(r'data-sse-connect="(/jobs/\d+)"', answers[0].text)[1]
     watcher, told = curl(stream), httpx2.get(stream, timeout=SECONDS).text
-    assert told.index(f'value="{STEPS}"') < told.index('event: sse-close')
-    assert f'value="{STEPS}"' in watcher.stdout.read()
+    assert told.index(f'value="{State.steps}"') < told.index('event: sse-close')
+    assert f'value="{State.steps}"' in watcher.stdout.read()
     again = httpx2.get(stream, timeout=SECONDS).text
     assert again.count('<progress') == 1 and 'Done' in again and 'event: sse-close' in again
 
@@ -128,6 +142,8 @@ def test_without_a_folder_the_page_takes_what_fasthtml_takes_from_the_cdn(htmx, 
 
 @pytest.mark.parametrize('args, said', [
     (['--port', '99999'], 'cannot listen on port 99999 of 127.0.0.1'),
+    (['--workers', '0'], '--workers is 0; there has to be one'),
+    (['--backplane', 'mysql://x'], "backplane is 'mysql'; give an object, or a URL that begins with"),
     (['--port', 'x'], "argument --port: invalid int value: 'x'"),
     (['--htmx', '3'], 'argument --htmx: invalid choice'),
     (['--htmx-from', 'nowhere'], 'nowhere does not hold htmx 2 and its extension; make it by: npm install htmx.org@2')])
@@ -145,4 +161,5 @@ def test_a_port_that_is_taken(url, refused):
 def test_help(refused):
     output, code = refused('--help')
     assert code == 0
+    assert all(option in output.out for option in ('--workers', '--backplane'))
     assert all(option in output.out for option in ('--host', '--port', '5001', '--htmx {2,4}', '--htmx-from'))

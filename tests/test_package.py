@@ -4,13 +4,24 @@ import json
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 import cjm_fasthtml_sse
 import pytest
 from cjm_fasthtml_sse import core
 
+sys.path.append(str(Path(__file__).parents[1] / "tools"))
+from exports import INTERNAL  # noqa: E402
+
 MODULES = [f"{core.__name__}.{m.name}" for m in iter_modules(core.__path__)]
+
+
+def public_names(module: str) -> list[str]:
+    "Those of `module`, without what modules have for each other; each of these has to be there as well"
+    internal = INTERNAL.get(module.removeprefix("cjm_fasthtml_sse."), "").split()
+    assert set(internal) <= set(dir(import_module(module)))
+    return [name for name in import_module(module).__all__ if name not in internal]
 
 
 def in_new_python(code: str):
@@ -21,14 +32,14 @@ def in_new_python(code: str):
 
 
 def test_every_public_name_is_in_the_table_and_no_other():
-    public = {name for module in MODULES for name in import_module(module).__all__ if not name.startswith("_")}
+    public = {name for module in MODULES for name in public_names(module)}
     assert set(cjm_fasthtml_sse.__all__) == public, "run `make export`"
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_name_of_the_package_is_the_one_of_its_module(module):
     held = import_module(module)
-    for name in held.__all__: assert getattr(cjm_fasthtml_sse, name) is getattr(held, name)
+    for name in public_names(module): assert getattr(cjm_fasthtml_sse, name) is getattr(held, name)
 
 
 def test_names_are_listed_and_others_refused():

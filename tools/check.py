@@ -136,7 +136,8 @@ def check_style() -> list[Result]:
 
 def check_ruff() -> list[Result]:
     "What is written as Python files passes ruff."
-    folders = [d for d in ("cjm_fasthtml_sse", "tools", "tests", "benchmarks", "setup.py") if (ROOT / d).exists()]
+    names = "cjm_fasthtml_sse tools tests benchmarks examples setup.py".split()
+    folders = [d for d in names if (ROOT / d).exists()]
     return one("ruff", "ruff", "check", "--quiet", "--output-format", "concise", *folders)
 
 
@@ -174,11 +175,27 @@ def test_name(case: ET.Element) -> str:
     return f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}"
 
 
+# Those that use a browser, and the one that makes network interfaces, of which a browser beside it would take notice.
+BROWSER = ["tests/browser", "tests/js", "tests/test_site.py", "tests/test_wire.py", "tests/test_proxy.py",
+           "tests/test_tutorials.py", "tests/access/test_chat.py", "tests/server/test_faults.py"]
+
+
+def check_browser(long: bool = False) -> list[Result]:
+    "What happens in a browser."
+    return run_tests(BROWSER, long)
+
+
 def check_tests(long: bool = False) -> list[Result]:
-    "The tests that a notebook cannot be."
+    "The other tests that a notebook cannot be: servers, processes, engines that are killed."
+    return run_tests(["tests", *(f"--ignore={path}" for path in BROWSER)], long)
+
+
+def run_tests(which: list[str], long: bool) -> list[Result]:
+    "A result for each test."
     with tempfile.TemporaryDirectory(prefix="tests-") as name:
         report = Path(name) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "tests", f"--junitxml={report}", *(["-m", ""] if long else [])]
+        command = [sys.executable, "-m", "pytest", *which, f"--junitxml={report}", *(["-m", ""] if long else [])]
+        command += ["-o", f"cache_dir={name}/cache"]
         code, output = run(*command, timeout=LONG_SECONDS if long else TESTS_SECONDS)
         if not report.exists(): return [Result("pytest", False, output)]
         cases = list(ET.parse(report).iter("testcase"))
@@ -192,12 +209,13 @@ def check_tests(long: bool = False) -> list[Result]:
     return results
 
 
-# What stands in one group may run at the same time. Notebooks and tests wait for deadlines, so they run apart.
+# What stands in one group may run at the same time. Notebooks and tests wait for deadlines, so they run apart; tests
+# in a browser and the others wait for different things.
 GROUPS: list[dict[str, Callable[[], list[Result]]]] = [
     dict(wheel=check_wheel, ruff=check_ruff, stubs=check_stubs, style=check_style, generated=check_generated,
          readme=check_readme, docs=check_docs),
     dict(notebooks=check_notebooks),
-    dict(tests=check_tests),
+    dict(browser=check_browser, tests=check_tests),
 ]
 
 
@@ -232,7 +250,7 @@ def main() -> int:
         for group in GROUPS:
             for name, check in group.items(): print(f"{name:10} {check.__doc__}")
         return 0
-    if args.long: GROUPS[-1]["tests"] = partial(check_tests, long=True)
+    if args.long: GROUPS[-1] = {name: partial(check, long=True) for name, check in GROUPS[-1].items()}
     results = []
     for group in GROUPS:
         chosen = [(n, check) for n, check in group.items() if not args.names or n in args.names]

@@ -1,12 +1,15 @@
 """Build the site into `_docs/`: with Quarto where it is installed, else with smalldocs.
 
-Both read the same `_quarto.yml` and the notebooks as nbdev processed them. Fails where the sidebar and the pages do not
-agree, and on broken links and anchors.
+Both read the same `_quarto.yml` and the notebooks as nbdev processed them. Each page also stands beside itself as
+Markdown (`page.html.md`), and `llms.txt` lists them, for readers that are programs. Fails where the sidebar and the
+pages do not agree, on broken links and anchors, on pages without prose, description or a way on, and on public names
+without an entry.
 
     python tools/docs.py [build|serve] [--port 4200] [--report FILE]
 """
 
 import argparse
+import ast
 import json
 import re
 import shutil
@@ -18,18 +21,23 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import yaml
-from fastcore.nbio import read_nb, write_nb
-from links import broken_in_markdown, broken_in_site
+from fastcore.nbio import mk_cell, read_nb, write_nb
+from links import broken_in_llms, broken_in_markdown, broken_in_site
 from nbdev.config import get_config, update_llms_txt
 from nbdev.quarto import refresh_quarto_yml
 from nbdev.serve import proc_nbs
+from pages import undocumented, without_description, without_next, without_prose
 from tree import ROOT
 
 PAGES = (".ipynb", ".qmd")
 DIRECTIVE = re.compile(r"\A(#\|.*\n+)+")  # nbdev leaves them in Markdown cells, where no renderer takes them away
 WARNING = re.compile(r"\[?WARN", re.I)
-# Its warnings that are no faults here: keys that nbdev writes for Quarto alone, and links, which are checked anyway.
-NO_FAULT = ("unknown key format-links", "output-file is not read", ": broken link ")
+# What a builder says that is no fault here, each with its reason.
+NO_FAULT = {
+    "unknown key format-links": "nbdev writes it, for Quarto alone",
+    "output-file is not read": "nbdev writes it, for Quarto alone",
+    ": broken link ": "links are checked by tools/links.py, which knows the built files",
+}
 
 
 def engine() -> str:
@@ -72,8 +80,30 @@ def stage() -> Path:
         nb = read_nb(path)
         for cell in nb.cells:
             if cell.cell_type == "markdown": cell.source = DIRECTIVE.sub("", cell.source)
+        if found := constants(path.relative_to(staged)): nb.cells.append(mk_cell(found, "markdown"))
         write_nb(nb, path)
     return staged
+
+
+def constants(page: Path) -> str:
+    "A table of a module's public constants, which nbdev's reference leaves out, with the comment behind each."
+    module = ROOT / "cjm_fasthtml_sse" / page.with_suffix(".py")
+    if not module.exists(): return ""
+    code = module.read_text(encoding="utf-8")
+    lines, rows = code.splitlines(), []
+    for node in ast.parse(code).body:
+        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name): continue
+        name, value = node.targets[0].id, ast.unparse(node.value)
+        if name.startswith("_") or not name.isupper(): continue
+        said = lines[node.end_lineno - 1][node.end_col_offset :].partition("#")[2].strip()
+        rows.append(f'| <span id="{name.lower()}">`{name}`</span> | {shown(value)} | {said} |')
+    head = "## Constants\n\nLimits and tables of this module; each can be imported, and none should be changed.\n\n"
+    return f"{head}| name | value | |\n|---|---|---|\n" + "\n".join(rows) if rows else ""
+
+
+def shown(value: str, most: int = 60) -> str:
+    "A value as a table's cell holds it; a long one stands in the source."
+    return f"`{value}`" if len(value) <= most and not set("|`\n") & set(value) else "see the source"
 
 
 def build() -> list[str]:
@@ -85,17 +115,79 @@ def build() -> list[str]:
     built = staged / docs.name
     shutil.rmtree(docs, ignore_errors=True)
     if built.exists(): shutil.move(built, docs)
+    if docs.exists(): write_texts(staged, docs)
     said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     if done.returncode or not docs.exists(): return said or ["no site was built"]
     return [line for line in said if WARNING.match(line) and not any(known in line for known in NO_FAULT)]
 
 
+def output_text(output: dict) -> str:
+    "What a cell put out, as Markdown; a picture is left to the page."
+    data = output.get("data", {})
+    if "text/markdown" in data: return "".join(data["text/markdown"])
+    text = "".join(output.get("text") or ([] if "image/png" in data else data.get("text/plain", ""))).rstrip()
+    return f"```\n{text}\n```" if text else ""
+
+
+def as_markdown(page: Path) -> str:
+    "A processed page as Markdown."
+    if page.suffix == ".qmd": return page_text(page)
+    parts, about = [], {}
+    for cell in read_nb(page).cells:
+        source = cell.source.strip()
+        if cell.cell_type == "raw": about = yaml.safe_load(source.strip("- \n")) or {}
+        elif cell.cell_type == "markdown": parts.append(source)
+        else:
+            code = DIRECTIVE.sub("", source + "\n").strip()
+            if "echo: false" not in source and code: parts.append(f"```python\n{code}\n```")
+            parts += map(output_text, cell.outputs)
+    head = [f"# {about['title']}" if "title" in about else "", f"> {about.get('description', '')}".rstrip("> ")]
+    return "\n\n".join(part for part in head + parts if part) + "\n"
+
+
+def page_text(page: Path) -> str:
+    "A page that is no notebook: its title, its description, its text."
+    _, about, text = page.read_text(encoding="utf-8").split("---\n", 2)
+    settings = yaml.safe_load(about) or {}
+    head = [f"# {settings['title']}" if "title" in settings else "", settings.get("description", "")]
+    text = re.sub(r"\{\{< include (\S+) >\}\}", lambda f: (ROOT / "nbs" / "project" / f[1]).read_text("utf-8"), text)
+    return "\n\n".join(part.strip() for part in [*head, text] if part.strip()) + "\n"
+
+
+def write_texts(staged: Path, docs: Path):
+    "Put each page's Markdown beside it, and `llms.txt`, with more than the modules in it, on top."
+    site, listed = get_config().doc_url.rstrip("/"), {}
+    order = reading_order()
+    pages = {path.relative_to(staged).as_posix(): path for path in sorted(staged.rglob("*")) if path.suffix in PAGES}
+    for name, page in sorted(pages.items(), key=lambda each: order.index(each[0]) if each[0] in order else len(order)):
+        target = Path(name).with_suffix(".html")
+        if not (docs / target).exists(): continue
+        text = as_markdown(page)
+        (docs / f"{target}.md").write_text(text, encoding="utf-8")
+        title = re.search(r"^# (.+)$", text, re.M)
+        said = re.search(r"^> (.+)$", text, re.M)
+        line = f"- [{title[1] if title else target.stem}]({site}/{target}.md)" + (f": {said[1]}" if said else "")
+        if target.stem != "index": listed.setdefault(target.parts[0], []).append(line)
+    text = (ROOT / "nbs" / "llms.txt").read_text(encoding="utf-8")
+    parts = {"Tutorials": "tutorials", "Explanations": "explains"}
+    more = "".join(f"## {title}\n\n" + "\n".join(listed.get(f, [])) + "\n\n" for title, f in parts.items())
+    (docs / "llms.txt").write_text(text.replace("## Modules", f"{more}## Modules"), encoding="utf-8")
+
+
 def problems() -> dict[str, list[str]]:
     "Build the site and check it: what is wrong with each of its parts."
-    complaints = build()
-    links = broken_in_site(ROOT / "_docs", get_config().doc_url)
+    complaints, docs, site = build(), ROOT / "_docs", get_config().doc_url
+    links = broken_in_site(docs, site) + broken_in_llms(docs, site)
     links += [line for path in sorted(ROOT.glob("*.md")) for line in broken_in_markdown(path)]
-    return {f"build with {engine()}": complaints, "sidebar": sidebar_problems(), "links": links}
+    checked = {"prose": without_prose(), "descriptions": without_description(docs), "reference": undocumented(docs)}
+    checked["the way on"] = without_next(docs, last_page())
+    return {f"build with {engine()}": complaints, "sidebar": sidebar_problems(), "links": links, **checked}
+
+
+def last_page() -> str:
+    "The page after which nothing comes, as the sidebar orders them."
+    found = [page for href in reading_order() for page in sorted((ROOT / "nbs").glob(href))]
+    return found[-1].relative_to(ROOT / "nbs").with_suffix(".html").as_posix()
 
 
 def serve(port: int):

@@ -11,6 +11,28 @@ from tree import ROOT
 
 PACKAGE = ROOT / "cjm_fasthtml_sse"
 TABLE = PACKAGE / "_exports.py"
+# What modules share with each other and applications have no use for: it is imported from its module only.
+INTERNAL = {
+    "core.access":
+        "GUEST MAX_OWNER check_owner owner_topic secret_of principal_tag call_hook find_owner "
+        "guest_of check_origin covers meets authorized read_signed granted EXPOSED",
+    "core.announcer": "Announcer",
+    "core.assets": "FILES script",
+    "core.routes": "MAX_QUERY MAX_TABS RETRY_AFTER refusal Rules BroadcastResponse",
+    "core.backplane": "VERSION shared_memory",
+    "core.history": "OVERHEAD LetGo Resume",
+    "core.mailbox": "CHUNK Counters",
+    "core.lifecycle":
+        "LOOK_AGAIN LOOK_EVERY SIGNALS farewell servers_of is_leaving transport_to watch unwatch "
+        "around_lifespan",
+    "core.outbox": "BATCH SLOTS Outbox HeartbeatClock",
+    "core.readers": "StreamConnection HandConnection",
+    "core.relay": "Hooks Relay",
+    "core.response": "OPENING HANDOVER_TIMEOUT HEADERS",
+    "core.sources": "CLOSE_GRACE check_source open_source close_source",
+    "core.topics": "PRIVATE hearers hears TopicIndex private_topic",
+    "core.writer": "FAREWELL_TIMEOUT transport_of",
+}
 HEAD = '''"The module that holds each public name. Written by `make export` from their `__all__`: do not edit."
 
 modules = {
@@ -25,10 +47,12 @@ def assigned(node) -> list[str]:
 
 
 def public_names(path: Path) -> tuple[list[str], set[str]]:
-    "`__all__` of the module at `path`, and the names that it defines itself."
+    "`__all__` of the module at `path` without what is internal, and the names that it defines itself."
     body = ast.parse(path.read_text(encoding="utf-8")).body
     listed = [node.value for node in body if isinstance(node, ast.Assign) and assigned(node) == ["__all__"]]
-    return ast.literal_eval(listed[-1]) if listed else [], {name for node in body for name in assigned(node)}
+    internal = INTERNAL.get(f"{path.parent.name}.{path.stem}", "").split()
+    names = ast.literal_eval(listed[-1]) if listed else []
+    return [n for n in names if n not in internal], {name for node in body for name in assigned(node)}
 
 
 def find_exports(package: Path) -> tuple[dict[str, str], list[str]]:

@@ -77,6 +77,14 @@ def broken_in_markdown(path: Path) -> list[str]:
     return [f"{path.name}: {file}: no such file" for file in files if not (path.parent / file).exists()]
 
 
+def broken_in_llms(folder: Path, site: str) -> list[str]:
+    "One line for each link of `llms.txt` into the site that names no file, or one line if there is no such list."
+    if not (llms := folder / "llms.txt").exists(): return ["llms.txt: not in the site"]
+    links = MARKDOWN_LINK.findall(FENCE.sub("", llms.read_text(encoding="utf-8")))
+    files = [link.removeprefix(site).lstrip("/") for link in links if link.startswith(site)]
+    return [f"llms.txt: {file}: no such file" for file in files if not (folder / file).is_file()]
+
+
 def main():
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "_docs")
     broken = broken_in_site(folder) + [line for path in sorted(ROOT.glob("*.md")) for line in broken_in_markdown(path)]

@@ -21,10 +21,12 @@ from tree import ROOT
 NBS, PACKAGE = ROOT / "nbs", ROOT / "cjm_fasthtml_sse"
 COMMANDS = """## CLI Reference
 
-The demo is the one command, a module of the package:
+Two commands, both modules of the package: one publishes from outside of a web server, the other shows the demo.
 
 ``` bash
-python -m cjm_fasthtml_sse.demo [--host HOST] [--port 5001] [--htmx 2|4] [--htmx-from DIR]
+python -m cjm_fasthtml_sse publish --url URL --type TYPE --data JSON [--topic TOPIC] [--key KEY] [--retain]
+python -m cjm_fasthtml_sse.demo [--host HOST] [--port 5001] [--htmx 2|4] [--htmx-from DIR] \\
+    [--workers 1] [--backplane URL]
 ```"""
 OVERVIEW = "## Module Overview\n\nDetailed documentation for each module in the project:"
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -1,27 +1,122 @@
-/** What sse.js offers to the other scripts, as `window.cjmSSE`. `tsc --checkJs` reads this; browsers never see it. */
+/** What the files offer to each other and to pages, as `window.cjmSSE`. `tsc --checkJs` reads this; browsers never see it. */
+type State = "connecting" | "open" | "reconnecting" | "closed" | "denied";
+
+/** One block of an event stream, with the fields that it has. */
+interface Block { id?: string, event?: string, data?: string, retry?: number, topic?: string }
+
+interface Request_ { url: string, headers: Record<string, string> }
+
+/** What a stream asks its owner, and tells it. */
+interface Handlers {
+  request(): Request_;
+  /** An answer that is a stream; its owner may close it here. */
+  onopen(response: Response): void;
+  onblocks(blocks: Block[]): unknown;
+  /** `status` comes with each failure: the answer's, or 0 where there was none. */
+  onstate(state: State, status?: number): void;
+}
+
+interface Stream {
+  readonly state: State;
+  close(): void;
+  now(): void;
+}
+
+/** What somebody asks the group's stream for. */
+interface Wish { topics: string[], signed: string[] }
+
+/** A leader's stream. `gap`: it was told of a reset and has not caught up yet. */
+interface Main extends Wish { stream: Stream, tabs: number, tag: string, gap: boolean }
+
+/** What a leader says that it relays: all of `topics` later than `floor`, for the principal `tag`. */
+interface Cover extends Wish { tag: string, floor: string, fresh: boolean }
+
+interface Wanted {
+  url: string;
+  headers: Record<string, string>;
+  /** Whether it may be shared with other tabs. */
+  share: boolean;
+  /** The newest id seen before. */
+  cursor: string;
+  onevent(block: Block): void;
+  onstate(state: State, status?: number): void;
+}
+
+interface Subscription {
+  readonly state: State;
+  readonly cursor: string;
+  /** Whether the server ended it for good. */
+  readonly ended: boolean;
+  close(end?: State, status?: number, ended?: boolean): void;
+  /** Let go until `resume`. */
+  pause(): void;
+  resume(): void;
+  /** Try at once what is down. */
+  now(): void;
+}
+
+/** How an adapter hears an element's stream. */
+interface Sink {
+  headers?: Record<string, string>;
+  sink(block: Block): void;
+  onstate(state: State, status?: number): void;
+  /** Have htmx ask anew where it has given the element up; false where it has not. */
+  reopen?(): boolean;
+}
+
+interface Attached extends Sink {
+  elt: Element;
+  url: string;
+  subscription: Subscription;
+  /** Something was missed and not made good yet. */
+  stale: boolean;
+  refreshing?: boolean;
+  /** What arrives during a refresh. */
+  held?: Block[];
+  /** The last event is the one by which htmx ends the stream. */
+  ending?: boolean;
+  /** Told to an adapter that has been replaced. */
+  left?(): void;
+}
+
 interface SSE {
+  // stream.js
+  policy: { least: number, first: number, most: number, interval: number, maxRetries: number, debug: boolean };
+  /** Milliseconds until the next try. */
+  delay(tries: number, retry?: number): number;
+  isLater(id: string, than: string): boolean;
+  parser(): (text: string) => Block[];
+  stream(handlers: Handlers): Stream;
+  // hub.js
+  sharing: { on: boolean };
+  hears(topics: string[], topic: string): boolean;
+  subscribe(wanted: Wanted): Subscription;
+  subscriptions: Set<Subscription>;
+  look(): void;
+  principal(tag: string): void;
+  // page.js
   /** Selector of the elements that connect. */
   CONNECTS: string;
   /** Those of them under `root`, or in the whole page. */
   elements(root?: ParentNode): Element[];
-  /** Whether a stream is open, or htmx or the browser is about to open it. */
+  /** Whether a stream is open, or about to be opened. */
   isLive(elt: Element): boolean;
   /** Whether the server ended the stream for good. */
   isEnded(elt: Element): boolean;
-  /** Open again what htmx has opened before and is not live now, going on from the newest id seen. */
+  /** Open again what is not open now, going on from the newest id seen. */
   open(elt: Element): void;
   /** End the stream, until `open` is called. */
   close(elt: Element): void;
+  attach(elt: Element, url: string, sink: Sink): Attached;
+  // htmx.js
   /** Hear an event of htmx anywhere in the page, in both spellings of htmx 4. */
-  on(name: string, handle: (event: any) => void): void;
-  /** The source that htmx 2's extension reads. */
-  sourceOf(elt: any): EventSource | undefined;
-  /** reconnect.js */
-  reconnect?(settings: {checkInterval: number, maxRetries: number, debug: boolean}): void;
-  /** stats.js */
-  manage?(settings: {endpoint: string, interval: number, debug: boolean}): void;
-  /** Whether cleanup.js is there. */
-  leaves?: boolean;
+  on(name: string, handle: (event: any) => void, capture?: boolean): void;
+  swap(elt: Element, text: string, style: string): Promise<void>;
+  // teach.js, which a page may not have
+  /** A stream has not begun for long. */
+  late?(url: string): void;
+  // stats.js
+  manage(settings: { endpoint: string, interval: number, debug: boolean }): void;
 }
 
 interface Window { cjmSSE: any; htmx: any }

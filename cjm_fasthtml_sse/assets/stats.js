@@ -5,9 +5,9 @@
  */
 (() => {
   "use strict";
-  /** @type {Partial<SSE>} */
+  /** @type {SSE} */
   const sse = window.cjmSSE ??= {};
-  if (sse.manage) return;
+  if (window.cjmSSE.manage) return;
 
   /** @type {Map<string, () => void>} How to stop asking each endpoint. */
   const running = new Map();

@@ -83,7 +83,7 @@ class ClosableQueue(asyncio.Queue):
         super().put_nowait(_END)
         raise ConnectionClosed(self.reason)
 
-# %% ../../nbs/core/connections.ipynb #9c71a99b
+# %% ../../nbs/core/connections.ipynb #392cfd9d
 @dataclass(eq=False)
 class SSEConnection:
     "Represents a single SSE connection"
@@ -95,7 +95,7 @@ class SSEConnection:
     created_at: datetime = field(default_factory=datetime.now) # When it began, the server's local time
     last_activity: datetime = field(default_factory=datetime.now) # When something was last sent to it
     message_count: int = 0 # How much was sent to it
-    topics, owner, cursor, behind = frozenset(), None, None, False
+    topics, owner, cursor, behind, tabs = frozenset(), None, None, False, 1
 
     async def send(self,
         data: Any, # Data to send
@@ -137,7 +137,7 @@ def check_connection_id(
     if printable and 1 <= len(connection_id) <= MAX_ID: return connection_id
     raise ConnectionRefused(f'A connection_id is 1 to {MAX_ID} printable characters, not {connection_id!r:.40}')
 
-# %% ../../nbs/core/connections.ipynb #cb3c349f
+# %% ../../nbs/core/connections.ipynb #de5a4c4f
 class ConnectionRegistry:
     "Registry to track and manage SSE connections"
     def __init__(self,
@@ -146,7 +146,7 @@ class ConnectionRegistry:
     ):
         self.on_leave = on_leave
         self.connections, self.connections_by_type = {}, {}
-        self.lock, self.debug, self._counter = asyncio.Lock(), debug, 0
+        self.lock, self.debug, self.node, self._counter = asyncio.Lock(), debug, None, 0
         if debug: _logger.setLevel(logging.DEBUG)
 
     def enter(self,
@@ -177,15 +177,16 @@ class ConnectionRegistry:
         if self.on_leave is not None: self.on_leave(connection)
         return True
 
-# %% ../../nbs/core/connections.ipynb #12a4ed88
+# %% ../../nbs/core/connections.ipynb #bee6aa5d
 @patch
 def new_id(self: ConnectionRegistry,
     kind: str, # What the id begins with
 ) -> str: # An id that no connection has
-    "The next free id of the form `kind_1`"
+    "The next free id of the form `kind_1`, or `kind_1@node`"
+    where = f'@{self.node}' if self.node else ''
     while True:
         self._counter += 1
-        if (conn_id := f'{kind}_{self._counter}') not in self.connections: return conn_id
+        if (conn_id := f'{kind}_{self._counter}{where}') not in self.connections: return conn_id
 
 # %% ../../nbs/core/connections.ipynb #ddb2ed1c
 @patch

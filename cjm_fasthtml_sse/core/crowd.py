@@ -1,6 +1,6 @@
 """Everyone who is connected to one manager: how they come in, how they go, how they are kept warm
 
-A crowd is all the connections that hear the same broadcasts. It lets them in (streams of browsers, queues that application code reads by hand), knows what they asked for, sends those who hear nothing a sign of life, and sends everyone away when the server has to go.
+A crowd is all the connections that hear the same broadcasts. It lets them in (queues that application code reads by hand here, streams of browsers by [Admission](admission.html)), knows what they asked for, sends those who hear nothing a sign of life, and sends everyone away when the server has to go.
 
 The rule is that all of its books agree at every moment: registry, index of topics, heartbeat clock, and the watch over the server's end. So there is one way in and one way out, and neither waits. What is sent to a crowd, and in what order, is the business of the `BroadcastManager`, which is one.
 
@@ -11,23 +11,25 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/crowd.html.md"""
 # %% auto #0
 __all__ = ['Crowd']
 
-# %% ../../nbs/core/crowd.ipynb #7b750271
-import asyncio, logging, re, threading
+# %% ../../nbs/core/crowd.ipynb #d8c17afc
+import asyncio, inspect, logging, secrets, threading
 from collections import Counter
 from collections.abc import Coroutine, Iterable
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from fastcore.basics import patch
 
 from . import lifecycle
+from .access import SIGNED_FOR
 from .connections import ConnectionRegistry, SSEConnection, check_connection_id
 from .history import Log
-from .mailbox import CHUNK, Counters, Mailbox, View
+from .mailbox import CHUNK, Counters
 from .outbox import HeartbeatClock, Outbox
 from .readers import HandConnection, StreamConnection
-from .topics import TopicIndex, check_topics
-from .wire import CLOSE_EVENT, ConnectionRefused, encode_frame
+from .topics import MAX_TOPICS, TopicIndex, check_topics
+from .wire import ConnectionRefused, encode_frame
 
 _logger = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ class _Registry(ConnectionRegistry):
             self.crowd._enter(connection, frozenset())
         return connection
 
-# %% ../../nbs/core/crowd.ipynb #257ca7b1
+# %% ../../nbs/core/crowd.ipynb #a98169ec
 class Crowd:
     "All the connections of one manager"
     def __init__(self,
@@ -60,6 +62,9 @@ class Crowd:
         heartbeat_interval: float = 15.0, # Seconds without a sign of life at most; 0 for none
         send_timeout: float = 30.0, # Seconds that one send may wait for a reader
         retry_span: tuple[int, int] = lifecycle.RETRY_SPAN, # Milliseconds; when readers that are sent away come back
+        max_connections: int | None = None, # Connections in all; beyond it streams are refused with 503; None: no limit
+        max_connections_per_owner: int | None = None, # Streams of one owner; beyond it 429; None: no limit
+        max_topics_per_connection: int = MAX_TOPICS, # Topics and patterns of one stream; beyond it 400
     ):
         limits = f'{max_queue_size=}, {max_queue_bytes=}, {max_send_bytes=}'
         times = f'{heartbeat_interval=}, {send_timeout=}'
@@ -75,6 +80,44 @@ class Crowd:
         self.outbox, self.clock, self._index = Outbox(), HeartbeatClock(heartbeat_interval), TopicIndex()
         self._late, self._guard = [], threading.RLock()
         self._loop, self._empty, self._pulse = None, None, (None, b'')
+        self._bound(max_connections, max_connections_per_owner, max_topics_per_connection)
+        self._meet_others()
+
+# %% ../../nbs/core/crowd.ipynb #f5972d96
+@patch
+def _bound(self: Crowd, connections: int | None, per_owner: int | None, topics: int):
+    limits = [limit for limit in (connections, per_owner, topics) if limit is not None]
+    if min(limits) < 1: raise ValueError(f'Limits are positive: {connections=}, {per_owner=}, {topics=}')
+    self.max_connections, self.max_connections_per_owner = connections, per_owner
+    self.max_topics_per_connection, self.names_guests, self._by_owner = topics, per_owner is not None, {}
+
+# %% ../../nbs/core/crowd.ipynb #046366a9
+_ANSWERS = {}  # kind -> function of a crowd and a payload of JSON; what it returns is JSON, None no answer
+
+@patch
+def _meet_others(self: Crowd):
+    self.answers, self.reports = {kind: partial(answer, self) for kind, answer in _ANSWERS.items()}, {}
+    self.node, self.claims, self.revoked, self.signed_for = secrets.token_hex(8), {}, {}, SIGNED_FOR
+    self.watcher, self.arrivals = None, {}
+
+@patch
+async def ask(self: Crowd,
+    kind: str, # Which answer is wanted
+    payload: Any, # JSON
+    wait: float = 1.0, # Seconds to wait for the others
+    to: str | None = None, # One process alone, by its `node`; None for all
+) -> list[Any]: # What was answered, this process's own first
+    "Ask every process, this one included"
+    told = self.answers[kind](payload) if kind in self.answers else None
+    if inspect.isawaitable(told): told = await told
+    return [] if told is None else [told]
+
+@patch
+async def reported(self: Crowd,
+    name: str, # Which of the `reports`
+) -> dict[str, Any]: # By process: its own fresh, others' at most one beat old
+    "What every living process tells about itself"
+    return {self.node: self.reports[name]()} if name in self.reports else {}
 
 # %% ../../nbs/core/crowd.ipynb #bf44fbfb
 @patch(as_prop=True)
@@ -92,11 +135,16 @@ def lock(self: Crowd) -> asyncio.Lock: # Nothing in this package takes it
     "The registry's lock, for callers who held it"
     return self.registry.lock
 
-# %% ../../nbs/core/crowd.ipynb #b49544f4
+# %% ../../nbs/core/crowd.ipynb #900af019
 @patch
 def get_connection_count(self: Crowd) -> int:  # Number of active connections
     "Get the number of active connections."
     return len(self.registry.connections)
+
+@patch
+def tab_count(self: Crowd) -> int: # At least the number of connections
+    "How many tabs this process's connections speak for"
+    return sum(getattr(connection, 'tabs', 1) for connection in self.registry.connections.values())
 
 # %% ../../nbs/core/crowd.ipynb #0c2fbc40
 def _running_loop() -> asyncio.AbstractEventLoop | None:
@@ -113,7 +161,7 @@ async def _at_home(self: Crowd, coroutine: Coroutine) -> Any:
     if not self._elsewhere(): return await coroutine
     return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
 
-# %% ../../nbs/core/crowd.ipynb #9d511783
+# %% ../../nbs/core/crowd.ipynb #abda4bc3
 @patch
 def _enter(self: Crowd, connection: SSEConnection, topics: frozenset[str]):
     self._leave_dead_loop()
@@ -122,6 +170,8 @@ def _enter(self: Crowd, connection: SSEConnection, topics: frozenset[str]):
     connection.topics = topics
     connection.metadata = {'connected_at': connection.created_at.isoformat(), **connection.metadata}
     self._index.add(connection, topics)
+    if connection.owner is not None: self._by_owner.setdefault(connection.owner, {})[connection] = None
+    if self.watcher is not None: self.watcher.changed(connection, topics)
     if self._loop is not None: return
     self._loop = asyncio.get_running_loop()
     lifecycle.watch(self.end)
@@ -141,10 +191,12 @@ def left(self: Crowd,
     "Take `connection` out everywhere; it is no error if it is out already"
     if self.registry.leave(connection) and reason != 'left': self._count_drop(connection, reason)
 
-# %% ../../nbs/core/crowd.ipynb #fb11d57e
+# %% ../../nbs/core/crowd.ipynb #8b607127
 @patch
 def _forget(self: Crowd, connection: SSEConnection):
     self._index.discard(connection, connection.topics)
+    self._disown(connection)
+    if self.watcher is not None: self.watcher.changed(connection, connection.topics)
     self.clock.discard(connection)
     feeder = getattr(connection, 'feeder', None)
     if feeder is not None and feeder is not asyncio.current_task(): feeder.cancel()
@@ -152,6 +204,43 @@ def _forget(self: Crowd, connection: SSEConnection):
     lifecycle.unwatch(self.end)
     self._loop = None
     if self._empty is not None: self._empty.set()
+
+# %% ../../nbs/core/crowd.ipynb #f2530c3f
+@patch
+def of_owner(self: Crowd,
+    owner: str, # Whose
+) -> list[SSEConnection]: # Oldest first
+    "The connections of `owner` in this process"
+    return list(self._by_owner.get(owner, ()))
+
+@patch
+def _disown(self: Crowd, connection: SSEConnection):
+    theirs = self._by_owner.get(connection.owner, {})
+    theirs.pop(connection, None)
+    if not theirs: self._by_owner.pop(connection.owner, None)
+
+# %% ../../nbs/core/crowd.ipynb #ee8ceb99
+@patch
+def retopic(self: Crowd,
+    connection: SSEConnection, # Whose rights have changed
+    topics: frozenset[str], # What it hears from now on
+):
+    "Enter `connection` under other topics"
+    before, connection.topics = connection.topics, topics
+    self._index.discard(connection, before)
+    self._index.add(connection, topics)
+    if self.watcher is not None: self.watcher.changed(connection, before ^ topics)
+
+@patch
+def send_away(self: Crowd,
+    connection: StreamConnection, # Who has to go
+    farewell: bytes, # The last frame
+):
+    "End a stream, and take it out everywhere"
+    connection.finish(farewell)
+    self.left(connection)
+
+def _taken(connection_id: str) -> ConnectionRefused: return ConnectionRefused(f'The id {connection_id!r} is taken', 409)
 
 # %% ../../nbs/core/crowd.ipynb #7e84f302
 @patch
@@ -180,7 +269,7 @@ def end(self: Crowd):
         if isinstance(connection, StreamConnection): connection.finish(self.farewell())
         else: self.left(connection)
 
-# %% ../../nbs/core/crowd.ipynb #6f35f85b
+# %% ../../nbs/core/crowd.ipynb #0064e6de
 @patch
 async def close(self: Crowd):
     "Send everyone away, let nobody in any more, and return when the last has left; from any loop"
@@ -192,11 +281,16 @@ async def _close(self: Crowd):
     self.end()
     for connection in self.registry.get_connections():
         if connection._send is None: self.left(connection)
+    if self.watcher is not None: await self.watcher.stop()
     if not self.registry.connections: return
     self._empty = self._empty or asyncio.Event()
     await self._empty.wait()
 
-# %% ../../nbs/core/crowd.ipynb #6821e0e4
+# %% ../../nbs/core/crowd.ipynb #c009bf67
+@patch
+async def _before_reading(self: Crowd): "What is awaited before a queue has its place in the log"
+
+# %% ../../nbs/core/crowd.ipynb #13a05022
 _registered = ContextVar('connections that this context has registered', default=())
 
 @patch
@@ -207,11 +301,12 @@ async def register(self: Crowd,
     topics: str | Iterable[str] = (), # Topics and patterns that it hears besides what is for everyone
 ) -> tuple[str, asyncio.Queue]: # Tuple of (connection_id, queue)
     "Register a new connection and return its queue; raises `ConnectionRefused` for a bad id (400), or a stream's (409)"
+    if not self.closed: await self._before_reading()
     if self.closed: raise ConnectionRefused('This manager is closed', 503)
     topics = check_topics(topics)
     connection_id = self.registry.new_id('conn') if connection_id is None else check_connection_id(connection_id)
     if (old := self.registry.get_connection(connection_id)) is not None:
-        if not isinstance(old, HandConnection): raise ConnectionRefused(f'The id {connection_id!r} is taken', 409)
+        if not isinstance(old, HandConnection): raise _taken(connection_id)
         self.left(old)
     with self._guard: self._enter(connection := HandConnection(self, connection_id, topics, metadata), topics)
     _registered.set((*_registered.get()[-99:], connection))
@@ -232,39 +327,6 @@ async def _unregister(self: Crowd, connection_id: str):
     _registered.set(tuple(c for c in _registered.get() if c is not connection))
     if isinstance(connection, StreamConnection): connection.finish(self.farewell())
     self.left(connection)
-
-# %% ../../nbs/core/crowd.ipynb #2d531f9b
-_OURS = re.compile('conn_[0-9]+')  # a name that was somebody's a moment ago is not for strangers
-
-@patch
-def open_stream(self: Crowd,
-    view: View, # How the stream shows events
-    connection_id: str | None = None, # The id that it asks for; None for one of ours
-    owner: Any = None, # Whose it is; None can take over nothing
-    topics: str | Iterable[str] = (), # What it asks for
-    last_event_id: str | None = None, # What it saw last
-) -> StreamConnection: # Entered, not yet begun
-    "Let a stream in; raises `ConnectionRefused` (400, 409) or ends it at once where the server is leaving"
-    try: topics = check_topics(topics)
-    except ValueError as e: raise ConnectionRefused(str(e)) from e
-    if connection_id and _OURS.fullmatch(check_connection_id(connection_id)):
-        raise ConnectionRefused(f'{connection_id!r} looks like an id that the server makes; choose another', 409)
-    connection_id = connection_id or self.registry.new_id('conn')
-    self._make_room(connection_id, owner)
-    with self._guard:
-        limits = (self.max_queue_size, self.max_queue_bytes)
-        mailbox = Mailbox(self.log, connection_id, view, topics, *limits, last_event_id, self.overflow, self.counters)
-        self._enter(stream := StreamConnection(self, mailbox, owner), topics)
-    self.clock.add(stream)
-    if self.closed or lifecycle.is_leaving(self._loop): stream.finish(self.farewell())
-    return stream
-
-@patch
-def _make_room(self: Crowd, connection_id: str, owner: Any):
-    if (old := self.registry.get_connection(connection_id)) is None: return
-    if owner is None or old.owner != owner: raise ConnectionRefused(f'The id {connection_id!r} is taken', 409)
-    old.finish(encode_frame('{"reason": "taken over"}', event=CLOSE_EVENT))
-    self.left(old)
 
 # %% ../../nbs/core/crowd.ipynb #c72bbed9
 @patch

@@ -5,7 +5,7 @@ the log. It gives each event its position, keeps the newest of them within limit
 the truth: you have missed nothing, here is what you missed, or something of yours is gone.
 
 The log hands out ids, and only the log can read them. An id names the log's life (its epoch) and a position in it; readers give it back as it is. The log is one
-process's memory and ends with it; what stands behind it, an engine or nothing, is the backplane's affair.
+process's memory. Where nothing stands behind it, it ends with the process; where an engine does, epoch and positions are the engine's, every process has the same, and a log is filled from the engine when its process starts.
 
 ```python
 from cjm_fasthtml_sse.core.history import BroadcastMessage, Log
@@ -24,11 +24,11 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/history.html.md"""
 # %% auto #0
 __all__ = ['OVERHEAD', 'BroadcastMessage', 'Event', 'LetGo', 'Log', 'Resume']
 
-# %% ../../nbs/core/history.ipynb #b147020f
+# %% ../../nbs/core/history.ipynb #f70bf253
 import json, re, secrets, time
 from bisect import bisect_left, bisect_right
 from heapq import merge
-from itertools import chain
+from itertools import chain, islice
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -64,9 +64,10 @@ class BroadcastMessage:
         "The message as one frame of an event stream; raises `FrameError` for a line break in `event_type`"
         return encode_frame(self.to_json(), event=event_type, id=self.id).decode()
 
-# %% ../../nbs/core/history.ipynb #46e4a887
+# %% ../../nbs/core/history.ipynb #4ab6b7d8
 OVERHEAD = 400  # bytes: what the objects around an event weigh, measured, so that small events count for what they are
 
+# %% ../../nbs/core/history.ipynb #2b927496
 @dataclass(slots=True, eq=False)
 class Event:
     "A message with its place in the one order"
@@ -116,13 +117,15 @@ class LetGo:
         "Whether something for a reader of `topics` was let go after `position`"
         return any(self._newest.get(hearer, self.floor) > position for hearer in (None, *topics))
 
-# %% ../../nbs/core/history.ipynb #b6d59f45
+# %% ../../nbs/core/history.ipynb #e8c5b9e8
 class _Gap(NamedTuple):
     position: int
     message: None = None
 
 class Log:
     "The newest events in one order, within limits"
+    cut_off = staticmethod(lambda: False) # Whether others may be further than this log; with an engine, a manager says
+
     def __init__(self,
         replay_limit: int = 10_000, # Events kept for readers to resume from
         replay_bytes: int = 16 * 2**20, # Bytes kept, rendered frames included
@@ -146,7 +149,7 @@ class Log:
         "The id of the newest event, or of the place before the first"
         return f'{self.epoch}-{self.head}'
 
-# %% ../../nbs/core/history.ipynb #e81fd383
+# %% ../../nbs/core/history.ipynb #22455191
 @patch
 def append(self: Log,
     message: BroadcastMessage, # What is sent
@@ -155,13 +158,16 @@ def append(self: Log,
     key: str | None = None, # Replaces the older event of this topic and key
     retain: bool = False, # Whether newcomers get the newest event of this key
     exclude: frozenset[str] = frozenset(), # Ids of connections that do not get it
+    *,
+    position: int | None = None, # Where an engine has put it, beyond the head; None for the next place
+    age: float = 0.0, # Seconds since it got that place
 ) -> Event: # The event in its place
     "Give `message` the next position"
-    self.head += 1
+    self.head = self.head + 1 if position is None else position
     json, message.id = message.to_json() if json is None else json, self.cursor()
     length = len(json) if json.isascii() else len(json.encode())
-    size = OVERHEAD + length
-    event = Event(self.head, message.id, message, json, topic, key, exclude, self.clock(), size, length=length)
+    size, at = OVERHEAD + length, self.clock() - age
+    event = Event(self.head, message.id, message, json, topic, key, exclude, at, size, length=length)
     if key is not None: self._supersede(event, retain)
     self._events.append(event)
     for hearer in hearers(topic): self._heard.setdefault(hearer, []).append(self.head)
@@ -249,8 +255,16 @@ def _at(self: Log, position: int) -> Event | None:
     event = self._events[i] if i < len(self._events) else None
     return event if event is not None and event.message is not None and event.position == position else None
 
-# %% ../../nbs/core/history.ipynb #94843238
-_ID = re.compile(r'([0-9a-z]{1,40})-([0-9]{1,18})')
+# %% ../../nbs/core/history.ipynb #736b4eef
+@patch
+def become(self: Log,
+    other: 'Log', # A log with the same limits; not to be used any more
+):
+    "Take over everything that `other` holds, its epoch and its head"
+    self.__dict__.update(other.__dict__)
+
+# %% ../../nbs/core/history.ipynb #e7039748
+_ID = re.compile(r'([0-9a-z]{1,40})-([0-9]{1,20})')
 
 class Resume(NamedTuple):
     "Where a reader goes on, and what it has to be told"
@@ -262,10 +276,17 @@ def position(self: Log,
     id: str | None, # An id as a reader gives it
 ) -> int | None: # Its position, or None if it is not one of this log's
     "Read an id that this log gave out"
-    match = _ID.fullmatch(id or '')
-    if not match or match[1] != self.epoch: return None
-    return position if (position := int(match[2])) <= self.head else None
+    return position if (position := self.heard_of(id)) is not None and position <= self.head else None
 
+@patch
+def heard_of(self: Log,
+    id: str | None, # An id as a reader gives it
+) -> int | None: # Its position, which may be beyond the head, or None if it is of another life
+    "Read an id of this log's life, which another process may have given out already"
+    match = _ID.fullmatch(id or '')
+    return int(match[2]) if match and match[1] == self.epoch else None
+
+# %% ../../nbs/core/history.ipynb #f85db0c6
 @patch
 def resume(self: Log,
     last_event_id: str | None, # What the reader saw last; None or empty for a newcomer
@@ -274,8 +295,8 @@ def resume(self: Log,
     "Decide what a reader who comes with `last_event_id` is owed"
     self.trim()
     if not last_event_id: return Resume(self.head)
-    position = self.position(last_event_id)
-    if position is None: return Resume(self.head, 'unknown')
+    position = self.heard_of(last_event_id)
+    if position is None or (position > self.head and not self.cut_off()): return Resume(self.head, 'unknown')
     return Resume(self.head, 'expired') if self.let_go.since(position, topics) else Resume(position)
 
 # %% ../../nbs/core/history.ipynb #51dc8833
@@ -288,7 +309,7 @@ def _positions(self: Log, after: int, topics: frozenset[str]) -> Iterator[int]:
         if position > last: yield position
         last = position
 
-# %% ../../nbs/core/history.ipynb #62277b36
+# %% ../../nbs/core/history.ipynb #d97fef49
 @patch
 def read(self: Log,
     after: int, # The position up to which the reader has everything
@@ -305,6 +326,14 @@ def read(self: Log,
         size -= event.size
         if len(found) >= count or size <= 0: return found, position
     return found, self.head
+
+@patch
+def last(self: Log,
+    count: int, # How many at most
+) -> list[Event]: # Oldest first
+    "The newest events, whoever they are for"
+    found = (event for event in reversed(self._events[self._first:]) if event.message is not None)
+    return list(islice(found, count))[::-1]
 
 @patch
 def newest(self: Log,

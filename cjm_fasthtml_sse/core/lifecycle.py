@@ -12,11 +12,12 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/lifecycle.html.md"""
 
 # %% auto #0
 __all__ = ['RETRY_SPAN', 'LOOK_AGAIN', 'SIGNALS', 'LOOK_EVERY', 'farewell', 'servers_of', 'is_leaving', 'transport_to', 'watch',
-           'unwatch']
+           'unwatch', 'around_lifespan']
 
-# %% ../../nbs/core/lifecycle.ipynb #52032cb8
+# %% ../../nbs/core/lifecycle.ipynb #f8836c7c
 import asyncio, logging, random, signal, sys, threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -24,9 +25,10 @@ from .wire import encode_frame
 
 _logger = logging.getLogger(__name__)
 
-# %% ../../nbs/core/lifecycle.ipynb #d578923d
+# %% ../../nbs/core/lifecycle.ipynb #f2700cbe
 RETRY_SPAN = (500, 3000)  # milliseconds
 
+# %% ../../nbs/core/lifecycle.ipynb #06e93ef0
 def farewell(
     span: tuple[int, int] = RETRY_SPAN, # Least and most milliseconds
 ) -> bytes: # Another delay each time
@@ -133,3 +135,15 @@ def unwatch(
     for number, before in _before.items():
         if signal.getsignal(number) is _on_signal: signal.signal(number, before)
     _before.clear()
+
+# %% ../../nbs/core/lifecycle.ipynb #7f61e837
+def around_lifespan(
+    app: Any, # A FastHTML or Starlette application, not started yet
+    enter: Callable[[], AbstractAsyncContextManager], # Entered before the application's own lifespan, left after it
+):
+    "Put `enter()` around the lifespan of `app`"
+    inner = app.router.lifespan_context
+    @asynccontextmanager
+    async def lifespan(app: Any) -> AsyncIterator[Any]:
+        async with enter(), inner(app) as state: yield state
+    app.router.lifespan_context = lifespan

@@ -25,7 +25,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/mailbox.html.md"""
 # %% auto #0
 __all__ = ['CHUNK', 'View', 'Counters', 'Mailbox']
 
-# %% ../../nbs/core/mailbox.ipynb #ff30ed2e
+# %% ../../nbs/core/mailbox.ipynb #ac679a30
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,17 +34,19 @@ from typing import Any
 from fastcore.basics import patch
 
 from .history import BroadcastMessage, Event, Log
+from .topics import PRIVATE
 from .wire import ConnectionClosed, encode_frame, is_markup, render_html, to_json
 
 _logger = logging.getLogger(__name__)
 
-# %% ../../nbs/core/mailbox.ipynb #ad8c5d17
+# %% ../../nbs/core/mailbox.ipynb #145a0b53
 class View:
     "One way to show events, shared by all the readers of a route"
     def __init__(self,
         builder: Callable[[str, Any], Any] | None = None, # Makes elements of type and data; None sends JSON
+        named: bool = False, # Whether each event carries its type as its name, so that a page can choose by it
     ):
-        self.builder, self._told = builder, set()
+        self.builder, self.named, self._told = builder, named, set()
 
     def frame(self,
         event: Event, # An event of `log`
@@ -55,21 +57,24 @@ class View:
         key = self if with_id else (self, 'without id')
         try: return event.frames[key]
         except KeyError: pass
-        frame = event.frames[key] = self.render(event.message, event.json, event.id if with_id else None)
+        topic = event.topic if event.topic is None or event.topic[0] != PRIVATE else None
+        frame = event.frames[key] = self.render(event.message, event.json, event.id if with_id else None, topic)
         if frame: log.account(event, len(frame))
         return frame
 
-# %% ../../nbs/core/mailbox.ipynb #aabf9c1b
+# %% ../../nbs/core/mailbox.ipynb #63e357c2
 @patch
 def render(self: View,
     message: BroadcastMessage, # What to show
     json: str, # The message as JSON
     id: str | None = None, # The id that the frame carries
+    topic: str | None = None, # What it belongs to
 ) -> bytes | None: # The frame, or None where the builder failed or made nothing
     "Render without keeping"
     try:
-        if self.builder is None: return encode_frame(json, event='message', id=id)
-        return encode_frame(render_html(_shown(self.builder(message.type, message.data))), id=id)
+        if self.builder is None: text, name = json, 'message'
+        else: text, name = render_html(_shown(self.builder(message.type, message.data))), None
+        return encode_frame(text, event=message.type if self.named else name, id=id, topic=topic)
     except Exception: self._tell(message.type)  # noqa: BLE001 - the application's code; whatever it raises is told
 
 @patch
@@ -95,11 +100,11 @@ class Counters:
     sends: int = 0 # Sends that they were joined into
     bytes: int = 0 # Bytes of those sends
 
-# %% ../../nbs/core/mailbox.ipynb #dd48b17d
+# %% ../../nbs/core/mailbox.ipynb #35e623e9
 class Mailbox:
     "What waits for one reader; bounded, never waited for"
     __slots__ = ('log', 'connection_id', 'view', 'topics', 'maxsize', 'max_bytes', 'overflow', 'counters',
-        'cursor', 'behind', '_waiting', '_size', '_direct')
+        'cursor', 'behind', '_waiting', '_size', '_direct', '_returning')
 
     def __init__(self,
         log: Log, # Where the reader reads on once it is behind
@@ -117,8 +122,9 @@ class Mailbox:
         self.counters = counters or Counters()
         self._waiting, self._size, self._direct = [], 0, []
         self.cursor, reason = log.resume(last_event_id, topics)
-        self.behind = self.cursor < log.head
+        self.behind = self.cursor != log.head
         self.counters.replays += self.behind
+        self._returning = bool(last_event_id) and not reason
         if reason: self._begin(reason, log.position(last_event_id) or 0)
         elif not last_event_id: self._begin(None, 0)
         self._weigh()
@@ -137,7 +143,7 @@ def offer(self: Mailbox,
     self._size += event.length
     self.cursor = event.position
 
-# %% ../../nbs/core/mailbox.ipynb #eaffb4b8
+# %% ../../nbs/core/mailbox.ipynb #d0a9df06
 @patch
 def qsize(self: Mailbox) -> int: # 0 for a reader that is behind but has taken its last batch
     "How many events and frames wait here"
@@ -146,7 +152,7 @@ def qsize(self: Mailbox) -> int: # 0 for a reader that is behind but has taken i
 @patch
 def waits(self: Mailbox) -> bool: # Whether `take` would find something
     "Whether something waits, here or in the log"
-    return self.behind or bool(self._waiting)
+    return self.behind or self._returning or bool(self._waiting)
 
 @patch
 def idle(self: Mailbox) -> bool: # Whether the reader has everything that there is for it
@@ -155,7 +161,7 @@ def idle(self: Mailbox) -> bool: # Whether the reader has everything that there 
     self.cursor = self.log.head
     return True
 
-# %% ../../nbs/core/mailbox.ipynb #0a9a7134
+# %% ../../nbs/core/mailbox.ipynb #b244a90e
 @patch
 def _begin(self: Mailbox, reason: str | None, seen: int):
     head = self.log.cursor()
@@ -170,6 +176,7 @@ def _begin(self: Mailbox, reason: str | None, seen: int):
 
 @patch
 def _read_on(self: Mailbox):
+    if self.cursor > self.log.head: return
     if self.log.let_go.since(self.cursor, self.topics):
         if self.overflow == 'disconnect': raise ConnectionClosed('The log has let go of what this reader had not read')
         seen, self.cursor, self.behind = self.cursor, self.log.head, False
@@ -179,6 +186,17 @@ def _read_on(self: Mailbox):
     self._waiting, self.cursor = self.log.read(self.cursor, self.topics, self.maxsize, self.max_bytes)
     self.behind = self.cursor < self.log.head
     if self._direct: self._merge()
+
+# %% ../../nbs/core/mailbox.ipynb #baade950
+@patch
+def reset(self: Mailbox,
+    reason: str, # Why, as the reader is told
+):
+    "Tell the reader, after what waits here, that something is gone; it goes on from the head of the log"
+    self.cursor, self.behind, self._returning = self.log.head, False, False
+    self._begin(reason, 0)
+    self._waiting, self._direct = self._waiting + [frame for _, frame in self._direct], []
+    self._weigh()
 
 # %% ../../nbs/core/mailbox.ipynb #dcbb57e4
 @patch
@@ -198,7 +216,7 @@ def put(self: Mailbox,
     self._size += len(frame)
     return True
 
-# %% ../../nbs/core/mailbox.ipynb #d745d468
+# %% ../../nbs/core/mailbox.ipynb #e1e4ce9e
 CHUNK = 64 * 1024  # bytes: what one send carries at most, unless a single event is larger
 
 @patch
@@ -206,7 +224,7 @@ def take(self: Mailbox,
     limit: int = CHUNK, # Bytes after which no further event is joined
 ) -> bytes: # Frames, joined; empty where nothing waits
     "The next bytes for the reader; raises `ConnectionClosed` where it missed something and `overflow` is `disconnect`"
-    if len(self._waiting) == 1 and not self.behind and not self._direct:
+    if len(self._waiting) == 1 and not self.behind and not self._direct and not self._returning:
         event, self._size = self._waiting.pop(), 0
         plain = event.__class__ is Event and not event.exclude and event.superseded is None
         frame = (event.frames.get(self.view) if plain else None) or self._frame(event) or b''
@@ -215,6 +233,7 @@ def take(self: Mailbox,
     frames, size = [], 0
     while size < limit and (self._waiting or self.behind):
         if not self._waiting: self._read_on()
+        if not self._waiting and self.behind and self.cursor > self.log.head: break
         waiting, self._waiting = self._waiting, []
         for i, event in enumerate(waiting):
             if size >= limit:
@@ -222,6 +241,9 @@ def take(self: Mailbox,
                 break
             if frame := self._frame(event): frames.append(frame)
             size += len(frame or b'')
+    if self._returning and not self._waiting and not self.behind:
+        self._returning = False
+        frames.append(encode_frame(id=self.log.cursor()))
     self._weigh()
     self.counters.frames += len(frames)
     return frames[0] if len(frames) == 1 else b''.join(frames)

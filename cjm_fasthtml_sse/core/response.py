@@ -23,11 +23,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .wire import ConnectionRefused, encode_comment
 from .writer import FrameStream, Stream
 
-# %% ../../nbs/core/response.ipynb #417a067d
+# %% ../../nbs/core/response.ipynb #89f85a4c
 _RELAY = 'cjm_fasthtml_sse.relay'
 OPENING = encode_comment('connected')
 HANDOVER_TIMEOUT = 1.0  # seconds: a middleware that has not let the first frame through by then is not going to
 
+# %% ../../nbs/core/response.ipynb #a69640e9
 class _Relay:
     "The `send` that the whole application sees, until a stream is handed over"
     def __init__(self, send: Send): self.send, self.stream, self.opened, self.waiter = send, None, None, None
@@ -75,9 +76,10 @@ def stream_around(
     app.build_middleware_stack = build_middleware_stack
     if app.middleware_stack is not None: app.middleware_stack = StreamMiddleware(app.middleware_stack)
 
-# %% ../../nbs/core/response.ipynb #e327560e
+# %% ../../nbs/core/response.ipynb #ae48f405
 HEADERS = {'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no'}
 
+# %% ../../nbs/core/response.ipynb #cc2a8725
 class SSEResponse(Response):
     "An event stream as a response"
     media_type = 'text/event-stream'

@@ -45,7 +45,7 @@ class FrameError(SSEError, ValueError):
 class ConnectionClosed(SSEError):
     "The connection has ended, and everything that was queued for it has been read"
 
-# %% ../../nbs/core/wire.ipynb #76519aaf
+# %% ../../nbs/core/wire.ipynb #074f3d76
 class ConnectionRefused(SSEError):
     "A connection that is not to be had; `status` is the HTTP answer"
     def __init__(self,
@@ -56,7 +56,13 @@ class ConnectionRefused(SSEError):
         self.status = status
 
 class BackplaneError(SSEError):
-    "The engine that carries events between processes failed, or is not there"
+    "The engine that carries events between processes failed, or is not there; `doubtful` where an event may be in it"
+    def __init__(self,
+        reason: str, # One sentence, without a password
+        doubtful: bool = False # Whether nobody knows if what was to be published has been
+    ):
+        super().__init__(reason)
+        self.doubtful = doubtful
 
 # %% ../../nbs/core/wire.ipynb #db8350d0
 _NEWLINE = re.compile('\r\n|\r|\n')
@@ -80,23 +86,25 @@ def _retry(value: int) -> int:
         raise FrameError(f'retry is a whole number of milliseconds, 0 or more, not {value!r:.80}')
     return value
 
-# %% ../../nbs/core/wire.ipynb #96f7af2f
+# %% ../../nbs/core/wire.ipynb #dbc16480
 def encode_frame(
     data: str | None = None, # Text of the event; None for a frame that only moves the cursor or names an event
     event: str | None = None, # Name of the event; without one, readers take it for `message`
     id: str | None = None, # What a reader sends back as `Last-Event-ID`
     retry: int | None = None, # Milliseconds a reader waits before it connects again
+    topic: str | None = None, # What it belongs to, for a reader that shares its stream; others pass over the field
 ) -> bytes: # The frame, as UTF-8, with its closing blank line
     """One event as bytes.
 
-    Raises `FrameError` for CR, LF or NUL in `event` or `id`, for a `retry` that is not a whole number or that stands
-    alone, for text that is not valid Unicode, and for nothing at all. The format: WHATWG HTML 9.2.5."""
+    Raises `FrameError` for CR, LF or NUL in `event`, `id` or `topic`, for a `retry` that is not a whole number or that
+    stands alone, for text that is not valid Unicode, and for nothing at all. The format: WHATWG HTML 9.2.5."""
     lines = []
     if event is not None: lines.append(f'event: {_field("name", event, chr(13) + chr(10) + chr(0))}\n')
     if id is not None: lines.append(f'id: {_field("id", id, chr(13) + chr(10) + chr(0))}\n')
     if retry is not None:
         if data is None and event is None: raise FrameError('retry stands alone; send it with data or a named event')
         lines.append(f'retry: {_retry(retry)}\n')
+    if topic is not None: lines.append(f'topic: {_field("topic", topic, chr(13) + chr(10) + chr(0))}\n')
     if data is not None: lines += [f'data: {line}\n' for line in split_lines(data)]
     if not lines: raise FrameError('A frame without data, event or id is nothing; encode_comment keeps a line warm')
     try: return ''.join((*lines, '\n')).encode()
@@ -148,7 +156,7 @@ def _key(key: Any, path: str) -> str:
     if key is None or isinstance(key, (bool, int)): return json.dumps(key)
     raise FrameError(f'{path} has the key {key!r:.80}, a {type(key).__name__}; keys are strings')
 
-# %% ../../nbs/core/wire.ipynb #42a14a3f
+# %% ../../nbs/core/wire.ipynb #3d7ba922
 def render_html(
     element: Any, # An element, a list or tuple of them, or text
 ) -> str: # HTML, on one line where the element allows it
@@ -160,9 +168,11 @@ def render_html(
 
 def _plain(value: Any) -> str: return render_html(value) if is_markup(value) else value.isoformat()
 
+_encode = json.JSONEncoder(default=_plain, ensure_ascii=False, allow_nan=False).encode
+
 def to_json(
     data: Any, # What `carry` lets through
 ) -> str: # JSON without `<`, `>` and `&`
     "JSON of `data`, inert where it is swapped into a page by mistake"
-    text = json.dumps(data, default=_plain, ensure_ascii=False, allow_nan=False)
+    text = _encode(data)
     return text.replace('&', '\\u0026').replace('<', '\\u003c').replace('>', '\\u003e')

@@ -52,7 +52,7 @@ _BODY = 'http.response.body'
 
 def _message(body: bytes, last: bool = False) -> Message: return dict(type=_BODY, body=body, more_body=not last)
 
-# %% ../../nbs/core/writer.ipynb #bc108829
+# %% ../../nbs/core/writer.ipynb #684bb84c
 class Stream:
     "One open response: the server's `send`, and who calls it"
     send_timeout = 30.0  # seconds that one send may wait for a reader
@@ -64,7 +64,9 @@ class Stream:
         "The next bytes; a kind of stream says which"
         return b''
 
-    def gone(self, reason: str):
+    def gone(self,
+        reason: str, # `left`, or what it was dropped for
+    ):
         "The stream is over; a kind of stream says what that means"
 
     async def abandon(self):

@@ -1,20 +1,23 @@
 "The demo's command: `python -m cjm_fasthtml_sse.demo`"
 import json
+import os
 import secrets
 import socket
 from argparse import ArgumentParser
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import uvicorn
 from fasthtml.common import FastHTML, Link
 from fasthtml.pico import picolink
 from starlette.staticfiles import StaticFiles
 
-from cjm_fasthtml_sse import setup_broadcast_routes, sse_headers
+from cjm_fasthtml_sse import BackplaneError, backplane_from_url, setup_broadcast_routes, sse_headers
 
-from .app import manager, routes, show
 from .page import head
+
+SETTINGS = 'CJM_FASTHTML_SSE_DEMO'  # the environment's variable by which the workers hear of the options
 
 
 def packages(folder: Path, htmx: int) -> dict[str, str]:
@@ -30,17 +33,36 @@ def packages(folder: Path, htmx: int) -> dict[str, str]:
 def make_app(
     htmx: int = 2, # Major version of htmx on the page: 2 or 4
     folder: Path | None = None, # A `node_modules` that has what the page loads; None: a CDN has it
+    secret_key: str | None = None, # The same in all workers; None makes one
 ) -> FastHTML: # The demo, ready to be served
     "The app; raises `ValueError` where `folder` lacks htmx or its extension"
+    from .app import manager, routes, show  # they read the settings
     cdn, css = folder is None, '@picocss/pico/css/pico.min.css'
     pico = picolink if cdn or not (folder/css).is_file() else [Link(rel='stylesheet', href=f'/npm/{css}')]
     scripts = sse_headers(htmx, local=None if cdn else packages(folder, htmx))
     app = FastHTML(hdrs=(*pico, *scripts, *head()), htmx=cdn and htmx == 2, htmx4=cdn and htmx == 4, surreal=False,
-                   htmlkw={'lang': 'en'}, secret_key=secrets.token_hex())
+                   htmlkw={'lang': 'en'}, secret_key=secret_key or secrets.token_hex())
     if not cdn: app.mount('/npm', StaticFiles(directory=folder))
     routes.to_app(app)
     setup_broadcast_routes(app, manager, element_builder=show)
     return app
+
+
+def worker() -> FastHTML: # The same in each
+    "The app of one worker, by the settings that the command left in the environment"
+    settings = json.loads(os.environ[SETTINGS])
+    folder = settings['htmx_from']
+    return make_app(settings['htmx'], folder and Path(folder), settings['secret_key'])
+
+
+def serve(listener: socket.socket, settings: dict, workers: int):
+    "Serve until Ctrl-C; what several workers share stands in a folder that ends with them"
+    with TemporaryDirectory() as folder:
+        shared = dict(backplane=f'sqlite:///{folder}/events.db', state=f'{folder}/state.db')
+        if workers > 1: settings = shared | settings
+        os.environ[SETTINGS] = json.dumps(settings)
+        options = dict(factory=True, log_level='warning', workers=workers, fd=listener.fileno())
+        with suppress(KeyboardInterrupt): uvicorn.run('cjm_fasthtml_sse.demo.__main__:worker', **options)
 
 
 def main():
@@ -50,8 +72,14 @@ def main():
     parser.add_argument('--htmx', type=int, choices=(2, 4), default=2, help='major version of htmx (%(default)s)')
     parser.add_argument('--htmx-from', type=Path, metavar='DIR', help='take htmx.org, htmx-ext-sse and @picocss/pico '
                         'from this node_modules, not from a CDN')
+    parser.add_argument('--workers', type=int, default=1, help='processes that serve (%(default)s)')
+    parser.add_argument('--backplane', metavar='URL', help='engine that they share, such as sqlite:///events.db or '
+                        'redis://localhost; several workers without one share a file that ends with them')
     args = parser.parse_args()
-    try: app = make_app(args.htmx, args.htmx_from)
+    if args.workers < 1: parser.error(f'--workers is {args.workers}; there has to be one')
+    try: args.backplane and backplane_from_url(args.backplane)
+    except (ValueError, BackplaneError) as e: parser.error(str(e))
+    try: args.htmx_from and sse_headers(args.htmx, local=packages(args.htmx_from, args.htmx))
     except (ValueError, KeyError):
         needed = f'npm install htmx.org@{args.htmx} htmx-ext-sse @picocss/pico'
         parser.error(f'{args.htmx_from} does not hold htmx {args.htmx} and its extension; make it by: {needed}')
@@ -59,8 +87,10 @@ def main():
     except (OSError, OverflowError) as e: parser.error(f'cannot listen on port {args.port} of {args.host}: {e}')
     host, port = listener.getsockname()[:2]
     url = f'http://{"localhost" if host in ("127.0.0.1", "0.0.0.0") else host}:{port}'
-    app.on_event('startup')(lambda: print(f'Open {url} in two tabs; Ctrl-C ends it.', flush=True))
-    with suppress(KeyboardInterrupt): uvicorn.Server(uvicorn.Config(app, log_level='warning')).run(sockets=[listener])
+    print(f'Open {url} in two tabs; Ctrl-C ends it.', flush=True)
+    settings = dict(htmx=args.htmx, htmx_from=args.htmx_from and str(args.htmx_from), secret_key=secrets.token_hex())
+    if args.backplane: settings['backplane'] = args.backplane
+    serve(listener, settings, args.workers)
 
 
 if __name__ == '__main__': main()

@@ -1,123 +1,103 @@
-"""What happens in the demo: its state, and the requests that change it
+"""What happens in the demo: the requests that change its state, and what they tell all tabs
 
-Every handler is `async`, so it runs on the loop of the connections, and nothing comes between a change and its
-broadcast, nor between the state that a page shows and the page's cursor. No tab misses what happens while it loads.
+An event says what has changed, and what a tab is shown is the state as it is then. So it does not matter which worker
+changed it, nor whether two changed it at once: the last event of each kind shows how things stand, in every tab.
 """
 import asyncio
+import json
+import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from itertools import count
 
 from fasthtml.common import FT, APIRouter, Response
 
 from cjm_fasthtml_sse import BroadcastManager, OOBStreamBuilder, SSEResponse, SSEStream
 
 from . import page
+from .state import State
 
-MAX_ITEMS = 8  # the oldest makes room
-STEPS, STEP_SECONDS = 50, 0.06
+STEP_SECONDS = 0.06
+SETTINGS = 'CJM_FASTHTML_SSE_DEMO'  # the environment's variable by which workers hear of the command's options
 
-manager, routes = BroadcastManager(), APIRouter()
-
-
-@dataclass
-class Job:
-    "Work in steps; `moved` wakes whoever watches"
-    number: int
-    step: int = 0
-    moved: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task | None = None
-
-
-@dataclass
-class State:
-    "What all tabs show"
-    count: int = 0
-    todos: dict[int, str] = field(default_factory=dict)
-    running: dict[int, Job] = field(default_factory=dict)
-    finished: int = 0
-
-    def tally(self) -> dict[str, int]: return {'running': len(self.running), 'finished': self.finished}
-
-
-state, todo_numbers, job_numbers = State(), count(1), count(1)
+settings = json.loads(os.environ.get(SETTINGS, '{}'))
+manager, routes = BroadcastManager(backplane=settings.get('backplane')), APIRouter()
+state, working = State(settings.get('state', ':memory:')), set()
 
 
 def show(kind: str, data: dict) -> FT:
-    "The pieces of every page that a broadcast changes"
+    "The pieces of every page that a broadcast changes; `all` is what a page asks for when it has missed something"
     pieces = OOBStreamBuilder()
-    match kind:
-        case 'counted': pieces.add_element(page.figure(**data), 'counter')
-        case 'added': pieces.add_element(page.todo(**data), 'todos', 'beforeend')
-        case 'removed': pieces.add_element('', f'todo-{data["number"]}', 'delete')
-        case 'jobs': pieces.add_element(page.tally(**data), 'tally')
+    if kind in ('counted', 'all'): pieces.add_element(page.figure(state.count), 'counter')
+    if kind in ('todos', 'all'): pieces.add_element(page.todo_items(state.todos), 'todos')
+    if kind in ('jobs', 'all'): pieces.add_element(page.tally(**state.tally()), 'tally')
     return pieces.build()
 
 
+async def tell(kind: str): await manager.broadcast(kind, {}, key=kind)
+
+
 @routes('/')
-async def index(): return page.whole(state, manager.cursor())
+async def index():
+    cursor = manager.cursor()  # first: what happens while the page is made comes by its stream
+    return page.whole(state, cursor)
+
+
+@routes('/now')
+async def now(): return show('all', {})
 
 
 @routes.post('/increment')
 async def increment():
-    state.count += 1
-    await manager.broadcast('counted', {'count': state.count}, key='counter')
+    state.add_one()
+    await tell('counted')
     return Response(status_code=204)
 
 
 @routes.post('/todos')
 async def add_todo(text: str):
     if text := ' '.join(text.split())[:page.MAX_TEXT]:
-        if len(state.todos) >= MAX_ITEMS: await remove(min(state.todos))
-        number = next(todo_numbers)
-        state.todos[number] = text
-        await manager.broadcast('added', {'number': number, 'text': text})
+        state.add_todo(text)
+        await tell('todos')
     return page.todo_form(autofocus=True)
 
 
 @routes.delete('/todos/{number}')
 async def remove_todo(number: int):
-    await remove(number)
+    if state.remove_todo(number): await tell('todos')
     return Response(status_code=204)
-
-
-async def remove(number: int):
-    if state.todos.pop(number, None): await manager.broadcast('removed', {'number': number})
 
 
 @routes.post('/jobs')
 async def start_job():
-    if len(state.running) >= page.MAX_JOBS: return Response(status_code=204)
-    job = Job(next(job_numbers))
-    state.running[job.number], job.task = job, asyncio.create_task(work(job))
-    await tell_tally()
-    return page.job(job.number, STEPS)
+    if (number := state.start_job()) is None: return Response(status_code=204)
+    task = asyncio.create_task(work(number))
+    working.add(task)
+    task.add_done_callback(working.discard)
+    await tell('jobs')
+    return page.job(number, state.steps)
+
+
+async def work(number: int):
+    "Do the job, watched or not"
+    step = 0
+    while step < state.steps:
+        await asyncio.sleep(STEP_SECONDS)
+        step = state.advance(number)
+        await manager.broadcast('step', {}, topic=f'job/{number}', key='step')
+    await tell('jobs')
 
 
 @routes.get('/jobs/{number}')
 async def job_stream(number: int):
-    "A stream that ends with its job, and tells the browser not to connect again; a job that does not run has ended"
-    job = state.running.get(number) or Job(number, STEPS)
-    return SSEResponse(SSEStream().stream(watch(job)))
+    "A stream that ends with its job, and tells the browser not to connect again"
+    return SSEResponse(SSEStream().stream(watch(number)))
 
 
-async def watch(job: Job) -> AsyncIterator[FT]:
-    while job.step < STEPS:
-        yield page.bar(job.number, job.step, STEPS)
-        await job.moved.wait()
-    yield page.bar(job.number, job.step, STEPS)
-
-
-async def work(job: Job):
-    "Do the job, watched or not"
-    while job.step < STEPS:
-        await asyncio.sleep(STEP_SECONDS)
-        job.step += 1
-        job.moved.set()
-        if job.step < STEPS: job.moved.clear()
-    del state.running[job.number]
-    state.finished += 1
-    await tell_tally()
-
-
-async def tell_tally(): await manager.broadcast('jobs', state.tally(), key='jobs')
+async def watch(number: int) -> AsyncIterator[FT]:
+    "The job's bar at each step, whichever worker does the job"
+    connection_id, moved = await manager.register(topics=f'job/{number}', metadata={'kind': 'job'})
+    try:
+        while (step := state.step(number)) < state.steps:
+            yield page.bar(number, step, state.steps)
+            await moved.get()
+        yield page.bar(number, step, state.steps)
+    finally: await manager.unregister(connection_id)

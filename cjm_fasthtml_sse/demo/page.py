@@ -2,13 +2,14 @@
 from pathlib import Path
 
 from fasthtml.common import (FT, H1, H2, A, Article, Button, Dd, Div, Dl, Dt, Fieldset, Footer, Form, Header, Input,
-                             Label, Li, Link, Main, Output, P, Progress, Script, Small, Span, Style, Title, Ul)
+                             Label, Li, Link, Main, Output, P, Progress, Small, Span, Style, Title, Ul)
 
-from cjm_fasthtml_sse import (cleanup_sse_on_unload, create_connection_manager_script, create_reconnection_script,
-                              create_sse_element)
+from cjm_fasthtml_sse import connection_indicator, create_connection_manager_script, create_sse_element
 
-MAX_TEXT, MAX_JOBS = 80, 6
-STATS = dict(connections='Tabs connected', broadcasts='Broadcasts', frames='Frames sent', replays='Tabs caught up')
+from .state import MAX_JOBS
+
+MAX_TEXT = 80
+STATS = dict(tabs='Tabs connected', broadcasts='Broadcasts', frames='Frames sent', replays='Tabs caught up')
 ICON = ('data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="%230172ad">'
         '<rect x="2" y="9" width="20" height="20" rx="5" opacity=".5"/>'
         '<rect x="10" y="3" width="20" height="20" rx="5"/></svg>')
@@ -20,23 +21,18 @@ def _file(name: str) -> str: return Path(__file__).with_name(name).read_text('ut
 def head() -> tuple: return Link(rel='icon', href=ICON), Style(_file('page.css'))
 
 
-def scripts() -> tuple:
-    "Leaving and coming back, coming back after a failure, the server's numbers, and the connection's state"
-    return (cleanup_sse_on_unload(), create_reconnection_script(check_interval=1000, max_retries=100),
-            create_connection_manager_script('/sse/status', update_interval=1000), Script(_file('page.js')))
-
-
 def whole(state, cursor: str) -> tuple:
     "The page as the state is now; its stream goes on from `cursor`"
-    stream = create_sse_element('/sse/broadcast', 'stream', 'message,sse-reset', True, cursor=cursor, hx_swap='none')
+    stream = create_sse_element('/sse/broadcast', 'stream', hidden=True, cursor=cursor, refresh='/now', hx_swap='none')
+    numbers = create_connection_manager_script('/sse/status', update_interval=1000)
     parts = top(), counter(state.count), todos(state.todos), jobs(**state.tally()), stats(), stream
-    return Title('Every tab in step'), Main(*parts, *scripts(), cls='container')
+    return Title('Every tab in step'), Main(*parts, numbers, cls='container')
 
 
 def top() -> FT:
-    status = Span('Connecting…', id='state', role='status', data_state='connecting')
     again = A('a second tab', href='/', target='_blank')
-    return Header(H1('Every tab in step'), status, P('Open it in ', again, ': what you do here appears there.'))
+    state = connection_indicator(id='state')
+    return Header(H1('Every tab in step'), state, P('Open it in ', again, ': what you do here appears there.'))
 
 
 def card(title: str, note: str, *content, cls: str) -> FT: return Article(Header(H2(title), P(note)), *content, cls=cls)
@@ -52,8 +48,11 @@ def figure(count: int) -> FT: return Span(count)
 
 
 def todos(texts: dict[int, str]) -> FT:
-    items = Ul(*(todo(number, text) for number, text in texts.items()), id='todos')
+    items = Ul(*todo_items(texts), id='todos')
     return card('To do', 'Written in one tab, there in all.', todo_form(), items, cls='todos')
+
+
+def todo_items(texts: dict[int, str]) -> tuple: return tuple(todo(number, text) for number, text in texts.items())
 
 
 def todo(number: int, text: str) -> FT:

@@ -1,5 +1,5 @@
 "What the tests in a browser share: Chromium, pages whose console must stay quiet, a server in a thread, files from npm"
-import asyncio, itertools, os, threading
+import asyncio, inspect, itertools, os, threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,8 @@ CHROMIUM = os.environ.get('CHROMIUM', '/usr/bin/chromium')
 # Playwright turns the back/forward cache off; people's browsers have it on
 NOT_OURS = ['--disable-back-forward-cache']
 ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-        '--disable-component-update', '--disable-sync']
+        '--disable-component-update', '--disable-sync',
+        '--host-resolver-rules=MAP plain.test 127.0.0.1']  # a name that is neither https nor localhost
 TIMEOUT = 10_000  # milliseconds that a wait may take before it fails; a generous limit, not a delay
 
 
@@ -42,7 +43,9 @@ def chromium():
 
 class Console:
     "What the pages of a test said, as errors or warnings; `allow` names what a test provokes"
-    def __init__(self): self.said, self.allowed = [], []
+    def __init__(self):
+        self.said = []
+        self.allowed = ['has not begun after 10 s']  # a clock that a test turns on is ahead of the network
 
     def allow(self, *parts): self.allowed += parts
 
@@ -161,13 +164,14 @@ class Stream:
     "A stream of the test's own, written as text: what a page does is tested, not what this package sends"
     def __init__(self):
         self.status, self.requests, self.queues, self.seen = 200, [], {}, threading.Condition()
+        self.headers = {}
 
     async def answer(self, request):
         with self.seen:
             self.requests.append(dict(request.headers) | {'query': request.url.query})
             self.seen.notify_all()
-        if self.status != 200: return Response(f'status {self.status}', self.status)
-        return StreamingResponse(self.frames(asyncio.Queue()), media_type='text/event-stream')
+        if self.status != 200: return Response(f'status {self.status}', self.status, self.headers)
+        return StreamingResponse(self.frames(asyncio.Queue()), headers=self.headers, media_type='text/event-stream')
 
     async def frames(self, queue):
         with self.seen:
@@ -209,7 +213,9 @@ class Site:
 
     async def _stream(self, request): return await self.streams[request.path_params['name']].answer(request)
 
-    async def _page(self, request): return self.pages[request.path_params['name']](request)
+    async def _page(self, request):
+        answer = self.pages[request.path_params['name']](request)
+        return await answer if inspect.isawaitable(answer) else answer
 
     def stream(self):
         "A new stream and its path"

@@ -176,9 +176,9 @@ def test_processing_again_does_not_double(show, page, htmx):
     expect(element).to_have_text('one')
     page.evaluate("document.querySelector('#sse').setAttribute('data-x', 'changed')")
     page.evaluate('htmx.process(document.body)')
-    stream.wait(readers=1, requests=2 if htmx.major == 2 else 1)  # htmx 2 starts anew when an attribute has changed
     stream.send('<b>two</b>')
     expect(element).to_have_text('two')
+    assert len(stream.requests) == 1  # htmx 2 makes another source where an attribute changed; it hears the same
 
 
 def test_a_refusal_is_not_swapped(site, page, any_htmx, console):

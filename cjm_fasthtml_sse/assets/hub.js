@@ -1,0 +1,684 @@
+/**
+ * Subscriptions, and the one connection that all tabs of a route share.
+ *
+ * A subscription is what an element reads. It begins with a stream of its own. Where it cannot be shared (no secure
+ * context, a `connection_id`, an answer without `SSE-Principal`, sharing turned off), that is all there is to it.
+ *
+ * Where it can, the subscriptions of all tabs to a route are one group. Web Locks elect its leader: whoever holds the
+ * lock, so there is always one, and the next as soon as a tab closes or crashes. Only the leader keeps a stream, on the
+ * union of all topics, and relays what it reads through a `BroadcastChannel`. Who is in the group is said by `hello` and
+ * `bye`, and by a lock that every living tab holds.
+ *
+ * What a leader relays, it *covers*: "everything of these topics, for this principal, later than this id". A
+ * subscription is fed by the relay once it has seen all up to that id. To get there it reads a short stream of its own,
+ * from its own cursor to the server's "you have caught up" (the first id without data). So permissions, retained events,
+ * resets and the principal are the server's answer to each subscription itself, and no tab has to keep what another
+ * may need. Whatever goes wrong (a new leader, a lost message, a reset, another principal) ends in the same way: no
+ * longer covered, so catch up again. What comes twice is dropped by its id.
+ *
+ * `term` counts leaders, and the messages of an earlier one are ignored; `n` counts a leader's messages, and a hole in
+ * them means that something was lost. A leader that does not answer (frozen) has its lock stolen.
+ */
+(() => {
+  "use strict";
+  /** @type {SSE} */
+  const sse = window.cjmSSE;
+  if (window.cjmSSE.subscribe) return;
+
+  const SILENCE = 3000, ANSWER = 4000, HIDDEN_SILENCE = 30_000;  // ms until a leader is asked, and has to answer
+  const REGROUP = 30, RECOUNT = 1000, ROLL_CALL = 5000;  // ms
+  const MAX_HELD = 1000;  // events kept for a subscription that is catching up
+  const OURS = ["topic", "last_event_id", "tabs", "signed"];  // parts of the URL that a group does not have to agree on
+
+  const able = Boolean(window.isSecureContext && navigator.locks && window.BroadcastChannel);
+  const me = able ? crypto.randomUUID() : "";
+  /** @type {Map<string, Group>} */
+  const groups = new Map();
+  /** @type {Set<Subscription>} */
+  const all = new Set();
+  /** @type {BroadcastChannel | undefined} */
+  let channel;
+  /** @type {AbortController} */
+  let here;
+  /** Kept once the lock is held; before that, others would take this tab for a crashed one. @type {Promise<void>} */
+  let present;
+
+  const settings = sse.sharing = {on: true};
+
+  /** @param {string} pattern @param {string} topic */
+  const matches = (pattern, topic) => pattern === topic ||
+    (pattern.endsWith("*") && topic.startsWith(pattern.replace(/\*+$/, "")) &&
+      (pattern.endsWith("**") || !topic.slice(pattern.length - 1).includes("/")));
+
+  /** @type {SSE["hears"]} */
+  const hears = sse.hears = (topics, topic) => topics.some(pattern => matches(pattern, topic));
+
+  /** @param {string[]} part @param {string[]} whole */
+  const within = (part, whole) => part.every(each => whole.includes(each));
+
+  /** Whether a block says that all up to it has been sent: an id alone, or that of a reset with nothing to follow. @param {Block} block */
+  const isMark = ({id, data, event}) => id !== undefined && (data === undefined || event === "sse-reset");
+
+  /** @param {string} name @returns {string} */
+  const lockName = name => `cjm-sse ${name}`;
+
+  /** Be one of the tabs: a channel to the others, and a lock that says that this one lives. */
+  function arrive() {
+    if (channel) return;
+    channel = new BroadcastChannel("cjm-sse");
+    channel.onmessage = ({data}) => {
+      if (data.key) groups.get(data.key)?.hear(data);
+      else groups.forEach(group => group.check());
+    };
+    here = new AbortController();
+    const {signal} = here;
+    present = new Promise(arrived => {
+      navigator.locks.request(lockName(me), {signal}, () => new Promise(free => {
+        signal.addEventListener("abort", free);
+        arrived(undefined);
+      })).catch(() => {});
+    });
+  }
+
+  function depart() {
+    channel?.close();
+    channel = undefined;
+    here?.abort();
+  }
+
+  class Group {
+    /** @param {string} key */
+    constructor(key) {
+      this.key = key;
+      /** @type {Set<Subscription>} Of this tab. */
+      this.subscriptions = new Set();
+      /** @type {Map<string, Wish>} What the other tabs want. */
+      this.members = new Map();
+      this.term = 0;
+      this.n = 0;
+      /** @type {Cover | undefined} */
+      this.cover = undefined;
+      /** The newest id relayed. */
+      this.last = "";
+      /** @type {State} */
+      this.state = "connecting";
+      this.heard = Date.now();
+      /** @type {(() => void) | undefined} Gives the lock back. */
+      this.resign = undefined;
+      /** @type {Main | undefined} */
+      this.main = undefined;
+      /** @type {Main | undefined} Takes the place of `main` once it is open. */
+      this.next = undefined;
+      this.candidate();
+      this.watch();
+    }
+
+    // Everyone
+
+    /** @param {any} message */
+    post(message) { channel?.postMessage({key: this.key, from: me, ...message}); }
+
+    /** @returns {Wish} What the subscriptions of this tab ask for. */
+    wish() {
+      const own = [...this.subscriptions];
+      return {topics: [...new Set(own.flatMap(each => each.topics))], signed: [...new Set(own.flatMap(each => each.signed))]};
+    }
+
+    hello() {
+      if (this.resign) this.regroup(REGROUP);
+      else present.then(() => { if (this.subscriptions.size) this.post({type: "hello", ...this.wish()}); });
+    }
+
+    /** @param {Subscription} subscription */
+    add(subscription) {
+      this.subscriptions.add(subscription);
+      this.hello();
+      if (this.resign && !this.main && !this.next) this.begin();
+      else if (this.cover) subscription.covered(this.cover);
+    }
+
+    /** @param {Subscription} subscription */
+    remove(subscription) {
+      if (!this.subscriptions.delete(subscription)) return;
+      if (this.subscriptions.size) {
+        this.hello();
+        if (this.resign && !this.main && !this.next) this.begin();
+        return;
+      }
+      this.post({type: "bye"});
+      groups.delete(this.key);
+      clearTimeout(this.watching);
+      this.waiting?.abort();
+      this.step();
+      if (!groups.size) depart();
+    }
+
+    /** Stand in line for the lock. @param {boolean} [steal] */
+    candidate(steal = false) {
+      const waiting = this.waiting = new AbortController();
+      const options = steal ? {steal} : {signal: waiting.signal};
+      navigator.locks.request(lockName(this.key), options, () => new Promise(resign => {
+        if (waiting.signal.aborted) return resign(undefined);
+        this.resign = () => resign(undefined);
+        this.lead();
+      })).catch(() => {
+        if (waiting.signal.aborted) return;
+        this.step();  // stolen
+        this.candidate();
+        this.hello();
+      });
+    }
+
+    /** Ask a leader that is silent, and take its place if it does not answer. */
+    watch() {
+      clearTimeout(this.watching);
+      const silence = (document.hidden ? HIDDEN_SILENCE : SILENCE) * (1 + Math.random() / 2);
+      const due = Math.max(this.heard + silence - Date.now(), 500);
+      this.watching = setTimeout(() => {
+        if (this.resign) this.heard = Date.now();
+        if (Date.now() - this.heard < silence) return this.watch();
+        this.post({type: "ping"});
+        const asked = Date.now();
+        this.watching = setTimeout(() => {
+          if (!this.resign && this.heard < asked) {
+            this.waiting?.abort();
+            this.candidate(true);
+          }
+          this.watch();
+        }, ANSWER + Math.random() * 1000);
+      }, due);
+    }
+
+    /** @param {any} message */
+    hear(message) {
+      const {type, from, term = 0, n} = message;
+      if (type === "hello") {
+        this.members.set(from, {topics: message.topics, signed: message.signed});
+        if (this.resign) this.welcome();
+      } else if (type === "bye") {
+        this.members.delete(from);
+        if (this.resign) this.regroup(RECOUNT);
+      } else if (type === "ping") {
+        if (this.resign) this.tell({type: "pong"});
+      } else if (type === "verify") {
+        if (this.resign && this.cover && message.tag !== this.cover.tag) this.reopen();
+      } else if (type === "now") {
+        if (this.resign) this.now();
+      } else if (term >= this.term && !(term === this.term && this.resign)) {
+        this.heard = Date.now();
+        const isNew = term > this.term;
+        const lost = n !== this.n + 1;
+        this.term = term;
+        this.n = n;
+        if (this.resign) this.step();  // a later leader speaks: this one was asleep
+        if (isNew || lost) {
+          this.cover = undefined;
+          for (const each of this.subscriptions) each.uncover();
+          this.hello();
+        }
+        this.act(message);
+      }
+    }
+
+    /** Do what a leader says, in its own tab as in all others. @param {any} message */
+    act(message) {
+      const {type, tabs} = message;
+      if (type === "cover") {
+        this.cover = message.cover;
+        this.last = message.cover.floor;
+        this.enter("open");
+        for (const each of [...this.subscriptions]) each.covered(message.cover);
+      } else if (type === "events" && this.cover) {
+        this.last = message.last || this.last;
+        for (const each of [...this.subscriptions]) each.relayed(message.events, this.cover);
+      } else if (type === "state") this.enter(message.state, message.status);
+      else if (type === "alone" && (!tabs || tabs.includes(me))) for (const each of [...this.subscriptions]) each.goAlone();
+    }
+
+    /** @param {State} state @param {number} [status] */
+    enter(state, status) {
+      this.state = state;
+      for (const each of [...this.subscriptions]) each.mirror(status);
+    }
+
+    // The leader
+
+    /** Say it to all tabs, this one included. @param {any} message */
+    tell(message) {
+      this.n += 1;
+      this.post({...message, term: this.term, n: this.n});
+      this.act(message);
+    }
+
+    lead() {
+      this.term = Math.max(this.term + 1, Date.now());  // later than the term of whoever was robbed a moment ago
+      this.tell({type: "lead"});
+      this.rolling = setInterval(() => this.rollCall(), ROLL_CALL);
+      this.begin();
+    }
+
+    /** Lead no longer: what this tab reads, it hears from the next leader, or by itself. */
+    step() {
+      clearInterval(this.rolling);
+      clearTimeout(this.regrouping);
+      this.regrouping = undefined;
+      const {main, next, resign} = this;
+      this.main = this.next = this.resign = undefined;
+      main?.stream.close();
+      next?.stream.close();
+      resign?.();
+    }
+
+    /** The first stream: on from where the last leader was, or else the first subscription's own, which says where that is. */
+    begin() {
+      const first = [...this.subscriptions].find(each => !each.own);
+      if (this.last) this.reopen();
+      else if (first && ![...this.subscriptions].some(each => each.own)) first.openOwn();
+    }
+
+    /** A stream of this tab becomes the group's. @param {Subscription} subscription @param {string} tag */
+    promote(subscription, tag) {
+      const {own, topics, signed} = subscription;
+      if (!own) return;
+      /** @type {Main} */
+      const main = {stream: own.stream, topics, signed, tabs: 1, tag, gap: false};
+      subscription.own = undefined;
+      this.main = main;
+      Object.assign(own.handlers, this.handlers(main));
+      this.announce(subscription.cursor);
+      this.regroup(REGROUP);
+    }
+
+    /** @param {string} floor @param {boolean} [fresh] After a gap: what was covered before does not count. */
+    announce(floor, fresh = false) {
+      if (!this.main) return;
+      const {topics, signed, tag} = this.main;
+      this.tell({type: "cover", cover: {topics, signed, tag, floor, fresh}});
+    }
+
+    /** Someone is there, perhaps with a new wish: say what is covered, and see to the rest. */
+    welcome() {
+      if (this.main && this.cover && this.state === "open" && !this.main.gap) this.announce(this.last);
+      else this.tell({type: "state", state: this.state});
+      this.regroup(REGROUP);
+    }
+
+    /** @returns {Wish & {tabs: number}} What the stream should ask for. */
+    union() {
+      const wishes = [this.wish(), ...this.members.values()];
+      const topics = [...new Set(wishes.flatMap(each => each.topics))].sort();
+      return {topics, signed: [...new Set(wishes.flatMap(each => each.signed))].sort(), tabs: 1 + this.members.size};
+    }
+
+    /** See to it that the stream asks for what the tabs want now: new topics soon, a mere count in a while. @param {number} ms */
+    regroup(ms) {
+      if (this.regrouping && ms > REGROUP) return;
+      clearTimeout(this.regrouping);
+      this.regrouping = setTimeout(async () => {
+        this.regrouping = undefined;
+        await this.prune();
+        const {main} = this;
+        if (!main || this.next) return;
+        const {topics, signed, tabs} = this.union();
+        if (within(topics, main.topics) && within(signed, main.signed)) {
+          if (ms < RECOUNT) return this.regroup(RECOUNT);
+          if (tabs === main.tabs && topics.length === main.topics.length && signed.length === main.signed.length) return;
+        }
+        this.reopen();
+      }, ms);
+    }
+
+    /** Who holds no lock any more has crashed. */
+    async prune() {
+      const {held = []} = await navigator.locks.query();
+      const alive = new Set(held.map(lock => lock.name));
+      for (const tab of this.members.keys()) if (!alive.has(lockName(tab))) this.members.delete(tab);
+    }
+
+    async rollCall() {
+      const before = this.members.size;
+      await this.prune();
+      if (this.resign && this.members.size !== before) this.regroup(RECOUNT);
+    }
+
+    /** Open a stream on what the tabs want now, from the newest id on; the one that is there goes when it has opened. */
+    reopen() {
+      if (!this.resign || this.next) return;
+      /** @type {Main} */
+      const main = {...this.union(), stream: /** @type {any} */ (undefined), tag: "", gap: false};
+      this.next = main;
+      main.stream = sse.stream(this.handlers(main));
+      if (!this.main) this.mainState(main, "connecting");
+    }
+
+    /** @param {Main} main @returns {Handlers} What a stream of the group does. */
+    handlers(main) {
+      return {
+        request: () => {
+          Object.assign(main, this.union());
+          return ask(this.key, main, this.last);
+        },
+        onopen: response => {
+          const old = this.main;
+          main.tag = response.headers.get("SSE-Principal") ?? "";
+          this.main = main;
+          if (this.next === main) this.next = undefined;
+          if (old !== main) old?.stream.close();
+          this.announce(this.last);
+          this.regroup(REGROUP);
+        },
+        onblocks: blocks => { if (this.main === main) this.read(main, blocks); },
+        onstate: (state, status) => this.mainState(main, state, status),
+      };
+    }
+
+    /** @param {Main} main @param {State} state @param {number} [status] @returns {void} */
+    mainState(main, state, status) {
+      const {next} = this;
+      if (main === this.main && next) {  // the old one broke before the new one was there
+        this.main = undefined;
+        main.stream.close();
+        return this.mainState(next, next.stream.state);
+      }
+      if (main === next && this.main) {
+        if (state !== "denied" && state !== "closed") return;
+        this.next = undefined;
+        if (state === "denied") this.refused(this.main);
+      } else if (main === next || main === this.main) {
+        if (state === "denied") this.refused();
+        else if (state !== "open") this.tell({type: "state", state, status});
+      }
+    }
+
+    /** The server refused a union: those who brought something new, or else all, ask alone. @param {Main} [standing] */
+    refused(standing) {
+      const isNew = (/** @type {Wish} */ wish) => !standing || !within(wish.topics, standing.topics) || !within(wish.signed, standing.signed);
+      const tabs = [...this.members].filter(([, wish]) => isNew(wish)).map(([tab]) => tab);
+      for (const tab of tabs) this.members.delete(tab);
+      if (isNew(this.wish())) tabs.push(me);
+      this.tell({type: "alone", tabs: tabs.length ? tabs : undefined});
+    }
+
+    /** What the group's stream says. After a reset each subscription finds out for itself. @param {Main} main @param {Block[]} blocks */
+    read(main, blocks) {
+      /** @type {Block[]} */
+      const events = [];
+      for (const block of blocks) {
+        const {id, data, event} = block;
+        if (event === "sse-reset") main.gap = true;
+        if (main.gap) {
+          if (!isMark(block)) continue;
+          main.gap = false;
+          this.announce(id ?? "", true);
+        } else if (event !== "sse-retry" && (id !== undefined || data !== undefined)) {
+          events.push(block);
+          this.last = id ?? this.last;
+        }
+      }
+      if (events.length) this.tell({type: "events", events, last: this.last});
+    }
+
+    /** Another page of this browser was loaded: is the person still the same? */
+    async check() {
+      if (!this.resign || !this.cover) return;
+      try {
+        const response = await fetch(new URL("principal", this.key), {cache: "no-store", credentials: "include"});
+        const {principal} = response.ok ? await response.json() : {principal: undefined};
+        if (principal !== undefined && principal !== this.cover?.tag) this.reopen();
+      } catch (error) { /* no answer, no news */ }
+    }
+
+    now() {
+      this.main?.stream.now();
+      this.next?.stream.now();
+    }
+  }
+
+  /** @param {string} base @param {Wish & {tabs: number}} wish @param {string} id The newest seen. */
+  function ask(base, {topics, signed, tabs}, id) {
+    const url = new URL(base);
+    for (const topic of topics) url.searchParams.append("topic", topic);
+    for (const token of signed) url.searchParams.append("signed", token);
+    if (tabs > 1) url.searchParams.append("tabs", String(tabs));
+    return withId(url, id, {});
+  }
+
+  /** A header needs no change of the URL, but across origins it would need a question before. @param {URL} url @param {string} id @param {Record<string, string>} headers */
+  function withId(url, id, headers) {
+    if (id && url.origin === location.origin && /^[\x20-\x7e]+$/.test(id)) headers = {...headers, "Last-Event-ID": id};
+    else if (id) url.searchParams.set("last_event_id", id);
+    return {url: url.href, headers: {Accept: "text/event-stream", ...headers}};
+  }
+
+  class Subscription {
+    /** @param {Wanted} wanted */
+    constructor({url, headers, share, cursor, onevent, onstate}) {
+      this.headers = headers;
+      this.onevent = onevent;
+      this.onstate = onstate;
+      this.url = new URL(url, document.baseURI);
+      this.url.hash = "";
+      const query = this.url.searchParams;
+      this.topics = query.getAll("topic");
+      /** @type {string[]} */
+      this.signed = query.getAll("signed");
+      /** The newest id seen. */
+      this.cursor = cursor || "";
+      this.tag = "";
+      const base = new URL(this.url);
+      for (const name of OURS) if (name !== "signed" || this.topics.length) base.searchParams.delete(name);
+      if (!this.topics.length) this.signed = [];
+      this.key = base.href;
+      this.shares = able && share && settings.on && this.url.origin === location.origin && !query.has("connection_id");
+      /** @type {{stream: Stream, handlers: Handlers} | undefined} */
+      this.own = undefined;
+      /** Whether the group's relay is what it hears. */
+      this.fed = false;
+      /** @type {string | undefined} The id from which on it is covered. */
+      this.floor = undefined;
+      /** @type {Block[]} Relayed since then, while it is catching up. */
+      this.held = [];
+      /** @type {State} */
+      this.state = "closed";
+      /** Whether the server ended it for good. */
+      this.ended = false;
+      this.opened = false;
+      this.resume();
+    }
+
+    resume() {
+      if (this.own || this.group) return;
+      all.add(this);
+      this.ended = false;
+      this.enter("connecting");
+      if (!this.shares) return this.openOwn();
+      arrive();
+      let group = groups.get(this.key);
+      if (!group) groups.set(this.key, group = new Group(this.key));
+      group.add(this);
+    }
+
+    /** @returns {Group | undefined} The group that it is in. */
+    get group() {
+      const group = groups.get(this.key);
+      return group?.subscriptions.has(this) ? group : undefined;
+    }
+
+    /** Let go of everything, until `resume`. */
+    pause() {
+      this.closeOwn();
+      this.uncover();
+      this.group?.remove(this);
+      if (this.state === "open") this.enter("reconnecting");
+    }
+
+    /** @param {State} [end] @param {number} [status] @param {boolean} [ended] */
+    close(end = "closed", status, ended = false) {
+      this.ended ||= ended;
+      this.pause();
+      all.delete(this);
+      this.enter(end, status);
+    }
+
+    /** @param {State} state @param {number} [status] */
+    enter(state, status) {
+      if (state === "open") this.opened = true;
+      else if (state === "connecting" && this.opened) state = "reconnecting";
+      const changed = this.state !== state;
+      this.state = state;
+      if (changed || status !== undefined) this.onstate(state, status);
+    }
+
+    /** The group's state is this one's, unless it reads by itself. @param {number} [status] */
+    mirror(status) {
+      const {group} = this;
+      if (!group || this.own) return;
+      if (group.state !== "open") this.enter(group.state, status);
+      else if (this.fed) this.enter("open");
+    }
+
+    now() {
+      this.resume();
+      this.own?.stream.now();
+      const {group} = this;
+      group?.resign ? group.now() : group?.post({type: "now"});
+      group?.watch();
+    }
+
+    closeOwn() {
+      const {own} = this;
+      clearTimeout(this.again);
+      this.own = undefined;
+      own?.stream.close();
+    }
+
+    /** Leave the group, and read by itself until the page is loaded anew. */
+    goAlone() {
+      this.shares = false;
+      this.uncover();
+      this.group?.remove(this);
+      if (!this.own) this.openOwn();
+    }
+
+    openOwn() {
+      this.closeOwn();
+      /** @type {Handlers} */
+      const handlers = {
+        request: () => withId(new URL(this.url), this.cursor, this.headers),
+        onopen: response => {
+          if (this.own !== own) return;
+          const {group} = this;
+          this.tag = response.headers.get("SSE-Principal") ?? "";
+          if (group && !this.tag) group.resign ? group.tell({type: "alone"}) : this.goAlone();
+        },
+        onblocks: blocks => blocks.every((block, i) => {
+          if (this.own !== own) return false;
+          this.take(block);
+          if (block.event === "sse-close") return this.close("closed", undefined, true);
+          const {group} = this;
+          if (group && isMark(block)) this.caughtUp(group);
+          if (group && group.main?.stream === own.stream) group.read(group.main, blocks.slice(i + 1));  // promoted
+          return true;
+        }),
+        onstate: (state, status) => {
+          if (this.own !== own) return;
+          if (state === "closed" || state === "denied") this.close(state, status, state === "denied" || status === 204);
+          else this.enter(state, status);
+        },
+      };
+      const own = this.own = {handlers, stream: sse.stream(handlers)};
+    }
+
+    /** All that the server had is here. @param {Group} group */
+    caughtUp(group) {
+      const {cover} = group;
+      if (group.resign && !group.main && !group.next) return group.promote(this, this.tag);
+      if (cover && this.floor !== undefined && this.tag === cover.tag) {
+        if (!this.feed(cover)) this.again = setTimeout(() => this.openOwn(), 500);  // another worker is not as far
+        return;
+      }
+      this.closeOwn();
+      if (cover && this.tag !== cover.tag) sse.principal(this.tag);
+      this.again = setTimeout(() => group.cover && this.covered(group.cover), 1000);
+    }
+
+    uncover() {
+      this.fed = false;
+      this.floor = undefined;
+      this.held = [];
+    }
+
+    /** The leader says what it covers. @param {Cover} cover */
+    covered(cover) {
+      if (!within(this.topics, cover.topics) || !within(this.signed, cover.signed)) return this.uncover();
+      if (this.floor === undefined || cover.fresh) {
+        this.uncover();
+        this.floor = cover.floor;
+      }
+      if (this.fed && this.tag === cover.tag) return;
+      this.fed = false;
+      if (!this.own && !this.feed(cover)) this.openOwn();
+    }
+
+    /** Hear the relay from now on, if everything before it was seen. @param {Cover} cover @returns {boolean} */
+    feed(cover) {
+      const {held, floor} = this;
+      if (floor === undefined || this.tag !== cover.tag || !this.cursor || this.isAfter(floor)) return false;
+      this.closeOwn();
+      this.held = [];
+      this.fed = true;
+      this.mirror();
+      this.relayed(held, cover);
+      return true;
+    }
+
+    /** Whether `id` is later than what was seen, or of another life of the log. @param {string} id */
+    isAfter(id) { return id !== this.cursor && sse.isLater(id, this.cursor); }
+
+    /** @param {Block[]} events @param {Cover} cover */
+    relayed(events, cover) {
+      if (!this.fed) {
+        if (this.floor === undefined) return;
+        this.held.push(...events);
+        if (this.held.length <= MAX_HELD || !this.group) return;
+        this.held = [];
+        this.floor = this.group.last;
+        return;
+      }
+      for (const block of events) {
+        const {id, topic} = block;
+        if (id !== undefined && !this.isAfter(id)) continue;
+        const mine = topic === undefined || hears(this.topics, topic) || !hears(cover.topics, topic);
+        this.take(mine ? block : {id});
+        if (mine && block.event === "sse-close") return this.close("closed", undefined, true);
+        if (!this.fed) return;
+      }
+    }
+
+    /** @param {Block} block */
+    take(block) {
+      if (block.id !== undefined) this.cursor = block.id;
+      if (block.data !== undefined) this.onevent(block);
+    }
+  }
+
+  /** @type {SSE["subscribe"]} */
+  sse.subscribe = wanted => new Subscription(wanted);
+  sse.subscriptions = all;
+
+  /** A page without a stream asks on behalf of those with one, as a sign-in page after signing out. */
+  sse.look = () => {
+    if (!able || channel) return;
+    const once = new BroadcastChannel("cjm-sse");
+    once.postMessage({type: "look"});
+    once.close();
+  };
+
+  /** The person may have changed. @type {SSE["principal"]} */
+  sse.principal = tag => {
+    for (const group of groups.values()) {
+      if (!group.cover || group.cover.tag === tag) continue;
+      group.resign ? group.reopen() : group.post({type: "verify", tag});
+    }
+  };
+})();

@@ -1,0 +1,29 @@
+"""Orders taken by one worker hang on the boards of all: the app of the tutorial on many workers.
+
+    python examples/many_workers.py    # then open http://localhost:5001
+
+Two of them, each with its own tabs, which show the same in the same order:
+
+    export SSE_BACKPLANE=sqlite:///orders.db
+    PORT=5001 python examples/many_workers.py & PORT=5002 python examples/many_workers.py
+
+https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/many_workers.html tells how it works.
+"""
+
+import os
+from fasthtml.common import *
+from cjm_fasthtml_sse import BroadcastManager, create_sse_element, setup_broadcast_routes, sse_headers
+
+app, rt = fast_app(hdrs=sse_headers(), secret_key=os.environ.get('SECRET_KEY'))
+manager = BroadcastManager(backplane=os.environ.get('SSE_BACKPLANE') or None)
+setup_broadcast_routes(app, manager, element_builder=lambda kind, data: P(data['order']))
+
+@app.post
+async def take(order: str): await manager.broadcast('taken', {'order': order})
+
+@rt
+def index():
+    form = Form(Input(name='order', placeholder='Order'), hx_post=take, hx_swap='none')
+    return Titled('Orders', form, create_sse_element('/sse/broadcast', swap_strategy='beforeend'))
+
+serve()

@@ -1,0 +1,29 @@
+"""A job tells one page how it is getting on, and ends: the app of the tutorial on progress bars.
+
+    python examples/progress_bar.py    # then open http://localhost:5001
+
+https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/progress_bar.html tells how it works.
+"""
+
+import asyncio
+from fasthtml.common import *
+from cjm_fasthtml_sse import SSEResponse, SSEStream, StreamConfig, create_sse_element, sse_headers
+
+async def bake(loaves=3):
+    for done in range(loaves + 1):
+        yield Progress(value=done, max=loaves)
+        await asyncio.sleep(0.05)
+    yield P('Enjoy your bread')
+
+app, rt = fast_app(hdrs=sse_headers())
+
+@rt
+def index(): return Titled('Bakery', Button('Bake', hx_post=start, hx_swap='outerHTML'))
+
+@app.post
+def start(): return create_sse_element('/oven', swap_strategy='innerHTML')('Heating up…')
+
+@app.get('/oven')
+def oven(): return SSEResponse(SSEStream(StreamConfig(heartbeat_interval=15)).stream(bake))
+
+serve()

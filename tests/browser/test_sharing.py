@@ -1,0 +1,442 @@
+"Many tabs, one connection: the cases of a browser's day, each with what is seen"
+import random
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from fastcore.net import free_port
+from fasthtml.common import Div, Meta
+from playwright.sync_api import Error, expect
+
+from cjm_fasthtml_sse.core.elements import (cleanup_sse_on_unload, create_connection_manager_script,
+                                            create_reconnection_script, create_sse_element, sse_headers)
+from .conftest import HTMX2, HTMX4
+from .live import FOLDERS, HEARD, LEADS, STATE, Live
+
+HIDE = '''hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+                      document.dispatchEvent(new Event('visibilitychange')); }'''
+SERVER = '''async wanted => {
+    const numbers = await (await fetch('/sse/status')).json();
+    return Object.entries(wanted).every(([name, value]) => numbers[name] === value); }'''
+COUNT_RESETS = "window.resets = 0; addEventListener('sse:reset', () => { window.resets += 1; })"
+PATIENCE = 90_000  # milliseconds that anything may take before a test fails; a generous limit, not a delay
+long = pytest.mark.long
+
+
+@pytest.fixture
+def live(serve, htmx):
+    "`live(**settings)` serves an app of the test's version of htmx, and returns it"
+    with ExitStack() as stack:
+        def start(**settings):
+            live = Live(settings.pop('head', None) or htmx.head(), **settings)
+            live.url = stack.enter_context(serve(live.app))
+            return live
+        yield start
+
+
+def expect_server(tab, **wanted):
+    "Until the server's numbers are these; it is asked by `tab`, whose ordinary requests go through meanwhile"
+    tab.wait_for_function(SERVER, arg=wanted, polling=100, timeout=PATIENCE)
+
+
+def expect_state(tab, state): tab.wait_for_function(f'wanted => ({STATE})() === wanted', arg=state, timeout=PATIENCE)
+
+
+def expect_heard(tab, *numbers):
+    wanted = ','.join(map(str, numbers))
+    try: tab.wait_for_function(f'wanted => ({HEARD})().join() === wanted', arg=wanted, timeout=30_000)
+    except Error: assert tab.evaluate(HEARD) == [*numbers]
+
+
+def expect_all(tab, last):
+    "Everything from the page's making up to `last`, once and in order"
+    first = int(tab.get_attribute('#sse', 'data-from'))
+    tab.wait_for_function(f'last => ({HEARD})().at(-1) >= last', arg=last, timeout=PATIENCE)
+    expect_heard(tab, *range(first + 1, last + 1))
+
+
+def leader(tabs):
+    "The tab that leads, once there is one"
+    deadline = time.monotonic() + PATIENCE/1000
+    while time.monotonic() < deadline:
+        for tab in tabs:
+            if tab.evaluate(LEADS): return tab
+        tabs[0].wait_for_timeout(50)
+    raise AssertionError('nobody leads')
+
+
+# Thirty tabs
+
+
+@pytest.mark.parametrize('htmx, kind', [
+    pytest.param(HTMX2, 'one page'), pytest.param(HTMX4, 'thirty topics'),
+    pytest.param(HTMX4, 'one page', marks=long), pytest.param(HTMX2, 'thirty topics', marks=long)], ids=str)
+def test_thirty_tabs(live, tabs, kind):
+    live = live()
+    topics = [None]*30 if kind == 'one page' else [f'job/{i}' for i in range(30)]
+    opened = [tabs(live.url + (f'?topic={topic}' if topic else '')) for topic in topics]
+    expect_server(opened[-1], connections=1, tabs=30)
+    for topic in dict.fromkeys(topics): live.send(topic=topic)
+    live.send()
+    for i, tab in enumerate(opened):
+        expect_heard(tab, *([1, 2] if kind == 'one page' else [i + 1, 31]))
+        assert tab.evaluate("async () => (await (await fetch('/ping')).text())") == 'pong'
+    expect_server(opened[0], connections=1, tabs=30, resets=0)
+
+
+# The leader goes
+
+
+def close(tab): tab.close()
+
+
+def crash(tab):
+    with pytest.raises(Error): tab.goto('chrome://crash')
+
+
+@contextmanager
+def under_load(live):
+    "A hundred numbers a second"
+    stop = threading.Event()
+    def feed():
+        while not stop.wait(.01): live.send()
+    thread = threading.Thread(target=feed)
+    thread.start()
+    try: yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def freeze(tab):
+    "Stops everything in the tab, until the server answers; its streams are read on by the browser meanwhile"
+    tab.evaluate("""() => { setTimeout(() => {
+        const request = new XMLHttpRequest();
+        request.open('GET', '/hold', false);
+        request.send(); }) }""")
+
+
+def lose_leaders(live, tabs, console, kinds):
+    console.allow('Synchronous XMLHttpRequest')
+    live = live()
+    opened = [tabs(live.url) for _ in range(4)]
+    for tab in opened: expect_state(tab, 'open')
+    with under_load(live):
+        for kind in kinds:
+            lost = leader(opened)
+            opened.remove(lost)
+            live.thaw.clear()
+            {'close': close, 'crash': crash, 'freeze': freeze}[kind](lost)
+            sent = live.sent
+            for tab in opened: tab.wait_for_function(f'last => ({HEARD})().at(-1) > last', arg=sent, timeout=PATIENCE)
+            leader(opened)
+            if kind == 'freeze':
+                live.thaw.set()
+                opened.append(lost)
+            opened.append(tabs(live.url))
+            if len(opened) > 4: opened.pop(0).close()
+    for tab in opened: expect_all(tab, live.sent)
+    expect_server(opened[0], connections=1, tabs=len(opened), resets=0)
+
+
+def test_the_leader_is_lost(live, tabs, console): lose_leaders(live, tabs, console, ['close', 'crash', 'freeze'])
+
+
+@long
+def test_ten_leaders_are_lost_at_random(live, tabs, console):
+    lose_leaders(live, tabs, console, random.choices(['close', 'crash', 'freeze'], k=10))
+
+
+# The server goes
+
+
+@contextmanager
+def server(port, major, backplane='memory'):
+    "`live.py` as a process, killed at the end"
+    process = subprocess.Popen([sys.executable, '-m', 'browser.live', str(port), str(major), backplane],
+                               cwd=Path(__file__).parents[1])
+    try: yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def hurry(tab, url):
+    "The tab's computer is back in the network: nobody waits for the next try"
+    while True:
+        try: httpx2.get(f'{url}/ping')
+        except httpx2.TransportError: continue
+        break
+    tab.evaluate("dispatchEvent(new Event('online'))")
+
+
+def restart(tabs, htmx, backplane, seconds=0):
+    port = free_port()
+    url, opened = f'http://127.0.0.1:{port}', []
+    with server(port, htmx.major, backplane):
+        first = tabs()
+        first.add_init_script(COUNT_RESETS)
+        while not opened:
+            try: first.goto(url)
+            except Error: continue
+            opened.append(first)
+        for _ in range(2):
+            opened.append(tabs())
+            opened[-1].add_init_script(COUNT_RESETS)
+            opened[-1].goto(url)
+        for tab in opened: expect_state(tab, 'open')
+        first.evaluate("() => fetch('/say')")
+        for tab in opened: expect_heard(tab, 1)
+        expect_server(first, connections=1, tabs=3)
+    for tab in opened: expect_state(tab, 'reconnecting')
+    first.wait_for_timeout(seconds * 1000)
+    with server(port, htmx.major, backplane):
+        if not seconds: hurry(first, url)
+        for tab in opened: tab.wait_for_function(f'["open", "stale"].includes(({STATE})())', timeout=PATIENCE)
+        resets = 1 if backplane == 'memory' else 0
+        for tab in opened: tab.wait_for_function('wanted => window.resets === wanted', arg=resets, timeout=PATIENCE)
+        first.evaluate("() => fetch('/say')")
+        for tab in opened: expect_heard(tab, 1, 1)
+        expect_server(first, connections=1, tabs=3)
+        for tab in opened: assert tab.evaluate('window.resets') == resets
+        for tab in opened: expect_state(tab, 'stale' if resets else 'open')
+        for tab in opened: tab.close()
+
+
+def test_the_server_is_killed(tabs, htmx, console):
+    console.allow_failing()
+    restart(tabs, htmx, 'memory')
+
+
+def test_the_server_is_killed_and_its_log_is_not(tabs, htmx, console, tmp_path):
+    console.allow_failing()
+    restart(tabs, htmx, f'sqlite:///{tmp_path}/log.db')
+
+
+@long
+def test_the_server_is_away_for_five_seconds(tabs, htmx, console):
+    console.allow_failing()
+    restart(tabs, htmx, 'memory', 5)
+
+
+# A tab goes, and comes back
+
+
+def hide_and_show(live, tabs, events):
+    live = live()
+    shown, hidden = tabs(live.url), tabs(live.url)
+    for tab in (shown, hidden): expect_state(tab, 'open')
+    hidden.evaluate(HIDE, True)
+    events(live)
+    expect_all(shown, live.sent)
+    hidden.evaluate(HIDE, False)
+    expect_all(hidden, live.sent)
+    for tab in (shown, hidden): assert tab.evaluate(HEARD) == [*range(1, live.sent + 1)]
+
+
+def test_a_hidden_tab(live, tabs): hide_and_show(live, tabs, lambda live: live.send(50))
+
+
+@long
+def test_a_tab_hidden_for_thirty_seconds(live, tabs):
+    def events(live):
+        with under_load(live): time.sleep(30)
+    hide_and_show(live, tabs, events)
+
+
+def test_back_and_what_does_not_leave(live, tabs):
+    live = live()
+    one, two = tabs(live.url), tabs(live.url)
+    for tab in (one, two): expect_state(tab, 'open')
+    with one.expect_download(): one.locator('#download').click()
+    one.evaluate("() => { window.onbeforeunload = event => event.preventDefault() }")
+    with one.expect_event('dialog') as asked:
+        one.on('dialog', lambda dialog: dialog.dismiss())
+        one.evaluate("() => { setTimeout(() => { location.href = '/plain' }) }")
+    assert asked.value.type == 'beforeunload'
+    one.evaluate('window.onbeforeunload = null')
+    live.send()
+    for tab in (one, two): expect_heard(tab, 1)
+    one.evaluate('window.kept = true')
+    one.goto(f'{live.url}/plain')
+    expect_server(two, connections=1, tabs=1)
+    live.send()
+    expect_heard(two, 1, 2)
+    one.evaluate('history.back()')
+    one.wait_for_function('window.kept')  # the page itself came back, not a new one
+    expect_heard(one, 1, 2)
+    expect_server(two, connections=1, tabs=2)
+    live.send()
+    for tab in (one, two): expect_heard(tab, 1, 2, 3)
+
+
+# Policies, people, places
+
+
+VIOLATIONS = '''window.violations = [];
+document.addEventListener('securitypolicyviolation', event => window.violations.push(event.violatedDirective));'''
+
+
+def test_a_policy_without_inline_code(live, tabs, htmx):
+    styles = Meta(name='htmx-config', content='{"includeIndicatorStyles": false}')
+    policy = "default-src 'self'; script-src 'self'; style-src 'self'; img-src data:"
+    numbers = create_connection_manager_script('/sse/status', 500, src='/sse')
+    scripts = [cleanup_sse_on_unload(src='/sse'), create_reconnection_script(src='/sse'), numbers,
+               Div('-', id='n', data_sse_stats='connections')]
+    own = [*sse_headers(htmx.major, local=FOLDERS[htmx.major], src='/sse')]
+    live = live(head=[*([styles] if htmx.major == 2 else []), *own], headers={'Content-Security-Policy': policy},
+                scripts=scripts)
+    opened = [tabs(), tabs()]
+    for tab in opened:
+        tab.add_init_script(VIOLATIONS)
+        tab.goto(live.url)
+    for tab in opened: expect_state(tab, 'open')
+    live.send()
+    for tab in opened:
+        expect_heard(tab, 1)
+        expect(tab.locator('#n')).to_have_text('1')
+        expect(tab.locator('#state')).to_have_text('Live')
+        assert tab.evaluate('window.violations') == []
+        assert tab.evaluate("[...document.scripts].filter(each => !each.src).length") == 0
+
+
+def own_topic(auth, topics): return bool(auth) and [topic for topic in topics if topic == f'user/{auth}']
+
+
+def test_two_people_and_a_sign_out(live, tabs, chromium, console):
+    console.allow_failing()  # what is denied
+    live = live(authorize=own_topic)
+    alice = [tabs(f'{live.url}/as/alice?to=/%3Ftopic=user/alice')]
+    alice += [tabs(f'{live.url}?topic=user/alice') for _ in range(2)]
+    context = chromium.new_context()
+    bob = [context.new_page(), context.new_page()]
+    bob[0].goto(f'{live.url}/as/bob?to=/%3Ftopic=user/bob')
+    bob[1].goto(f'{live.url}?topic=user/bob')
+    expect_server(bob[0], connections=2, tabs=5)
+    live.send(topic='user/alice')
+    live.send(topic='user/bob')
+    live.send(topic='user/alice')
+    for tab in alice: expect_heard(tab, 1, 3)
+    for tab in bob: expect_heard(tab, 2)
+    alice[0].goto(f'{live.url}/as/nobody')
+    for tab in alice[1:]: expect_state(tab, 'denied')
+    expect_server(bob[0], connections=1, tabs=2)
+    live.send(topic='user/alice')
+    live.send(topic='user/bob')
+    for tab in bob: expect_heard(tab, 2, 5)
+    for tab in alice[1:]: assert tab.evaluate(HEARD) == [1, 3]
+    alice[0].goto(f'{live.url}/as/bob?to=/%3Ftopic=user/bob')  # bob, in a browser with alice's tabs still open
+    expect_server(bob[0], connections=2, tabs=3)
+    live.send(topic='user/alice')
+    live.send(topic='user/bob')
+    expect_heard(alice[0], 7)
+    for tab in alice[1:]: assert tab.evaluate(HEARD) == [1, 3]
+    context.close()
+
+
+def test_another_person_in_the_same_browser(live, tabs, console):
+    "The tabs of whoever was there before go on as whoever is there now, or stop: the server decides"
+    live = live(authorize=lambda auth, topics: bool(auth))
+    one = tabs(f'{live.url}/as/alice?to=/')
+    expect_state(one, 'open')
+    before = one.evaluate("async () => (await (await fetch('/sse/principal')).json()).principal")
+    two = tabs(f'{live.url}/as/bob?to=/')
+    expect_server(two, connections=1, tabs=2)
+    live.send()
+    for tab in (one, two): expect_heard(tab, 1)
+    tags = [tab.evaluate('[...cjmSSE.subscriptions][0].tag') for tab in (one, two)]
+    assert tags[0] == tags[1] != before
+
+
+def test_plain_http_elsewhere(live, tabs):
+    live = live()
+    elsewhere = live.url.replace('127.0.0.1', 'plain.test')
+    opened = [tabs(elsewhere), tabs(elsewhere)]
+    assert not opened[0].evaluate('window.isSecureContext')
+    for tab in opened: expect_state(tab, 'open')
+    live.send()
+    for tab in opened: expect_heard(tab, 1)
+    expect_server(opened[0], connections=2, tabs=2)
+
+
+def test_what_is_not_to_be_shared(live, tabs):
+    live = live()
+    alone = [tabs(f'{live.url}?share=no') for _ in range(2)]
+    expect_server(alone[0], connections=2, tabs=2)
+    live.content = lambda topics, share: create_sse_element('/sse/broadcast?connection_id=mine', 'sse', 'beforeend')
+    named = tabs(live.url)
+    expect_server(alone[0], connections=3, tabs=3)
+    live.send()
+    for tab in (*alone, named): expect_heard(tab, 1)
+
+
+# Elements come and go
+
+
+CHURN = '''async times => {
+    const place = document.querySelector('#place');
+    const html = place.innerHTML;
+    const morph = parseInt(htmx.version) >= 4 ? 'innerMorph' : 'innerHTML';
+    const ways = [
+        () => cjmSSE.swap(place, html, 'innerHTML'),
+        () => { htmx.process(place); htmx.process(document.body); },
+        () => { place.firstElementChild.remove(); place.innerHTML = html; htmx.process(place); },
+        () => { place.firstElementChild.setAttribute('data-x', Math.random()); htmx.process(place); },
+        () => cjmSSE.swap(place, html, morph)];
+    for (let i = 0; i < times; i++) await ways[i % ways.length](); }'''
+
+
+@pytest.mark.parametrize('share', ['yes', 'no'])
+def test_an_element_comes_and_goes_a_hundred_times(live, tabs, share):
+    live = live()
+    live.content = lambda topics, share: Div(live.element(topics, share), id='place')
+    tab, other = tabs(f'{live.url}?share={share}'), tabs(f'{live.url}?share={share}')
+    for each in (tab, other): expect_state(each, 'open')
+    tab.evaluate(CHURN, 100)
+    expect_state(tab, 'open')
+    expect_server(tab, connections=1 if share == 'yes' else 2, tabs=2)
+    live.send()
+    for each in (tab, other): expect_heard(each, 1)
+    tab.evaluate("document.querySelector('#sse').remove()")
+    expect_server(other, connections=1, tabs=1)
+
+
+def test_several_elements_on_a_page(live, tabs):
+    live = live()
+    def content(topics, share):
+        return [create_sse_element('/sse/broadcast', f'on-{topic}', 'beforeend', topics=[topic]) for topic in 'abc']
+    live.content = content
+    one, two = tabs(live.url), tabs(live.url)
+    for tab in (one, two):  # an element without a cursor hears what comes once it is open
+        for topic in 'abc': expect(tab.locator(f'#on-{topic}')).to_have_attribute('data-sse-state', 'open')
+    expect_server(one, connections=1, tabs=2)
+    for topic in 'abc': live.send(topic=topic)
+    for tab in (one, two):
+        for n, topic in enumerate('abc', 1): expect(tab.locator(f'#on-{topic}')).to_have_text(str(n))
+
+
+# A page of 0.0.12
+
+
+def test_a_page_of_0_0_12(live, tabs, htmx, console):
+    console.allow('legacy attribute', 'sse-swap is removed')
+    scripts = [cleanup_sse_on_unload(), create_reconnection_script(), create_connection_manager_script()]
+    live = live(head=htmx.head()[:-1], scripts=scripts)
+    live.content = lambda topics, share: Div(id='sse', hx_ext='sse', sse_connect='/sse/broadcast', sse_swap='message',
+                                             hx_swap='beforeend')
+    opened = [tabs(live.url) for _ in range(3)]
+    for tab in opened: expect_state(tab, 'open')
+    expect_server(opened[0], connections=1, tabs=3)
+    live.send()
+    for tab in opened: expect_heard(tab, 1)
+    lost = leader(opened)
+    opened.remove(lost)
+    lost.close()
+    live.send(3)
+    for tab in opened: expect_heard(tab, 1, 2, 3, 4)
+    expect_server(opened[0], connections=1, tabs=2)

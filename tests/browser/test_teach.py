@@ -1,0 +1,120 @@
+"What a page's console says when the page is wrong, and that it says nothing when it is right"
+import pytest
+from fasthtml.common import Div, Script
+from playwright.sync_api import expect
+
+from cjm_fasthtml_sse import create_sse_element, sse_headers
+
+LATER = 2500  # milliseconds of the page's own clock, after which it has looked at itself
+
+
+@pytest.fixture
+def told(tabs, console):
+    "`told(url, until)` opens a page, lets its clock run, and returns what it was taught"
+    console.allow('cjm-fasthtml-sse:', 'htmx:oobErrorNoTarget', 'defineExtension')
+    def open(url, until=None):
+        page, said = tabs(), []
+        page.on('console', lambda m: 'cjm-fasthtml-sse:' in m.text and said.append((m.type, m.text)))
+        page.clock.install()
+        page.goto(url, wait_until='load')
+        if until: until(page)
+        page.clock.run_for(LATER)
+        with page.expect_console_message(lambda m: m.text == 'looked'): page.evaluate('console.log("looked")')
+        assert {kind for kind, _ in said} <= {'warning'}
+        return [text for _, text in said]
+    return open
+
+
+def local(htmx): return f'/npm/{htmx.folder}/dist/htmx.min.js'
+
+
+def own():
+    "The package's own scripts alone"
+    return sse_headers(2)[-2:]
+
+
+def test_no_extension(site, told, htmx):
+    stream, path = site.stream()
+    head = (Script(src=local(htmx)), *own())
+    said, = told(site.page(create_sse_element(path), head=head))
+    assert f'sse_headers({htmx.major})' in said and 'troubleshooting.html#no-extension' in said
+    assert not stream.requests
+
+
+def test_a_page_can_do_without(site, told, htmx):
+    _, path = site.stream()
+    head = (Script(src=local(htmx)), sse_headers(2, teach=False)[-1])
+    assert told(site.page(create_sse_element(path), head=head)) == []
+
+
+def test_no_htmx(site, told):
+    _, path = site.stream()
+    said, = told(site.page(create_sse_element(path), head=own()))
+    assert 'there is no htmx' in said
+
+
+def test_an_old_htmx(site, told):
+    _, path = site.stream()
+    head = (Script('window.htmx = {version: "1.9.12"}'), *own())
+    said, = told(site.page(create_sse_element(path), head=head))
+    assert 'htmx 1.9.12' in said and '2 or 4' in said
+
+
+def oob(where, id='brought'): return f'<div><div id="{id}" hx-swap-oob="{where}">new</div></div>'
+
+
+@pytest.mark.parametrize('wrong', [oob('innerHTML', 'nowhere'), oob('beforeend:#nowhere')], ids=['id', 'selector'])
+def test_no_element_with_that_id(site, told, any_htmx, wrong):
+    stream, path = site.stream()
+    def send(page):
+        stream.wait(readers=1)
+        for _ in range(2): stream.send(wrong)
+        stream.send(oob('innerHTML', 'here'))
+        expect(page.locator('#here')).to_have_text('new')
+    content = create_sse_element(path, swap_strategy='none'), Div('old', id='here')
+    said, = told(site.page(*content, head=any_htmx.head()), send)
+    assert '"nowhere"' in said and 'troubleshooting.html#no-element-with-that-id' in said
+
+
+def test_what_finds_its_place_and_what_is_not_shown_at_all(site, told, any_htmx):
+    "By a selector whatever its own id; deleted where it is not; made by the event before; and another name"
+    stream, path = site.stream()
+    def send(page):
+        stream.wait(readers=1)
+        stream.send(oob('beforeend:#here'))
+        stream.send(oob('delete', 'gone'))
+        stream.send('<p id="made"></p>')
+        stream.send(oob('innerHTML', 'made'))
+        stream.send(oob('innerHTML', 'nowhere'), event='for somebody else')
+        stream.send(oob('innerHTML', 'here'))
+        expect(page.locator('#here')).to_have_text('new')
+        expect(page.locator('#made')).to_have_text('new')
+    content = create_sse_element(path, swap_strategy='innerHTML'), Div('old', id='here')
+    assert told(site.page(*content, head=any_htmx.head()), send) == []
+
+
+def test_a_page_that_is_right_hears_nothing(site, told, any_htmx):
+    stream, path = site.stream()
+    assert told(site.page(create_sse_element(path), head=any_htmx.head()), lambda page: stream.wait(readers=1)) == []
+
+
+def test_what_is_refused_was_read(site, told, console, htmx):
+    console.allow_failing()
+    stream, path = site.stream()
+    stream.status = 403
+    page = site.page(create_sse_element(path), head=htmx.head())
+    assert told(page, lambda page: stream.wait(requests=1)) == []
+
+
+def test_a_page_without_streams_hears_nothing(site, told): assert told(site.page('hello', head=own())) == []
+
+
+def test_nothing_for_a_long_time(site, told, context, htmx):
+    "As behind a proxy that collects answers: a request that is taken, and not answered"
+    taken = []
+    context.route('**/never', lambda route: taken.append(route))
+    def wait(page):
+        while not taken: page.evaluate('1')  # Playwright calls `taken.append` while it talks to the page
+        page.clock.run_for(11_000)
+    said, = told(site.page(create_sse_element('/never'), head=htmx.head()), wait)
+    assert '/never has not begun after 10 s' in said and '#nothing-for-a-long-time' in said

@@ -1,0 +1,104 @@
+"The application of the workers that these tests start; the environment says on which backplane (`SSE_TEST`, as JSON)"
+import asyncio
+import datetime as dates
+import json
+import os
+import time
+from contextlib import suppress
+
+CONFIG = json.loads(os.environ.get('SSE_TEST', '{}'))
+
+if SKEW := CONFIG.get('skew'):  # this worker's clock is wrong: before anything of the package reads one
+    right = time.time
+    time.time = lambda: right() + SKEW
+
+    class Skewed(dates.datetime):
+        @classmethod
+        def now(cls, tz=None): return dates.datetime.fromtimestamp(time.time(), tz)
+    dates.datetime = Skewed
+
+from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes  # noqa: E402
+from cjm_fasthtml_sse.core.wire import SSEError  # noqa: E402
+from fasthtml.common import Div, FastHTML, Li, Span  # noqa: E402
+from starlette.responses import JSONResponse, PlainTextResponse  # noqa: E402
+
+manager = BroadcastManager(backplane=CONFIG.get('backplane'), **CONFIG.get('manager', {}))
+outcomes, jobs = [], {}
+
+
+def builder(type, data): return Div(data.get('row', ''), Span(data.get('text', '')), Span(str(data.get('at', ''))))
+
+
+async def send(data, type='note', **options):
+    "What came of one broadcast: `sent`, `failed` (certainly not sent) or `doubtful`"
+    try: await manager.broadcast(type, data, **options)
+    except SSEError as e: return ['doubtful' if getattr(e, 'doubtful', False) else 'failed', str(e)]
+    return ['sent', '']
+
+
+async def load(tag, rate, n):
+    "Send `n` events, `rate` a second, each without waiting for the one before"
+    start, sending = time.monotonic(), set()
+    async def one(i): outcomes.append([[tag, i], *(await send({'n': [tag, i]}))])
+    for i in range(n):
+        sending.add(asyncio.create_task(one(i)))
+        await asyncio.sleep(max(0, start + (i + 1) / rate - time.monotonic()))
+    await asyncio.gather(*sending)
+
+
+async def burst(tag, n, at_once=50):
+    "Send `n` events as fast as it goes, `at_once` on their way at any time, in their order"
+    sending = set()
+    for i in range(n):
+        sending.add(asyncio.create_task(send({'n': [tag, i]})))
+        if len(sending) >= at_once: _, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.gather(*sending)
+
+
+def routes(app):
+    async def say(n: str = '0', size: int = 0, topic: str = None, key: str = None, retain: bool = False,
+        exclude: str = None):
+        data = {'n': json.loads(n)} | ({'text': 'x' * size} if size else {})
+        return JSONResponse(await send(data, topic=topic, key=key, retain=retain, exclude=exclude))
+
+    async def begin(what: str, tag: str, n: int, rate: float = 0):
+        work = load(tag, rate, n) if what == 'load' else burst(tag, n)
+        jobs[tag] = asyncio.create_task(work)
+        return JSONResponse('begun')
+
+    async def done(): return JSONResponse([all(job.done() for job in jobs.values()), outcomes])
+
+    async def markup(text: str):
+        data = {'row': Li('a < b', Span('in')), 'text': text, 'at': dates.date(2026, 5, 1), 'n': 0}
+        return JSONResponse(await send(data))
+
+    async def send_to(id: str):
+        return JSONResponse(await manager.send_to(id, 'hint', {'n': 'for you'}))
+
+    async def state():
+        with suppress(SSEError): await manager.ready()
+        told = manager.statistics()
+        return JSONResponse(dict(backplane=told.backplane, buffered=told.buffered, epoch=manager.cursor().split('-')[0],
+            here=manager.get_connection_count(), tasks=len(asyncio.all_tasks())))
+
+    async def total(): return JSONResponse(await manager.get_total_connection_count())
+
+    async def pages(n: int):
+        "How many pages the file of SQLite may have for this process, from now on"
+        session = manager.relay.backplane._session
+        await session.thread.ask(lambda: session.con.execute(f'PRAGMA max_page_count = {n}').fetchall())
+        return JSONResponse(n)
+
+    async def plain(session=None): return PlainTextResponse('ok')
+    for each in (say, begin, done, markup, send_to, state, total, pages, plain): app.get(f'/{each.__name__}')(each)
+
+
+def make():
+    app = FastHTML(secret_key='of these tests')
+    routes(app)
+    setup_broadcast_routes(app, manager, prefix='/sse')
+    setup_broadcast_routes(app, manager, prefix='/html', element_builder=builder)
+    return app
+
+
+app = make()

@@ -1,0 +1,105 @@
+"Engines that these tests start, break and end; where valkey-server is missing, what needs it is left out and says so"
+import itertools
+import time
+
+import pytest
+
+from .machines import SERVER, Proxy, Tab, Valkey, Worker, until
+
+NO_VALKEY = 'valkey-server is not installed (apt-get install valkey-server): the tests on Redis and Valkey are left out'
+ENGINES = ['memory', 'sqlite', 'redis']
+
+
+@pytest.fixture
+def valkey(tmp_path):
+    "Starts engines: `valkey(appendfsync='no')`; they end with the test"
+    if not SERVER: pytest.skip(NO_VALKEY)
+    started = []
+    def start(**options):
+        started.append(Valkey(tmp_path/f'valkey{len(started)}', **options))
+        return started[-1]
+    yield start
+    for engine in started: engine.stop()
+
+
+@pytest.fixture(scope='session')
+def one_valkey(tmp_path_factory):
+    "An engine that nobody breaks, for all tests"
+    if not SERVER: pytest.skip(NO_VALKEY)
+    engine = Valkey(tmp_path_factory.mktemp('valkey'), appendfsync='no')
+    yield engine
+    engine.stop()
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def engine_url(request, tmp_path):
+    "Makes URLs of empty stores on the engine of that kind: `engine_url('sqlite')`"
+    def make(kind):
+        number = next(_numbers)
+        if kind == 'memory': return f'memory://store{number}'
+        if kind == 'sqlite': return f'sqlite:///{tmp_path}/events{number}.db'
+        return f'{request.getfixturevalue("one_valkey").url}/0?name=store{number}'
+    return make
+
+
+@pytest.fixture(params=ENGINES)
+def backplane_url(request, engine_url):
+    "The URL of an empty store, on each kind of engine in turn"
+    return engine_url(request.param)
+
+
+@pytest.fixture(params=ENGINES[1:])
+def shared_url(request, engine_url):
+    "The URL of an empty store on each engine that several processes can share"
+    return engine_url(request.param)
+
+
+@pytest.fixture
+def proxy():
+    "Lines to a port that can be broken: `proxy(valkey.port)`"
+    started = []
+    def start(port):
+        started.append(Proxy(port))
+        return started[-1]
+    yield start
+    for one in started: one.close()
+
+
+@pytest.fixture
+def worker(tmp_path):
+    "Starts workers on a backplane: `worker(url, manager=dict(buffer=True), skew=3600)`"
+    started = []
+    def start(url, **config):
+        started.append(Worker(tmp_path, backplane=url, **config))
+        until(lambda: started[-1].is_open(), 'the worker to have its engine')
+        return started[-1]
+    yield start
+    for one in started:
+        if one.running.alive: one.stop()
+
+
+@pytest.fixture
+def tab():
+    "Opens tabs: `tab(lambda: [worker])`"
+    opened = []
+    def start(workers, *args, **kwargs):
+        opened.append(Tab(workers if callable(workers) else lambda: [workers], *args, **kwargs))
+        return opened[-1]
+    yield start
+    for one in opened: one.leave()
+
+
+@pytest.fixture
+def load():
+    "Loads a worker and tells, when it is over, what came of each event: `load(worker, 'a', 100, 4)` begins, and waits"
+    def begin(worker, tag, rate, seconds, meanwhile=lambda: None, waits=60):
+        worker.ask('/begin', what='load', tag=tag, rate=rate, n=int(rate * seconds))
+        start = time.monotonic()
+        meanwhile()
+        until(lambda: time.monotonic() - start > seconds and worker.ask('/done')[0], 'the load to be over', waits)
+        return {what: [n for n, outcome, _ in worker.ask('/done')[1] if outcome == what and n[0] == tag]
+            for what in ('sent', 'failed', 'doubtful')}
+    return begin

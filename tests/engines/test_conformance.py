@@ -1,0 +1,241 @@
+"The suite that holds adapters to the contract can fail: each adapter here is wrong in one way, and is found out"
+import asyncio
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from cjm_fasthtml_sse.core.backplane import Draft, Entry, Gap, Limits, MemoryBackplane
+from cjm_fasthtml_sse.core.conformance import check_backplane
+from cjm_fasthtml_sse.core.wire import BackplaneError
+
+Memory = MemoryBackplane
+
+
+def stores(kind):
+    "Makes adapters of that kind, one for each store"
+    made = {}
+    return lambda store: made.setdefault(store, kind(store))
+
+
+class Backwards(Memory):
+    async def read(self, *args, **kwargs): return (await super().read(*args, **kwargs))[::-1]
+
+
+class Forgets(Memory):
+    "Now and then one entry is not handed out"
+    async def read(self, *args, **kwargs):
+        found = await super().read(*args, **kwargs)
+        return [entry for entry in found if entry.position != 17] if len(found) < 17 else found
+
+
+class OfOneMind(Memory):
+    "Gives what two processes read in another order, by who asks for less"
+    async def read(self, after, count=500, wait=0):
+        found = await super().read(after, count, wait)
+        if count != 50 or len(found) < 3: return found
+        first, second, *rest = found
+        return [Entry(first.position, second.body), Entry(second.position, first.body), *rest]
+
+
+class OtherEpochs(Memory):
+    async def open(self, limits):
+        opened = await super().open(limits)
+        self.epoch += 'x'
+        return opened
+
+
+class NoFirst(Memory):
+    async def open(self, limits):
+        opened = await super().open(limits)
+        return type(opened)(opened.epoch, 0, opened.last, opened.last_call, opened.now)
+
+
+class NoGap(Memory):
+    "Begins with the oldest that is left, without a word"
+    async def read(self, after, count=500, wait=0):
+        if 'events' in after: after = {**after, 'events': max(after['events'], self._first)}
+        return await super().read(after, count, wait)
+
+
+class GapAtTheEdge(Memory):
+    "Takes the place before the oldest that is left for a gap"
+    async def read(self, after, count=500, wait=0):
+        if 0 < after.get('events', 0) == self._first: raise Gap(self.name, self._first)
+        return await super().read(after, count, wait)
+
+
+class KeepsAll(Memory):
+    def _trim(self): pass
+
+
+class KeepsTooFew(Memory):
+    async def open(self, limits): return await super().open(Limits(limits.events // 2, limits.age, limits.retained))
+
+
+class NoAge(Memory):
+    async def open(self, limits): return await super().open(Limits(limits.events, None, limits.retained, limits.calls))
+
+
+class KeepsKeys(Memory):
+    "An event that is not to be retained does not take away what is"
+    async def publish(self, drafts):
+        return await super().publish([d if d.retain else Draft(d.body, d.lane) for d in drafts])
+
+
+class OneLane(Memory):
+    async def publish(self, drafts): return await super().publish([Draft(d.body) for d in drafts])
+
+
+class Mixed(Memory):
+    "Calls come with whatever is read"
+    async def read(self, after, count=500, wait=0): return await super().read({'calls': 0, **after}, count, wait)
+
+
+class Deaf(Memory):
+    "Waits its time, whatever comes"
+    async def read(self, after, count=500, wait=0):
+        await asyncio.sleep(wait)
+        return await super().read(after, count)
+
+
+class Hasty(Memory):
+    async def read(self, after, count=500, wait=0): return await super().read(after, count)
+
+
+class Blocking(Memory):
+    async def read(self, after, count=500, wait=0):
+        if wait > 5: time.sleep(11)  # noqa: ASYNC251 - that is what is wrong with it
+        return await super().read(after, count)
+
+
+class NoCount(Memory):
+    async def read(self, after, count=500, wait=0): return await super().read(after, 10**6, wait)
+
+
+class Takes(Memory):
+    "What had come for a reader is gone when it is cancelled"
+    taken = 0
+
+    async def read(self, after, count=500, wait=0):
+        after = {lane: max(position, self.taken) if lane == 'events' else position for lane, position in after.items()}
+        try: return await super().read(after, count, wait)
+        except asyncio.CancelledError:
+            self.taken = self._heads['events']
+            raise
+
+
+class Waits(Memory):
+    "Nothing else goes on while it reads"
+    def __init__(self, name):
+        super().__init__(name)
+        self.lock = asyncio.Lock()
+
+    async def read(self, *args, **kwargs):
+        async with self.lock: return await super().read(*args, **kwargs)
+
+    async def retained(self):
+        async with self.lock: return await super().retained()
+
+
+class Late(Memory):
+    "Answers a publication with the places of the one before, when that was cancelled"
+    debt = None
+
+    async def publish(self, drafts):
+        places = await super().publish(drafts)
+        self.debt, places = (places, self.debt) if self.debt else (None, places)
+        try: await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self.debt = places
+            raise
+        return places
+
+
+class EachRenews(Memory):
+    async def renew(self, epoch):
+        await asyncio.sleep(0)
+        self.epoch += 'y'
+        return self.epoch
+
+
+class Text(Memory):
+    async def publish(self, drafts):
+        return await super().publish([Draft(d.body.replace(b'\r\n', b'\n'), d.lane, d.key, d.retain) for d in drafts])
+
+
+class Small(Memory):
+    "Has a limit, and lets the part of a batch in that is below it"
+    max_bytes = 2**21
+
+    async def publish(self, drafts):
+        places = await super().publish([d for d in drafts if len(d.body) <= self.max_bytes])
+        if len(places) < len(drafts): raise BackplaneError('too large')
+        return places
+
+
+class Reports(Memory):
+    async def drop_report(self, node): del self._reports[node]
+
+
+class Leaves(Memory):
+    "Leaves a task behind"
+    async def open(self, limits):
+        self.task = asyncio.ensure_future(asyncio.sleep(30))
+        return await super().open(limits)
+
+
+class OneLoop(Memory):
+    "Holds on to the loop on which it was opened first"
+    loop = None
+
+    async def open(self, limits):
+        self.loop = self.loop or asyncio.get_running_loop()
+        if self.loop is not asyncio.get_running_loop(): raise RuntimeError('attached to a different loop')
+        return await super().open(limits)
+
+
+WRONG = {Backwards: 'in their order', Forgets: 'in their order|cancelled', OfOneMind: 'the same, in the same order',
+    OtherEpochs: 'tells how things stand', NoFirst: '`first` tells', NoGap: 'raises `Gap`',
+    GapAtTheEdge: 'may keep a little more|and nowhere else', KeepsAll: 'may keep a little more',
+    KeepsTooFew: 'keeps the newest', NoAge: 'by the clock of the engine', KeepsKeys: 'replaces or removes it',
+    OneLane: 'tells how things stand', Mixed: 'in their order', Deaf: 'without gaps|waits up to', Hasty: 'waits up to',
+    Blocking: 'does not block the loop', NoCount: 'at most `count`', Takes: 'misses nothing', Waits: 'work at once',
+    Late: 'after one that was cancelled', EachRenews: 'the same answer', Text: 'as they were handed over',
+    Small: 'refused with all of its batch', Reports: 'Reports are stored', Leaves: 'left 1 tasks|tasks behind',
+    OneLoop: 'on this loop and on another one'}
+
+
+class Shows(Memory):
+    "Not there, and says so with its password"
+    async def open(self, limits): raise BackplaneError(f'{self.name}: no way in with s3cret')
+
+    async def publish(self, drafts): raise BackplaneError(f'{self.name}: not open')
+
+    async def retained(self): raise BackplaneError(f'{self.name}: not open')
+
+
+class Raises(Memory):
+    "Not there, and says so in its own way"
+    async def open(self, limits): raise ConnectionRefusedError('nobody there')
+
+
+NOT_THERE = {Shows: 'nothing shows its password', Raises: 'Errors are `BackplaneError`s'}
+
+
+@pytest.fixture(scope='module')
+def verdicts():
+    "What the suite says of each of them; all at once, since most of it is waiting"
+    def verdict(kind):
+        absent = (lambda: kind('x')) if kind in NOT_THERE else None
+        make = stores(Memory if absent else kind)
+        try: return asyncio.run(check_backplane(make, unreachable=absent, secret='s3cret', seconds=12))
+        except AssertionError as e: return str(e)
+    kinds = [*WRONG, *NOT_THERE]
+    with ThreadPoolExecutor(len(kinds)) as pool: return dict(zip(kinds, pool.map(verdict, kinds), strict=True))
+
+
+@pytest.mark.parametrize('kind', [*WRONG, *NOT_THERE], ids=lambda kind: kind.__name__)
+def test_finds_what_is_wrong(kind, verdicts):
+    assert isinstance(verdicts[kind], str), 'nothing was found wrong with it'
+    assert re.search((WRONG | NOT_THERE)[kind], verdicts[kind]), verdicts[kind]

@@ -1,0 +1,400 @@
+"The SQLite adapter where it hurts: many processes at once, processes that are killed, disks and files that go wrong"
+import asyncio
+import contextlib
+import itertools
+import os
+import random
+import sqlite3
+import threading
+import time
+
+import pytest
+from cjm_fasthtml_sse.backplanes import sqlite, waking
+from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
+from cjm_fasthtml_sse.core.backplane import Draft, Gap, Limits, MemoryBackplane
+from cjm_fasthtml_sse.core.conformance import check_backplane
+from cjm_fasthtml_sse.core.wire import BackplaneError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from .machines import until
+from .sqlite_tools import Disk, Other, backup, files, locked, put_back
+
+pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='these tests are for POSIX systems')
+
+
+@contextlib.asynccontextmanager
+async def opened(path, limits=None, **options):
+    "An adapter for the file, open"
+    engine = SqliteBackplane(path, **options)
+    await engine.open(limits or Limits())
+    try: yield engine
+    finally: await engine.close()
+
+
+async def everything(engine, after=0):
+    found = []
+    while new := await engine.read({'events': found[-1].position if found else after}): found += new
+    return [(entry.position, entry.body.decode()) for entry in found]
+
+
+@pytest.fixture
+def path(tmp_path): return tmp_path/'events.db'
+
+
+@pytest.fixture
+def other(path):
+    "Starts processes on the file"
+    started = []
+    def start(*what):
+        started.append(Other(path, *what))
+        return started[-1]
+    yield start
+    for one in started: one.end()
+
+
+@pytest.fixture
+def disk(tmp_path):
+    "A disk of two megabytes"
+    if os.geteuid() != 0: pytest.skip('only root can mount a disk that may be filled')
+    disk = Disk(tmp_path/'disk', '2m')
+    yield disk
+    disk.close()
+
+
+def test_a_file_that_may_not_grow_is_an_error_to_the_caller_readers_go_on_and_it_recovers(path):
+    "A full disk, as SQLite itself plays it: this needs no right to mount one"
+    async def run():
+        async with opened(path) as engine, opened(path) as reader:
+            kept = [(await engine.publish([Draft(b'%d' % i)]))[0] for i in range(10)]
+            await may_have_pages(engine, 20)
+            with pytest.raises(BackplaneError, match='its disk is full') as told:
+                for i in range(10, 1000): kept += await engine.publish([Draft(b'%d' % i + bytes(3000))])
+            assert not told.value.doubtful and len(kept) < 1000
+            with pytest.raises(BackplaneError, match='its disk is full'):
+                await engine.publish([Draft(bytes(3000)), Draft(bytes(9000), key='k', retain=True)])
+            assert [place for place, _ in await everything(reader)] == kept
+            await may_have_pages(engine, 10**9)
+            kept += await engine.publish([Draft(b'again'), Draft(b'kept', key='k', retain=True)])
+            assert [place for place, _ in await everything(reader)] == kept
+    asyncio.run(run())
+
+
+async def may_have_pages(engine, n):
+    session = engine._session
+    await session.thread.ask(lambda: session.con.execute(f'PRAGMA max_page_count = {n}').fetchall())
+
+
+def test_the_contract_holds_where_nobody_can_watch_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(waking, '_watch_file', lambda path: None)
+    assert waking._Bell('nowhere').looks == (0.002, 0.05)
+    asyncio.run(check_backplane(lambda store: SqliteBackplane(tmp_path/store)))
+
+
+def heard_of(publisher):
+    while answer := publisher.hear(): yield from answer
+
+
+def test_processes_that_open_publish_and_read_at_once_see_one_order(other, n=400):
+    publishers = [other('publish', tag, n, most) for tag, most in dict(a=1, b=7, c=300).items()]
+    readers = [other('read', 3 * n, count) for count in (3, 500)]
+    assert len({one.hear()[1] for one in [*publishers, *readers]}) == 1  # they agree on the epoch of a new file
+    for one in publishers: one.go()
+    answered = {place: f'{tag}.{i}' for tag, one in zip('abc', publishers, strict=True) for place, i in heard_of(one)}
+    seen = [[tuple(e) for e in one.hear()] for one in readers]
+    assert len(answered) == 3 * n and seen[0] == seen[1] == sorted(answered.items())
+    for tag in 'abc': assert [body for _, body in seen[0] if body[0] == tag] == [f'{tag}.{i}' for i in range(n)]
+
+
+def test_a_writer_that_is_killed_loses_nothing_and_stops_nobody(other, path):
+    async def run():
+        async with opened(path) as engine:
+            lost = []
+            for round in range(3):
+                victim, answered = other('publish', f'victim{round}', 10**6, 200), []
+                assert victim.hear()[0] == 'open'
+                victim.go()
+                while len(answered) < 50: answered += victim.hear()
+                victim.process.kill()
+                answered += heard_of(victim)
+                place, = await engine.publish([Draft(b'after')])
+                seen = [(p, body) for p, body in await everything(engine) if body.startswith(f'victim{round}.')]
+                assert [body for _, body in seen] == [f'victim{round}.{i}' for i in range(len(seen))]
+                answered = [(p, f'victim{round}.{i}') for p, i in answered]
+                lost += set(answered) - set(seen)
+                assert place > seen[-1][0]
+            assert not lost
+    asyncio.run(run())
+    with contextlib.closing(sqlite3.connect(path)) as con: verdict = con.execute('PRAGMA integrity_check').fetchall()
+    assert verdict == [('ok',)]
+
+
+def test_a_full_disk_is_an_error_to_the_caller_readers_go_on_and_it_recovers(disk):
+    async def run():
+        async with opened(disk.folder/'events.db') as engine, opened(disk.folder/'events.db') as reader:
+            kept = [(await engine.publish([Draft(b'%d' % i)]))[0] for i in range(10)]
+            disk.fill()
+            with pytest.raises(BackplaneError, match='its disk is full') as told:
+                for i in range(10, 1000): kept += await engine.publish([Draft(b'%d' % i + bytes(3000))])
+            assert not told.value.doubtful and len(kept) < 1000
+            assert [place for place, _ in await everything(reader)] == kept
+            await reader.open(Limits(events=1000))
+            assert [place for place, _ in await everything(reader)] == kept
+            disk.empty()
+            kept += await engine.publish([Draft(b'again'), Draft(b'kept', key='k', retain=True)])
+            assert [place for place, _ in await everything(reader)] == kept
+    asyncio.run(run())
+
+
+def test_a_new_file_on_a_full_disk_is_an_error_and_can_be_made_later(disk):
+    async def run():
+        engine = SqliteBackplane(disk.folder/'events.db')
+        disk.fill()
+        with pytest.raises(BackplaneError, match='disk'): await engine.open(Limits())
+        disk.empty()
+        assert (await engine.open(Limits())).last == 0
+        await engine.close()
+    asyncio.run(run())
+
+
+def test_another_program_that_locks_the_file_for_too_long_is_an_error_and_nothing_is_left_behind(path):
+    async def run():
+        async with opened(path, timeout=0.3) as engine, opened(path, timeout=20) as patient:
+            await engine.publish([Draft(b'before', key='k', retain=True)])
+            with locked(path):
+                waiting = asyncio.ensure_future(patient.publish([Draft(b'patient')]))
+                for drafts in ([Draft(b'no')], [Draft(b'no'), Draft(b'no', key='k')], [Draft(b'no', 'calls')] * 200):
+                    with pytest.raises(BackplaneError, match='more than 0.3 s') as told: await engine.publish(drafts)
+                    assert not told.value.doubtful
+                with pytest.raises(BackplaneError, match='more than 0.3 s'): await engine.put_report('n', b'r')
+                with pytest.raises(BackplaneError, match='more than 0.3 s'): await engine.renew('x')
+                assert [body for _, body in await everything(engine)] == ['before']
+                assert not waiting.done()
+            await waiting
+            await engine.publish([Draft(b'after')])
+            assert [body for _, body in await everything(engine)] == ['before', 'patient', 'after']
+            assert [entry.body for entry in await engine.retained()] == [b'before']
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize('fault', ['deleted', 'replaced', 'written over', 'log deleted'])
+def test_a_file_that_is_another_one_is_noticed_by_who_reads_and_who_writes(path, tmp_path, fault):
+    async def run():
+        async with opened(path) as engine, opened(path) as reader:
+            epoch = (await engine.open(Limits())).epoch
+            await engine.publish([Draft(b'old')])
+            backup(path, tmp_path/'copy')
+            await engine.publish([Draft(b'new')])
+            place = (await everything(reader))[-1][0]
+            reading = asyncio.ensure_future(reader.read({'events': place}, wait=60))
+            if fault == 'deleted':
+                for file in files(path): file.unlink()
+            elif fault == 'replaced': put_back(tmp_path/'copy', path)
+            elif fault == 'written over': backup(tmp_path/'copy', path)
+            else: os.unlink(f'{path}-wal')
+            start = time.monotonic()
+            with pytest.raises(BackplaneError): await reading
+            assert time.monotonic() - start < 30
+            with contextlib.nullcontext() if fault == 'written over' else pytest.raises(BackplaneError, match='moved'):
+                await engine.publish([Draft(b'nowhere')])
+            if fault == 'log deleted': return
+            for one in (engine, reader): again = await one.open(Limits())
+            assert again.last == {'deleted': 0, 'replaced': 1, 'written over': 2}[fault]
+            assert (again.epoch == epoch) is (fault == 'written over')
+            await engine.publish([Draft(b'go on')])
+            assert (await everything(reader))[-1][1] == 'go on'
+    asyncio.run(run())
+
+
+@pytest.mark.skipif(not hasattr(os, 'geteuid') or os.geteuid() != 0, reason='only root can become nobody')
+def test_a_file_or_a_folder_that_may_only_be_read_is_a_clear_error(path, other, tmp_path):
+    asyncio.run(make(path))
+    for folder in (tmp_path, *tmp_path.parents[:2]): folder.chmod(0o755)
+    error, told = other('be_nobody').hear()
+    assert error == 'BackplaneError' and told.startswith(f'sqlite:///{path}: ') and 'may only be read' in told
+    tmp_path.chmod(0o777)
+    assert 'may only be read' in other('be_nobody').hear()[1]
+    path.unlink()
+    tmp_path.chmod(0o755)
+    assert 'has to be writable' in other('be_nobody').hear()[1]
+
+
+async def make(path):
+    async with opened(path) as engine: await engine.publish([Draft(b'x')])
+
+
+def test_a_child_that_was_forked_after_open_is_told_so_and_its_parent_goes_on(path, other):
+    child = other('fork')
+    used, closed, made = child.hear(), child.hear(), child.hear()
+    assert used[0] == made[0] == 'BackplaneError' and 'forked' in used[1] and 'open it after the fork' in made[1]
+    assert closed == ['None'] and child.hear() == [[1]] and child.process.wait(30) == 0
+
+
+def test_file_and_log_stay_bounded_while_others_read_without_pause(path):
+    limits = Limits(events=50)
+    async def run():
+        async with opened(path, limits) as engine, opened(path, limits) as one, opened(path, limits) as two:
+            async def read_on(reader):
+                after, found = 0, []
+                while not found or found[-1].body != b'end':
+                    try: found = await reader.read({'events': after}, wait=30)
+                    except Gap as e: after, found = e.first, []
+                    else: after = found[-1].position
+            readers = [asyncio.ensure_future(read_on(reader)) for reader in (one, two)]
+            largest = 0
+            for _ in range(60):
+                await engine.publish([Draft(bytes(100_000))] * 10)
+                largest = max(largest, sum(file.stat().st_size for file in files(path)))
+            await engine.publish([Draft(b'end')])
+            await asyncio.gather(*readers)
+            return largest
+    assert asyncio.run(run()) < 45_000_000  # of 60 MB that went through
+
+
+@pytest.mark.parametrize('watched', [True, False])
+def test_who_waits_looks_at_the_file_twenty_times_a_second_at_most(path, monkeypatch, watched):
+    if not watched: monkeypatch.setattr(waking, '_watch_file', lambda path: None)
+    looks, look = [], sqlite._Session._look
+    monkeypatch.setattr(sqlite._Session, '_look', lambda *args: looks.append(1) or look(*args))
+    async def run():
+        async with opened(path) as engine: await engine.read({'events': 0, 'calls': 0}, wait=1.5)
+    asyncio.run(run())
+    assert 2 <= len(looks) <= 38  # a few come faster at first
+
+
+def test_large_events_are_not_read_on_the_loop(path, monkeypatch):
+    looks, look = [], sqlite._entries
+    def noticed(lane, positions, times, sizes, bodies):
+        looks.append((threading.current_thread() is threading.main_thread(), len(bodies or b'')))
+        return look(lane, positions, times, sizes, bodies)
+    monkeypatch.setattr(sqlite, '_entries', noticed)
+    async def run():
+        async with opened(path) as engine, opened(path) as reader:
+            place, = await engine.publish([Draft(b'small')])
+            while await reader.read({'events': place}): pass
+            for size in (2 << 20, 8000, 300):
+                reading = asyncio.ensure_future(reader.read({'events': place}, wait=60))
+                await asyncio.sleep(0)
+                places = await engine.publish([Draft(bytes(size))] * 30)
+                found = list(await reading)
+                while found[-1].position < places[-1]: found += await reader.read({'events': found[-1].position})
+                assert [(e.position, len(e.body)) for e in found] == [(at, size) for at in places]
+                while await reader.read({'events': (place := places[-1])}): pass
+    asyncio.run(run())
+    assert max(size for on_loop, size in looks if on_loop) <= 256 << 10
+    assert max(size for _, size in looks) <= 2 << 20, 'one look is a megabyte, or one event'
+    assert any(on_loop and size == 30 * 300 for on_loop, size in looks), 'what is small is read from the loop'
+
+
+def test_a_close_that_is_cancelled_while_it_waits_for_a_lock_closes_all_the_same(path):
+    def left():
+        threads = [thread for thread in threading.enumerate() if thread.name.startswith('sse-sqlite')]
+        return threads or [one for one in sqlite._LIVE if one.path == str(path)]
+    async def run():
+        engine = SqliteBackplane(path, timeout=0.5)
+        await engine.open(Limits())
+        with locked(path):
+            publishing = asyncio.ensure_future(engine.publish([Draft(b'x')]))
+            await asyncio.sleep(0)
+            closing = asyncio.ensure_future(engine.close())
+            await asyncio.sleep(0)
+            closing.cancel()
+            await asyncio.wait({publishing, closing})
+            assert closing.cancelled() and isinstance(publishing.exception(), BackplaneError)
+        await asyncio.to_thread(until, lambda: not left(), 'its thread to end')
+        await engine.close()
+    asyncio.run(run())
+    assert files(path) == [path]
+
+
+def test_a_reader_on_another_loop_after_close_hears_on(path):
+    engine = SqliteBackplane(path)
+    async def once(n):
+        last = (await engine.open(Limits())).last
+        await engine.publish([Draft(b'%d' % n)])
+        found = await engine.read({'events': last}, wait=30)
+        await engine.close()
+        return found[0].body
+    assert [asyncio.run(once(n)) for n in range(3)] == [b'0', b'1', b'2']
+
+
+def draft(body, lane, key, retain):
+    return Draft(body, lane) if lane == 'calls' or not key else Draft(body, lane, key, retain)
+
+
+DRAFTS = st.lists(st.builds(draft, st.binary(max_size=9), st.sampled_from(['events', 'events', 'calls']),
+    st.sampled_from([None, None, 'a', 'b', 'c', 'd']), st.booleans()), max_size=5)
+STEPS = st.one_of(st.tuples(st.just('publish'), st.sampled_from([0, 1]), DRAFTS, st.sampled_from([1, 1, 1, 40, 70])),
+    st.tuples(st.just('read'), st.sampled_from([0, 1]), st.integers(0, 200), st.integers(1, 100)),
+    st.tuples(st.just('retained'), st.sampled_from([0, 1])), st.tuples(st.just('open'), st.sampled_from([0, 1])),
+    st.tuples(st.just('report'), st.sampled_from([0, 1]), st.sampled_from('xyz'), st.binary(max_size=9)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(STEPS, max_size=25))
+def test_two_adapters_answer_as_the_one_in_memory_does(tmp_path_factory, steps):
+    path, limits, model = tmp_path_factory.mktemp('model')/'events.db', Limits(retained=3), MemoryBackplane()
+    def told(entries): return [(entry.position, entry.lane, entry.body) for entry in entries]
+    async def run():
+        await model.open(limits)
+        async with opened(path, limits) as one, opened(path, limits) as two:
+            for what, who, *how in steps:
+                engine = (one, two)[who]
+                if what == 'publish':
+                    drafts = how[0] * how[1]
+                    assert await engine.publish(drafts) == await model.publish(drafts)
+                elif what == 'read':
+                    for after in ({'events': how[0]}, {'events': how[0], 'calls': how[0] // 2}):
+                        expected, seen, found = told(await model.read(after, 10**6)), [], None
+                        while found := await engine.read(after, how[1]):
+                            seen += told(found)
+                            after |= {entry.lane: entry.position for entry in found}
+                        assert sorted(seen) == sorted(expected) and len(seen) == len(expected)
+                elif what == 'retained': assert told(await engine.retained()) == told(await model.retained())
+                elif what == 'report':
+                    for each in (engine, model): await each.put_report(*how)
+                    assert await engine.reports() == await model.reports()
+                else:
+                    at, expected = await engine.open(limits), await model.open(limits)
+                    assert (at.first, at.last, at.last_call) == (0, expected.last, expected.last_call)
+    asyncio.run(run())
+
+
+@pytest.mark.long
+def test_two_minutes_in_which_processes_are_killed_at_random(other, path):
+    async def run():
+        dice, answered, seen, end = random.Random(4), set(), [], time.monotonic() + 120
+        crowd = [other('publish', f'p{n}', 10**9, 30) for n in range(4)]
+        for one in crowd: one.hear(), one.go()
+        async with opened(path, Limits(events=10**6)) as reader:
+            for n in itertools.count(len(crowd)):
+                victim = crowd.pop(dice.randrange(len(crowd)))
+                pause = time.monotonic() + dice.uniform(0.2, 2)
+                while time.monotonic() < pause: seen += await everything(reader, seen[-1][0] if seen else 0)
+                victim.process.kill()
+                tag = victim.process.args[-1].split('"')[3]
+                answered |= {(place, f'{tag}.{i}') for place, i in heard_of(victim)}
+                if time.monotonic() > end: break
+                crowd.append(other('publish', f'p{n}', 10**9, 30))
+                crowd[-1].hear(), crowd[-1].go()
+            for one in crowd: one.end()
+            seen += await everything(reader, seen[-1][0])
+        assert len({*seen}) == len(seen) and seen == sorted(seen) and not answered - {*seen}
+    asyncio.run(run())
+    with contextlib.closing(sqlite3.connect(path)) as con: verdict = con.execute('PRAGMA integrity_check').fetchall()
+    assert verdict == [('ok',)]
+
+
+def test_many_openings_leave_no_thread_and_no_descriptor(path):
+    def count(): return threading.active_count(), len(os.listdir('/dev/fd'))
+    async def run(times):
+        for _ in range(times):
+            async with opened(path) as engine:
+                reading = asyncio.ensure_future(engine.read({'events': 0}, wait=60))
+                await asyncio.sleep(0)
+                reading.cancel()
+                await engine.open(Limits())
+    asyncio.run(run(3))
+    before = count()
+    asyncio.run(run(60))
+    assert count() == before

@@ -1,0 +1,170 @@
+"Several workers on one engine, of each kind that can be shared: what holds whichever it is"
+import html
+import json
+from itertools import pairwise
+
+import pytest
+
+from .machines import Worker, all_hear, until
+
+
+@pytest.fixture(scope='module', params=['sqlite', 'redis'])
+def pair(request, tmp_path_factory):
+    "Two workers on one engine, which the tests of this module that break nothing share"
+    folder = tmp_path_factory.mktemp('pair')
+    url = f'sqlite:///{folder}/events.db'
+    if request.param == 'redis': url = f'{request.getfixturevalue("one_valkey").url}?name=pair'
+    config = dict(manager=dict(replay_limit=30_000, max_event_bytes=100_000, beat=0.2))
+    started = [Worker(folder, backplane=url, **config) for _ in range(2)]
+    until(lambda: all(one.is_open() for one in started), 'the workers to have their engine')
+    yield started
+    for one in started: one.stop()
+
+
+def two(worker, url, **config):
+    return worker(url, **config), worker(url, **config)
+
+
+def test_two_publish_at_once_and_all_see_one_order(pair, tab):
+    n = 10_000
+    tabs = [tab(lambda w=w: [w]) for w in pair for _ in range(2)]
+    for tag, w in zip('ab', pair, strict=True): w.ask('/begin', what='burst', tag=tag, n=n)
+    until(lambda: all(w.ask('/done')[0] for w in pair), 'all to be sent', 120)
+    all_hear(tabs, [[tag, i] for tag in 'ab' for i in range(n)])
+    assert all(one.ids() == tabs[0].ids() for one in tabs)
+    for tag in 'ab': assert [i for by, i in tabs[0].data() if by == tag] == list(range(n)), "one publisher's own order"
+    late = tab(lambda: [pair[0]], since=tabs[0].ids()[0])
+    until(lambda: len(late.events) == 2 * n - 1, 'one who comes back to get all that is left')
+    assert late.ids() == tabs[0].ids()[1:]
+
+
+def test_worker_killed_under_load(shared_url, worker, tab, load):
+    sender, doomed, other = worker(shared_url), worker(shared_url), worker(shared_url)
+    alive = lambda: [w for w in (doomed, other) if w.running.alive]  # noqa: E731
+    tabs = [tab(alive) for _ in range(4)]
+    def meanwhile():
+        until(lambda: len(tabs[0].events) > 100, 'the load to be under way')
+        doomed.kill()
+    told = load(sender, 'a', 200, 2.5, meanwhile)
+    assert len(told['sent']) == 500
+    all_hear(tabs, told['sent'])
+    assert all(one.opened == 2 for one in tabs) and other.ask('/state')['here'] == 4
+
+
+def test_a_worker_that_stood_still_while_more_came_than_is_kept(shared_url, worker, tab):
+    "Whoever was there gets one reset, and after it everything; a gap without a word is what must not be"
+    sender, still = two(worker, shared_url, manager=dict(replay_limit=100))
+    tabs = [tab(still) for _ in range(3)]
+    sender.ask('/say', n='["a", 0]')
+    until(lambda: all(one.data() for one in tabs), 'the first event')
+    with still.stand_still():
+        sender.ask('/begin', what='burst', tag='b', n=400)
+        until(lambda: sender.ask('/done')[0], 'all to be sent')
+    until(lambda: all(one.resets for one in tabs), 'the tabs to be told')
+    sender.ask('/say', n='["c", 0]')
+    until(lambda: all(one.data()[-1] == ['c', 0] for one in tabs), 'the last event')
+    sent = [['a', 0], *(['b', i] for i in range(400)), ['c', 0]]
+    for one in tabs:
+        (reset,), heard = one.resets, one.data()
+        before, after = heard[:reset['before']], heard[reset['before']:]
+        assert before == sent[:len(before)] and after == sent[-len(after):] and len(heard) < 350, (before, after)
+        assert one.opened == 1 and reset['reason'] == 'expired'
+
+
+def test_all_workers_restarted_one_after_the_other(shared_url, worker, tab, load):
+    sender, serving = worker(shared_url), list(two(worker, shared_url))
+    tabs = [tab(lambda: [w for w in serving if w.running.alive]) for _ in range(4)]
+    def meanwhile():
+        for old in list(serving):
+            serving.append(worker(shared_url))
+            serving.remove(old)
+            assert old.stop() is not None
+    told = load(sender, 'a', 100, 4, meanwhile)
+    assert len(told['sent']) == 400
+    all_hear(tabs, told['sent'])
+    assert all(one.opened >= 2 for one in tabs), [one.opened for one in tabs]
+
+
+def test_a_clock_that_is_wrong_has_no_effect(shared_url, worker, tab):
+    """Python's clocks are an hour off in two of three workers, beside an age of a minute. Redis has a clock of its own;
+    SQLite asks the kernel, which is one for all processes of a machine. An adapter that asked Python's `time` would
+    here let go of what others sent a moment ago, or stamp it so that others do: there would be resets."""
+    limits = dict(manager=dict(replay_age=60))
+    right, early, late = worker(shared_url, **limits), worker(shared_url, skew=-3600, **limits), None
+    tabs = [tab(lambda w=w: [w]) for w in (right, early)]
+    for i in range(30): (right, early)[i % 2].ask('/say', n=i)
+    until(lambda: all(len(one.events) == 30 for one in tabs), 'all to arrive')
+    late = worker(shared_url, skew=3600, **limits)
+    first = tabs[0].ids()[0]
+    tabs.append(tab(lambda: [late], since=first))
+    for i in range(30, 60): (right, early, late)[i % 3].ask('/say', n=i)
+    until(lambda: all(one.data()[-1:] == [59] for one in tabs), 'all to arrive')
+    assert [one.data() for one in tabs] == [list(range(60)), list(range(60)), list(range(1, 60))]
+    assert tabs[0].ids() == tabs[1].ids() and not any(one.resets for one in tabs)
+    assert all(len(b) > len(a) or b > a for a, b in pairwise(tabs[0].ids())), 'ids grow'
+
+
+TEXTS = ['["markup", "row"]', '[1, "p", 1, null, null, false, [], [["markup", "data", "text"]]]\n{}', '<b>bold</b>',
+    '\x1b__html__', '{"__ft__": true}', 'a\u2028b', '&lt;', 'ünïcödé 😀']
+
+
+def test_markup_and_dates_travel_and_text_stays_text(pair, tab):
+    here, there = pair
+    pages = [tab(lambda w=w: [w], html=True) for w in (here, there)]
+    plain = tab(lambda: [there])
+    for text in TEXTS: assert here.ask('/markup', text=text)[0] == 'sent'
+    until(lambda: all(len(one.events) == len(TEXTS) for one in (*pages, plain)), 'all to arrive')
+    assert pages[0].events == pages[1].events, 'the sender shows the same as the others'
+    for (_, shown), (_, data), text in zip(pages[1].events, plain.events, TEXTS, strict=True):
+        assert '<li>a &lt; b<span>in</span></li>' in shown.replace('\n', '').replace('  ', ''), shown
+        assert f'<span>{html.escape(text, quote=False)}</span>' in shown.replace('&#x27;', "'").replace('&quot;', '"')
+        assert '<span>2026-05-01</span>' in shown
+        assert data['data']['text'] == text and data['data']['at'] == '2026-05-01'
+        assert data['data']['row'].startswith('<li>')
+
+
+def test_an_event_over_the_limit_is_refused_and_nothing_is_sent(pair, tab):
+    here, there = pair
+    tabs = [tab(lambda w=w: [w]) for w in (here, there)]
+    what, why = here.ask('/say', n=1, size=100_001)
+    assert what == 'failed' and 'max_event_bytes' in why
+    assert here.ask('/say', n=2, size=90_000)[0] == 'sent'
+    until(lambda: all(one.events for one in tabs), 'the other to arrive')
+    assert [one.data() for one in tabs] == [[2], [2]]
+
+
+def test_retained_keys_and_topics_over_processes(shared_url, worker, tab):
+    here, there = two(worker, shared_url, manager=dict(replay_limit=10))
+    for i in range(3): here.ask('/say', n=json.dumps(['job', i]), topic='job/1', key='k', retain=True)
+    there.ask('/say', n='"gone"', topic='job/2', key='k', retain=True)
+    here.ask('/say', n='"gone"', topic='job/2', key='k')
+    for i in range(400): here.ask('/say', n=i)
+    third = worker(shared_url, manager=dict(replay_limit=10))
+    for w in (here, there, third):
+        one = tab(lambda w=w: [w], topics=['job/*'])
+        assert one.data() == [['job', 2]], 'the newest of a key is what a newcomer gets, at each process'
+    there.ask('/say', n='"later"', topic='job/2')
+    until(lambda: one.data()[-1:] == ['later'], 'what follows')
+
+
+def test_to_one_alone_and_to_all_but_one(pair, tab):
+    here, there = pair
+    mine, other = tab(lambda: [here], connection_id='mine'), tab(lambda: [there])
+    assert there.ask('/send_to', id='mine') is True and there.ask('/send_to', id='nobody') is False
+    for w in pair:
+        assert w.ask('/say', n='"all but one"', exclude='mine')[0] == 'sent'
+        assert w.ask('/say', n='"all"')[0] == 'sent'
+    until(lambda: len(other.events) == 4 and len(mine.events) == 3, 'all to arrive')
+    assert mine.data() == ['for you', 'all', 'all'] and other.data() == ['all but one', 'all'] * 2
+    assert mine.ids()[0] is None, 'what is for one alone has no id'
+    again = tab(lambda: [there], since=other.ids()[0], connection_id='mine-again')
+    until(lambda: len(again.events) == 3, 'the replay')
+    assert again.data() == ['all', 'all but one', 'all']
+
+
+def test_counts_over_processes(pair, tab):
+    here, there = pair
+    until(lambda: here.ask('/total') == there.ask('/total') == 0, 'the tabs of the test before to be gone')
+    for w in (here, here, there): tab(lambda w=w: [w])
+    until(lambda: here.ask('/total') == 3 and there.ask('/total') == 3, 'both to count all')
+    assert (here.ask('/state')['here'], there.ask('/state')['here']) == (2, 1)
