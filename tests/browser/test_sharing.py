@@ -349,8 +349,9 @@ def test_another_person_in_the_same_browser(live, tabs, console):
     expect_server(two, connections=1, tabs=2)
     live.send()
     for tab in (one, two): expect_heard(tab, 1)
-    tags = [tab.evaluate('[...cjmSSE.subscriptions][0].tag') for tab in (one, two)]
-    assert tags[0] == tags[1] != before
+    now = two.evaluate('[...cjmSSE.subscriptions][0].tag')
+    assert now != before
+    for tab in (one, two): tab.wait_for_function('now => [...cjmSSE.subscriptions][0].tag === now', arg=now)
 
 
 def test_plain_http_elsewhere(live, tabs):
