@@ -1,0 +1,53 @@
+"""What a broadcast to one reader costs, when other readers follow other topics: 10 of them, 1,000, 100,000.
+
+    python benchmarks/topics.py [--repeat 5] [--out DIR]
+
+All in one process, without sockets: each reader is a stream of the manager with a topic of its own, whose mailbox is
+emptied after each event, so what is measured is finding it and leaving the event there. A ratio is taken within a
+round. It writes `topics.md` into DIR, and prints it.
+"""
+
+import argparse
+import asyncio
+import random
+import time
+from pathlib import Path
+from statistics import median
+
+from cjm_fasthtml_sse import BroadcastManager
+from cjm_fasthtml_sse.core.mailbox import View
+
+SIZES, EVENTS = (10, 1_000, 100_000), 5_000
+
+
+async def measure(topics: int) -> float:
+    "Seconds of CPU a broadcast, to one of `topics` readers at random"
+    manager, view, rng = BroadcastManager(heartbeat_interval=0), View(), random.Random(topics)
+    readers = [manager.open_stream(view, topics=f"job/{n}") for n in range(topics)]
+    chosen = [rng.randrange(topics) for _ in range(EVENTS)]
+    start = time.process_time()
+    for n in chosen:
+        assert await manager.broadcast("step", {"n": n}, topic=f"job/{n}") == 1
+        readers[n].queue.take()
+    spent = time.process_time() - start
+    for reader in readers: reader.gone("left")
+    return spent / EVENTS
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeat", type=int, default=5, help="rounds (%(default)s)")
+    parser.add_argument("--out", type=Path, help="where topics.md goes")
+    args = parser.parse_args()
+    rounds = [[asyncio.run(measure(size)) for size in SIZES] for _ in range(args.repeat)]
+    heads = "topics, one reader each", "CPU a broadcast to one of them", "against the fewest"
+    lines = ["| " + " | ".join(heads) + " |", "| ---: | ---: | ---: |"]
+    for place, size in enumerate(SIZES):
+        cost, ratio = median(r[place] for r in rounds), median(r[place] / r[0] for r in rounds)
+        lines.append(f"| {size:,} | {cost * 1e6:.0f} µs | {ratio:.2f}x |")
+    text = "\n".join(lines) + "\n"
+    print(text, end="")
+    if args.out: (args.out / "topics.md").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__": main()
