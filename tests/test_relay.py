@@ -353,7 +353,7 @@ def test_a_full_buffer_and_an_engine_that_takes_nothing_leave_hearing_whole(capl
         await until(lambda: manager.log.head == 1)
         assert opened(manager) and manager.statistics().buffered == 3
         engine.full = False
-        await until(lambda: not manager.statistics().buffered)
+        await until(lambda: not manager.statistics().buffered and manager.log.head == 4)
         reader.read()
         assert reader.seen == [7, 0, 1, 2]
         await manager.close()
