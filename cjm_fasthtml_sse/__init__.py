@@ -50,6 +50,7 @@ Modules:
 - `cjm_fasthtml_sse.core.readers`: Two sorts of reader, fed from one log: streams, and queues that are read by hand
 - `cjm_fasthtml_sse.core.relay`: Between one process and the engine that all of them share: what is lost there is noticed, what is doubtful is made certain
 - `cjm_fasthtml_sse.core.response`: How an event stream begins: past the middleware, then around it
+- `cjm_fasthtml_sse.core.revocations`: What was taken from whom, compared by places in the log and never by clocks
 - `cjm_fasthtml_sse.core.routes`: What an application serves so that its pages can hear
 - `cjm_fasthtml_sse.core.sources`: Whatever has items, read from a task, and closed in the end
 - `cjm_fasthtml_sse.core.streaming`: One source, one page, every item in order, and always a clean end

@@ -29,8 +29,9 @@ INTERNAL = {
     "core.readers": "StreamConnection HandConnection",
     "core.relay": "Hooks Relay",
     "core.response": "OPENING HANDOVER_TIMEOUT HEADERS",
+    "core.revocations": "MOST MOST_OF_ONE Revocations MARK MOST_LACKED mark_of lacking",
     "core.sources": "CLOSE_GRACE check_source open_source close_source",
-    "core.topics": "PRIVATE hearers hears TopicIndex private_topic",
+    "core.topics": "CONTROL PRIVATE hearers hears TopicIndex private_topic",
     "core.writer": "FAREWELL_TIMEOUT transport_of",
 }
 HEAD = '''"The module that holds each public name. Written by `make export` from their `__all__`: do not edit."

@@ -28,11 +28,13 @@
     return policy.least + Math.random() * Math.max(0, ceiling - policy.least);
   };
 
-  /** @type {SSE["isLater"]} Positions can exceed 2^53, so they are compared by length, then as text. */
+  /** @type {SSE["isLater"]} Positions can exceed 2^53, so they are compared by length, then as text; marks do not count. */
   sse.isLater = (id, than) => {
-    const [cut, cutThan] = [id.lastIndexOf("-"), than.lastIndexOf("-")];
-    if (id.slice(0, cut) !== than.slice(0, cutThan)) return true;
-    const [position, thanPosition] = [id.slice(cut + 1), than.slice(cutThan + 1)];
+    const [[life, position], [thanLife, thanPosition]] = [id, than].map(each => {
+      const place = each.split(".", 1)[0], cut = place.lastIndexOf("-");
+      return [place.slice(0, cut), place.slice(cut + 1)];
+    });
+    if (life !== thanLife) return true;
     return position.length - thanPosition.length ? position.length > thanPosition.length : position > thanPosition;
   };
 

@@ -25,7 +25,7 @@ from uuid import UUID
 
 from fastcore.basics import signature_ex
 from fasthtml.core import _find_ps
-from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -64,7 +64,7 @@ def owner_topic(
 _unnamed = secrets.token_bytes(32)  # for applications that have no key: good for this process
 
 def secret_of(
-    app: Any, # A FastHTML app, its secret key, or None
+    app: Any, # A FastHTML app or a manager of one, its secret key, or None
 ) -> bytes: # The key that tags and tokens are made with
     "The application's own secret key"
     key = app if isinstance(app, (str, bytes)) else getattr(app, 'secret_key', None)
@@ -208,32 +208,40 @@ def _serializer(app: Any) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(secret_of(app), salt='cjm_fasthtml_sse topics', signer_kwargs=made)
 
 def sign_topics(
-    app: Any, # The FastHTML app that serves the stream, or its secret key
+    app: Any, # The manager of the stream, the FastHTML app that serves it, or that one's secret key
     topics: str | Iterable[str], # What a page may hear
     owner: Any = None, # The user for whom it is, as `auth` or `identify` names them; None for whoever has it
     *,
     patterns: bool = False, # Whether `job/*` and `job/**` may be signed
 ) -> str: # For the URL of a stream, as `signed=`
-    "A token that lets its holder hear `topics`; raises `ValueError` for what is no topic, or none at all"
+    """A token that lets its holder hear `topics`; raises `ValueError` for what is no topic, or none at all.
+
+    It says where the log of the manager, or of each manager of `app`, stands. What is revoked at a later place, it does
+    not give. One that is made with a bare key, or before an engine was reached, counts as older than any revocation."""
     names = sorted({check_topic(t, pattern=patterns) for t in ([topics] if isinstance(topics, str) else topics)})
     if not names: raise ValueError('A token without topics lets nobody hear anything')
     whom = None if owner is None else principal_tag(app, check_owner(owner))
-    return _serializer(app).dumps([names, whom, int(time.time() * 1000)])
+    return _serializer(app).dumps([names, whom, _cursors_of(app)])
+
+def _cursors_of(app: Any) -> list[str]:
+    managers = getattr(getattr(app, 'state', None), 'sse_managers', None) or {}
+    return [place for m in ([app] if hasattr(app, 'cursor') else managers.values()) if (place := m.cursor())]
 
 # %% ../../nbs/core/access.ipynb #57725912
 def read_signed(
-    app: Any, # The FastHTML app, or its secret key
+    app: Any, # The FastHTML app or a manager of it, or its secret key
     token: str, # As a request brings it
     owner: str | None = None, # Whose the request is
     max_age: float = SIGNED_FOR, # Seconds for which a token is good
-) -> dict[str, float]: # Each topic, and when it was signed, in seconds since 1970
+) -> dict[str, tuple[str, ...]]: # Each topic, and where the logs of its managers stood when it was signed
     "The topics of `token`; raises `ConnectionRefused` (403) for one that is not ours, not theirs, or too old"
-    try: names, whom, at = _serializer(app).loads(token, max_age=max_age)
-    except SignatureExpired as e: raise ConnectionRefused('This token is too old; load the page again', 403) from e
+    try: (names, whom, places), made = _serializer(app).loads(token, return_timestamp=True)
     except (BadData, ValueError, TypeError) as e: raise ConnectionRefused('This token is not one of ours', 403) from e
+    old = time.time() - made.timestamp() > max_age
+    if old: raise ConnectionRefused('This token is too old; load the page again', 403)
     if whom is not None and not hmac.compare_digest(whom, principal_tag(app, owner)):
         raise ConnectionRefused('This token was made for somebody else', 403)
-    return dict.fromkeys(names, at / 1000)
+    return dict.fromkeys(names, tuple(places))
 
 def signed_only(
     topics: list[str], # What is asked for without a token
@@ -250,22 +258,24 @@ async def granted(
     tokens: Iterable[str] = (), # What it shows
     authorize: Callable[..., Any] | None = None, # The application's word; None lets everyone hear every topic
     max_age: float = SIGNED_FOR, # Seconds for which a token is good
-) -> dict[str, float]: # Each topic that it may hear, and when that was decided, in seconds since 1970
+    at: str = '', # Where the log stands while this is decided
+) -> dict[str, tuple[str, ...]]: # Each topic that it may hear, and where logs stood when that was decided
     "Decide what a request may hear; raises `ConnectionRefused`"
-    now, (signed, wrong) = time.time(), _read_all(app, tokens, owner, max_age)
-    shown = {t: max(times) for t in topics if (times := [at for name, at in signed.items() if covers(name, t)])}
+    signed, wrong = _read_all(app, tokens, owner, max_age)
+    covering = {t: [places for name, places in signed.items() if covers(name, t)] for t in topics}
+    shown = {t: tuple(place for each in found for place in each) for t, found in covering.items() if found}
     if not topics and signed: return signed
     if not topics and wrong is not None: raise wrong
     rest = topics - shown.keys()
-    if authorize is None or (topics and not rest): return shown | dict.fromkeys(rest, now)
+    if authorize is None or (topics and not rest): return shown | dict.fromkeys(rest, (at,))
     allowed = await _allowed(authorize, scope, rest)
     if allowed is None and not shown: raise wrong or ConnectionRefused(_NOTHING, 403)
-    return shown | dict.fromkeys(allowed or (), now)
+    return shown | dict.fromkeys(allowed or (), (at,))
 
 def _read_all(app: Any, tokens: Iterable[str], owner: str | None, max_age: float) -> tuple[dict, Any]:
     signed, wrong = {}, None
     for token in tokens:
         try: names = read_signed(app, token, owner, max_age)
         except ConnectionRefused as e: wrong, names = e, {}
-        for topic, at in names.items(): signed[topic] = max(at, signed.get(topic, 0))
+        for topic, places in names.items(): signed[topic] = (*signed.get(topic, ()), *places)
     return signed, wrong

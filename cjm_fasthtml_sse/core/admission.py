@@ -24,6 +24,7 @@ from .connections import check_connection_id
 from .crowd import Crowd, _taken
 from .mailbox import Mailbox, View
 from .readers import StreamConnection
+from .revocations import lacking
 from .topics import check_topic
 from .wire import CLOSE_EVENT, ConnectionRefused, encode_frame
 
@@ -39,22 +40,33 @@ def open_stream(self: Crowd,
     last_event_id: str | None = None, # What it saw last
     *,
     tabs: int = 1, # How many tabs of a browser it speaks for
+    asked: Iterable[str] = (), # What its page asks for, where that is more than it may hear
 ) -> StreamConnection: # Entered, not yet begun
     "Let a stream in; raises `ConnectionRefused` (400, 409, 429, 503) or ends it at once where the server is leaving"
-    topics = self.check_asked(topics) | ({owner_topic(owner)} if owner is not None else frozenset())
+    topics = self.check_asked(topics)
+    marks = self._marks_for(owner, asked or topics, topics, last_event_id)
+    topics |= {owner_topic(owner)} if owner is not None else frozenset()
     if connection_id and _OURS.fullmatch(check_connection_id(connection_id)):
         raise ConnectionRefused(f'{connection_id!r} looks like an id that the server makes; choose another', 409)
     connection_id = connection_id or self.registry.new_id('conn')
     if (old := self.check_place(connection_id, owner)) is not None: self.take_over(old)
     with self._guard:
-        limits = (self.max_queue_size, self.max_queue_bytes)
-        mailbox = Mailbox(self.log, connection_id, view, topics, *limits, last_event_id, self.overflow, self.counters)
+        limits, how = (self.max_queue_size, self.max_queue_bytes), (last_event_id, self.overflow, self.counters)
+        mailbox = Mailbox(self.log, connection_id, view, topics, *limits, *how, *marks)
         stream = StreamConnection(self, mailbox, owner)
         stream.tabs = tabs
         self._enter(stream, topics)
     self.clock.add(stream)
     if self.closed or lifecycle.is_leaving(self._loop): stream.finish(self.farewell())
     return stream
+
+# %% ../../nbs/core/admission.ipynb #12da5392
+@patch
+def _marks_for(self: Crowd, owner: str | None, asked: Iterable[str], topics: frozenset[str], last_event_id: str | None):
+    marks, regained = lacking(self.log.marks(last_event_id), asked, topics, self.revocations.of(owner))
+    if regained and (self.log.heard_of(last_event_id) or 0) > self.log.head:
+        raise ConnectionRefused('This server has not come so far yet; come back', 503)
+    return marks, regained
 
 # %% ../../nbs/core/admission.ipynb #8d857e75
 @patch

@@ -24,7 +24,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/broadcast.html.md"""
 __all__ = ['BroadcastManager', 'Statistics', 'BroadcastMessage', 'create_broadcast_handler', 'setup_broadcast_routes']
 
 # %% ../../nbs/core/broadcast.ipynb #0ad269e1
-import asyncio, inspect, logging, os, time
+import asyncio, inspect, logging, os, secrets, time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
@@ -45,7 +45,7 @@ from .mailbox import CHUNK
 from .readers import StreamConnection
 from .relay import Hooks, Relay
 from .routes import create_broadcast_handler, setup_broadcast_routes  # chkstyle: ignore
-from .topics import MAX_TOPICS, PRIVATE
+from .topics import CONTROL, MAX_TOPICS, PRIVATE
 from .wire import BackplaneError
 
 _logger = logging.getLogger(__name__)
@@ -111,6 +111,7 @@ def _record(self: BroadcastManager, *args: Any, **kwargs: Any) -> Record:
 @patch
 def _hear(self: BroadcastManager, record: Record, position: int | None = None, age: float = 0.0):
     event = self._fill(self.log, record, position, age)
+    if record.topic == CONTROL: return self._act_on(record, event)
     if record.topic is None or record.topic[0] != PRIVATE: self.history.append(event.message)
     self.broadcasts += 1
     for reader in self._index.readers(record.topic):
@@ -119,6 +120,11 @@ def _hear(self: BroadcastManager, record: Record, position: int | None = None, a
         record.reached += 1
     if self.relay is not None and self._late: asyncio.get_running_loop().call_soon(self.catch_up)
     _logger.debug('%.80r has reached %s readers', record.type, record.reached)
+
+@patch
+def _act_on(self: BroadcastManager, record: Record, event: Event):
+    record.reached = self.act(event)
+    if self.relay is not None and record.metadata: self.relay.answer(told=record.reached, **record.metadata)
 
 @patch
 def _fill(self: BroadcastManager, log: Log, record: Record, position: int | None, age: float) -> Event:
@@ -140,13 +146,18 @@ def _share(self: BroadcastManager, buffer_limit: int, publish_timeout: float, be
 
 @patch
 def _turn(self: BroadcastManager, log: Log, reason: str | None):
+    begins, missed = log.epoch != self.log.epoch, log.let_go.floor if reason == 'expired' else None
     self.log.become(log)
+    self.recall(begins, missed)
     self.history.clear()
     kept = [event for event in log.last(self.history.maxlen) if not (event.topic or '').startswith(PRIVATE)]
     self.history.extend(event.message for event in kept)
     for reader in self.registry.get_connections():
-        if reason: self._tell_lost(reader, reason)
+        if reason and _has_rights(reader): self.send_away(reader, self.farewell())
+        elif reason: self._tell_lost(reader, reason)
         else: self._begin_at_head(reader)
+
+def _has_rights(who: SSEConnection) -> bool: return isinstance(who, StreamConnection) and bool(who.topics or who.owner)
 
 # %% ../../nbs/core/broadcast.ipynb #5aa92580
 @patch
@@ -449,6 +460,20 @@ async def ask(self: BroadcastManager,
     told = self.answers[kind](payload) if kind in self.answers else None
     told = await told if inspect.isawaitable(told) else told
     return [] if told is None else [told]
+
+# %% ../../nbs/core/broadcast.ipynb #af9f9416
+@patch
+async def place(self: BroadcastManager,
+    kind: str, # Which of the controls
+    said: dict[str, Any], # JSON, for it
+    wait: float = 1.0, # Seconds for the other processes to say what they did
+) -> list[int]: # How many streams it concerned, this process's own first
+    "Give a control its place among the events; raises `BackplaneError` where that failed"
+    name = secrets.token_hex(8)
+    record = self._record(kind, said, dict(name=name, node=self.node), topic=CONTROL)
+    if self.relay is not None: return await self.relay.publish_and_ask(record, name, wait)
+    self._publish(record)
+    return [record.reached]
 
 # %% ../../nbs/core/broadcast.ipynb #96c3f615
 @patch

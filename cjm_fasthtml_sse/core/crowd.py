@@ -24,11 +24,12 @@ from fastcore.basics import patch
 from . import lifecycle
 from .access import SIGNED_FOR
 from .connections import ConnectionRegistry, SSEConnection, check_connection_id
-from .history import Log
+from .history import BroadcastMessage, Event, Log
 from .mailbox import CHUNK, Counters
 from .outbox import HeartbeatClock, Outbox
 from .readers import HandConnection, StreamConnection
-from .topics import MAX_TOPICS, TopicIndex, check_topics
+from .revocations import Revocations
+from .topics import CONTROL, MAX_TOPICS, TopicIndex, check_topics
 from .wire import ConnectionRefused, encode_frame
 
 _logger = logging.getLogger(__name__)
@@ -97,9 +98,16 @@ _ANSWERS = {}  # kind -> function of a crowd and a payload of JSON; what it retu
 @patch
 def _meet_others(self: Crowd):
     self.answers, self.reports = {kind: partial(answer, self) for kind, answer in _ANSWERS.items()}, {}
-    self.node, self.claims, self.revoked, self.signed_for = secrets.token_hex(8), {}, {}, SIGNED_FOR
-    self.watcher, self.arrivals = None, {}
+    self.node, self.claims, self.revocations, self.signed_for = secrets.token_hex(8), {}, Revocations(), SIGNED_FOR
+    self.watcher, self.arrivals, self.app = None, {}, None
 
+@patch(as_prop=True)
+def secret_key(self: Crowd) -> str: # Of the application whose routes were set up last
+    "What tags and tokens are signed with; raises `ValueError` before there are routes"
+    if self.app is not None: return self.app.secret_key
+    raise ValueError('This manager has no routes yet; call setup_broadcast_routes(app, manager) first')
+
+# %% ../../nbs/core/crowd.ipynb #48560aed
 @patch
 async def ask(self: Crowd,
     kind: str, # Which answer is wanted
@@ -118,6 +126,25 @@ async def reported(self: Crowd,
 ) -> dict[str, Any]: # By process: its own fresh, others' at most one beat old
     "What every living process tells about itself"
     return {self.node: self.reports[name]()} if name in self.reports else {}
+
+# %% ../../nbs/core/crowd.ipynb #0e715fe6
+_CONTROLS = {}  # kind -> function of a crowd, a payload of JSON, and a position or None; how many streams it concerned
+
+@patch
+async def place(self: Crowd,
+    kind: str, # Which of the controls
+    said: dict[str, Any], # JSON, for it
+) -> list[int]: # How many streams it concerned, this process's own first
+    "Give a control its place among the events; every process acts on it there"
+    return [self.act(self.log.append(BroadcastMessage(kind, said), topic=CONTROL))]
+
+@patch
+def act(self: Crowd,
+    event: Event, # A control at its place
+) -> int: # How many streams it concerned
+    "Do what `event` says; one that this version does not know is passed over"
+    control = _CONTROLS.get(event.message.type)
+    return 0 if control is None else control(self, event.message.data, event.position)
 
 # %% ../../nbs/core/crowd.ipynb #bf44fbfb
 @patch(as_prop=True)
@@ -330,9 +357,12 @@ async def _unregister(self: Crowd, connection_id: str):
 
 # %% ../../nbs/core/crowd.ipynb #c72bbed9
 @patch
-def heartbeat(self: Crowd) -> bytes: # The same for all, until something is sent
+def heartbeat(self: Crowd,
+    marks: str = '', # What a reader's ids say that it lacks
+) -> bytes: # The same for all, until something is sent
     "A sign of life, with the id to come back with"
     head = self.log.head
+    if marks: return b': heartbeat\n' + encode_frame(id=self.log.cursor() + marks)
     if self._pulse[0] != head: self._pulse = (head, b': heartbeat\n' + encode_frame(id=self.log.cursor()))
     return self._pulse[1]
 

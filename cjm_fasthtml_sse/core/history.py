@@ -264,7 +264,7 @@ def become(self: Log,
     self.__dict__.update(other.__dict__)
 
 # %% ../../nbs/core/history.ipynb #e7039748
-_ID = re.compile(r'([0-9a-z]{1,40})-([0-9]{1,20})')
+_ID = re.compile(r'([0-9a-z]{1,40})-([0-9]{1,20})((?:\.[0-9a-f]{8}){0,200})')
 
 class Resume(NamedTuple):
     "Where a reader goes on, and what it has to be told"
@@ -285,6 +285,15 @@ def heard_of(self: Log,
     "Read an id of this log's life, which another process may have given out already"
     match = _ID.fullmatch(id or '')
     return int(match[2]) if match and match[1] == self.epoch else None
+
+# %% ../../nbs/core/history.ipynb #f8498684
+@patch
+def marks(self: Log,
+    id: str | None, # An id as a reader gives it
+) -> frozenset[str]: # Empty for an id of another life
+    "The marks behind the position: what whoever was given this id was not shown"
+    match = _ID.fullmatch(id or '')
+    return frozenset(match[3].split('.')[1:]) if match and match[1] == self.epoch else frozenset()
 
 # %% ../../nbs/core/history.ipynb #f85db0c6
 @patch
@@ -326,6 +335,15 @@ def read(self: Log,
         size -= event.size
         if len(found) >= count or size <= 0: return found, position
     return found, self.head
+
+# %% ../../nbs/core/history.ipynb #a40aabd9
+@patch
+def of_topic(self: Log,
+    topic: str, # Exactly that
+) -> list[Event]: # Oldest first
+    "The events that are heard under `topic`"
+    found = (self._at(position) for position in self._heard.get(topic, ()))
+    return [event for event in found if event is not None]
 
 @patch
 def last(self: Log,

@@ -27,7 +27,7 @@ __all__ = ['CHUNK', 'View', 'Counters', 'Mailbox']
 
 # %% ../../nbs/core/mailbox.ipynb #ac679a30
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,7 +104,7 @@ class Counters:
 class Mailbox:
     "What waits for one reader; bounded, never waited for"
     __slots__ = ('log', 'connection_id', 'view', 'topics', 'maxsize', 'max_bytes', 'overflow', 'counters',
-        'cursor', 'behind', '_waiting', '_size', '_direct', '_returning')
+        'cursor', 'behind', 'marks', '_waiting', '_size', '_direct', '_returning')
 
     def __init__(self,
         log: Log, # Where the reader reads on once it is behind
@@ -116,12 +116,16 @@ class Mailbox:
         last_event_id: str | None = None, # What the reader saw last, if it comes back
         overflow: str = 'reset', # What happens where the log has let go: `reset`, or `disconnect`
         counters: Counters | None = None, # Where to count
+        lacks: Iterable[str] = (), # Marks of what its page asked for and does not hear, for its ids
+        regained: bool = False, # Whether something that its last id lacks is there again
     ):
         self.log, self.connection_id, self.view, self.topics = log, connection_id, view, topics
         self.maxsize, self.max_bytes, self.overflow = maxsize, max_bytes, overflow
         self.counters = counters or Counters()
-        self._waiting, self._size, self._direct = [], 0, []
+        self._waiting, self._size, self._direct, self.marks = [], 0, [], ''
+        self.lack(lacks)
         self.cursor, reason = log.resume(last_event_id, topics)
+        if regained and not reason: self.cursor, reason, last_event_id = log.head, 'regained', None
         self.behind = self.cursor != log.head
         self.counters.replays += self.behind
         self._returning = bool(last_event_id) and not reason
@@ -164,7 +168,7 @@ def idle(self: Mailbox) -> bool: # Whether the reader has everything that there 
 # %% ../../nbs/core/mailbox.ipynb #b244a90e
 @patch
 def _begin(self: Mailbox, reason: str | None, seen: int):
-    head = self.log.cursor()
+    head = self.log.cursor() + self.marks
     kept = [e for e in self.log.newest(self.topics, seen) if not e.hidden_from(self.connection_id)]
     if reason:
         self.counters.resets += 1
@@ -226,7 +230,7 @@ def take(self: Mailbox,
     "The next bytes for the reader; raises `ConnectionClosed` where it missed something and `overflow` is `disconnect`"
     if len(self._waiting) == 1 and not self.behind and not self._direct and not self._returning:
         event, self._size = self._waiting.pop(), 0
-        plain = event.__class__ is Event and not event.exclude and event.superseded is None
+        plain = event.__class__ is Event and not event.exclude and event.superseded is None and not self.marks
         frame = (event.frames.get(self.view) if plain else None) or self._frame(event) or b''
         self.counters.frames += 1 if frame else 0
         return frame
@@ -243,7 +247,7 @@ def take(self: Mailbox,
             size += len(frame or b'')
     if self._returning and not self._waiting and not self.behind:
         self._returning = False
-        frames.append(encode_frame(id=self.log.cursor()))
+        frames.append(encode_frame(id=self.log.cursor() + self.marks))
     self._weigh()
     self.counters.frames += len(frames)
     return frames[0] if len(frames) == 1 else b''.join(frames)
@@ -252,7 +256,16 @@ def take(self: Mailbox,
 @patch
 def _frame(self: Mailbox, event: Event | bytes) -> bytes | None:
     if isinstance(event, bytes): return event
-    return None if event.hidden_from(self.connection_id) else self.view.frame(event, self.log)
+    if event.hidden_from(self.connection_id): return None
+    frame = self.view.frame(event, self.log, with_id=not self.marks)
+    return f'id: {event.id}{self.marks}\n'.encode() + frame if frame and self.marks else frame
+
+@patch
+def lack(self: Mailbox,
+    marks: Iterable[str], # As `revocations.mark_of` makes them
+):
+    "From now on, say in each id that its holder was not shown what these marks stand for"
+    self.marks = ''.join(f'.{mark}' for mark in sorted({*self.marks.split('.')[1:], *marks}))
 
 @patch
 def _weigh(self: Mailbox):

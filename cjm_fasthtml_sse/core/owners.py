@@ -2,7 +2,7 @@
 
 A person has several tabs, in one browser or two, on one process or four. An application thinks of the person. Here are the calls that take an owner (the user's name, as `auth` or `identify` gives it) and reach every connection of theirs, wherever it is: `send_to_owner`, `revoke`, `disconnect`. Here, too, an id that a page gave itself is kept one owner's across processes.
 
-What is taken back is taken back at once: what had not been written yet is not sent, whether it waited in a mailbox or was still to be read from the log. And it stays taken back for a request that was under way, or that comes with an older token.
+What is taken back has its place in the one order of events. Whatever is sent after it finds it done in every process, also in one that is slow or cut off and hears of it late: it hears of it first. What had not been written yet is not sent, whether it waited in a mailbox or was still to be read from the log. And it stays taken back for a request that was under way, or that comes with an older token.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/owners.html.md"""
 
@@ -12,7 +12,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/owners.html.md"""
 __all__ = []
 
 # %% ../../nbs/core/owners.ipynb #9359a4d0
-import time
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -21,11 +21,14 @@ from fastcore.basics import patch
 
 from .access import GUEST, check_owner, covers, meets, owner_topic
 from .connections import SSEConnection
-from .crowd import _ANSWERS, Crowd, _taken
+from .crowd import _ANSWERS, _CONTROLS, Crowd, _taken
 from .mailbox import Mailbox
 from .readers import StreamConnection
-from .topics import PRIVATE, check_topic, hears
-from .wire import CLOSE_EVENT, ConnectionRefused, encode_frame, to_json
+from .revocations import mark_of
+from .topics import CONTROL, PRIVATE, check_topic, hears
+from .wire import CLOSE_EVENT, BackplaneError, ConnectionRefused, encode_frame, to_json
+
+_logger = logging.getLogger(__name__)
 
 # %% ../../nbs/core/owners.ipynb #11c21c1a
 def _named(owner: Any) -> str: return owner if str(owner).startswith(GUEST) else check_owner(owner)
@@ -59,15 +62,30 @@ def narrow(self: Mailbox,
 def _lost(topics: Iterable[str], revoked: Iterable[str]) -> set[str]:
     return {t for t in topics if t[0] != PRIVATE and any(meets(t, r) for r in revoked)}
 
+# %% ../../nbs/core/owners.ipynb #ee0db8c6
 @patch
 def _take_back(self: Crowd, connection: SSEConnection, revoked: list[str]) -> bool:
     lost = _lost(connection.topics, revoked)
     if not lost: return False
     kept, whole = connection.topics - lost, all(any(covers(r, t) for r in revoked) for t in lost)
     narrows = whole and isinstance(connection, StreamConnection) and connection.queue.narrow(kept)
-    if narrows: self.retopic(connection, kept)
-    else: self.send_away(connection, self.farewell())
+    if not narrows: self.send_away(connection, self.farewell())
+    else:
+        connection.queue.lack(mark_of(t) for t in (*lost, *_lost(revoked, lost)))
+        self.retopic(connection, kept)
     return True
+
+@patch
+def _take_from(self: Crowd, owner: str, topics: list[str]) -> int:
+    "From every stream of `owner` here; one where that fails is dropped, since it may not go on as it was"
+    count = 0
+    for connection in self.of_owner(owner):
+        try: count += self._take_back(connection, topics)
+        except Exception:  # noqa: BLE001 - of one stream; the others lose the topics all the same
+            _logger.exception('A right could not be taken from a stream; it is dropped')
+            self.dropped(connection, 'error')
+            count += 1
+    return count
 
 # %% ../../nbs/core/owners.ipynb #231612f5
 @patch
@@ -86,35 +104,79 @@ def _tell_arrivals(crowd: Crowd, kind: str, said: dict[str, Any]):
 async def revoke(self: Crowd,
     owner: Any, # The user, as `auth` or `identify` names them
     topics: str | Iterable[str], # Topics and patterns; `**` for every topic
-) -> int: # How many streams were narrowed or ended, in all processes
-    "Take `topics` from all streams of `owner`, everywhere and at once; what was not yet written is not sent"
+) -> int: # How many streams were narrowed or ended, in all processes that have told so within a second
+    """Take `topics` from all streams of `owner`, everywhere: nothing that is sent after this returns reaches them.
+
+    What was not yet written is not sent. Raises `BackplaneError` where other processes could not be told."""
     names = sorted({check_topic(t, pattern=True) for t in ([topics] if isinstance(topics, str) else topics)})
-    said = dict(owner=_named(owner), topics=names, at=time.time())
-    return sum(await self._at_home(self.ask('revoke', said)))
+    return await self._at_home(self._place_revocation(dict(owner=_named(owner), topics=names)))
 
-def _on_revoke(crowd: Crowd, said: dict[str, Any]) -> int:
-    owner, topics = said['owner'], said['topics']
-    long_ago = time.time() - crowd.signed_for
-    recent = {whose: [each for each in taken if each[0] > long_ago] for whose, taken in crowd.revoked.items()}
-    crowd.revoked = {whose: taken for whose, taken in recent.items() if taken}
-    crowd.revoked.setdefault(owner, []).append((said['at'], topics))
+@patch
+async def _place_revocation(self: Crowd, said: dict[str, Any]) -> int:
+    at_once = _on_revoke(self, said)
+    try: return at_once + sum(await self.place('revoke', said))
+    except BackplaneError as e:
+        self.revocations.add(said['owner'], said['topics'], self.log.head + 1, self.log.clock())
+        raise BackplaneError(f'{e}. It is taken back in this process alone', e.doubtful) from e
+
+# %% ../../nbs/core/owners.ipynb #46cbeb35
+def _on_revoke(crowd: Crowd, said: dict[str, Any], position: int | None = None) -> int:
+    if position is not None: _remember(crowd, said, position, crowd.log.clock())
     _tell_arrivals(crowd, 'revoke', said)
-    return sum(crowd._take_back(connection, topics) for connection in crowd.of_owner(owner))
+    return crowd._take_from(said['owner'], said['topics'])
 
-_ANSWERS['revoke'] = _on_revoke
+def _remember(crowd: Crowd, said: dict[str, Any], position: int, at: float):
+    crowd.revocations.forget(crowd.log.clock() - crowd.signed_for)
+    crowd.revocations.add(said['owner'], said['topics'], position, at)
+
+_CONTROLS['revoke'] = _on_revoke
 
 # %% ../../nbs/core/owners.ipynb #c59d6242
 @patch
 def still_granted(self: Crowd,
     owner: str | None, # Whose the request is
-    topics: Mapping[str, float], # What it may hear, and when that was decided, in seconds since 1970
+    topics: Mapping[str, tuple], # What it may hear, and where logs stood when that was decided
     since: Iterable[tuple] = (), # What was taken back while it was under way
 ) -> list[str]: # What is left of it
     "What of `topics` has not been taken back since"
-    taken = self.revoked.get(owner, ()) if owner is not None else ()
-    gone = [t for kind, said in since if kind == 'revoke' and said['owner'] == owner for t in said['topics']]
-    def lost(t, at): return _lost([t], gone) or any(then >= at and _lost([t], names) for then, names in taken)
-    return [t for t, at in topics.items() if not lost(t, at)]
+    gone = {t for kind, said in since if kind == 'revoke' and said['owner'] == owner for t in said['topics']}
+    def taken(places):
+        known = [p for place in places if (p := self.log.heard_of(place)) is not None]
+        return gone | self.revocations.since(owner, max(known, default=None))
+    return [t for t, places in topics.items() if not _lost([t], taken(places))]
+
+# %% ../../nbs/core/owners.ipynb #a1220f02
+@patch
+def latest(self: Crowd,
+    places: Iterable[str], # Where logs stood
+) -> str | None: # None where none is of this life of the log
+    "The newest of `places`"
+    return max((p for p in places if self.log.heard_of(p) is not None), key=self.log.heard_of, default=None)
+
+@patch
+def check_grants(self: Crowd,
+    owner: str | None, # Whose the request is
+    may: Mapping[str, tuple], # What it was granted, and where logs stood
+    at: str, # Where the log stood when the request was decided about
+    since: Iterable[tuple], # What was taken back while it was under way
+) -> list[str]: # What it may hear now
+    "Refuse (403, 503) a request of which nothing is left, or that was decided about in another life of the log"
+    if self.log.heard_of(at) is None: raise ConnectionRefused('The events have begun anew; come back', 503)
+    topics = self.still_granted(owner, may, since)
+    if may and not topics: raise ConnectionRefused('You may not hear this any more', 403)
+    return topics
+
+# %% ../../nbs/core/owners.ipynb #c95d9f43
+@patch
+def recall(self: Crowd,
+    begins: bool, # Whether the log begins a new life
+    missed: int | None = None, # Up to where this process does not know what was taken
+):
+    "Read what was taken from a log that was loaded from an engine"
+    if begins: self.revocations.begin_life()
+    if missed is not None: self.revocations.doubt(missed)
+    for event in self.log.of_topic(CONTROL):
+        if event.message.type == 'revoke': _remember(self, event.message.data, event.position, event.at)
 
 # %% ../../nbs/core/owners.ipynb #b412a5eb
 _WHERE = ('owner', 'connection_id', 'topic')
@@ -124,15 +186,25 @@ async def disconnect(self: Crowd,
     where: Mapping[str, Any], # `owner`, `connection_id`, `topic`: a value or a list of values each; empty for all
     *,
     come_back: bool = False, # Whether their pages connect again by themselves
-) -> int: # How many streams were ended, in all processes
-    "End streams everywhere and at once; what was not yet written is not sent"
+) -> int: # How many streams were ended, in all processes that have told so within a second
+    """End streams everywhere; what was not yet written is not sent, and nothing that is sent after this returns.
+
+    Raises `BackplaneError` where other processes could not be told."""
     if not isinstance(where, Mapping) or not {*_WHERE} >= {*where}:
         raise ValueError(f'where says which by {", ".join(_WHERE)}, as in dict(owner="ana"); not {where!r:.60}')
     values = {name: list(v) if isinstance(v, (list, tuple, set, frozenset)) else [v] for name, v in where.items()}
     if 'owner' in values: values['owner'] = [_named(owner) for owner in values['owner']]
-    return sum(await self._at_home(self.ask('disconnect', dict(where=values, come_back=bool(come_back)))))
+    return await self._at_home(self._place_disconnect(dict(where=values, come_back=bool(come_back))))
 
-def _on_disconnect(crowd: Crowd, said: dict[str, Any]) -> int:
+@patch
+async def _place_disconnect(self: Crowd, said: dict[str, Any]) -> int:
+    try: return sum(await self.place('disconnect', said))
+    except BackplaneError as e:
+        ended = _on_disconnect(self, said)
+        raise BackplaneError(f'{e}. {ended} streams of this process alone were ended', e.doubtful) from e
+
+# %% ../../nbs/core/owners.ipynb #438ab4b4
+def _on_disconnect(crowd: Crowd, said: dict[str, Any], position: int | None = None) -> int:
     where = said['where']
     owners = where.get('owner')
     among = crowd.registry.get_connections() if owners is None else [c for o in owners for c in crowd.of_owner(o)]
@@ -146,7 +218,7 @@ def _is_meant(where: dict[str, list], connection_id: str, topics: Iterable[str])
     if 'connection_id' in where and connection_id not in where['connection_id']: return False
     return 'topic' not in where or bool(_lost(topics, where['topic']))
 
-_ANSWERS['disconnect'] = _on_disconnect
+_CONTROLS['disconnect'] = _on_disconnect
 
 # %% ../../nbs/core/owners.ipynb #51a33313
 @patch

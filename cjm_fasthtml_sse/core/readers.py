@@ -105,7 +105,7 @@ def beat(self: StreamConnection):
     "A sign of life for a reader that has everything, with the id of the log's head"
     wrote, self.wrote = self.wrote, False
     if wrote or self.writer is not None or self._send is None or self.ended: return
-    if self.queue.idle(): self.push(self.manager.heartbeat())
+    if self.queue.idle(): self.push(self.manager.heartbeat(self.queue.marks))
 
 # %% ../../nbs/core/readers.ipynb #ce07e97a
 class HandConnection(SSEConnection):

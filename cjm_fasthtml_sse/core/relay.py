@@ -33,8 +33,8 @@ __all__ = ['Hooks', 'Relay']
 # %% ../../nbs/core/relay.ipynb #5a4b7340
 import asyncio, inspect, json, logging, random, secrets, time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -608,19 +608,28 @@ async def ask(self: Relay,
 @patch
 async def _ask_others(self: Relay, kind: str, payload: Any, wait: float, to: str | None) -> list[Any]:
     if self.state != 'open': raise self._refusal()
-    name, told = secrets.token_hex(8), {}
-    self._asked[name] = told, (answered := asyncio.Event())
-    try:
+    name = secrets.token_hex(8)
+    with self._listening_for(name) as answers:
         await self._call(dict(kind=kind, payload=payload, ask=name, to=to)).future
+        told = await answers(wait, to)
+    silent = f'The process {to} has not answered in {wait:g} s'
+    if to and to not in told and to in self.nodes(): raise BackplaneError(silent, doubtful=True)
+    return list(told.values())
+
+# %% ../../nbs/core/relay.ipynb #af755ab2
+@patch
+@contextmanager
+def _listening_for(self: Relay, name: str) -> Iterator[Callable]:
+    self._asked[name] = told, answered = {}, asyncio.Event()
+    async def answers(wait: float, to: str | None) -> dict[str, Any]:
         with suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 while not told.keys() >= ({to} if to else {*self.nodes()} - {self.node}):
                     answered.clear()
                     await answered.wait()
+        return told
+    try: yield answers
     finally: del self._asked[name]
-    silent = f'The process {to} has not answered in {wait:g} s'
-    if to and to not in told and to in self.nodes(): raise BackplaneError(silent, doubtful=True)
-    return list(told.values())
 
 @patch
 def _call(self: Relay, message: dict) -> _Out:
@@ -628,6 +637,27 @@ def _call(self: Relay, message: dict) -> _Out:
     self._enqueue(out := self._numbered(Draft(text.encode(), 'calls')))
     out.future.add_done_callback(lambda future: future.cancelled() or future.exception())
     return out
+
+# %% ../../nbs/core/relay.ipynb #3e379f04
+@patch
+async def publish_and_ask(self: Relay,
+    record: Record, # A control, which every process acts on at its place
+    name: str, # What its answers are known by
+    wait: float = 1.0, # Seconds to wait for them once it has its place
+) -> list[Any]: # What was answered, this process's own first
+    "Publish `record`, and collect what the others say of it; raises `BackplaneError` where it has no place"
+    with self._listening_for(name) as answers:
+        own = await self.publish(record)
+        return [own, *(await answers(wait, None)).values()]
+
+@patch
+def answer(self: Relay,
+    name: str, # What the answers are known by
+    node: str, # Who asks
+    told: Any, # JSON
+):
+    "Tell the process `node` what became of its control here"
+    if node != self.node: self._call(dict(kind='answer', payload=told, ask=name, to=node))
 
 # %% ../../nbs/core/relay.ipynb #42a1fd65
 @patch

@@ -130,16 +130,17 @@ async def _let_in(self: BroadcastResponse, scope: Scope, since: list[tuple]):
     owner = await find_owner(scope, rules.identify, guest=bool(self.connection_id) or manager.names_guests)
     self.headers['sse-principal'] = principal_tag(scope.get('app'), owner)
     self.headers['sse-heartbeat'] = f'{manager.clock.interval:g}'
-    tokens = query.getlist('signed')
-    may = await granted(scope, scope.get('app'), owner, asked, tokens, rules.authorize, rules.signed_for)
+    tokens, at, seen = query.getlist('signed'), manager.cursor(), _last_seen(headers, query)
+    may = await granted(scope, scope.get('app'), owner, asked, tokens, rules.authorize, rules.signed_for, at)
     if scope['method'] == 'HEAD': return
     manager.check_place(self.connection_id, owner)
-    await manager.ready(seen := _last_seen(headers, query))
+    signed = manager.latest(place for places in may.values() for place in places)
+    for place in (seen, signed): await manager.ready(place)
     if self.connection_id: await manager.claim(self.connection_id, owner)
     manager.check_welcome(self.connection_id, owner, may, since)
-    topics = manager.still_granted(owner, may, since)
-    if may and not topics: raise ConnectionRefused('You may not hear this any more', 403)
-    stream = manager.open_stream(self.view, self.connection_id, owner, topics, seen, tabs=tabs)
+    topics = manager.check_grants(owner, may, at, since)
+    asked |= may.keys()
+    stream = manager.open_stream(self.view, self.connection_id, owner, topics, seen, tabs=tabs, asked=asked)
     self.open = lambda scope: stream
 
 def _own_id(scope: Scope, query: QueryParams, given: str) -> str:
@@ -211,7 +212,7 @@ def _note_manager(app: Any, manager: Any, prefix: str):
     if known.get(prefix, manager) is not manager:
         told = '%s/broadcast belongs to another manager from now on: pages do not hear the first one any more. %s'
         _logger.warning(told, prefix, 'Give each manager a prefix of its own, such as prefix="/news"')
-    app.state.sse_managers = known | {prefix: manager}
+    app.state.sse_managers, manager.app = known | {prefix: manager}, app
 
 def _once_routes(app: Any, manager: Any, identify: Any, reveal: Any) -> list[Callable[..., Any]]:
     async def principal(req): return dict(principal=principal_tag(app, await find_owner(req.scope, identify)))

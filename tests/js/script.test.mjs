@@ -53,6 +53,8 @@ test('a position is compared as the whole number that it is, however large', () 
     assert.ok(isLater('a-9007199254740993', 'a-9007199254740992'));
     assert.ok(!isLater('a-9007199254740992', 'a-9007199254740993'));
     assert.ok(isLater('a-b-18446744073709551617', 'a-b-18446744073709551616'));
+    assert.ok(isLater('a-10.0123abcd', 'a-9') && isLater('a-10', 'a-9.0123abcd.76543210'));
+    assert.ok(!isLater('a-9.0123abcd', 'a-10') && !isLater('a-9', 'a-9.0123abcd'));
 });
 
 test('ids of two lives of a log have no order: either is news', () => {
