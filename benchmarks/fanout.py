@@ -1,6 +1,7 @@
 """One event to many readers: what it costs, beside other ways to do it, in one run.
 
     python benchmarks/fanout.py [--quick] [--rows 1,3] [--systems package,nchan] [--repeat 5] [--out DIR]
+    python benchmarks/fanout.py --before PATH [--quick] [--repeat 40] [--out DIR]
     python benchmarks/fanout.py --profile package
 
 `README.md` in this folder says what is measured and how.
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from statistics import median
 
+import before
 import report
 from session import HERE, Failed, Session, Tools, prepare
 
@@ -208,20 +210,28 @@ def profile(tools: Tools, system: str):
         s.tell('run', 2, 5, 1, 's')
         print(s.control('P'))
 
-def main():
-    names = ', '.join(LABELS)
-    p = argparse.ArgumentParser(description='Fan-out by Server-Sent Events, side by side.')
-    p.add_argument('--quick', action='store_true', help='one round of short phases: a first look, no figure to quote')
-    p.add_argument('--rows', default='1,2,3,4,5,6,7', help='rows of the table, by number')
-    p.add_argument('--systems', default=','.join(LABELS), help=f'of {names}')
-    p.add_argument('--repeat', type=int, help='rounds (5; with --quick 1)')
-    p.add_argument('--out', type=pathlib.Path, default=HERE / 'results', help='folder of fanout.json, .md and .svg')
-    p.add_argument('--profile', metavar='SYSTEM', choices=list(LABELS), help='print a profile of one server instead')
-    args = p.parse_args()
-    systems, repeat, seconds = args.systems.split(','), args.repeat or (1 if args.quick else 5), .3 if args.quick else 1
-    if unknown := set(systems) - set(LABELS): p.error(f'unknown: {", ".join(unknown)}; there are {names}')
+def against(args, parser):
+    "This checkout beside the one in the folder `--before`: `before.json`, and its table."
+    seconds, rounds = .3 if args.quick else before.SECONDS, args.repeat or (1 if args.quick else before.ROUNDS)
+    try: folders = before.sides(before.checkout(args.before))
+    except Failed as e: parser.error(f'--before: {e}')
+    with tempfile.TemporaryDirectory() as tmp:
+        tools = prepare(tmp, [], folders)
+        try: results = before.compare(tools, [SCENARIOS[s] for s in before.SCENARIOS], rounds, seconds)
+        except Failed as e: sys.exit(str(e))
+        results['settings']['disturbed'] = sum(disturbed(r['figures']) for r in results['runs'])
+        results['machine'] = machine(tools, [])
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / 'before.json').write_text(json.dumps(results, indent=1) + '\n')
+    print(before.markdown(results))
+
+def side_by_side(args, parser):
+    "Every system beside the others: `fanout.json`, `fanout.md` and `fanout.svg`, and the table."
+    names, systems, repeat = ', '.join(LABELS), args.systems.split(','), args.repeat or (1 if args.quick else 5)
+    seconds = .3 if args.quick else 1
+    if unknown := set(systems) - set(LABELS): parser.error(f'unknown: {", ".join(unknown)}; there are {names}')
     rows = [r for r in ROWS if str(r.number) in args.rows.split(',')]
-    if not rows: p.error('rows are 1 to 7')
+    if not rows: parser.error('rows are 1 to 7')
     with tempfile.TemporaryDirectory() as tmp:
         tools = prepare(tmp, [args.profile] if args.profile else systems)
         if args.profile: return profile(tools, args.profile)
@@ -238,5 +248,22 @@ def main():
     (args.out / 'fanout.svg').write_text(report.svg(results['systems'], LABELS))
     print(table)
     if any(system == 'package' for _, system in failed): sys.exit(1)
+
+def main():
+    p = argparse.ArgumentParser(description='Fan-out by Server-Sent Events, side by side.')
+    p.add_argument('--quick', action='store_true', help='one round of short phases: a first look, no figure to quote')
+    p.add_argument('--rows', default='1,2,3,4,5,6,7', help='rows of the table, by number')
+    p.add_argument('--systems', default=','.join(LABELS), help=f'of {", ".join(LABELS)}')
+    p.add_argument('--repeat', type=int, help=f'rounds (5; with --before {before.ROUNDS}; with --quick 1)')
+    p.add_argument('--out', type=pathlib.Path, default=HERE / 'results', help='folder of the JSON files, tables, plot')
+    other = p.add_mutually_exclusive_group()
+    other.add_argument('--profile', metavar='SYSTEM', choices=list(LABELS), help='print the profile of a server')
+    other.add_argument('--before', metavar='PATH', type=pathlib.Path,
+                       help='measure this checkout beside another one, each by its own server')
+    args = p.parse_args()
+    if args.repeat is not None and args.repeat < 1: p.error('--repeat is at least 1')
+    if args.before and (args.rows, args.systems) != (p.get_default('rows'), p.get_default('systems')):
+        p.error('--before measures two checkouts and nothing else: it goes without --rows and --systems')
+    (against if args.before else side_by_side)(args, p)
 
 if __name__ == '__main__': main()

@@ -60,6 +60,12 @@ def row_line(r: dict) -> list:
     if r['before']: old += f' ({r["before"]})'
     return [f'{r["row"]}. {r["figure"]}', got, spread, f'at most {target}{aim}', reached, old]
 
+def disturbance(settings: dict) -> str:
+    told = 'neither the server nor the load generator had its core for long: something else was running'
+    return f'In {settings["disturbed"]} of {settings["runs"]} runs {told}.'
+
+def machine_line(facts: dict) -> str: return ', '.join(f'{k} {v}' for k, v in facts.items())
+
 def markdown(results: dict, labels: dict, what: dict) -> str:
     "The rows with their targets, then each scenario's medians, then the machine."
     head = ['figure, a ratio in the same round', 'median', 'least to most', 'target', 'reached', '0.0.12 here (then)']
@@ -68,11 +74,9 @@ def markdown(results: dict, labels: dict, what: dict) -> str:
         cols = COLUMNS[name]
         lines = [[labels[s], *(fmt(fig[k]) for _, k, fmt in cols)] for s, fig in systems.items()]
         res += [f'## {what[name]}\n', grid(['', *(c[0] for c in cols)], lines)]
-    s, facts = results['settings'], ', '.join(f'{k} {v}' for k, v in results['machine'].items())
+    s, facts = results['settings'], machine_line(results['machine'])
     res.append(f'Median of {s["rounds"]} rounds, {s["seconds"]} s each; CPU is that of the server. {facts}.\n')
-    if s['disturbed']:
-        told = 'neither the server nor the load generator had its core for long: something else was running'
-        res.append(f'In {s["disturbed"]} of {s["runs"]} runs {told}. Delays of such a run mean little.\n')
+    if s['disturbed']: res.append(f'{disturbance(s)} Delays of such a run mean little.\n')
     failed = '; '.join(f'{k} ({v})' for k, v in results['failed'].items())
     if failed: res.append(f'Not measured: {failed}.\n')
     return '\n'.join(res)

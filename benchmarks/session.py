@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 HERE = pathlib.Path(__file__).resolve().parent
 RELEASE = 'cjm-fasthtml-sse==0.0.12'
@@ -18,6 +18,7 @@ ANSWER = 180 # Seconds to wait for a server or the load generator; the longest p
 PROGRAMS = { # Each system's server, in `systems/`
     'transports': 'transports', 'nchan': 'nchan', 'package': 'package', 'starlette': 'starlette_bare',
     'starlette-fasthtml': 'starlette_fasthtml', 'sse-starlette': 'sse_starlette_bare', 'published': 'package'}
+SERVER = 'benchmarks/systems/package.py' # What serves a checkout's own package, in that checkout
 
 class Failed(Exception): "A server or the load generator stopped, or answered nothing."
 
@@ -28,6 +29,7 @@ class Tools:
     tmp: str # Temporary folder: servers run there, the release and the load generator are there
     cpus: tuple[set, set] # Core of the server, core of the load generator
     release: str | None = None # Folder of the unpacked release
+    checkouts: dict = field(default_factory=dict) # Further systems: the folder of the checkout that each one is
 
     @property
     def language(self): return 'C' if len(self.load) == 1 else 'Python'
@@ -35,23 +37,33 @@ class Tools:
 class Session:
     "A fresh server and a fresh load generator, each on its core, for one run of one system."
     def __init__(self, tools: Tools, system: str, sndbuf: int = 0):
-        self.tools, env = tools, dict(os.environ, PYTHONDONTWRITEBYTECODE='1')
-        for k in ('PYTHONPATH', 'BENCH_PACKAGE', 'BENCH_SNDBUF'): env.pop(k, None)
-        if system == 'published':
-            if not tools.release: raise Failed('the release could not be installed')
-            env['BENCH_PACKAGE'] = tools.release
+        self.tools, (program, env) = tools, self.program(tools, system)
         if sndbuf: env['BENCH_SNDBUF'] = str(sndbuf)
         self.stack, self.log = contextlib.ExitStack(), tempfile.TemporaryFile('w+')
         self.stack.callback(self.log.close)
         try:
-            program = HERE / 'systems' / f'{PROGRAMS[system]}.py'
             self.server = self.start([sys.executable, program], tools.cpus[0], env)
-            self.hello = h = json.loads(self.line(self.server))
+            self.hello = h = self.greeting()
             where = map(str, (h['port'], h['path'], h['publish'], h['small'], h['large'], *h['pids']))
             self.load = self.start([*tools.load, *where], tools.cpus[1], env)
         except BaseException:
             self.close()
             raise
+
+    @staticmethod
+    def program(tools: Tools, system: str) -> tuple[pathlib.Path, dict]:
+        "The file of a system's server, and its environment."
+        env = dict(os.environ, PYTHONDONTWRITEBYTECODE='1')
+        for k in ('PYTHONPATH', 'BENCH_PACKAGE', 'BENCH_SNDBUF'): env.pop(k, None)
+        if folder := tools.checkouts.get(system):
+            # Compiled files outside of the checkouts, for all alike: a server that compiles has other memory to give.
+            del env['PYTHONDONTWRITEBYTECODE']
+            env |= dict(PYTHONPATH=str(folder), BENCH_PACKAGE=str(folder), PYTHONPYCACHEPREFIX=f'{tools.tmp}/compiled')
+            return folder / SERVER, env
+        if system == 'published':
+            if not tools.release: raise Failed('the release could not be installed')
+            env['BENCH_PACKAGE'] = tools.release
+        return HERE / 'systems' / f'{PROGRAMS[system]}.py', env
 
     def start(self, cmd, cpus, env):
         p = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, bufsize=1,
@@ -73,6 +85,12 @@ class Session:
         if line := p.stdout.readline(): return line
         self.log.seek(0)
         raise Failed((self.log.read().strip().splitlines() or ['it stopped without a word'])[-1][:300])
+
+    def greeting(self) -> dict:
+        "What the server says once it listens."
+        line = self.line(self.server)
+        try: return json.loads(line)
+        except ValueError: raise Failed(f'its first line is no JSON: {line.strip()[:300]}') from None
 
     def tell(self, *words):
         "A command to the load generator, and its answer."
@@ -106,14 +124,15 @@ class Session:
     def __enter__(self): return self
     def __exit__(self, *exc): self.close()
 
-def prepare(tmp: str, systems) -> Tools:
+def prepare(tmp: str, systems, checkouts=None) -> Tools:
     "Build the load generator, fetch the release, choose the cores."
     cc = next(filter(shutil.which, ('cc', 'gcc', 'clang')), None)
     load = [f'{tmp}/load']
     if not cc or subprocess.run([cc, '-O2', '-o', load[0], HERE / 'load.c']).returncode:
         load = [sys.executable, str(HERE / 'load.py')]
     cpus = sorted(os.sched_getaffinity(0))
-    tools = Tools(load, tmp, ({cpus[0]}, {cpus[1]}) if len(cpus) > 1 else (set(cpus), set(cpus)))
+    tools = Tools(load, tmp, ({cpus[0]}, {cpus[1]}) if len(cpus) > 1 else (set(cpus), set(cpus)),
+                  checkouts=checkouts or {})
     if 'published' in systems:
         target = f'{tmp}/release'
         pip = [sys.executable, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps']

@@ -4,6 +4,7 @@ It reads in pieces, stalls, drops in the middle of a frame, and comes back with 
 (HTTP/1.1 chunks, then WHATWG HTML 9.2.6) and knows nothing of the package."""
 
 import asyncio, json, random, re, socket, struct
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -57,7 +58,20 @@ class Reader:
     refusals: int = 0
     odd: list = field(default_factory=list) # What should never come
 
-    def __post_init__(self): self.rng, self.calm, self.goal = random.Random(self.seed), False, None
+    def __post_init__(self): self.rng, self.calmed, self.goal = random.Random(self.seed), asyncio.Event(), None
+
+    @property
+    def calm(self): return self.calmed.is_set()
+
+    def calm_down(self, goal):
+        "From now on it behaves, and reads until `goal`; what it waits for just now is over"
+        self.goal = goal
+        self.calmed.set()
+
+    async def pause(self, seconds):
+        "Do nothing for so long, unless it calms down meanwhile"
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds): await self.calmed.wait()
 
     def request(self):
         "The request's bytes"
@@ -100,6 +114,10 @@ class Reader:
             self.refusals += 1
             raise Gone(lines[0])
 
+    def stalls(self, pace):
+        "Whether it reads nothing for a while; before it is here there would be nothing to read"
+        return pace == 'stalling' and self.here.is_set() and not self.calm and self.rng.random() < 0.1
+
     async def pieces(self, sock):
         "The stream's bytes, at this connection's speed"
         loop, rng = asyncio.get_running_loop(), self.rng
@@ -107,8 +125,8 @@ class Reader:
         room, patience = rng.randint(1, rng.choice((5_000, 100_000, 1_000_000))), rng.uniform(0.2, rng.choice((1, 8)))
         until = loop.time() + patience
         while True:
-            if not self.calm and pace == 'slow': await asyncio.sleep(rng.uniform(0.001, 0.02))
-            if not self.calm and pace == 'stalling' and rng.random() < 0.1: await asyncio.sleep(rng.uniform(0.3, 2.5))
+            if not self.calm and pace == 'slow': await self.pause(rng.uniform(0.001, 0.02))
+            if self.stalls(pace): await self.pause(rng.uniform(0.3, 2.5))
             try:
                 size = rng.randint(1, 4_000) if pace == 'slow' and not self.calm else 65_536
                 async with asyncio.timeout_at(None if self.calm else until): data = await loop.sock_recv(sock, size)
@@ -159,4 +177,5 @@ class Reader:
             try: await self.connection(port)
             except (Gone, ConnectionError): pass
             away = (self.rng.uniform(0, 0.05), self.rng.uniform(0, 0.5), self.rng.uniform(0.5, 4))
-            await asyncio.sleep(0.03 if self.calm else self.rng.choices(away, (3, 5, 2))[0])
+            if self.calm or not self.here.is_set(): await asyncio.sleep(0.03)  # nothing is sent until all are here
+            else: await self.pause(self.rng.choices(away, (3, 5, 2))[0])
