@@ -167,17 +167,19 @@ def _begin_at_head(self: BroadcastManager, reader: SSEConnection):
 
 # %% ../../nbs/core/broadcast.ipynb #d3174e83
 @patch
-def _ahead(self: BroadcastManager) -> list[SSEConnection]:
-    return [r for r in self.registry.get_connections() if r.cursor is not None and r.cursor > self.log.head]
+def _ahead(self: BroadcastManager) -> list[SSEConnection]: return [r for r in self._early if r.cursor > self.log.head]
 
 @patch
 def _lost(self: BroadcastManager, readers: list[SSEConnection]):
-    ahead = self._ahead()
     for reader in readers:
-        if reader in ahead: self._tell_lost(reader, 'unknown')
+        if reader in self._early and reader.cursor > self.log.head: self._tell_lost(reader, 'unknown')
 
 @patch
-def _passed(self: BroadcastManager, position: int): self.log.head = max(self.log.head, position)
+def _passed(self: BroadcastManager, position: int):
+    self.log.head = max(self.log.head, position)
+    for reader in [r for r in self._early if r.cursor <= self.log.head]:
+        del self._early[reader]
+        self.outbox.add(reader)
 
 # %% ../../nbs/core/broadcast.ipynb #7fefb969
 @patch
@@ -350,7 +352,7 @@ class Statistics:
     streams: int # Those that are open responses
     tabs: int # Tabs that they speak for
     waiting: int # Events and frames in all mailboxes and queues
-    lag: int # How many positions of the log the slowest reader is behind
+    lag: int # How many events, of those that the log holds, the slowest reader is behind; whoever they are for
     broadcasts: int # Events sent since the start
     drops: dict[str, int] # Readers let go, by reason: `slow`, `stalled`, `overflow`, `no farewell`, `failed`, `error`
     resets: int # Readers told that they missed something
@@ -363,6 +365,7 @@ class Statistics:
     retained_bytes: int # Bytes of retained events, some of which the log holds too
     backplane: str # `memory`; or an engine's state: `new`, `connecting`, `open`, `lost`, `closed`
     buffered: int # Events that wait for the engine
+    lag_seconds: float = 0.0 # How long ago the first of the events of `lag` came
 
     @property
     def frames_per_send(self) -> float: # 0 before anything was sent; near 1 where readers keep up with single events
@@ -376,14 +379,14 @@ def statistics(self: BroadcastManager) -> Statistics: # Frozen; a new one at eac
     streams = [reader for reader in readers if isinstance(reader, StreamConnection)]
     behind = [reader for reader in readers if reader.queue.qsize() or reader.behind]
     cursors = [reader.cursor for reader in behind if reader.cursor is not None]
-    waiting, head = sum(reader.queue.qsize() for reader in readers), self.log.head
+    waiting = sum(reader.queue.qsize() for reader in readers)
     kept = dict(log_events=self.log.live, log_bytes=self.log.size, retained_bytes=self.log.retained_size)
-    lag = max(0, head - min(cursors, default=head))
+    lag, seconds = self.log.lag(min(cursors, default=self.log.head))
     counted = dict(drops=dict(self.drops), broadcasts=self.broadcasts, **asdict(self.counters))
     engine = dict(backplane='memory', buffered=0)
     if self.relay is not None: engine = dict(backplane=self.relay.state, buffered=self.relay.waiting())
     told = dict(connections=len(readers), streams=len(streams), tabs=sum(reader.tabs for reader in readers))
-    return Statistics(waiting=waiting, lag=lag, **told, **counted, **kept, **engine)
+    return Statistics(waiting=waiting, lag=lag, lag_seconds=seconds, **told, **counted, **kept, **engine)
 
 # %% ../../nbs/core/broadcast.ipynb #0af96e27
 @patch

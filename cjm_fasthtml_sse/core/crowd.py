@@ -79,8 +79,8 @@ class Crowd:
         self.queue_timeout, self.send_timeout, self.retry_span = queue_timeout, send_timeout, retry_span
         self.registry, self.counters, self.drops = _Registry(self, debug), Counters(), Counter()
         self.outbox, self.clock, self._index = Outbox(), HeartbeatClock(heartbeat_interval), TopicIndex()
-        self._late, self._guard = [], threading.RLock()
-        self._loop, self._empty, self._pulse = None, None, (None, b'')
+        self._late, self._early, self._guard = [], {}, threading.RLock()
+        self._loop, self._empty, self._pulse = None, None, ('', b'')
         self._bound(max_connections, max_connections_per_owner, max_topics_per_connection)
         self._meet_others()
 
@@ -197,6 +197,7 @@ def _enter(self: Crowd, connection: SSEConnection, topics: frozenset[str]):
     connection.topics = topics
     connection.metadata = {'connected_at': connection.created_at.isoformat(), **connection.metadata}
     self._index.add(connection, topics)
+    if connection.cursor is not None and connection.cursor > self.log.head: self._early[connection] = None
     if connection.owner is not None: self._by_owner.setdefault(connection.owner, {})[connection] = None
     if self.watcher is not None: self.watcher.changed(connection, topics)
     if self._loop is not None: return
@@ -222,6 +223,7 @@ def left(self: Crowd,
 @patch
 def _forget(self: Crowd, connection: SSEConnection):
     self._index.discard(connection, connection.topics)
+    self._early.pop(connection, None)
     self._disown(connection)
     if self.watcher is not None: self.watcher.changed(connection, connection.topics)
     self.clock.discard(connection)
@@ -361,9 +363,9 @@ def heartbeat(self: Crowd,
     marks: str = '', # What a reader's ids say that it lacks
 ) -> bytes: # The same for all, until something is sent
     "A sign of life, with the id to come back with"
-    head = self.log.head
-    if marks: return b': heartbeat\n' + encode_frame(id=self.log.cursor() + marks)
-    if self._pulse[0] != head: self._pulse = (head, b': heartbeat\n' + encode_frame(id=self.log.cursor()))
+    id = self.log.cursor()
+    if marks: return b': heartbeat\n' + encode_frame(id=id + marks)
+    if self._pulse[0] != id: self._pulse = (id, b': heartbeat\n' + encode_frame(id=id))
     return self._pulse[1]
 
 # %% ../../nbs/core/crowd.ipynb #89c005bc

@@ -26,18 +26,19 @@ __all__ = ['OVERHEAD', 'BroadcastMessage', 'Event', 'LetGo', 'Log', 'Resume']
 
 # %% ../../nbs/core/history.ipynb #f70bf253
 import json, re, secrets, time
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from heapq import merge
 from itertools import chain, islice
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from fastcore.basics import patch
 
-from .topics import hearers, hears
+from .topics import hearers
 from .wire import encode_frame, to_json
 
 # %% ../../nbs/core/history.ipynb #706afb16
@@ -83,7 +84,6 @@ class Event:
     frames: dict[Any, bytes | None] = field(default_factory=dict) # Rendered once for each view
     length: int = 0 # Bytes of its JSON
     superseded: frozenset[str] | None = None # Set once newer events of its key stand: those whom they all exclude
-    retained: bool = False # Whether newcomers get it
 
     def hidden_from(self,
         connection_id: str, # Who would read it
@@ -102,26 +102,61 @@ class LetGo:
 
     def add(self,
         topic: str | None, # The topic of the event
-        position: int, # Where it stood; not less than any before
+        position: int, # Where it stood; not less than any before that was above the floor
     ):
         "Remember that an event is gone"
+        if position <= self.floor: return
         for hearer in hearers(topic):
             self._newest[hearer] = position
             self._newest.move_to_end(hearer)
-        while len(self._newest) > self.limit: self.floor = self._newest.popitem(last=False)[1]
+        while len(self._newest) > self.limit: self.rise(self._newest.popitem(last=False)[1])
+
+    def rise(self,
+        position: int, # Up to here nobody can say what was let go
+    ):
+        "Raise the floor to `position`, unless it is higher already"
+        self.floor = max(self.floor, position)
 
     def since(self,
         position: int, # The last position that a reader has seen
         topics: Iterable[str], # What it asked for
     ) -> bool: # True where it missed something, or where nobody can say
         "Whether something for a reader of `topics` was let go after `position`"
-        return any(self._newest.get(hearer, self.floor) > position for hearer in (None, *topics))
+        if self.floor > position: return True
+        return any(self._newest.get(hearer, 0) > position for hearer in (None, *topics))
+
+# %% ../../nbs/core/history.ipynb #5d20c7a1
+class _Runs(dict):
+    gone = 0  # up to here nothing is left, whatever stands in a run
+
+    def add(self, topic: str | None, position: int):
+        for hearer in hearers(topic):
+            run = self.setdefault(hearer, [])
+            if len(run) > 8 and run[len(run) // 2] <= self.gone: del run[:bisect_right(run, self.gone)]
+            if run and run[-1] > position: insort(run, position)
+            else: run.append(position)
+
+    def discard(self, topic: str | None, position: int):
+        for hearer in hearers(topic):
+            run = self[hearer]
+            del run[bisect_left(run, position)]
+            if not run or run[-1] <= self.gone: del self[hearer]
+
+    def let_go(self, topic: str | None, position: int):
+        "As `discard`, of the first of all"
+        self.gone = position
+        for hearer in hearers(topic):
+            if self[hearer][-1] <= position: del self[hearer]
+
+    def after(self, position: int, topics: Iterable[str]) -> Iterator[int]:
+        last = max(position, self.gone)
+        heard = [run for hearer in (None, *topics) if (run := self.get(hearer)) and run[-1] > last]
+        runs = [map(run.__getitem__, range(bisect_right(run, last), len(run))) for run in heard]
+        for position in merge(*runs) if len(runs) > 1 else chain(*runs):
+            if position > last: yield position
+            last = position
 
 # %% ../../nbs/core/history.ipynb #e8c5b9e8
-class _Gap(NamedTuple):
-    position: int
-    message: None = None
-
 class Log:
     "The newest events in one order, within limits"
     cut_off = staticmethod(lambda: False) # Whether others may be further than this log; with an engine, a manager says
@@ -143,7 +178,8 @@ class Log:
         self.epoch, self.head, self.size, self.live, self.retained_size = epoch or secrets.token_hex(8), 0, 0, 0, 0
         if self.position(self.cursor()) is None: raise ValueError(f'An epoch is up to 40 a-z or 0-9, not {epoch!r:.60}')
         self.let_go, self.retained = LetGo(), OrderedDict()
-        self._events, self._first, self._keyed, self._heard = [], 0, {}, {}
+        self._events, self._first, self._keyed, self._heard = [], 0, {}, _Runs()
+        self._shelf, self._kept = {}, _Runs()
 
     def cursor(self) -> str: # What a reader that has seen everything up to now would name
         "The id of the newest event, or of the place before the first"
@@ -170,7 +206,7 @@ def append(self: Log,
     event = Event(self.head, message.id, message, json, topic, key, exclude, at, size, length=length)
     if key is not None: self._supersede(event, retain)
     self._events.append(event)
-    for hearer in hearers(topic): self._heard.setdefault(hearer, []).append(self.head)
+    self._heard.add(topic, self.head)
     self.live, self.size = self.live + 1, self.size + event.size
     self.trim()
     return event
@@ -190,12 +226,17 @@ def _supersede(self: Log, event: Event, retain: bool):
 @patch
 def _index_of(self: Log, position: int) -> int:
     "Where `position` stands, or would stand"
-    return bisect_left(self._events, position, lo=self._first, key=lambda e: e.position)
+    return bisect_left(self._events, position, lo=self._first, key=attrgetter('position'))
 
 @patch
 def _remove(self: Log, i: int):
-    event, self._events[i] = self._events[i], _Gap(self._events[i].position)
-    if event.message is None: return
+    event = self._events[i]
+    if i > self._first:
+        del self._events[i]
+        self._heard.discard(event.topic, event.position)
+    else:
+        self._events[i], self._first = None, i + 1
+        self._heard.let_go(event.topic, event.position)
     self.live, self.size = self.live - 1, self.size - event.size
     if event.key is None: return
     name = (event.topic, event.key)
@@ -206,37 +247,37 @@ def _remove(self: Log, i: int):
 # %% ../../nbs/core/history.ipynb #3f7987e4
 @patch
 def _retain(self: Log, name: tuple[str | None, str], events: list[Event]):
-    for event in events: event.retained = True
     self.retained[name] = events
-    self.retained_size += sum(event.size for event in events)
+    for event in events:
+        self._shelf[event.position] = event
+        self._kept.add(event.topic, event.position)
+        self.retained_size += event.size
     while len(self.retained) > self.retain_limit or (self.retained_size > self.retain_bytes and len(self.retained) > 1):
         self._release(self.retained.popitem(last=False)[1])
 
 @patch
 def _release(self: Log, events: list[Event]):
     for event in events:
-        event.retained = False
+        del self._shelf[event.position]
+        self._kept.discard(event.topic, event.position)
         self.retained_size -= event.size
 
 # %% ../../nbs/core/history.ipynb #9b0d092a
-@patch
-def trim(self: Log):
-    "Let go of what is over the limits"
-    oldest = self.clock() - self.replay_age if self.replay_age is not None else float('-inf')
-    while self.live:
-        event = self._events[self._first]
-        if event.message is not None:
-            if self.live <= self.replay_limit and self.size <= self.replay_bytes and event.at >= oldest: break
-            self.let_go.add(event.topic, event.position)
-        self._remove(self._first)
-        self._first += 1
-    if len(self._events) > 2 * self.live + 64: self._compact()
+_MOST = 1_000  # events let go of in one call: some milliseconds
 
 @patch
-def _compact(self: Log):
-    self._events, self._first, self._heard = [e for e in self._events if e.message is not None], 0, {}
-    for event in self._events:
-        for hearer in hearers(event.topic): self._heard.setdefault(hearer, []).append(event.position)
+def trim(self: Log):
+    "Let go of what is over the limits, as much as one call may"
+    oldest = self._oldest()
+    for _ in range(min(self.live, _MOST)):
+        event = self._events[self._first]
+        if self.live <= self.replay_limit and self.size <= self.replay_bytes and event.at >= oldest: break
+        self.let_go.add(event.topic, event.position)
+        self._remove(self._first)
+    if self._first > self.live + 64: self._events, self._first = self._events[self._first:], 0
+
+@patch
+def _oldest(self: Log) -> float: return float('-inf') if self.replay_age is None else self.clock() - self.replay_age
 
 # %% ../../nbs/core/history.ipynb #1e512f4d
 @patch
@@ -246,14 +287,14 @@ def account(self: Log,
 ):
     "Count `size` bytes more for `event`, as long as the log holds it"
     event.size += size
-    if event.retained: self.retained_size += size
+    if self._shelf.get(event.position) is event: self.retained_size += size
     if self._at(event.position) is event: self.size += size
 
 @patch
 def _at(self: Log, position: int) -> Event | None:
     i = self._index_of(position)
     event = self._events[i] if i < len(self._events) else None
-    return event if event is not None and event.message is not None and event.position == position else None
+    return event if event is not None and event.position == position else None
 
 # %% ../../nbs/core/history.ipynb #736b4eef
 @patch
@@ -306,17 +347,13 @@ def resume(self: Log,
     if not last_event_id: return Resume(self.head)
     position = self.heard_of(last_event_id)
     if position is None or (position > self.head and not self.cut_off()): return Resume(self.head, 'unknown')
-    return Resume(self.head, 'expired') if self.let_go.since(position, topics) else Resume(position)
+    gone = self.let_go.since(position, topics) or self._too_old(position, topics)
+    return Resume(self.head, 'expired') if gone else Resume(position)
 
-# %% ../../nbs/core/history.ipynb #51dc8833
 @patch
-def _positions(self: Log, after: int, topics: frozenset[str]) -> Iterator[int]:
-    heard = [run for hearer in (None, *topics) if (run := self._heard.get(hearer)) and run[-1] > after]
-    runs = [map(run.__getitem__, range(bisect_right(run, after), len(run))) for run in heard]
-    last = 0
-    for position in merge(*runs) if len(runs) > 1 else chain(*runs):
-        if position > last: yield position
-        last = position
+def _too_old(self: Log, position: int, topics: Iterable[str]) -> bool:
+    first = next(self._heard.after(position, topics), None) if self.replay_age is not None else None
+    return first is not None and self._at(first).at < self._oldest()
 
 # %% ../../nbs/core/history.ipynb #d97fef49
 @patch
@@ -328,10 +365,8 @@ def read(self: Log,
 ) -> tuple[list[Event], int]: # The batch, and the position up to which it is complete
     "The next events after `after` for a reader of `topics`"
     found = []
-    for position in self._positions(after, topics):
-        event = self._at(position)
-        if event is None: continue
-        found.append(event)
+    for position in self._heard.after(after, topics):
+        found.append(event := self._at(position))
         size -= event.size
         if len(found) >= count or size <= 0: return found, position
     return found, self.head
@@ -350,14 +385,22 @@ def last(self: Log,
     count: int, # How many at most
 ) -> list[Event]: # Oldest first
     "The newest events, whoever they are for"
-    found = (event for event in reversed(self._events[self._first:]) if event.message is not None)
-    return list(islice(found, count))[::-1]
+    return self._events[max(self._first, len(self._events) - count):]
 
 @patch
 def newest(self: Log,
     topics: frozenset[str] = frozenset(), # What a newcomer asked for
     after: int = 0, # The position that it has seen, where it has seen one
+    count: int | None = None, # Events in a batch; None for all
 ) -> list[Event]: # Oldest first
     "The retained events for a reader of `topics`: the last value of each key"
-    kept = (e for events in self.retained.values() for e in events if e.position > after and hears(topics, e.topic))
-    return sorted(kept, key=lambda e: e.position)
+    return [self._shelf[position] for position in islice(self._kept.after(after, topics), count)]
+
+# %% ../../nbs/core/history.ipynb #e2a94b17
+@patch
+def lag(self: Log,
+    after: int, # The position up to which a reader has everything
+) -> tuple[int, float]: # Events that the log holds beyond it, and seconds since the first of those came
+    "How far behind the log's end a position is"
+    unread = len(self._events) - (i := self._index_of(after + 1))
+    return (unread, max(0.0, self.clock() - self._events[i].at)) if unread else (0, 0.0)

@@ -26,7 +26,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/mailbox.html.md"""
 __all__ = ['CHUNK', 'View', 'Counters', 'Mailbox']
 
 # %% ../../nbs/core/mailbox.ipynb #ac679a30
-import logging
+import logging, time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -104,7 +104,7 @@ class Counters:
 class Mailbox:
     "What waits for one reader; bounded, never waited for"
     __slots__ = ('log', 'connection_id', 'view', 'topics', 'maxsize', 'max_bytes', 'overflow', 'counters',
-        'cursor', 'behind', 'marks', '_waiting', '_size', '_direct', '_returning')
+        'cursor', 'behind', 'marks', '_waiting', '_size', '_direct', '_returning', '_owed')
 
     def __init__(self,
         log: Log, # Where the reader reads on once it is behind
@@ -122,16 +122,14 @@ class Mailbox:
         self.log, self.connection_id, self.view, self.topics = log, connection_id, view, topics
         self.maxsize, self.max_bytes, self.overflow = maxsize, max_bytes, overflow
         self.counters = counters or Counters()
-        self._waiting, self._size, self._direct, self.marks = [], 0, [], ''
+        self._waiting, self._size, self._direct, self._owed, self.marks = [], 0, [], None, ''
         self.lack(lacks)
         self.cursor, reason = log.resume(last_event_id, topics)
         if regained and not reason: self.cursor, reason, last_event_id = log.head, 'regained', None
         self.behind = self.cursor != log.head
         self.counters.replays += self.behind
         self._returning = bool(last_event_id) and not reason
-        if reason: self._begin(reason, log.position(last_event_id) or 0)
-        elif not last_event_id: self._begin(None, 0)
-        self._weigh()
+        if reason or not last_event_id: self._owe(reason, log.position(last_event_id) or 0)
 
 # %% ../../nbs/core/mailbox.ipynb #5ae1d6f0
 @patch
@@ -147,6 +145,12 @@ def offer(self: Mailbox,
     self._size += event.length
     self.cursor = event.position
 
+# %% ../../nbs/core/mailbox.ipynb #c95b7e02
+@patch(as_prop=True)
+def ahead(self: Mailbox) -> bool: # Only where several processes share an engine
+    "Whether the reader has seen more than the log has"
+    return self.cursor > self.log.head
+
 # %% ../../nbs/core/mailbox.ipynb #d0a9df06
 @patch
 def qsize(self: Mailbox) -> int: # 0 for a reader that is behind but has taken its last batch
@@ -156,37 +160,41 @@ def qsize(self: Mailbox) -> int: # 0 for a reader that is behind but has taken i
 @patch
 def waits(self: Mailbox) -> bool: # Whether `take` would find something
     "Whether something waits, here or in the log"
-    return self.behind or self._returning or bool(self._waiting)
+    return bool(self._waiting) or ((self.behind or self._returning) and not self.ahead)
 
 @patch
 def idle(self: Mailbox) -> bool: # Whether the reader has everything that there is for it
     "Whether nothing waits; moves the cursor to the head of the log where that is so"
-    if self.waits(): return False
+    if self.behind or self.waits(): return False
     self.cursor = self.log.head
     return True
 
 # %% ../../nbs/core/mailbox.ipynb #b244a90e
 @patch
-def _begin(self: Mailbox, reason: str | None, seen: int):
-    head = self.log.cursor() + self.marks
-    kept = [e for e in self.log.newest(self.topics, seen) if not e.hidden_from(self.connection_id)]
+def _owe(self: Mailbox, reason: str | None, seen: int):
+    self.cursor, self.behind, self._owed = self.log.head, True, (reason, seen)
+    self._direct = [(self.cursor, frame) for _, frame in self._direct]
+
+@patch
+def _begin(self: Mailbox):
+    (reason, seen), id = self._owed, f'{self.log.epoch}-{self.cursor}{self.marks}'
+    kept = [e for e in self.log.newest(self.topics, seen, self.maxsize) if e.position <= self.cursor]
+    frames, all_of_it = [frame for e in kept if (frame := self._frame(e, with_id=False))], len(kept) < self.maxsize
+    self._owed = None if all_of_it else (None, kept[-1].position)
+    alone = reason and all_of_it and not frames
+    if all_of_it and not alone: frames.append(encode_frame(id=id))
     if reason:
         self.counters.resets += 1
-        body = to_json(dict(reason=reason, last_event_id=head))
-        self._waiting.append(encode_frame(body, event='sse-reset', id=None if kept else head))
-    frames = (self.view.frame(event, self.log, with_id=False) for event in kept)
-    self._waiting += [frame for frame in frames if frame]
-    if kept or not reason: self._waiting.append(encode_frame(id=head))
+        body = to_json(dict(reason=reason, last_event_id=id))
+        frames.insert(0, encode_frame(body, event='sse-reset', id=id if alone else None))
+    self._waiting, self.behind = frames, not all_of_it or self.cursor < self.log.head or bool(self._direct)
 
 @patch
 def _read_on(self: Mailbox):
-    if self.cursor > self.log.head: return
+    if self._owed is not None: return self._begin()
     if self.log.let_go.since(self.cursor, self.topics):
         if self.overflow == 'disconnect': raise ConnectionClosed('The log has let go of what this reader had not read')
-        seen, self.cursor, self.behind = self.cursor, self.log.head, False
-        self._begin('overflow', seen)
-        self._waiting, self._direct = self._waiting + [frame for _, frame in self._direct], []
-        return
+        return self._owe('overflow', self.cursor)
     self._waiting, self.cursor = self.log.read(self.cursor, self.topics, self.maxsize, self.max_bytes)
     self.behind = self.cursor < self.log.head
     if self._direct: self._merge()
@@ -197,10 +205,8 @@ def reset(self: Mailbox,
     reason: str, # Why, as the reader is told
 ):
     "Tell the reader, after what waits here, that something is gone; it goes on from the head of the log"
-    self.cursor, self.behind, self._returning = self.log.head, False, False
-    self._begin(reason, 0)
-    self._waiting, self._direct = self._waiting + [frame for _, frame in self._direct], []
-    self._weigh()
+    self._returning = False
+    self._owe(reason, 0)
 
 # %% ../../nbs/core/mailbox.ipynb #dcbb57e4
 @patch
@@ -214,14 +220,16 @@ def put(self: Mailbox,
     frame: bytes, # A frame for this reader alone
 ) -> bool: # False where the mailbox is full
     "Leave a frame that stands in no log"
-    waiting = self._direct if self.behind else self._waiting
+    later = self.behind and not self.ahead
+    waiting = self._direct if later else self._waiting
     if waiting and (len(waiting) >= self.maxsize or self._size + len(frame) > self.max_bytes): return False
-    waiting.append((self.log.head, frame) if self.behind else frame)
+    waiting.append((self.log.head, frame) if later else frame)
     self._size += len(frame)
     return True
 
 # %% ../../nbs/core/mailbox.ipynb #e1e4ce9e
 CHUNK = 64 * 1024  # bytes: what one send carries at most, unless a single event is larger
+_SLICE = 0.005  # seconds after which no further batch is read
 
 @patch
 def take(self: Mailbox,
@@ -234,10 +242,9 @@ def take(self: Mailbox,
         frame = (event.frames.get(self.view) if plain else None) or self._frame(event) or b''
         self.counters.frames += 1 if frame else 0
         return frame
-    frames, size = [], 0
-    while size < limit and (self._waiting or self.behind):
+    frames, size, until = [], 0, time.monotonic() + _SLICE
+    while size < limit and (self._waiting or (self.behind and not self.ahead and time.monotonic() < until)):
         if not self._waiting: self._read_on()
-        if not self._waiting and self.behind and self.cursor > self.log.head: break
         waiting, self._waiting = self._waiting, []
         for i, event in enumerate(waiting):
             if size >= limit:
@@ -254,11 +261,11 @@ def take(self: Mailbox,
 
 # %% ../../nbs/core/mailbox.ipynb #6dc069cd
 @patch
-def _frame(self: Mailbox, event: Event | bytes) -> bytes | None:
+def _frame(self: Mailbox, event: Event | bytes, with_id: bool = True) -> bytes | None:
     if isinstance(event, bytes): return event
     if event.hidden_from(self.connection_id): return None
-    frame = self.view.frame(event, self.log, with_id=not self.marks)
-    return f'id: {event.id}{self.marks}\n'.encode() + frame if frame and self.marks else frame
+    frame = self.view.frame(event, self.log, with_id and not self.marks)
+    return f'id: {event.id}{self.marks}\n'.encode() + frame if frame and with_id and self.marks else frame
 
 @patch
 def lack(self: Mailbox,

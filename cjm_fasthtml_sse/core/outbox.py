@@ -1,7 +1,7 @@
 """Who is served when: all that was sent in one turn of the loop together, and a heartbeat for those who heard nothing
 
 A broadcast leaves an event with each of its readers and does not write. Writing follows when the loop gets its next turn, so whatever is sent in one turn (a loop of twenty broadcasts, a request that sends three)
-is joined, and each reader costs one send. Long rounds are cut in pieces, so that with ten thousand readers the loop still answers others in between.
+is joined, and each reader costs one send. Long rounds are cut in pieces, by number and by time, so that with ten thousand readers, or with some to whom much is owed, the loop still answers others in between.
 
 Quiet lines are cut by proxies, and a reader that hears nothing cannot tell a quiet server from a dead one. One clock beats for all streams together, in slots, so that neither a timer a connection nor all of them at once is needed.
 
@@ -13,7 +13,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/outbox.html.md"""
 __all__ = ['BATCH', 'SLOTS', 'Outbox', 'HeartbeatClock']
 
 # %% ../../nbs/core/outbox.ipynb #ba671484
-import asyncio, logging
+import asyncio, logging, time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,8 @@ from typing import Any
 _logger = logging.getLogger(__name__)
 
 # %% ../../nbs/core/outbox.ipynb #adf1bd90
-BATCH = 256  # streams served before the loop gets a turn: some milliseconds
+BATCH = 256  # streams served before the loop gets a turn: some milliseconds, where each has one event waiting
+_SLICE = 0.005  # seconds after which it gets one in any case
 
 def _failed(stream: Any):
     _logger.exception('A stream could not be written and is dropped')
@@ -32,7 +33,7 @@ class Outbox:
     def __init__(self): self._waiting, self._next, self.now = [], None, datetime.now()
 
     def add(self,
-        stream: Any, # Something with `flush()` and a flag `queued`
+        stream: Any, # Something with a flag `queued` and `flush()`, which tells if it may have taken long
     ):
         "Serve `stream` in the next round"
         if stream.queued: return
@@ -41,13 +42,15 @@ class Outbox:
         if self._next is None: self._next = asyncio.get_running_loop().call_soon(self._round)
 
     def _round(self):
-        now, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-        self._next = asyncio.get_running_loop().call_soon(self._round) if self._waiting else None
-        self.now = datetime.now()
+        now, self._waiting, self._next = iter(self._waiting[:BATCH]), self._waiting[BATCH:], None
+        self.now, until, long = datetime.now(), time.monotonic() + _SLICE, False
         for stream in now:
             stream.queued = False
-            try: stream.flush()
+            try: long = stream.flush()
             except Exception: _failed(stream)  # noqa: BLE001 - one stream must not keep the others of its round waiting
+            if long and time.monotonic() > until: break
+        self._waiting[:0] = now
+        if self._waiting and self._next is None: self._next = asyncio.get_running_loop().call_soon(self._round)
 
 # %% ../../nbs/core/outbox.ipynb #893efdea
 SLOTS = 16

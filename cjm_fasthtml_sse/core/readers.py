@@ -21,7 +21,7 @@ from .connections import ClosableQueue, ConnectionState, SSEConnection
 from .history import BroadcastMessage, Event
 from .mailbox import Mailbox
 from .writer import Stream
-from .wire import ConnectionClosed, FrameError
+from .wire import ConnectionClosed, FrameError, encode_comment
 
 # %% ../../nbs/core/readers.ipynb #43593370
 class StreamConnection(Stream, SSEConnection):
@@ -77,6 +77,8 @@ class StreamConnection(Stream, SSEConnection):
     def behind(self) -> bool: return self.queue.behind
 
 # %% ../../nbs/core/readers.ipynb #b0a44d90
+_LIGHT = 4_096  # bytes: less than this is moved in no time
+
 @patch
 def take(self: StreamConnection) -> bytes:
     "The next bytes; a reader that missed something ends here if the manager's `overflow` says so"
@@ -91,21 +93,34 @@ def take(self: StreamConnection) -> bytes:
         self.message_count += counters.frames - before
         self.last_activity = self.manager.outbox.now
         counters.sends, counters.bytes = counters.sends + 1, counters.bytes + len(body)
+    else: self.more()
     return body
 
 @patch
-def flush(self: StreamConnection):
-    "Move what waits; what one send cannot hold waits for the next round"
-    if self.writer is not None or self._send is None or self.ended: return
+def more(self: StreamConnection) -> bytes:
+    "Nothing: what waits is the outbox's to send"
+    if self.queue.waits(): self.manager.outbox.add(self)
+    return b''
+
+@patch
+def flush(self: StreamConnection) -> bool: # Whether it may have taken longer than a single event does
+    "Move what waits; what one send cannot hold, or one turn of the loop, waits for the next round"
+    if self.writer is not None or self._send is None or self.ended: return False
     if body := self.take(): self.push(body)
-    if len(body) >= self.manager.max_send_bytes and self.queue.waits(): self.manager.outbox.add(self)
+    if len(body) < _LIGHT and not self.queue.behind: return False
+    if self.queue.waits(): self.manager.outbox.add(self)
+    return True
+
+# %% ../../nbs/core/readers.ipynb #61b8f3d2
+_ALIVE = encode_comment('heartbeat')
 
 @patch
 def beat(self: StreamConnection):
-    "A sign of life for a reader that has everything, with the id of the log's head"
+    "A sign of life: with the id of the log's head for a reader that has everything, with none for one that has more"
     wrote, self.wrote = self.wrote, False
     if wrote or self.writer is not None or self._send is None or self.ended: return
     if self.queue.idle(): self.push(self.manager.heartbeat(self.queue.marks))
+    elif self.queue.ahead: self.push(_ALIVE)
 
 # %% ../../nbs/core/readers.ipynb #ce07e97a
 class HandConnection(SSEConnection):

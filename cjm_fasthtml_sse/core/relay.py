@@ -273,12 +273,14 @@ async def _begin(self: Relay, opened: Opened, reason: str | None):
 @patch
 async def _load(self: Relay, opened: Opened, patience: bool) -> tuple[Any, tuple | None, OrderedDict]:
     log, heard, position, mark, retained = self.hooks.begin(opened.epoch), OrderedDict(), opened.first, None, None
-    log.let_go.floor, until = opened.first, time.monotonic() + _SLICE
+    until = time.monotonic() + _SLICE
+    log.let_go.rise(opened.first)
     while position < opened.last or retained is None:
         try: entries = await self.backplane.read({'events': position}, _BATCH)
         except Gap as e:
             if patience: raise
-            position = log.let_go.floor = e.first
+            position = e.first
+            log.let_go.rise(position)
             continue
         if retained is None: entries = [*(retained := await self._retained_before(entries, opened)), *entries]
         for entry in entries:

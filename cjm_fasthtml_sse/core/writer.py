@@ -64,6 +64,10 @@ class Stream:
         "The next bytes; a kind of stream says which"
         return b''
 
+    def more(self) -> bytes: # Empty where nothing waits, or where `flush` will be called for it
+        "What a writer goes on with after a send"
+        return self.take()
+
     def gone(self,
         reason: str, # `left`, or what it was dropped for
     ):
@@ -109,7 +113,7 @@ async def _write(self: Stream, rest: _Rest | None, message: Message):
             async with asyncio.timeout(self.send_timeout): await (self._send(message) if rest is None else rest)
             rest = None
             if not message['more_body']: return self._release()
-            body = self.farewell if self.ended else self.take()
+            body = self.farewell if self.ended else self.more()
             if not body and not self.ended: return
             message = _message(body, last=self.ended)
     except TimeoutError: self.drop('stalled')

@@ -6,10 +6,11 @@ import sqlite3
 import time
 
 import pytest
-from asgi_tab import Line, Tab, until
 from cjm_fasthtml_sse import BackplaneError, BroadcastManager, setup_broadcast_routes, sign_topics, signed_only
 from cjm_fasthtml_sse.core.backplane import MemoryBackplane
 from fasthtml.common import FastHTML
+
+from .tabs import Line, Tab, until
 
 KEY = 'of these tests'
 
