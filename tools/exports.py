@@ -31,6 +31,7 @@ INTERNAL = {
     "core.response": "OPENING HANDOVER_TIMEOUT HEADERS",
     "core.sources": "CLOSE_GRACE check_source open_source close_source",
     "core.topics": "PRIVATE hearers hears TopicIndex private_topic",
+    "core.wire": "RESERVED check_name",
     "core.writer": "FAREWELL_TIMEOUT transport_of",
 }
 HEAD = '''"The module that holds each public name. Written by `make export` from their `__all__`: do not edit."
