@@ -20,6 +20,7 @@ INTERNAL = {
     "core.assets": "FILES script",
     "core.routes": "MAX_QUERY MAX_TABS RETRY_AFTER refusal Rules BroadcastResponse",
     "core.backplane": "VERSION shared_memory",
+    "core.connections": "SHUT",
     "core.history": "OVERHEAD LetGo Resume",
     "core.mailbox": "CHUNK Counters",
     "core.lifecycle":

@@ -145,7 +145,8 @@ class HandConnection(SSEConnection):
     ) -> bool: # True if it is in the queue; where there was no room in time, the connection is dropped
         "Send data through the connection queue"
         sent = await super().send(data, timeout)
-        if self.state is ConnectionState.ERROR: self.manager.dropped(self, 'slow')
+        if not sent and self.state is not ConnectionState.DISCONNECTED:
+            self.manager.dropped(self, 'slow' if self.state is ConnectionState.ERROR else 'shut')
         return sent
 
     def _put(self, event: Event):
@@ -184,7 +185,7 @@ async def _feed(self: HandConnection):
             self._note(event)
         self.behind = False
     except TimeoutError: self.manager.dropped(self, 'slow')
-    except ConnectionClosed: pass
+    except Exception as e: self.manager.broken(self, e)  # noqa: BLE001 - whatever a put raises, it concerns this reader
     finally: self.feeder = None
 
 # %% ../../nbs/core/readers.ipynb #8153c339
@@ -194,8 +195,12 @@ async def send_message(self: HandConnection,
 ) -> bool: # Whether there was room for it, now or after one turn of the loop
     "Put `message`"
     if self.behind or self.queue.full(): await asyncio.sleep(0)
-    if self.behind: self.catch_up()
-    if self.behind or not self.is_active() or self.queue.full(): return False
-    self.queue.put_nowait(message)
+    try:
+        if self.behind: self.catch_up()
+        if self.behind or not self.is_active() or self.queue.full(): return False
+        self.queue.put_nowait(message)
+    except Exception as e:  # noqa: BLE001 - it concerns this reader, and not who sends
+        self.manager.broken(self, e)
+        return False
     self.message_count, self.last_activity = self.message_count + 1, datetime.now()
     return True
