@@ -22,7 +22,7 @@ INTERNAL = {
     "core.backplane": "VERSION shared_memory",
     "core.connections": "SHUT",
     "core.history": "OVERHEAD LetGo Resume",
-    "core.mailbox": "CHUNK Counters",
+    "core.mailbox": "CHUNK HOLDS TELL_EVERY Counters",
     "core.lifecycle":
         "LOOK_AGAIN LOOK_EVERY SIGNALS farewell servers_of is_leaving transport_to watch unwatch "
         "around_lifespan",

@@ -333,6 +333,7 @@ class Statistics:
     broadcasts: int # Events sent since the start
     drops: dict[str, int] # Readers let go: `slow`, `stalled`, `overflow`, `no farewell`, `failed`, `shut`, `error`
     resets: int # Readers told that they missed something
+    render_failures: int # Times that a view could make nothing of an event
     replays: int # Readers that came back and read on from the log
     frames: int # Frames written
     sends: int # Sends that they were joined into

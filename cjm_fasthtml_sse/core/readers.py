@@ -19,9 +19,9 @@ from fastcore.basics import patch
 
 from .connections import ClosableQueue, ConnectionState, SSEConnection
 from .history import BroadcastMessage, Event
-from .mailbox import Mailbox
+from .mailbox import Mailbox, _Unshown
 from .writer import Stream
-from .wire import ConnectionClosed, FrameError
+from .wire import ConnectionClosed, FrameError, check_name
 
 # %% ../../nbs/core/readers.ipynb #43593370
 class StreamConnection(Stream, SSEConnection):
@@ -48,15 +48,19 @@ class StreamConnection(Stream, SSEConnection):
         data: BroadcastMessage, # What to show this connection alone
         timeout: float = 1.0, # Not needed here: nobody waits for a stream
     ) -> bool: # Whether it was left
-        "As `send_to` of the manager; raises `FrameError` for what is no message"
+        "As `send_to` of the manager; raises `FrameError` for what is no message, or has a type that names no event"
         if isinstance(data, BroadcastMessage): return await self.send_message(data)
         raise FrameError(f'A stream is sent messages, not {data!r:.60}; use send_to of its manager')
 
     async def send_message(self,
         message: BroadcastMessage, # What to show this connection alone
     ) -> bool: # Whether it was left
-        "Leave `message`, shown as this connection's route shows things"
-        frame = self.queue.view.render(message, message.to_json())
+        "Leave `message`, shown as this connection's route shows things; where that failed, the page is told as well"
+        check_name(message.type)
+        try: frame = self.queue.view.render(message, message.to_json())
+        except _Unshown:
+            if self.is_active() and self.queue.miss(): self.manager.outbox.add(self)
+            return False
         if frame is None or not self.is_active() or not self.queue.put(frame): return False
         self.manager.outbox.add(self)
         return True
