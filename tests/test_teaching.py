@@ -44,7 +44,7 @@ def served(builder, *events):
     setup_broadcast_routes(app, manager, element_builder=builder)
     with TestClient(app) as client, client.stream("GET", "/sse/broadcast") as stream:
         for kind in events: manager.broadcast_threadsafe(kind, {"text": "hello"})
-        return next(line for line in stream.iter_lines() if line.startswith("data:"))
+        return next(line for line in stream.iter_lines() if line.startswith("data:") and '"reason"' not in line)
 
 
 @pytest.mark.parametrize("wrong", [{"text": "hello"}, None, 42, object()], ids=["dict", "None", "number", "object"])

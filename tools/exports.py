@@ -20,8 +20,9 @@ INTERNAL = {
     "core.assets": "FILES script",
     "core.routes": "MAX_QUERY MAX_TABS RETRY_AFTER refusal Rules BroadcastResponse",
     "core.backplane": "VERSION shared_memory",
+    "core.connections": "SHUT",
     "core.history": "OVERHEAD LetGo Resume",
-    "core.mailbox": "CHUNK Counters",
+    "core.mailbox": "CHUNK HOLDS TELL_EVERY Counters",
     "core.lifecycle":
         "LOOK_AGAIN LOOK_EVERY SIGNALS farewell servers_of is_leaving transport_to watch unwatch "
         "around_lifespan",
@@ -32,6 +33,7 @@ INTERNAL = {
     "core.revocations": "MOST MOST_OF_ONE Revocations MARK MOST_LACKED mark_of lacking",
     "core.sources": "CLOSE_GRACE check_source open_source close_source",
     "core.topics": "CONTROL PRIVATE hearers hears TopicIndex private_topic",
+    "core.wire": "RESERVED check_name",
     "core.writer": "FAREWELL_TIMEOUT transport_of",
 }
 HEAD = '''"The module that holds each public name. Written by `make export` from their `__all__`: do not edit."

@@ -56,8 +56,11 @@
   /** @param {string[]} part @param {string[]} whole */
   const within = (part, whole) => part.every(each => whole.includes(each));
 
+  /** Whether a block says that there is a gap. One that stands in the place of an event which could not be shown is as good as that event. @param {Block} block */
+  const isGap = ({event, data}) => event === "sse-reset" && JSON.parse(data || "{}").reason !== "render";
+
   /** Whether a block says that all up to it has been sent: an id alone, or that of a reset with nothing to follow. @param {Block} block */
-  const isMark = ({id, data, event}) => id !== undefined && (data === undefined || event === "sse-reset");
+  const isMark = block => block.id !== undefined && (block.data === undefined || isGap(block));
 
   /** @param {string} name @returns {string} */
   const lockName = name => `cjm-sse ${name}`;
@@ -405,7 +408,7 @@
       const events = [];
       for (const block of blocks) {
         const {id, data, event} = block;
-        if (event === "sse-reset") main.gap = true;
+        if (isGap(block)) main.gap = true;
         if (main.gap) {
           if (!isMark(block)) continue;
           main.gap = false;

@@ -15,6 +15,8 @@
     .map(name => `[${name}], [data-${name}]`).join();
   const WORST_FIRST = ["denied", "stale", "reconnecting", "connecting", "open", "closed"];
   const SETTLE = 500;  // ms: what lasts for less is not told to the reader
+  const CALM = 60000;  // ms: what cannot be shown fails again and again, and pages are not to be loaded as often
+  const reloaded = performance.getEntriesByType("navigation").some(each => /** @type {any} */ (each).type === "reload");
 
   /** @type {Map<Element, Attached>} */
   const attached = new Map();
@@ -134,8 +136,17 @@
     show(entry);
     const url = elt.getAttribute("data-sse-refresh");
     if (url === null || entry.refreshing) return;
+    clearTimeout(entry.calming);
+    const last = entry.refreshed ?? (reloaded && !url ? 0 : -CALM);
+    const wait = reason === "render" ? last + CALM - performance.now() : 0;
+    if (wait <= 0) renew(entry, url);
+    else if (url) entry.calming = setTimeout(() => attached.get(elt) === entry && renew(entry, url), wait);
+  }
+
+  /** @param {Attached} entry @param {string} url Empty to load the page anew. */
+  function renew(entry, url) {
     entry.refreshing = true;
-    const spread = Number(elt.getAttribute("data-sse-spread") ?? 3000);
+    const spread = Number(entry.elt.getAttribute("data-sse-spread") ?? 3000);
     setTimeout(() => url ? refresh(entry, url) : location.reload(), Math.random() * spread);
   }
 
@@ -157,6 +168,7 @@
     }
     entry.held = undefined;
     entry.refreshing = false;
+    entry.refreshed = performance.now();
     for (const block of held) if (!seen || block.id === undefined || (block.id !== seen && sse.isLater(block.id, seen))) take(entry, block);
     show(entry);
   }

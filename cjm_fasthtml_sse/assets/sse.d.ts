@@ -71,6 +71,10 @@ interface Attached extends Sink {
   /** Something was missed and not made good yet. */
   stale: boolean;
   refreshing?: boolean;
+  /** When it was last refreshed, by `performance.now()`. */
+  refreshed?: number;
+  /** Until it may be refreshed for what could not be shown. */
+  calming?: ReturnType<typeof setTimeout>;
   /** What arrives during a refresh. */
   held?: Block[];
   /** The last event is the one by which htmx ends the stream. */

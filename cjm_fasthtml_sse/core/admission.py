@@ -85,6 +85,7 @@ def check_place(self: Crowd,
     owner: Any, # Whose it is
 ) -> StreamConnection | None: # Who has that id, and would have to go
     "Refuse who has no place here: an id of somebody else's (409), too many of one owner's (429) or in all (503)"
+    self._leave_dead_loop()
     old, most, each = self.registry.get_connection(connection_id), self.max_connections, self.max_connections_per_owner
     if old is not None and (owner is None or old.owner != owner): raise _taken(connection_id)
     if old is None and most is not None and len(self.registry.connections) >= most:

@@ -113,9 +113,9 @@ class Announcer:
         "Note it; called on the loop of the connections"
         names = [t for t in topics if t[0] != PRIVATE and not t.endswith('*') and hears(self.topics, t)]
         if self.stopped or not names or not isinstance(connection, StreamConnection): return
-        if _running_loop() is None: return
         owner = connection.owner or ''
         for t in names: self._room(t).dirty.add('' if owner.startswith(GUEST) else owner)
+        if _running_loop() is None: return
         if self.task is None or self.task.done() or self.task.get_loop().is_closed():
             self.more, self.task = asyncio.Event(), asyncio.get_running_loop().create_task(self._run())
         self.more.set()

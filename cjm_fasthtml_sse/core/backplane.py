@@ -39,7 +39,7 @@ from fastcore.basics import patch
 from fastcore.xml import NotStr
 
 from .topics import _Private, check_topic
-from .wire import BackplaneError, FrameError, carry, is_markup, to_json
+from .wire import BackplaneError, FrameError, carry, check_name, is_markup, to_json
 
 # %% ../../nbs/core/backplane.ipynb #40467b90
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Record:
 
 # %% ../../nbs/core/backplane.ipynb #4c7ff2c5
 def make_record(
-    message_type: str, # What happened; some text
+    message_type: str, # What happened; some text that could name an event
     data: Any, # What JSON holds, elements and dates
     metadata: dict[str, Any] | None = None, # The same, the application's own
     exclude: set[str] | str | None = None, # Ids of connections that do not get it
@@ -67,9 +67,10 @@ def make_record(
     retain: bool = False, # Needs a key
     max_event_bytes: int = 4 * 2**20, # Bytes of JSON that it may have
 ) -> Record: # A copy of everything, with its JSON
-    "Check an event; raises `FrameError` for what cannot be carried, `ValueError` for a bad type, topic or key"
+    "Check an event; raises `FrameError` for what cannot be sent, `ValueError` for what is no type, topic or key"
     if not isinstance(message_type, str) or not message_type:
         raise ValueError(f'The type of a message is a string that says something, not {message_type!r:.60}')
+    check_name(message_type)
     if not (key is None or isinstance(key, str) and key): raise ValueError(f'A key is some text, not {key!r:.60}')
     if retain and key is None: raise ValueError('retain keeps the newest event of a key: say which with key=')
     if topic is not None and not isinstance(topic, _Private): check_topic(topic)

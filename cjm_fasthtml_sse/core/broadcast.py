@@ -26,7 +26,7 @@ __all__ = ['BroadcastManager', 'Statistics', 'BroadcastMessage', 'create_broadca
 # %% ../../nbs/core/broadcast.ipynb #0ad269e1
 import asyncio, inspect, logging, os, secrets, time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -113,11 +113,13 @@ def _hear(self: BroadcastManager, record: Record, position: int | None = None, a
     event = self._fill(self.log, record, position, age)
     if record.topic == CONTROL: return self._act_on(record, event)
     if record.topic is None or record.topic[0] != PRIVATE: self.history.append(event.message)
-    self.broadcasts += 1
+    self.broadcasts, broken = self.broadcasts + 1, []
     for reader in self._index.readers(record.topic):
         if record.exclude and reader.connection_id in record.exclude: continue
-        reader.offer(event)
-        record.reached += 1
+        try: reader.offer(event)
+        except Exception as e: broken.append((reader, e))  # noqa: BLE001 - told below, when all others have been served
+        else: record.reached += 1
+    for reader, e in broken: self.broken(reader, e)
     if self.relay is not None and self._late: asyncio.get_running_loop().call_soon(self.catch_up)
     _logger.debug('%.80r has reached %s readers', record.type, record.reached)
 
@@ -279,20 +281,8 @@ def _relay_from_afar(self: BroadcastManager, record: Record, buffer: bool | None
 
 @patch
 def _home(self: BroadcastManager) -> asyncio.AbstractEventLoop | None:
-    loops = (self._loop, self.relay.loop if self.relay is not None else None)
+    loops = (Crowd._home(self), self.relay.loop if self.relay is not None else None)
     return next((loop for loop in loops if loop is not None and not loop.is_closed()), None)
-
-# %% ../../nbs/core/broadcast.ipynb #ba6fea2e
-@patch
-def _elsewhere(self: BroadcastManager) -> bool:
-    home = self._home()
-    return home is not None and _running_loop() is not home
-
-@patch
-async def _at_home(self: BroadcastManager, coroutine: Coroutine) -> Any:
-    home = self._home()
-    if home is None or home is _running_loop(): return await coroutine
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, home))
 
 # %% ../../nbs/core/broadcast.ipynb #c0dbad8e
 @patch
@@ -354,8 +344,9 @@ class Statistics:
     waiting: int # Events and frames in all mailboxes and queues
     lag: int # How many events, of those that the log holds, the slowest reader is behind; whoever they are for
     broadcasts: int # Events sent since the start
-    drops: dict[str, int] # Readers let go, by reason: `slow`, `stalled`, `overflow`, `no farewell`, `failed`, `error`
+    drops: dict[str, int] # Readers let go: `slow`, `stalled`, `overflow`, `no farewell`, `failed`, `shut`, `error`
     resets: int # Readers told that they missed something
+    render_failures: int # Times that a view could make nothing of an event
     replays: int # Readers that came back and read on from the log
     frames: int # Frames written
     sends: int # Sends that they were joined into
@@ -375,6 +366,7 @@ class Statistics:
 @patch
 def statistics(self: BroadcastManager) -> Statistics: # Frozen; a new one at each call
     "The numbers of this process's connections and log"
+    self._leave_dead_loop()
     readers = self.registry.get_connections()
     streams = [reader for reader in readers if isinstance(reader, StreamConnection)]
     behind = [reader for reader in readers if reader.queue.qsize() or reader.behind]

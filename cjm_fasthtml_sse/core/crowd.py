@@ -23,7 +23,7 @@ from fastcore.basics import patch
 
 from . import lifecycle
 from .access import SIGNED_FOR
-from .connections import ConnectionRegistry, SSEConnection, check_connection_id
+from .connections import SHUT, ConnectionRegistry, SSEConnection, check_connection_id
 from .history import BroadcastMessage, Event, Log
 from .mailbox import CHUNK, Counters
 from .outbox import HeartbeatClock, Outbox
@@ -160,17 +160,20 @@ def connection_metadata(self: Crowd) -> dict[str, dict[str, Any]]: # A new dicti
 @patch(as_prop=True)
 def lock(self: Crowd) -> asyncio.Lock: # Nothing in this package takes it
     "The registry's lock, for callers who held it"
+    self._leave_dead_loop()
     return self.registry.lock
 
 # %% ../../nbs/core/crowd.ipynb #900af019
 @patch
 def get_connection_count(self: Crowd) -> int:  # Number of active connections
     "Get the number of active connections."
+    self._leave_dead_loop()
     return len(self.registry.connections)
 
 @patch
 def tab_count(self: Crowd) -> int: # At least the number of connections
     "How many tabs this process's connections speak for"
+    self._leave_dead_loop()
     return sum(getattr(connection, 'tabs', 1) for connection in self.registry.connections.values())
 
 # %% ../../nbs/core/crowd.ipynb #0c2fbc40
@@ -179,19 +182,25 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
     except RuntimeError: return None
 
 @patch
+def _home(self: Crowd) -> asyncio.AbstractEventLoop | None:
+    self._leave_dead_loop()
+    return self._loop
+
+# %% ../../nbs/core/crowd.ipynb #df24556a
+@patch
 def _elsewhere(self: Crowd) -> bool:
-    loop = self._loop
-    return loop is not None and not loop.is_closed() and _running_loop() is not loop
+    home = self._home()
+    return home is not None and _running_loop() is not home
 
 @patch
 async def _at_home(self: Crowd, coroutine: Coroutine) -> Any:
-    if not self._elsewhere(): return await coroutine
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+    home = self._home()
+    if home is None or home is _running_loop(): return await coroutine
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, home))
 
 # %% ../../nbs/core/crowd.ipynb #abda4bc3
 @patch
 def _enter(self: Crowd, connection: SSEConnection, topics: frozenset[str]):
-    self._leave_dead_loop()
     if self._elsewhere(): raise RuntimeError('The connections of a manager share a loop; another needs its own manager')
     self.registry.enter(connection)
     connection.topics = topics
@@ -201,15 +210,19 @@ def _enter(self: Crowd, connection: SSEConnection, topics: frozenset[str]):
     if connection.owner is not None: self._by_owner.setdefault(connection.owner, {})[connection] = None
     if self.watcher is not None: self.watcher.changed(connection, topics)
     if self._loop is not None: return
-    self._loop = asyncio.get_running_loop()
+    self._loop, self.outbox = asyncio.get_running_loop(), Outbox()
     lifecycle.watch(self.end)
 
 @patch
 def _leave_dead_loop(self: Crowd):
-    if self._loop is None or not self._loop.is_closed(): return
-    for connection in self.registry.get_connections():
-        connection.ended = True
-        self.left(connection)
+    loop = self._loop
+    if loop is None or not loop.is_closed(): return
+    with self._guard:
+        if self._loop is not loop: return
+        self._late, self._empty, self.registry.lock = [], None, asyncio.Lock()
+        for connection in self.registry.get_connections():
+            connection.ended = True
+            self.left(connection)
 
 @patch
 def left(self: Crowd,
@@ -227,12 +240,15 @@ def _forget(self: Crowd, connection: SSEConnection):
     self._disown(connection)
     if self.watcher is not None: self.watcher.changed(connection, connection.topics)
     self.clock.discard(connection)
-    feeder = getattr(connection, 'feeder', None)
-    if feeder is not None and feeder is not asyncio.current_task(): feeder.cancel()
+    _end(getattr(connection, 'feeder', None))
     if self.registry.connections: return
     lifecycle.unwatch(self.end)
-    self._loop = None
-    if self._empty is not None: self._empty.set()
+    self._loop, empty, self._empty = None, self._empty, None
+    if empty is not None: empty.set()
+
+def _end(feeder: asyncio.Task | None):
+    if feeder is None or feeder.get_loop().is_closed() or feeder is asyncio.current_task(): return
+    feeder.cancel()
 
 # %% ../../nbs/core/crowd.ipynb #f2530c3f
 @patch
@@ -281,6 +297,18 @@ def dropped(self: Crowd,
     if self.registry.get_connection(connection.connection_id) is connection: self.left(connection, reason)
 
 @patch
+def broken(self: Crowd,
+    connection: SSEConnection, # With whom nothing could be left
+    error: Exception, # What was raised
+):
+    "Let `connection` alone go: as `shut` where its own reader has shut its queue, else as `error`"
+    self._leave_dead_loop()
+    if self.registry.get_connection(connection.connection_id) is not connection: return
+    shut = isinstance(error, SHUT)
+    if not shut: _logger.error('Nothing can be left with connection %.40r', connection.connection_id, exc_info=error)
+    self.dropped(connection, 'shut' if shut else 'error')
+
+@patch
 def _count_drop(self: Crowd, connection: SSEConnection, reason: str):
     self.drops[reason] += 1
     _logger.warning('Connection %.40r dropped: %s', connection.connection_id, reason)
@@ -312,8 +340,8 @@ async def _close(self: Crowd):
         if connection._send is None: self.left(connection)
     if self.watcher is not None: await self.watcher.stop()
     if not self.registry.connections: return
-    self._empty = self._empty or asyncio.Event()
-    await self._empty.wait()
+    self._empty = empty = self._empty or asyncio.Event()
+    await empty.wait()
 
 # %% ../../nbs/core/crowd.ipynb #c009bf67
 @patch
@@ -330,6 +358,7 @@ async def register(self: Crowd,
     topics: str | Iterable[str] = (), # Topics and patterns that it hears besides what is for everyone
 ) -> tuple[str, asyncio.Queue]: # Tuple of (connection_id, queue)
     "Register a new connection and return its queue; raises `ConnectionRefused` for a bad id (400), or a stream's (409)"
+    self._leave_dead_loop()
     if not self.closed: await self._before_reading()
     if self.closed: raise ConnectionRefused('This manager is closed', 503)
     topics = check_topics(topics)
@@ -380,4 +409,6 @@ def late(self: Crowd,
 def catch_up(self: Crowd):
     "Put into full queues what has room by now"
     late, self._late = self._late, []
-    for connection in late: connection.catch_up()
+    for connection in late:
+        try: connection.catch_up()
+        except Exception as e: self.broken(connection, e)  # noqa: BLE001 - those after it have a right to their turn

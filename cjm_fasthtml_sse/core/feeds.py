@@ -24,7 +24,7 @@ from fastcore.basics import patch
 from .crowd import Crowd
 from .sources import check_source, open_source
 from .topics import check_topic
-from .wire import SSEError
+from .wire import SSEError, check_name
 
 # %% ../../nbs/core/feeds.ipynb #9470533a
 @patch
@@ -41,6 +41,8 @@ async def stream_to(self: Crowd,
     "Broadcast what `source` yields; raises what the source raises, and what `broadcast` does"
     check_source(source)
     check_topic(topic)
+    check_name(message_type)
+    if end_type is not None: check_name(end_type)
     sent, reason = 0, 'stopped'
     try:
         async with aclosing(await open_source(source)) as items:

@@ -39,7 +39,7 @@ from typing import Any, NamedTuple
 from fastcore.basics import patch
 
 from .topics import hearers
-from .wire import encode_frame, to_json
+from .wire import check_name, encode_frame, to_json
 
 # %% ../../nbs/core/history.ipynb #706afb16
 @dataclass
@@ -62,8 +62,8 @@ class BroadcastMessage:
     def to_sse(self,
         event_type: str | None = 'message', # SSE event type for the message; None for an event without a name
     ) -> str: # SSE formatted message string
-        "The message as one frame of an event stream; raises `FrameError` for a line break in `event_type`"
-        return encode_frame(self.to_json(), event=event_type, id=self.id).decode()
+        "The message as one frame; raises `FrameError` for an `event_type` with a line break, or of this package's own"
+        return encode_frame(self.to_json(), event=event_type and check_name(event_type), id=self.id).decode()
 
 # %% ../../nbs/core/history.ipynb #4ab6b7d8
 OVERHEAD = 400  # bytes: what the objects around an event weigh, measured, so that small events count for what they are

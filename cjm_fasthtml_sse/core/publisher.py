@@ -71,7 +71,8 @@ class Publisher:
 
     def _settle(self):
         loop = asyncio.get_running_loop()
-        if self._loop is None: self._loop, self._turn = loop, asyncio.Lock()
+        idle = self._loop is None or self._loop.is_closed()
+        if idle: self._loop, self._turn, self._epoch = loop, asyncio.Lock(), None
         if self._loop is not loop: raise RuntimeError('This publisher is in use by another loop; make one for each')
 
 # %% ../../nbs/core/publisher.ipynb #7b30827c

@@ -19,9 +19,9 @@ from fastcore.basics import patch
 
 from .connections import ClosableQueue, ConnectionState, SSEConnection
 from .history import BroadcastMessage, Event
-from .mailbox import Mailbox
+from .mailbox import Mailbox, _Unshown
 from .writer import Stream
-from .wire import ConnectionClosed, FrameError, encode_comment
+from .wire import ConnectionClosed, FrameError, check_name, encode_comment
 
 # %% ../../nbs/core/readers.ipynb #43593370
 class StreamConnection(Stream, SSEConnection):
@@ -48,15 +48,19 @@ class StreamConnection(Stream, SSEConnection):
         data: BroadcastMessage, # What to show this connection alone
         timeout: float = 1.0, # Not needed here: nobody waits for a stream
     ) -> bool: # Whether it was left
-        "As `send_to` of the manager; raises `FrameError` for what is no message"
+        "As `send_to` of the manager; raises `FrameError` for what is no message, or has a type that names no event"
         if isinstance(data, BroadcastMessage): return await self.send_message(data)
         raise FrameError(f'A stream is sent messages, not {data!r:.60}; use send_to of its manager')
 
     async def send_message(self,
         message: BroadcastMessage, # What to show this connection alone
     ) -> bool: # Whether it was left
-        "Leave `message`, shown as this connection's route shows things"
-        frame = self.queue.view.render(message, message.to_json())
+        "Leave `message`, shown as this connection's route shows things; where that failed, the page is told as well"
+        check_name(message.type)
+        try: frame = self.queue.view.render(message, message.to_json())
+        except _Unshown:
+            if self.is_active() and self.queue.miss(): self.manager.outbox.add(self)
+            return False
         if frame is None or not self.is_active() or not self.queue.put(frame): return False
         self.manager.outbox.add(self)
         return True
@@ -160,7 +164,8 @@ class HandConnection(SSEConnection):
     ) -> bool: # True if it is in the queue; where there was no room in time, the connection is dropped
         "Send data through the connection queue"
         sent = await super().send(data, timeout)
-        if self.state is ConnectionState.ERROR: self.manager.dropped(self, 'slow')
+        if not sent and self.state is not ConnectionState.DISCONNECTED:
+            self.manager.dropped(self, 'slow' if self.state is ConnectionState.ERROR else 'shut')
         return sent
 
     def _put(self, event: Event):
@@ -199,7 +204,7 @@ async def _feed(self: HandConnection):
             self._note(event)
         self.behind = False
     except TimeoutError: self.manager.dropped(self, 'slow')
-    except ConnectionClosed: pass
+    except Exception as e: self.manager.broken(self, e)  # noqa: BLE001 - whatever a put raises, it concerns this reader
     finally: self.feeder = None
 
 # %% ../../nbs/core/readers.ipynb #8153c339
@@ -209,8 +214,12 @@ async def send_message(self: HandConnection,
 ) -> bool: # Whether there was room for it, now or after one turn of the loop
     "Put `message`"
     if self.behind or self.queue.full(): await asyncio.sleep(0)
-    if self.behind: self.catch_up()
-    if self.behind or not self.is_active() or self.queue.full(): return False
-    self.queue.put_nowait(message)
+    try:
+        if self.behind: self.catch_up()
+        if self.behind or not self.is_active() or self.queue.full(): return False
+        self.queue.put_nowait(message)
+    except Exception as e:  # noqa: BLE001 - it concerns this reader, and not who sends
+        self.manager.broken(self, e)
+        return False
     self.message_count, self.last_activity = self.message_count + 1, datetime.now()
     return True

@@ -123,15 +123,17 @@ def start(self: Relay):
 # %% ../../nbs/core/relay.ipynb #2c2b8dc4
 @patch
 async def _run(self: Relay):
-    jobs = {self.loop.create_task(job()) for job in (self._listen, self._speak, self._report, self._sweep)}
+    loop = self.loop
+    jobs = {loop.create_task(job()) for job in (self._listen, self._speak, self._report, self._sweep)}
     try:
         ended, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
         for job in ended: _logger.critical('The relay of %s has ended', self.backplane.name, exc_info=job.exception())
     finally:
-        self.state = 'closed'
-        self._reached.set()
-        self._forget_all()
-        await _end(jobs | self._tasks)
+        if not loop.is_closed():  # else it has no say any more in what goes on on the next one
+            self.state = 'closed'
+            self._reached.set()
+            self._forget_all()
+            await _end(jobs | self._tasks)
 
 # %% ../../nbs/core/relay.ipynb #55b3f84b
 @patch

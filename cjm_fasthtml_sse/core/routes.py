@@ -161,7 +161,7 @@ def create_broadcast_handler(
         wrong = f'element_builder is a plain function of type and data, not {element_builder!r:.80}'
         raise ValueError(f'{wrong}; fetch what it needs before you broadcast')
     manager.signed_for = max(manager.signed_for, (given := Rules(**rules)).signed_for)
-    respond = partial(BroadcastResponse, manager, View(element_builder, named), given)
+    respond = partial(BroadcastResponse, manager, View(element_builder, named, manager.counters), given)
     async def broadcast_stream(connection_id: str = ''): return respond(connection_id)
     return broadcast_stream
 

@@ -38,8 +38,8 @@ from fasthtml.components import Div
 
 from . import lifecycle
 from .sources import check_source, close_source, open_source
-from .wire import CLOSE_EVENT, FrameError, carry, encode_comment, encode_frame
-from .wire import is_markup, render_html, to_json
+from .wire import CLOSE_EVENT, RESERVED, FrameError, carry, encode_comment, encode_frame
+from .wire import check_name, is_markup, render_html, to_json
 
 _logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class StreamConfig:
             raise ValueError(f'heartbeat_interval is {self.heartbeat_interval!r}; seconds, or 0 for no heartbeats')
         if self.timeout is not None and not self.timeout > 0:
             raise ValueError(f'timeout is {self.timeout!r}; seconds above 0, or None for no limit')
-        if self.close_event is not None: encode_frame('', event=self.close_event)
+        if self.close_event not in (None, CLOSE_EVENT): check_name(self.close_event)
 
 # %% ../../nbs/core/streaming.ipynb #41e116ad
 class _Pump:
@@ -165,9 +165,15 @@ def _is_html(item: Any) -> bool:
     if not isinstance(item, (list, tuple)): return is_markup(item)
     return any(is_markup(o) for o in item) and all(is_markup(o) or isinstance(o, str) for o in item)
 
+_OURS = re.compile(f'(?:^|[\r\n])event: ?({RESERVED}[^\r\n]*)')
+
+def _as_named(frame: str) -> str:
+    if ours := _OURS.search(frame): check_name(ours[1])
+    return frame
+
 def _item_frame(item: Any) -> bytes:
     if isinstance(item, bytes):
-        if item.endswith(b'\n\n'): return item
+        if item.endswith(b'\n\n'): return _as_named(item.decode()).encode()
         raise FrameError(f'Bytes are a frame from encode_frame, with its blank line, not {item!r:.80}; text is a str')
     if isinstance(item, str): return encode_frame(item)
     if _is_html(item): return encode_frame(render_html(tuple(item) if isinstance(item, list) else item))
@@ -236,7 +242,7 @@ class SSEStream:
         for reader in list(self._readers): reader.stop()
 
     def _format_message(self, data: Any) -> str:
-        if hasattr(type(data), 'to_sse'): return data.to_sse()
+        if hasattr(type(data), 'to_sse'): return _as_named(data.to_sse())
         return _item_frame(data).decode()
 
 # %% ../../nbs/core/streaming.ipynb #5c98fa80

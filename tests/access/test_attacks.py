@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
-from cjm_fasthtml_sse import BroadcastManager
+from cjm_fasthtml_sse import BroadcastManager, FrameError
 from cjm_fasthtml_sse.core import elements
 from cjm_fasthtml_sse.core.access import sign_topics, signed_only
 from cjm_fasthtml_sse.core.mailbox import View
@@ -106,8 +106,11 @@ def test_no_field_makes_an_event_that_nobody_sent(node, show):
     one = node(builder=None if show == 'json' else html)
     with leaving(one.listen('topic=t')) as (stream,):
         for text in FORGED:
-            one.send(text, {'text': text, text: text}, metadata={text: text}, topic='t', key=text)
-            one.do(one.manager.send_to_owner, 'ana', text, {'text': text}, key=text)
+            kind = re.sub('[\r\n\0]', ' ', text)
+            if kind != text:
+                with pytest.raises(FrameError): one.send(text, {'text': text}, topic='t')
+            one.send(kind, {'text': text, text: text}, metadata={text: text}, topic='t', key=text)
+            one.do(one.manager.send_to_owner, 'ana', kind, {'text': text}, key=text)
             for topic in (text, 'a\nb'):
                 with pytest.raises(ValueError): one.send('note', {'text': ''}, topic=topic)
         one.send('last', {'text': 'the last one'}, topic='t')
