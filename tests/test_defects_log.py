@@ -14,7 +14,7 @@ from cjm_fasthtml_sse import BackplaneError, BroadcastManager, setup_broadcast_r
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
 from cjm_fasthtml_sse.core.backplane import Limits, MemoryBackplane
 from cjm_fasthtml_sse.core.history import BroadcastMessage, LetGo, Log
-from cjm_fasthtml_sse.core.mailbox import View
+from cjm_fasthtml_sse.core.mailbox import Mailbox, View
 from fasthtml.common import FastHTML
 from hypothesis import given, settings, strategies as st
 
@@ -212,6 +212,44 @@ def test_sizes_and_lag_are_true_after_any_number_of_lives(steps):
         assert (log.live, log.size) == (len(events), sum(event.size for event in events))
         assert log.retained_size == sum(event.size for event in kept) and len(kept) <= 3
         assert [log.lag(event.position)[0] for event in events] == [*range(len(events))][::-1]
+
+
+STEPS = st.lists(max_size=40, elements=st.one_of(
+    st.tuples(st.just('send'), st.sampled_from([None, None, 'k', 'l'])), st.tuples(st.just('alone'), st.none()),
+    st.tuples(st.just('take'), st.sampled_from([1, 200, 10**6])), st.tuples(st.just('life'), st.integers(0, 5))))
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(st.integers(1, 4), st.booleans(), STEPS)
+def test_a_reader_goes_through_any_number_of_lives(maxsize, newcomer, steps):
+    "One reset for each life in which it was served, the last values of that one, then all that came after, in order"
+    log, n, alone = Log(), 0, []
+    def add(log, key):
+        nonlocal n
+        n += 1
+        return log.append(BroadcastMessage('m', {'n': n}, timestamp=''), key=key, retain=key is not None)
+    if not newcomer: add(log, None)
+    seen, text, lives = None if newcomer else log.cursor(), '', 0
+    box = Mailbox(log, 'me', View(), maxsize=maxsize, last_event_id=seen)
+    for what, how in steps:
+        if what == 'send': box.offer(add(log, how))
+        elif what == 'alone' and box.put(f'data: alone {n}\n\n'.encode()): alone.append(str(n))
+        elif what == 'take': text += box.take(how).decode()
+        elif what == 'life':
+            lives, other = lives + 1, Log()
+            for i in range(how): add(other, 'k' if i % 2 else 'm')
+            log.become(other)
+            box.reset('unknown')
+    while box.waits(): text += box.take().decode()
+    assert box.idle() and re.findall('alone ([0-9]+)', text) == alone and text.count('sse-reset') <= lives
+    _, reset, after = text.rpartition('event: sse-reset\n')
+    assert bool(reset) == bool(lives)
+    begun = int(re.search(f'{log.epoch}-([0-9]+)', after)[1]) if lives else 1 - newcomer
+    shown = [int(number) for number in re.findall('"n": ([0-9]+)', after)]
+    live = [event.message.data['n'] for event in log.read(begun)[0]]
+    assert len(set(shown)) == len(shown) and [number for number in shown if number in live] == live
+    for event in log.newest(): assert event.message.data['n'] in shown or not lives and not newcomer
+    ids = [int(id) for id in re.findall(f'^id: {log.epoch}-([0-9]+)$', after, re.M)]
+    assert ids == sorted(ids) and ids[-1:] == [log.head][:len(ids)]
 
 
 def test_a_heartbeat_names_the_life_that_is(tmp_path):
