@@ -178,6 +178,7 @@ def test_name(case: ET.Element) -> str:
 # Those that use a browser, and the one that makes network interfaces, of which a browser beside it would take notice.
 BROWSER = ["tests/browser", "tests/js", "tests/test_site.py", "tests/test_wire.py", "tests/test_proxy.py",
            "tests/test_tutorials.py", "tests/access/test_chat.py", "tests/server/test_faults.py"]
+ENGINES, ACCESS = ["tests/engines"], ["tests/access"]
 
 
 def check_browser(long: bool = False) -> list[Result]:
@@ -185,16 +186,27 @@ def check_browser(long: bool = False) -> list[Result]:
     return run_tests(BROWSER, long)
 
 
+def check_engines(long: bool = False) -> list[Result]:
+    "Backplanes on real engines that are broken and killed, and workers that share them."
+    return run_tests(ENGINES, long)
+
+
+def check_access(long: bool = False) -> list[Result]:
+    "Who may hear what, on every kind of engine."
+    return run_tests(ACCESS, long, without=BROWSER)
+
+
 def check_tests(long: bool = False) -> list[Result]:
-    "The other tests that a notebook cannot be: servers, processes, engines that are killed."
-    return run_tests(["tests", *(f"--ignore={path}" for path in BROWSER)], long)
+    "The other tests that a notebook cannot be: servers, programs, long runs."
+    return run_tests(["tests"], long, without=[*BROWSER, *ENGINES, *ACCESS])
 
 
-def run_tests(which: list[str], long: bool) -> list[Result]:
+def run_tests(which: list[str], long: bool, without: tuple | list = ()) -> list[Result]:
     "A result for each test."
     with tempfile.TemporaryDirectory(prefix="tests-") as name:
         report = Path(name) / "report.xml"
         command = [sys.executable, "-m", "pytest", *which, f"--junitxml={report}", *(["-m", ""] if long else [])]
+        command += [f"--ignore={path}" for path in without]
         command += ["-o", f"cache_dir={name}/cache"]
         code, output = run(*command, timeout=LONG_SECONDS if long else TESTS_SECONDS)
         if not report.exists(): return [Result("pytest", False, output)]
@@ -209,13 +221,14 @@ def run_tests(which: list[str], long: bool) -> list[Result]:
     return results
 
 
-# What stands in one group may run at the same time. Notebooks and tests wait for deadlines, so they run apart; tests
-# in a browser and the others wait for different things.
+# What stands in one group may run at the same time, two at a time, begun in this order. Notebooks and tests wait for
+# deadlines, so they run apart; tests in a browser and the others wait for different things. The longest come first, and
+# short ones last, so that the two lanes end together.
 GROUPS: list[dict[str, Callable[[], list[Result]]]] = [
     dict(wheel=check_wheel, ruff=check_ruff, stubs=check_stubs, style=check_style, generated=check_generated,
          readme=check_readme, docs=check_docs),
     dict(notebooks=check_notebooks),
-    dict(browser=check_browser, tests=check_tests),
+    dict(browser=check_browser, engines=check_engines, tests=check_tests, access=check_access),
 ]
 
 

@@ -1,6 +1,7 @@
 "Engines that these tests start, break and end; where valkey-server is missing, what needs it is left out and says so"
 import itertools
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -19,7 +20,7 @@ def valkey(tmp_path):
         started.append(Valkey(tmp_path/f'valkey{len(started)}', **options))
         return started[-1]
     yield start
-    for engine in started: engine.stop()
+    for engine in started: engine.kill()
 
 
 @pytest.fixture(scope='session')
@@ -73,12 +74,19 @@ def worker(tmp_path):
     "Starts workers on a backplane: `worker(url, manager=dict(buffer=True), skew=3600)`"
     started = []
     def start(url, **config):
-        started.append(Worker(tmp_path, backplane=url, **config))
-        until(lambda: started[-1].is_open(), 'the worker to have its engine')
-        return started[-1]
+        started.append(one := Worker(tmp_path, backplane=url, **config))
+        until(one.is_open, 'the worker to have its engine')
+        return one
     yield start
-    for one in started:
-        if one.running.alive: one.stop()
+    for one in started: one.kill()
+
+
+@pytest.fixture
+def workers(worker):
+    "Starts several at once: `workers(url, url, manager=dict(buffer=True))`"
+    def start(*urls, **config):
+        with ThreadPoolExecutor(len(urls)) as pool: return list(pool.map(lambda url: worker(url, **config), urls))
+    return start
 
 
 @pytest.fixture

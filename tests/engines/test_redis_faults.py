@@ -37,9 +37,9 @@ def test_engine_killed_under_load(valkey, worker, tab, load):
         assert w.ask('/state')['buffered'] == 0
 
 
-def test_engine_started_again_empty(valkey, worker, tab):
+def test_engine_started_again_empty(valkey, workers, tab):
     engine = valkey(appendonly='no')
-    here, there = worker(engine.url), worker(engine.url)
+    here, there = workers(*[engine.url] * 2)
     tabs = [tab(lambda w=w: [w]) for w in (here, there, here)]
     for i in range(20): here.ask('/say', n=i)
     both_heard = lambda i: all(one.data()[-1:] == [i] for one in tabs)  # noqa: E731
@@ -53,9 +53,9 @@ def test_engine_started_again_empty(valkey, worker, tab):
     assert [len(one.resets) for one in tabs] == [1, 1, 1] and all(one.data() == list(range(21)) for one in tabs)
 
 
-def test_engine_that_forgets_while_it_runs(valkey, worker, tab):
+def test_engine_that_forgets_while_it_runs(valkey, workers, tab):
     engine = valkey(appendonly='no')
-    here, there = worker(engine.url), worker(engine.url)
+    here, there = workers(*[engine.url] * 2)
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
     here.ask('/say', n=1)
     until(lambda: all(one.data() == [1] for one in tabs), 'the tabs to be up to date')
@@ -66,10 +66,10 @@ def test_engine_that_forgets_while_it_runs(valkey, worker, tab):
     assert [len(one.resets) for one in tabs] == [1, 1]
 
 
-def test_engine_started_again_without_its_tail(valkey, worker, tab):
+def test_engine_started_again_without_its_tail(valkey, workers, tab):
     "Also where somebody else publishes before the first that could miss the tail is back"
     engine = valkey(appendfsync='always')
-    here, there = worker(engine.url), worker(engine.url)
+    here, there = workers(*[engine.url] * 2)
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
     for i in range(20): here.ask('/say', n=i)
     until(lambda: all(len(one.events) == 20 for one in tabs), 'the tabs to be up to date')
@@ -87,10 +87,10 @@ def test_engine_started_again_without_its_tail(valkey, worker, tab):
     assert tabs[0].data() == [*range(25), 25]
 
 
-def test_answer_to_a_publication_lost(valkey, proxy, worker, tab):
+def test_answer_to_a_publication_lost(valkey, proxy, workers, tab):
     engine = valkey()
     line = proxy(engine.port)
-    here, there = worker(f'redis://127.0.0.1:{line.port}'), worker(engine.url)
+    here, there = workers(f'redis://127.0.0.1:{line.port}', engine.url)
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
     here.ask('/say', n=0)
     for i in range(1, 4):
@@ -147,11 +147,11 @@ def test_line_broken_again_and_again(valkey, proxy, worker, tab, load):
     all_hear(tabs, told['sent'])
 
 
-def test_slow_line_is_not_taken_for_dead(valkey, proxy, worker, tab, load):
+def test_slow_line_is_not_taken_for_dead(valkey, proxy, workers, tab, load):
     engine = valkey(appendfsync='no')
     line = proxy(engine.port)
     line.delay = 0.15  # each way
-    here, there = worker(f'redis://127.0.0.1:{line.port}'), worker(engine.url)
+    here, there = workers(f'redis://127.0.0.1:{line.port}', engine.url)
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
     told = load(here, 'a', 100, 2)
     assert len(told['sent']) == 200

@@ -15,10 +15,10 @@ def path(tmp_path): return tmp_path/'events.db'
 
 
 @pytest.fixture
-def two(worker, path, tab):
+def two(workers, path, tab):
     "Two workers on the file, with a tab each"
-    workers = [worker(f'sqlite:///{path}?timeout=0.5') for _ in range(2)]
-    return workers, [tab(one) for one in workers]
+    both = workers(*[f'sqlite:///{path}?timeout=0.5'] * 2)
+    return both, [tab(one) for one in both]
 
 
 def under_way(tabs, heard=0): until(lambda: all(len(one.events) > heard + 10 for one in tabs), 'the load to be heard')
@@ -67,24 +67,24 @@ class FullForSQLite:
 
 
 @pytest.mark.parametrize('kind', ['a disk', 'SQLite'])
-def test_a_full_disk_is_an_error_to_the_caller_and_no_reader_notices(worker, tab, load, tmp_path, kind):
+def test_a_full_disk_is_an_error_to_the_caller_and_no_reader_notices(workers, tab, load, tmp_path, kind):
     if kind == 'a disk' and os.geteuid() != 0: pytest.skip('only root can mount a disk that may be filled')
     disk = Disk(tmp_path/'disk', '3m') if kind == 'a disk' else FullForSQLite(tmp_path/'disk')
     with contextlib.closing(disk):
-        disk.workers = workers = [worker(f'sqlite:///{disk.folder}/events.db') for _ in range(2)]
-        tabs = [tab(one) for one in workers]
+        disk.workers = both = workers(*[f'sqlite:///{disk.folder}/events.db'] * 2)
+        tabs = [tab(one) for one in both]
         def fill():
             under_way(tabs)
             disk.fill()
-            until(lambda: workers[0].ask('/say', n='["x", 0]', size=100_000)[0] == 'failed', 'the disk to be full')
-            assert 'its disk is full' in workers[0].ask('/say', n='["x", 0]', size=100_000)[1]
+            until(lambda: both[0].ask('/say', n='["x", 0]', size=100_000)[0] == 'failed', 'the disk to be full')
+            assert 'its disk is full' in both[0].ask('/say', n='["x", 0]', size=100_000)[1]
             disk.empty()
-        came = load(workers[1], 'a', 50, 3, fill)
+        came = load(both[1], 'a', 50, 3, fill)
         assert len(came['sent']) + len(came['failed']) == 150 and came['sent']
-        until(lambda: workers[0].ask('/say', n='["b", 1]')[0] == 'sent', 'the disk to take events again')
+        until(lambda: both[0].ask('/say', n='["b", 1]')[0] == 'sent', 'the disk to take events again')
         told_all(tabs, [*came['sent'], ['b', 1]])
         assert not any(one.resets for one in tabs)
-        for one in (*tabs, *workers): one.leave() if one in tabs else one.stop()
+        for one in (*tabs, *both): one.leave() if one in tabs else one.stop()
 
 
 FAULTS = {'deleted': lambda path, copy: [file.unlink() for file in files(path)],

@@ -1,6 +1,7 @@
 "Several workers on one engine, of each kind that can be shared: what holds whichever it is"
 import html
 import json
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
@@ -15,14 +16,11 @@ def pair(request, tmp_path_factory):
     url = f'sqlite:///{folder}/events.db'
     if request.param == 'redis': url = f'{request.getfixturevalue("one_valkey").url}?name=pair'
     config = dict(manager=dict(replay_limit=30_000, max_event_bytes=100_000, beat=0.2))
-    started = [Worker(folder, backplane=url, **config) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        started = list(pool.map(lambda _: Worker(folder, backplane=url, **config), range(2)))
     until(lambda: all(one.is_open() for one in started), 'the workers to have their engine')
     yield started
-    for one in started: one.stop()
-
-
-def two(worker, url, **config):
-    return worker(url, **config), worker(url, **config)
+    for one in started: one.kill()
 
 
 def test_two_publish_at_once_and_all_see_one_order(pair, tab):
@@ -38,8 +36,8 @@ def test_two_publish_at_once_and_all_see_one_order(pair, tab):
     assert late.ids() == tabs[0].ids()[1:]
 
 
-def test_worker_killed_under_load(shared_url, worker, tab, load):
-    sender, doomed, other = worker(shared_url), worker(shared_url), worker(shared_url)
+def test_worker_killed_under_load(shared_url, workers, tab, load):
+    sender, doomed, other = workers(*[shared_url] * 3)
     alive = lambda: [w for w in (doomed, other) if w.running.alive]  # noqa: E731
     tabs = [tab(alive) for _ in range(4)]
     def meanwhile():
@@ -51,9 +49,9 @@ def test_worker_killed_under_load(shared_url, worker, tab, load):
     assert all(one.opened == 2 for one in tabs) and other.ask('/state')['here'] == 4
 
 
-def test_a_worker_that_stood_still_while_more_came_than_is_kept(shared_url, worker, tab):
+def test_a_worker_that_stood_still_while_more_came_than_is_kept(shared_url, workers, tab):
     "Whoever was there gets one reset, and after it everything; a gap without a word is what must not be"
-    sender, still = two(worker, shared_url, manager=dict(replay_limit=100))
+    sender, still = workers(*[shared_url] * 2, manager=dict(replay_limit=100))
     tabs = [tab(still) for _ in range(3)]
     sender.ask('/say', n='["a", 0]')
     until(lambda: all(one.data() for one in tabs), 'the first event')
@@ -71,8 +69,8 @@ def test_a_worker_that_stood_still_while_more_came_than_is_kept(shared_url, work
         assert one.opened == 1 and reset['reason'] == 'expired'
 
 
-def test_all_workers_restarted_one_after_the_other(shared_url, worker, tab, load):
-    sender, serving = worker(shared_url), list(two(worker, shared_url))
+def test_all_workers_restarted_one_after_the_other(shared_url, worker, workers, tab, load):
+    sender, *serving = workers(*[shared_url] * 3)
     tabs = [tab(lambda: [w for w in serving if w.running.alive]) for _ in range(4)]
     def meanwhile():
         for old in list(serving):
@@ -133,8 +131,8 @@ def test_an_event_over_the_limit_is_refused_and_nothing_is_sent(pair, tab):
     assert [one.data() for one in tabs] == [[2], [2]]
 
 
-def test_retained_keys_and_topics_over_processes(shared_url, worker, tab):
-    here, there = two(worker, shared_url, manager=dict(replay_limit=10))
+def test_retained_keys_and_topics_over_processes(shared_url, worker, workers, tab):
+    here, there = workers(*[shared_url] * 2, manager=dict(replay_limit=10))
     for i in range(3): here.ask('/say', n=json.dumps(['job', i]), topic='job/1', key='k', retain=True)
     there.ask('/say', n='"gone"', topic='job/2', key='k', retain=True)
     here.ask('/say', n='"gone"', topic='job/2', key='k')
