@@ -358,8 +358,13 @@ def test_a_new_life_of_the_log_does_not_stop_the_loop(topics):
         about = [dict(topic=f'row/{n}') if topics else {} for n in range(keys)]
         sent = (manager.broadcast('value', {'n': n}, key=f'k{n}', retain=True, **how) for n, how in enumerate(about))
         await asyncio.gather(*sent)
-        def come(ids): return [Tab(app, f'topic=row/{n}' if topics else '', id) for n, id in enumerate(ids)]
-        tabs = come([manager.cursor()] * readers)
+        async def come(ids):
+            tabs = []
+            for n, id in enumerate(ids):
+                tabs.append(Tab(app, f'topic=row/{n}' if topics else '', id))
+                await asyncio.sleep(0)
+            return tabs
+        tabs = await come([manager.cursor()] * readers)
         await until(lambda: all(tab.ids for tab in tabs))
         await cut(line, manager)
         await engine.renew(engine.epoch)
@@ -370,7 +375,7 @@ def test_a_new_life_of_the_log_does_not_stop_the_loop(topics):
                 line.up = True
                 if topics:  # what they may hear is decided anew
                     await asyncio.gather(*(tab.task for tab in tabs))
-                    tabs = come([tab.ids[-1] for tab in tabs])
+                    tabs = await come([tab.ids[-1] for tab in tabs])
                 await until(lambda: manager.statistics().resets == readers)
                 await until(lambda: all(tab.text.endswith(f'id: {manager.cursor()}\n\n') for tab in tabs))
         finally: gc.enable()

@@ -27,7 +27,7 @@ INTERNAL = {
         "LOOK_AGAIN LOOK_EVERY SIGNALS farewell servers_of is_leaving transport_to watch unwatch "
         "around_lifespan",
     "core.outbox": "BATCH SLOTS Outbox HeartbeatClock",
-    "core.readers": "StreamConnection HandConnection",
+    "core.readers": "StreamConnection HandConnection Leaving",
     "core.relay": "Hooks Relay",
     "core.response": "OPENING HANDOVER_TIMEOUT HEADERS",
     "core.revocations": "MOST MOST_OF_ONE Revocations MARK MOST_LACKED mark_of lacking",

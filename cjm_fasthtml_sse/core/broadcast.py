@@ -42,7 +42,7 @@ from .crowd import Crowd, _running_loop
 from .history import BroadcastMessage, Event, Log
 from .lifecycle import RETRY_SPAN, servers_of
 from .mailbox import CHUNK
-from .readers import StreamConnection
+from .readers import Leaving, StreamConnection
 from .relay import Hooks, Relay
 from .routes import create_broadcast_handler, setup_broadcast_routes  # chkstyle: ignore
 from .topics import CONTROL, MAX_TOPICS, PRIVATE
@@ -155,7 +155,7 @@ def _turn(self: BroadcastManager, log: Log, reason: str | None):
     kept = [event for event in log.last(self.history.maxlen) if not (event.topic or '').startswith(PRIVATE)]
     self.history.extend(event.message for event in kept)
     for reader in self.registry.get_connections():
-        if reason and _has_rights(reader): self.send_away(reader, self.farewell())
+        if reason and _has_rights(reader): self.outbox.add(Leaving(reader))
         elif reason: self._tell_lost(reader, reason)
         else: self._begin_at_head(reader)
 
