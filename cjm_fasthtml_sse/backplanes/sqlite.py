@@ -298,8 +298,8 @@ def _shorten_log(self: _Session):
     if time.monotonic() < self.bulky or os.stat(f'{self.path}-wal').st_size < 2 * _WAL_BYTES: return
     self.bulky = time.monotonic() + 5
     self.con.execute('PRAGMA busy_timeout = 100')
-    self.con.execute('PRAGMA wal_checkpoint(TRUNCATE)')
-    self.con.execute(f'PRAGMA busy_timeout = {int(self.timeout * 1000)}')
+    try: self.con.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+    finally: self.con.execute(f'PRAGMA busy_timeout = {int(self.timeout * 1000)}')
 
 # %% ../../nbs/backplanes/sqlite.ipynb #76f280df
 _BYTES = 1 << 20 # What one look from the thread takes, or one row
