@@ -89,7 +89,7 @@ _SIZES = '''
 -- ARGV: how much may be kept: events, bytes of them, calls, bytes of them, keys, bytes of them, milliseconds or ''
 local marks, step = {events = KEYS[6], calls = KEYS[7]}, 262144
 
-local function bytes_of(kept) return #kept - string.find(kept, ' ', 1, true) end -- an id, and a body
+local function bytes_of(kept) return #kept - (string.find(kept, ' ', 1, true) or 0) end -- an id, and a body
 
 local function size(of) -- bytes: of a lane, all that it was ever given; of what is retained, what there is
     local said = redis.call('HGET', KEYS[5], of)
@@ -100,17 +100,17 @@ local function size(of) -- bytes: of a lane, all that it was ever given; of what
     return sum
 end
 
-local function drop_key(key, sum)
+local function without(key, sum) -- what is left of `sum` when this key goes
     local value = redis.call('HGET', KEYS[3], 'k' .. key)
-    if not value then return sum end
-    redis.call('HDEL', KEYS[3], 'k' .. key)
-    return math.max(0, sum - bytes_of(value))
+    return value and math.max(0, sum - bytes_of(value)) or sum
 end
 
 local function trim_keys(sum)
     local keys = redis.call('ZCARD', KEYS[4])
     while keys > tonumber(ARGV[5]) or sum > tonumber(ARGV[6]) and keys > 1 do
-        sum, keys = drop_key(redis.call('ZPOPMIN', KEYS[4])[1], sum), keys - 1
+        local oldest = redis.call('ZPOPMIN', KEYS[4])[1]
+        sum, keys = without(oldest, sum), keys - 1
+        redis.call('HDEL', KEYS[3], 'k' .. oldest)
     end
     return sum
 end
@@ -284,23 +284,26 @@ def _line(self: RedisBackplane, which: int) -> Connection:
     return self._lines[which]
 
 # %% ../../nbs/backplanes/redis.ipynb #3f39fd06
-_PUBLISH = _TRIM + '''
+_PLACE = '''
 -- ARGV, from 8 on: group; then for each draft its kind, key and body.
 -- Kinds: c a call, e an event, r one to be retained for its key, d one that takes away what is retained for its key
 redis.call('XPENDING', KEYS[1], ARGV[8])
-local ids, newest, sums, noted = {}, redis.call('HGET', KEYS[3], 'l'), {}, {}
+local ids, newest, sums, due, noted, said = {}, redis.call('HGET', KEYS[3], 'l'), {}, {}, {}, {}
+
+local function begin(lane, sum) sums[lane], due[lane] = sum, (math.floor(sum / step) + 1) * step end
 
 local function count(lane, id, bytes)
-    local before = sums[lane]
-    ids[#ids + 1], sums[lane] = id, before + bytes
-    if math.floor(sums[lane] / step) == math.floor(before / step) then return end
-    redis.call('ZADD', marks[lane], sums[lane], id)
+    local sum = sums[lane] + bytes
+    ids[#ids + 1], sums[lane] = id, sum
+    if sum < due[lane] then return end
+    redis.call('ZADD', marks[lane], sum, id)
+    begin(lane, sum)
     noted[lane] = true
 end
 
 local function place(kind, key, body)
     local lane = kind == 'c' and 'calls' or 'events'
-    sums[lane] = sums[lane] or size(lane)
+    if not sums[lane] then begin(lane, size(lane)) end
     if kind == 'c' then
         return count(lane, redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'b', body), #body)
     end
@@ -309,22 +312,27 @@ local function place(kind, key, body)
     newest = id
     count(lane, id, #body)
     if kind == 'e' then return end
-    local sum = drop_key(key, sums.retained or size('retained'))
+    local sum = without(key, sums.retained or size('retained'))
     if kind == 'r' then
         local last = redis.call('ZREVRANGE', KEYS[4], 0, 0, 'WITHSCORES')[2] or 0
         redis.call('HSET', KEYS[3], 'k' .. key, id .. ' ' .. body)
         redis.call('ZADD', KEYS[4], last + 1, key)
         sums.retained = trim_keys(sum + #body)
     else
+        redis.call('HDEL', KEYS[3], 'k' .. key)
         redis.call('ZREM', KEYS[4], key)
         sums.retained = sum
     end
 end
+'''
 
+# %% ../../nbs/backplanes/redis.ipynb #977f12c6
+_PUBLISH = _TRIM + _PLACE + '''
 local whole, told = pcall(function()
     for i = 9, #ARGV, 3 do place(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
     if newest then redis.call('HSET', KEYS[3], 'e', string.sub(ARGV[8], 7), 'l', newest) end
-    for of, sum in pairs(sums) do redis.call('HSET', KEYS[5], of, sum) end
+    for of, sum in pairs(sums) do said[#said + 1], said[#said + 2] = of, sum end
+    if #said > 0 then redis.call('HSET', KEYS[5], unpack(said)) end
     for lane in pairs(noted) do trim_bytes(lane, sums[lane]) end
     trim_age()
 end)

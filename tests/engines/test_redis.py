@@ -366,6 +366,7 @@ def test_sentinels_and_a_failover(valkey, tmp_path):
         backplane = from_url(url)
         before = await _opens(backplane)
         await backplane.publish([Draft(b'%d' % i) for i in range(10)])
+        assert len(await bodies(backplane)) == 10, 'it is one who listens'
         with master.client as client: assert client.wait(1, 10_000) == 1
         master.kill()
         after = await _opens(backplane)
