@@ -23,7 +23,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/redis.html.md"""
 __all__ = ['RedisBackplane', 'from_url']
 
 # %% ../../nbs/backplanes/redis.ipynb #2be0ebbb
-import re, secrets, time
+import asyncio, logging, re, secrets, time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlunsplit
@@ -35,8 +35,10 @@ from .redis_engine import _drop, _Engine, _moved, _split
 from ..core.backplane import Draft, Entry, Gap, Limits, Opened
 from ..core.wire import BackplaneError
 
+_logger = logging.getLogger(__name__)
+
 # %% ../../nbs/backplanes/redis.ipynb #32503037
-_KEYS = ('events', 'calls', 'retained', 'order', 'reports')
+_KEYS = ('events', 'calls', 'retained', 'order', 'sizes', 'events-sizes', 'calls-sizes', 'reports')
 
 class RedisBackplane:
     "Events in streams of a Redis or Valkey server"
@@ -44,21 +46,24 @@ class RedisBackplane:
         url: str, # Where the engine is, without the parameters of this adapter
         name: str = 'sse', # Keeps applications on one engine apart: 1 to 64 of letters, digits and `._:-`
         max_bytes: int | None = None, # The largest event, where the engine does not say it, or says more
+        durable: bool | None = None, # Whether a restart of the engine loses nothing; None asks it
         **options: Any, # `timeout`, `tls`, `sentinel_username`, `sentinel_password`, as above
     ):
         if not re.fullmatch('[A-Za-z0-9._:-]{1,64}', name): raise ValueError(f'{name!r:.80} is no name for an adapter')
         if max_bytes is not None and max_bytes < 1: raise ValueError(f'max_bytes is {max_bytes}; give 1 or more')
         self._engine = _Engine(url, name, **options)
         self.name, self.max_bytes, self._group, self._lines = self._engine.name, None, None, None
-        self._rows, self._most = 16, max_bytes
+        self._rows, self._most, self.durable, self._listening, self._told = 16, max_bytes, durable, None, False
         *self._keys, self._reports = (f'sse:{{{name}}}:{each}' for each in _KEYS)
         self._streams = dict(events=self._keys[0], calls=self._keys[1])
 
     def __repr__(self): return f'<RedisBackplane {self.name}>'
 
 # %% ../../nbs/backplanes/redis.ipynb #67cfc73d
-_OURS = dict(name=str, timeout=float, max_bytes=int, tls=lambda text: text.lower() in ('1', 'true', 'yes'),
-    sentinel_username=str, sentinel_password=str)
+def _yes(text: str) -> bool: return text.lower() in ('1', 'true', 'yes')
+
+_OURS = dict(name=str, timeout=float, max_bytes=int, durable=_yes, tls=_yes)
+_OURS |= dict(sentinel_username=str, sentinel_password=str)
 
 def from_url(
     url: str, # As above
@@ -79,38 +84,110 @@ def _position(id: bytes) -> int:
 def _id(position: int) -> str: return f'{position // _SEQUENCE}-{position % _SEQUENCE}'
 
 # %% ../../nbs/backplanes/redis.ipynb #f6677b40
-_OLDEST = '''
-local function oldest(age) -- the first id of those that are younger than so many milliseconds
-    local time = redis.call('TIME')
-    return string.format('%.0f', math.max(0, time[1] * 1000 + math.floor(time[2] / 1000) - age))
+_SIZES = '''
+-- KEYS: events, calls, retained, order, sizes, events-sizes, calls-sizes
+-- ARGV: how much may be kept: events, bytes of them, calls, bytes of them, keys, bytes of them, milliseconds or ''
+local marks, step = {events = KEYS[6], calls = KEYS[7]}, 262144
+
+local function bytes_of(kept) return #kept - (string.find(kept, ' ', 1, true) or 0) end -- an id, and a body
+
+local function size(of) -- bytes: of a lane, all that it was ever given; of what is retained, what there is
+    local said = redis.call('HGET', KEYS[5], of)
+    if said then return tonumber(said) end
+    if marks[of] then redis.call('DEL', marks[of]) return 0 end
+    local found, sum = redis.call('HGETALL', KEYS[3]), 0
+    for i = 1, #found, 2 do if string.sub(found[i], 1, 1) == 'k' then sum = sum + bytes_of(found[i + 1]) end end
+    return sum
+end
+
+local function without(key, sum) -- what is left of `sum` when this key goes
+    local value = redis.call('HGET', KEYS[3], 'k' .. key)
+    return value and math.max(0, sum - bytes_of(value)) or sum
+end
+
+local function trim_keys(sum)
+    local keys = redis.call('ZCARD', KEYS[4])
+    while keys > tonumber(ARGV[5]) or sum > tonumber(ARGV[6]) and keys > 1 do
+        local oldest = redis.call('ZPOPMIN', KEYS[4])[1]
+        sum, keys = without(oldest, sum), keys - 1
+        redis.call('HDEL', KEYS[3], 'k' .. oldest)
+    end
+    return sum
 end
 '''
 
-_OPEN = _OLDEST + '''
--- ARGV: an epoch to begin with, the epoch to end or '', events, calls, age in milliseconds or ''
-local group, epoch, ended = 'epoch-', nil, false
+# %% ../../nbs/backplanes/redis.ipynb #f612e258
+_TRIM = _SIZES + '''
+local function trim_bytes(lane, sum)
+    local key, most, cut = lane == 'events' and KEYS[1] or KEYS[2], tonumber(ARGV[lane == 'events' and 2 or 4]), nil
+    local mark = redis.call('ZPOPMIN', marks[lane])
+    while mark[1] and sum - mark[2] >= most do cut, mark = mark[1], redis.call('ZPOPMIN', marks[lane]) end
+    if mark[1] then redis.call('ZADD', marks[lane], mark[2], mark[1]) end
+    if not cut then return end
+    local milliseconds, sequence = string.match(cut, '^(%d+)-(%d+)$')
+    redis.call('XTRIM', key, 'MINID', string.format('%s-%.0f', milliseconds, sequence + 1))
+end
+
+local function trim_age()
+    if ARGV[7] == '' then return end
+    local time = redis.call('TIME')
+    local oldest = math.max(0, time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[7])
+    redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f', oldest))
+end
+
+local function trim_all()
+    redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[1])
+    redis.call('XTRIM', KEYS[2], 'MAXLEN', '~', ARGV[3])
+    for lane in pairs(marks) do trim_bytes(lane, size(lane)) end
+    redis.call('HSET', KEYS[5], 'retained', trim_keys(size('retained')))
+    trim_age()
+end
+'''
+
+# %% ../../nbs/backplanes/redis.ipynb #e875af48
+_FIND = '''
+-- ARGV, from 8 on: an epoch to begin with, the epoch to end or '', this run of the engine or '', how it is noted,
+-- whether a restart loses nothing (`kept` if it was noted so, `always`, or ''), whether to judge ('1' or ''), and the
+-- epoch of one who was there all the time, or ''
+local epoch, ended, run, noted, begun = nil, nil, ARGV[10], nil, false
 if redis.call('EXISTS', KEYS[1]) == 1 then
-    ended = ARGV[2] ~= '' and redis.call('XGROUP', 'DESTROY', KEYS[1], group .. ARGV[2]) == 1
     for _, found in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-        if string.sub(found[2], 1, #group) == group then epoch = string.sub(found[2], #group + 1) end
+        if string.sub(found[2], 1, 6) == 'epoch-' then epoch = string.sub(found[2], 7) end
+        if string.sub(found[2], 1, 4) == 'run-' then noted = string.sub(found[2], 5) end
     end
+else
+    redis.call('HDEL', KEYS[5], 'events')
+end
+if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('HDEL', KEYS[5], 'calls') end
+local function is_doubtful()
+    if run == '' or ARGV[13] == '' or epoch == ARGV[14] or ARGV[12] == 'always' then return false end
+    if noted == run or noted == run .. '-kept' then return false end
+    return not (noted and string.sub(noted, -5) == '-kept' and ARGV[12] == 'kept')
+end
+if epoch and (epoch == ARGV[9] or is_doubtful()) then
+    redis.call('XGROUP', 'DESTROY', KEYS[1], 'epoch-' .. epoch)
+    epoch, ended = nil, epoch
 end
 if not epoch then
-    epoch = ARGV[1]
-    redis.call('XGROUP', 'CREATE', KEYS[1], group .. epoch, '0', 'MKSTREAM')
+    epoch, begun = ARGV[8], true
+    redis.call('XGROUP', 'CREATE', KEYS[1], 'epoch-' .. epoch, '0', 'MKSTREAM')
 end
+if run ~= '' and noted ~= ARGV[11] and (begun or ARGV[13] ~= '') then
+    if noted then redis.call('XGROUP', 'DESTROY', KEYS[1], 'run-' .. noted) end
+    redis.call('XGROUP', 'CREATE', KEYS[1], 'run-' .. ARGV[11], '0')
+end
+'''
+
+# %% ../../nbs/backplanes/redis.ipynb #9446344d
+_OPEN = _TRIM + _FIND + '''
 local of = redis.call('HGET', KEYS[3], 'e')
-if not (ended and of == ARGV[2])
+if not (ended and of == ended)
     and (of ~= epoch or redis.call('HLEN', KEYS[3]) ~= redis.call('ZCARD', KEYS[4]) + 2) then
     redis.call('DEL', KEYS[3], KEYS[4])
+    redis.call('HDEL', KEYS[5], 'retained')
 end
-local time = redis.call('TIME')
-redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[3])
-redis.call('XTRIM', KEYS[2], 'MAXLEN', '~', ARGV[4])
-if ARGV[5] ~= '' then
-    redis.call('XTRIM', KEYS[1], 'MINID', oldest(ARGV[5]))
-end
-local said, info, call = redis.call('XINFO', 'STREAM', KEYS[1]), {}, '0-0'
+trim_all()
+local time, said, info, call = redis.call('TIME'), redis.call('XINFO', 'STREAM', KEYS[1]), {}, '0-0'
 for i = 1, #said, 2 do info[said[i]] = said[i + 1] end
 if redis.call('EXISTS', KEYS[2]) == 1 then
     said = redis.call('XINFO', 'STREAM', KEYS[2])
@@ -128,43 +205,76 @@ def _opened(answer: list) -> Opened:
     first = _position(before) if before else _position(oldest) - 1 if oldest else _position(last)
     return Opened(epoch.decode(), first, _position(last), _position(call), int(seconds) + int(micro) / 1e6)
 
-@patch
-def _limits_of(self: RedisBackplane, limits: Limits) -> tuple:
+def _numbers_of(limits: Limits) -> tuple:
+    lanes = max(limits.events, 1), limits.event_bytes, max(limits.calls, 1), limits.call_bytes
     age = '' if limits.age is None else round(limits.age * 1000)
-    return max(limits.events, 1), max(limits.calls, 1), age
+    return *lanes, max(limits.retained, 0), limits.retained_bytes, age
+
+# %% ../../nbs/backplanes/redis.ipynb #27f7521b
+_INFO = 'INFO server', 'INFO replication', 'INFO persistence'
+_CONFIG = 'CONFIG GET *append*', 'CONFIG GET proto-max-bulk-len'
+_SAFE = {b'appendonly': b'yes', b'appendfsync': b'always', b'no-appendfsync-on-rewrite': b'no',
+    b'aof_rewrite_in_progress': b'0', b'aof_rewrite_scheduled': b'0'}
+
+def _run_of(texts: list, settings: Any) -> tuple[str, bool, bool]:
+    "The name of this run, where it is told; whether what it answers is kept; whether it began with a file of its own"
+    texts = [text for text in texts if isinstance(text, bytes)]
+    told = dict(line.split(b':', 1) for text in texts for line in text.splitlines() if b':' in line)
+    if isinstance(settings, list): told |= zip(settings[::2], settings[1::2], strict=True)
+    own = told.get(b'appendonly') == b'yes' and told.get(b'master_replid2', b'?').strip(b'0') == b''
+    return told.get(b'run_id', b'').decode(), _SAFE.items() <= told.items(), own
+
+@patch
+def _judgement(self: RedisBackplane, run: str, keeps: bool, own: bool, listens: bool) -> tuple[str, ...]:
+    "What the script of opening is told about the run, and about who asks"
+    if not run and listens and not self.durable and not self._told:
+        self._told = True
+        _logger.warning('%s does not say whether it was started anew (it needs the right to INFO): '
+            'what it loses while no process runs is not noticed', self.name)
+    group, loop = self._listening or ('', None)
+    there = group[6:] if loop is asyncio.get_running_loop() else ''
+    if self.durable is not None: keeps = own = self.durable
+    spared = 'always' if self.durable else 'kept' if own else ''
+    return run, f'{run}-kept' if keeps else run, spared, '1' if listens else '', there
 
 # %% ../../nbs/backplanes/redis.ipynb #8de4130a
 @patch
 async def open(self: RedisBackplane, limits: Limits) -> Opened:
     "Connect, and tell how things stand; raises `BackplaneError`"
-    await self.close()
+    await self._hang_up()
     places, error = await self._engine.places(), None
     for place in places:
         try: return await self._open_at(place, limits)
         except BackplaneError as e: error = e
-        await self.close()
+        await self._hang_up()
     raise error
 
 @patch
 async def _open_at(self: RedisBackplane, place: tuple[str, int], limits: Limits, hops: int = 3) -> Opened:
     line, _ = self._lines = self._engine.line(*place), self._engine.line(*place)
-    numbers = self._limits_of(limits)
-    script = ('EVAL', _OPEN, len(self._keys), *self._keys, secrets.token_hex(8), '', *numbers)
-    answer, size = await self._engine.exchange(line, script, ('CONFIG', 'GET', 'proto-max-bulk-len'))
+    *texts, settings, size = await self._engine.exchange(line, *map(str.split, _INFO + _CONFIG))
+    numbers, judgement = _numbers_of(limits), self._judgement(*_run_of(texts, settings), limits.listens)
+    begin = (*numbers, secrets.token_hex(8), '', *judgement)
+    answer, = await self._engine.exchange(line, ('EVAL', _OPEN, len(self._keys), *self._keys, *begin))
     if (elsewhere := _moved(answer)) and hops:
-        await self.close()
+        await self._hang_up()
         return await self._open_at((elsewhere[0] or place[0], elsewhere[1]), limits, hops - 1)
     opened = _opened(self._engine.value(answer))
     await self._engine.exchange(self._lines[1], ('PING',))
     sizes = [int(size[1])] if isinstance(size, list) and len(size) == 2 else []
     self.max_bytes = min([*sizes, *([self._most] if self._most else [])], default=None)
-    self._group, self._numbers = f'epoch-{opened.epoch}', (*numbers, max(limits.retained, 0))
+    self._group, self._numbers = f'epoch-{opened.epoch}', numbers
     return opened
 
 # %% ../../nbs/backplanes/redis.ipynb #c8cdc37d
 @patch
 async def close(self: RedisBackplane):
     "Let go of both lines"
+    self._listening = None
+    await self._hang_up()
+
+@patch
+async def _hang_up(self: RedisBackplane):
     lines, self._lines = self._lines or (), None
     for line in lines: await _drop(line, nowait=False)
 
@@ -174,35 +284,57 @@ def _line(self: RedisBackplane, which: int) -> Connection:
     return self._lines[which]
 
 # %% ../../nbs/backplanes/redis.ipynb #3f39fd06
-_PUBLISH = _OLDEST + '''
--- ARGV: group, events, calls, age in milliseconds or '', retained; then for each draft its kind, key and body.
+_PLACE = '''
+-- ARGV, from 8 on: group; then for each draft its kind, key and body.
 -- Kinds: c a call, e an event, r one to be retained for its key, d one that takes away what is retained for its key
-redis.call('XPENDING', KEYS[1], ARGV[1])
-local ids, newest = {}, redis.call('HGET', KEYS[3], 'l')
+redis.call('XPENDING', KEYS[1], ARGV[8])
+local ids, newest, sums, due, noted, said = {}, redis.call('HGET', KEYS[3], 'l'), {}, {}, {}, {}
+
+local function begin(lane, sum) sums[lane], due[lane] = sum, (math.floor(sum / step) + 1) * step end
+
+local function count(lane, id, bytes)
+    local sum = sums[lane] + bytes
+    ids[#ids + 1], sums[lane] = id, sum
+    if sum < due[lane] then return end
+    redis.call('ZADD', marks[lane], sum, id)
+    begin(lane, sum)
+    noted[lane] = true
+end
+
 local function place(kind, key, body)
+    local lane = kind == 'c' and 'calls' or 'events'
+    if not sums[lane] then begin(lane, size(lane)) end
     if kind == 'c' then
-        ids[#ids + 1] = redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'b', body)
-        return
+        return count(lane, redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'b', body), #body)
     end
-    local id = newest and redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'b', body, 'p', newest)
-        or redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'b', body)
-    ids[#ids + 1], newest = id, id
+    local id = newest and redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'b', body, 'p', newest)
+        or redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'b', body)
+    newest = id
+    count(lane, id, #body)
+    if kind == 'e' then return end
+    local sum = without(key, sums.retained or size('retained'))
     if kind == 'r' then
         local last = redis.call('ZREVRANGE', KEYS[4], 0, 0, 'WITHSCORES')[2] or 0
         redis.call('HSET', KEYS[3], 'k' .. key, id .. ' ' .. body)
         redis.call('ZADD', KEYS[4], last + 1, key)
-        if redis.call('ZCARD', KEYS[4]) > tonumber(ARGV[5]) then
-            redis.call('HDEL', KEYS[3], 'k' .. redis.call('ZPOPMIN', KEYS[4])[1])
-        end
-    elseif kind == 'd' then
+        sums.retained = trim_keys(sum + #body)
+    else
         redis.call('HDEL', KEYS[3], 'k' .. key)
         redis.call('ZREM', KEYS[4], key)
+        sums.retained = sum
     end
 end
+'''
+
+# %% ../../nbs/backplanes/redis.ipynb #977f12c6
+_PUBLISH = _TRIM + _PLACE + '''
 local whole, told = pcall(function()
-    for i = 6, #ARGV, 3 do place(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
-    if newest then redis.call('HSET', KEYS[3], 'e', string.sub(ARGV[1], 7), 'l', newest) end
-    if ARGV[4] ~= '' then redis.call('XTRIM', KEYS[1], 'MINID', oldest(ARGV[4])) end
+    for i = 9, #ARGV, 3 do place(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
+    if newest then redis.call('HSET', KEYS[3], 'e', string.sub(ARGV[8], 7), 'l', newest) end
+    for of, sum in pairs(sums) do said[#said + 1], said[#said + 2] = of, sum end
+    if #said > 0 then redis.call('HSET', KEYS[5], unpack(said)) end
+    for lane in pairs(noted) do trim_bytes(lane, sums[lane]) end
+    trim_age()
 end)
 if whole then return ids end
 told = type(told) == 'table' and told.err or told
@@ -223,7 +355,7 @@ async def publish(self: RedisBackplane, drafts: Sequence[Draft]) -> list[int]:
     if self.max_bytes is not None and size > self.max_bytes:
         raise BackplaneError(f'{self.name}: an event of {size:,} bytes is over its limit of {self.max_bytes:,}')
     told = [part for draft in drafts for part in (_kind(draft), draft.key or '', draft.body)]
-    ids = await self._engine.run(line, _PUBLISH, self._keys, self._group, *self._numbers, *told)
+    ids = await self._engine.run(line, _PUBLISH, self._keys, *self._numbers, self._group, *told)
     return [_position(id) for id in ids]
 
 # %% ../../nbs/backplanes/redis.ipynb #f7fb7b80
@@ -238,7 +370,7 @@ async def read(self: RedisBackplane, after: Mapping[str, int], count: int = 500,
         block, n = min(max(deadline - time.monotonic(), 0), _WAIT), min(count, self._rows)
         waiting = ('BLOCK', max(round(block * 1000), 1)) if block else ()
         newest, found = await self._look(('XREAD', 'COUNT', n, *waiting, 'STREAMS', *where), block)
-        entries = self._entries(found, list(after))
+        entries, self._listening = self._entries(found, list(after)), (self._group, asyncio.get_running_loop())
         if 'events' in after: self._check_gap(after['events'], newest, found)
         size, full = sum(len(entry.body) for entry in entries), len(entries) >= n
         if size > _MUCH: self._rows = max(1, self._rows // 2)
@@ -291,25 +423,17 @@ async def retained(self: RedisBackplane) -> list[Entry]:
 @patch
 async def renew(self: RedisBackplane, epoch: str) -> str:
     "A new epoch, where the old one is still `epoch`"
-    begin = (secrets.token_hex(8), epoch, *self._numbers[:3])
+    begin = (*self._numbers, secrets.token_hex(8), epoch, '', '', '', '', '')
     opened = _opened(await self._engine.run(self._line(0), _OPEN, self._keys, *begin))
     self._group = f'epoch-{opened.epoch}'
     return opened.epoch
 
 # %% ../../nbs/backplanes/redis.ipynb #57a18ce9
-_TRIM = _OLDEST + '''
--- ARGV: events, calls, age in milliseconds or ''
-redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[1])
-redis.call('XTRIM', KEYS[2], 'MAXLEN', '~', ARGV[2])
-if ARGV[3] ~= '' then redis.call('XTRIM', KEYS[1], 'MINID', oldest(ARGV[3])) end
-return {}
-'''
-
 @patch
 async def put_report(self: RedisBackplane, node: str, body: bytes):
     "Store what `node` says"
     await self._ask('HSET', self._reports, node, body)
-    await self._engine.run(self._line(0), _TRIM, self._keys, *self._numbers[:3])
+    await self._engine.run(self._line(0), _TRIM + 'trim_all()', self._keys, *self._numbers)
 
 @patch
 async def reports(self: RedisBackplane) -> dict[str, bytes]:

@@ -66,9 +66,9 @@ def _boot_id() -> str | None:
 def _life(con: sqlite3.Connection, durable: bool, inode: int):
     "Make sure of an epoch that holds for what is in the file"
     boot, old = _boot_id(), dict(con.execute('SELECT name, value FROM life'))
-    here = dict(old, inode=str(inode))
-    lost_tail = old.get('boot') not in (None, '', boot)
-    if 'epoch' not in old or old.get('inode') != here['inode'] or lost_tail: here['epoch'] = secrets.token_hex(8)
+    marks = dict(inode=str(inode), schema=str(con.execute('PRAGMA schema_version').fetchone()[0]))
+    here, lost_tail = old | marks, old.get('boot') not in (None, '', boot)
+    if 'epoch' not in old or old != here or lost_tail: here['epoch'] = secrets.token_hex(8)
     if lost_tail or 'boot' not in old: here['boot'] = ''
     if not durable: here['boot'] = boot
     if here == old: return
@@ -113,6 +113,7 @@ class _Session:
         self.pid, self.con, self.reading, self.bell, self.inodes, self.epoch = os.getpid(), None, None, None, None, None
         self.heads, self.ending, self.behind, self.aged, self.bulky = {}, False, True, 0.0, 0.0
         self.busy, self.thread = None, _Worker('sse-sqlite')
+        self.own, self.summed = dict(events=0, calls=0, retained=0), {}
 
     def open(self) -> Opened:
         with _telling(self.name, self.timeout):
@@ -234,7 +235,10 @@ def write(self: _Session, drafts: Sequence[Draft]) -> list[int]:
         self._check_inodes(doubtful=True)
         self.bell.ring()
         spans = {}
-        for place, draft in zip(positions, drafts, strict=True): spans.setdefault(draft.lane, [place, place])[1] = place
+        for place, draft in zip(positions, drafts, strict=True):
+            spans.setdefault(draft.lane, [place, place])[1] = place
+            self.own[draft.lane] += len(draft.body)
+            if draft.retain: self.own['retained'] += len(draft.body)
         self._trim_all(spans)
         return positions
 
@@ -264,8 +268,10 @@ def _retain(self: _Session, keys: Mapping[str, tuple]): # Positions, and whether
         pairs = ', '.join(['(?, ?)'] * len(part))
         self.con.execute(f"""INSERT INTO retained SELECT pair.column2, position, at, body
             FROM (VALUES {pairs}) AS pair JOIN events ON position = pair.column1""", [x for pair in part for x in pair])
-    if kept: self.con.execute("""DELETE FROM retained WHERE position <=
-        (SELECT position FROM retained ORDER BY position DESC LIMIT 1 OFFSET ?)""", [self.limits.retained])
+    if kept: self.con.execute(_FEWER_KEYS, [self.limits.retained])
+
+_FEWER_KEYS = """DELETE FROM retained WHERE position <=
+    (SELECT position FROM retained ORDER BY position DESC LIMIT 1 OFFSET ?)"""
 
 # %% ../../nbs/backplanes/sqlite.ipynb #5d9dea60
 _HEAD = 'SELECT seq FROM sqlite_sequence WHERE name = ?'
@@ -275,6 +281,8 @@ def _trim_all(self: _Session, new: Mapping[str, Sequence] | None = None):
     "Trim after a publication, which gave the first and the last position of `new` in each lane, or in any case"
     with suppress(sqlite3.Error, OSError):
         for lane in new or ('events', 'calls'): self._trim(lane, *(new[lane] if new else (None, self._head(lane))))
+        if new is None: self.con.execute(_FEWER_KEYS, [self.limits.retained])
+        self._shorten_log()
 
 @patch
 def _head(self: _Session, lane: str) -> int: return self.con.execute(_HEAD, [lane]).fetchone()[0]
@@ -283,14 +291,33 @@ def _head(self: _Session, lane: str) -> int: return self.con.execute(_HEAD, [lan
 def _trim(self: _Session, lane: str, new: int | None, last: int):
     limit = getattr(self.limits, lane)
     step = max(1, min(64, limit // 8))
-    if new is None or last // step != (new - 1) // step:
-        self.con.execute(f'DELETE FROM {lane} WHERE position <= ?', [last - limit])
-        self._shorten_log()
+    stepped = new is None or last // step != (new - 1) // step
+    if stepped: self.con.execute(f'DELETE FROM {lane} WHERE position <= ?', [last - limit])
+    for kept in ('events', 'retained') if lane == 'events' else ('calls',): self._trim_bytes(kept, stepped)
     age, now = self.limits.age, time.monotonic()
     if lane == 'calls' or age is None or new is not None and now - self.aged < age / 10: return
     self.aged, oldest = now, f'{_NOW} - {int(age * 1000)}'
     self.con.execute(f"""DELETE FROM events WHERE position < coalesce(
         (SELECT position FROM events WHERE at >= {oldest} ORDER BY position LIMIT 1), {last} + 1)""")
+
+# %% ../../nbs/backplanes/sqlite.ipynb #6409981c
+_SUM = 'SELECT coalesce(sum(length(body)), 0), max(position) FROM {of} WHERE position > ?'
+_FEWER_BYTES = """DELETE FROM {of} WHERE position <= (SELECT position FROM
+    (SELECT position, sum(length(body)) OVER (ORDER BY position DESC) AS total FROM {of} ORDER BY position DESC)
+    WHERE total > ? AND position < (SELECT max(position) FROM {of}) LIMIT 1)"""
+
+@patch
+def _trim_bytes(self: _Session, of: str, stepped: bool):
+    "Where a step of the number was crossed, or much was written here, see whether `of` is over its bytes"
+    limits = self.limits
+    most = dict(events=limits.event_bytes, calls=limits.call_bytes, retained=limits.retained_bytes)[of]
+    if not stepped and self.own[of] <= most // 64: return
+    self.own[of], (seen, size) = 0, self.summed.get(of, (0, 0))
+    more, newest = self.con.execute(_SUM.format(of=of), [seen]).fetchone()
+    if size + more > most + most // 8:
+        self.con.execute(_FEWER_BYTES.format(of=of), [most])
+        (more, newest), size = self.con.execute(_SUM.format(of=of), [0]).fetchone(), 0
+    if of != 'retained': self.summed[of] = newest or seen, size + more
 
 # %% ../../nbs/backplanes/sqlite.ipynb #ad241c83
 @patch
@@ -298,8 +325,8 @@ def _shorten_log(self: _Session):
     if time.monotonic() < self.bulky or os.stat(f'{self.path}-wal').st_size < 2 * _WAL_BYTES: return
     self.bulky = time.monotonic() + 5
     self.con.execute('PRAGMA busy_timeout = 100')
-    self.con.execute('PRAGMA wal_checkpoint(TRUNCATE)')
-    self.con.execute(f'PRAGMA busy_timeout = {int(self.timeout * 1000)}')
+    try: self.con.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+    finally: self.con.execute(f'PRAGMA busy_timeout = {int(self.timeout * 1000)}')
 
 # %% ../../nbs/backplanes/sqlite.ipynb #76f280df
 _BYTES = 1 << 20 # What one look from the thread takes, or one row

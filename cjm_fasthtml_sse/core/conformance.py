@@ -284,6 +284,33 @@ async def _gap(adapter: Backplane, after: dict[str, int], count: int = 500) -> i
     try: await adapter.read(after, count)
     except Gap as e: return e.first
 
+# %% ../../nbs/core/conformance.ipynb #22c7069d
+@_promise('The engine keeps the newest `Limits.event_bytes`, at most twice that and a megabyte, and the newest always.')
+async def _trims_bytes(lab: _Lab):
+    size, most = 40_000, 200_000
+    adapter, _ = await lab.open(limits := Limits(event_bytes=most, retained_bytes=most, call_bytes=most))
+    places = []
+    for n in range(100):
+        drafts = [Draft(bytes(size), key=f'k{n}', retain=True), Draft(bytes(size), 'calls')]
+        places.append(await adapter.publish(drafts))
+    for kind, given in zip(('events', 'calls'), zip(*places, strict=True), strict=True):
+        left = [entry.position for entry in await _everything(adapter, kind)]
+        _check_bytes(kind, left, list(given), most // size, (2 * most + 2**20) // size)
+        if kind == 'calls': continue
+        first = (await lab.open(limits))[1].first
+        _check(first == given[-len(left) - 1] == await _gap(adapter, {'events': 0}), f'`first` ({first}) is wrong')
+    kept = [entry.position for entry in await adapter.retained()]
+    _check_bytes('retained', kept, [place for place, _ in places], most // size, (2 * most + 2**20) // size)
+    large = bytes(3 * most)
+    event, call = await adapter.publish([Draft(large, key='k', retain=True), Draft(large, 'calls')])
+    newest = [(await _everything(adapter, lane))[-1].position for lane in ('events', 'calls')]
+    newest.append((await adapter.retained())[-1].position)
+    _check(newest == [event, call, event], f'{event} and {call} are larger than the limit; the newest are {newest}')
+
+def _check_bytes(kind: str, left: list[int], given: list[int], least: int, most: int):
+    _check(least <= len(left) <= most, f'of {len(given)} {kind} {len(left)} are left, not {least} to {most}')
+    _check(left == given[-len(left):], f'what is left of {kind} is not the newest')
+
 # %% ../../nbs/core/conformance.ipynb #521da87b
 @_promise('What is older than `Limits.age` goes, by the clock of the engine; retained entries stay.')
 async def _ages(lab: _Lab):

@@ -3,9 +3,10 @@ import asyncio
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
-from cjm_fasthtml_sse.core.backplane import Draft, Entry, Gap, Limits, MemoryBackplane
+from cjm_fasthtml_sse.core.backplane import Draft, Entry, Gap, MemoryBackplane
 from cjm_fasthtml_sse.core.conformance import check_backplane
 from cjm_fasthtml_sse.core.wire import BackplaneError
 
@@ -70,11 +71,33 @@ class KeepsAll(Memory):
 
 
 class KeepsTooFew(Memory):
-    async def open(self, limits): return await super().open(Limits(limits.events // 2, limits.age, limits.retained))
+    async def open(self, limits): return await super().open(replace(limits, events=limits.events // 2))
 
 
 class NoAge(Memory):
-    async def open(self, limits): return await super().open(Limits(limits.events, None, limits.retained, limits.calls))
+    async def open(self, limits): return await super().open(replace(limits, age=None))
+
+
+class NoBytes(Memory):
+    "Counts events, calls and keys, and not their bytes; `which` limit it forgets"
+    which = 'event_bytes'
+
+    async def open(self, limits): return await super().open(replace(limits, **{self.which: 2**40}))
+
+
+class NoCallBytes(NoBytes): which = 'call_bytes'
+
+
+class NoRetainedBytes(NoBytes): which = 'retained_bytes'
+
+
+class KeepsTooFewBytes(Memory):
+    async def open(self, limits): return await super().open(replace(limits, event_bytes=limits.event_bytes // 2))
+
+
+class DropsTheLarge(Memory):
+    "Lets go of what is larger than all that may be kept, also where it is the newest"
+    def _over(self, kind, kept, number, size): return len(kept) > number or self._sizes[kind] > size
 
 
 class KeepsKeys(Memory):
@@ -198,7 +221,9 @@ class OneLoop(Memory):
 WRONG = {Backwards: 'in their order', Forgets: 'in their order|cancelled', OfOneMind: 'the same, in the same order',
     OtherEpochs: 'tells how things stand', NoFirst: '`first` tells', NoGap: 'raises `Gap`',
     GapAtTheEdge: 'may keep a little more|and nowhere else', KeepsAll: 'may keep a little more',
-    KeepsTooFew: 'keeps the newest', NoAge: 'by the clock of the engine', KeepsKeys: 'replaces or removes it',
+    KeepsTooFew: 'keeps the newest', NoBytes: 'and a megabyte', NoCallBytes: 'and a megabyte',
+    NoRetainedBytes: 'and a megabyte', KeepsTooFewBytes: 'and a megabyte',
+    DropsTheLarge: 'and a megabyte', NoAge: 'by the clock of the engine', KeepsKeys: 'replaces or removes it',
     OneLane: 'tells how things stand', Mixed: 'in their order', Deaf: 'without gaps|waits up to', Hasty: 'waits up to',
     Blocking: 'does not block the loop', NoCount: 'at most `count`', Takes: 'misses nothing', Waits: 'work at once',
     Late: 'after one that was cancelled', EachRenews: 'the same answer', Text: 'as they were handed over',

@@ -1,0 +1,62 @@
+"Tabs of an application in this process, over ASGI: what they were sent, and what they come back with"
+import asyncio
+import contextlib
+import re
+
+from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes
+from fasthtml.common import FastHTML
+
+from .machines import PATIENCE
+
+
+async def soon(condition, what='the condition', patience=PATIENCE):
+    "Look until `condition()` is true, beside everything else on this loop"
+    async with asyncio.timeout(patience):
+        while not condition(): await asyncio.sleep(0.01)  # noqa: ASYNC110 - what changes has no event of its own
+
+
+class Page:
+    "One request to the stream, from someone whose last id was `last_id`"
+    def __init__(self, app, last_id=''):
+        self.text, self.left, self.asked = '', asyncio.Event(), False
+        headers = [(b'host', b'localhost'), *([(b'last-event-id', last_id.encode())] if last_id else [])]
+        scope = dict(type='http', asgi={'version': '3.0'}, http_version='1.1', method='GET', scheme='http',
+            root_path='', path='/sse/broadcast', raw_path=b'/sse/broadcast', query_string=b'', headers=headers,
+            client=('127.0.0.1', 1), server=('localhost', 80), state={})
+        self.task = asyncio.create_task(app(scope, self.receive, self.send))
+
+    async def receive(self):
+        if self.asked: await self.left.wait()
+        self.asked = True
+        return dict(type='http.disconnect' if self.left.is_set() else 'http.request', body=b'', more_body=False)
+
+    async def send(self, message): self.text += message.get('body', b'').decode()
+
+    async def leave(self):
+        self.left.set()
+        await self.task
+
+    @property
+    def heard(self): return [int(n) for n in re.findall(r'"n": ?(\d+)', self.text)]
+
+    @property
+    def resets(self): return self.text.count('event: sse-reset')
+
+
+@contextlib.asynccontextmanager
+async def application(url, **options):
+    "An application on the engine at `url`; its `say(n)` gives the id of what it said, its `page(id)` opens a tab"
+    app, manager, pages = FastHTML(secret_key='of these tests'), BroadcastManager(backplane=url, **options), []
+    setup_broadcast_routes(app, manager)
+    await manager.ready()
+    async def say(n, **about):
+        await manager.broadcast('note', {'n': n} | about.pop('data', {}), **about)
+        return manager.cursor()
+    def page(last_id=''):
+        pages.append(Page(app, last_id))
+        return pages[-1]
+    manager.say, manager.page = say, page
+    try: yield manager
+    finally:
+        for one in pages: await one.leave()
+        await manager.close()

@@ -1,0 +1,105 @@
+"What an engine keeps is bounded in bytes, for all who write to it; what it let go of, a tab is told"
+import asyncio
+import contextlib
+
+import pytest
+from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
+from cjm_fasthtml_sse.core.backplane import Draft, Gap, Limits, backplane_from_url
+from cjm_fasthtml_sse.core.publisher import Publisher
+
+from .pages import application, soon
+from .sqlite_tools import files
+
+MOST = 300_000  # bytes that may be kept, of events and of what is retained
+BOUND = 2 * MOST + 2**20
+
+
+async def kept(url):
+    "The positions and the bytes that the engine has, of events and of what is retained"
+    engine, found = backplane_from_url(url), []
+    opened = await engine.open(Limits())
+    after = opened.first
+    while after < opened.last:
+        try: found += await engine.read({'events': after})
+        except Gap as e: found, after = [], e.first  # somebody has let go of more meanwhile
+        else: after = found[-1].position
+    retained = await engine.retained()
+    await engine.close()
+    return [e.position for e in found], sum(len(e.body) for e in found), sum(len(e.body) for e in retained)
+
+
+def place_of(id): return int(id.rpartition('-')[2])
+
+
+def test_an_engine_keeps_no_more_bytes_than_it_was_told(backplane_url):
+    async def go():
+        async with application(backplane_url, replay_bytes=MOST, retain_bytes=MOST) as app:
+            ids = [await app.say(n, key=f'k{n}', retain=True, data={'text': 'x' * 30_000}) for n in range(80)]
+        places, events, retained = await kept(backplane_url)
+        assert MOST - 31_000 <= events <= BOUND and 0 < retained <= BOUND
+        assert [place_of(id) for id in ids][-len(places):] == places
+        async with application(backplane_url, replay_bytes=MOST, retain_bytes=MOST) as app:
+            late, up_to_date = app.page(ids[10]), app.page(ids[-3])
+            await app.say(80)
+            await soon(lambda: all(page.heard[-1:] == [80] for page in (late, up_to_date)))
+            assert late.resets == 1 and up_to_date.resets == 0 and up_to_date.heard == [78, 79, 80]
+    asyncio.run(go())
+
+
+def test_one_event_that_is_larger_than_all_that_may_be_kept_is_heard_and_kept(backplane_url):
+    async def go():
+        options = dict(replay_bytes=20_000, retain_bytes=20_000)
+        async with application(backplane_url, **options) as app, application(backplane_url, **options) as other:
+            page = other.page()
+            await soon(lambda: other.get_connection_count() == 1)
+            before = await app.say(1)
+            await app.say(2, data={'text': 'x' * 100_000}, key='k', retain=True)
+            await soon(lambda: page.heard == [1, 2])
+            assert page.resets == 0
+        places, events, retained = await kept(backplane_url)
+        assert places[-1] > place_of(before) and min(events, retained) > 100_000
+    asyncio.run(go())
+
+
+def test_a_publisher_takes_the_limits_of_no_manager_away(backplane_url):
+    async def go():
+        async with application(backplane_url, replay_bytes=MOST, retain_bytes=MOST, beat=0.05):
+            async with Publisher(backplane_url) as publisher:
+                for n in range(80):
+                    await publisher.publish_async('note', {'n': n, 'text': 'x' * 30_000}, key=f'k{n}', retain=True)
+            async def bounded():
+                _, events, retained = await kept(backplane_url)
+                return events <= BOUND and retained <= BOUND
+            async with asyncio.timeout(30):
+                while not await bounded(): await asyncio.sleep(0.05)  # noqa: ASYNC110 - an engine is asked
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize('lost', ['sizes', 'events-sizes', 'calls-sizes', 'retained', 'events'])
+def test_keys_of_redis_that_are_lost_alone_leave_it_within_its_bytes(valkey, lost):
+    engine = valkey(appendonly='no')
+    async def go():
+        backplane, limits = backplane_from_url(engine.url), Limits(event_bytes=MOST, retained_bytes=MOST)
+        for _ in range(2):
+            await backplane.open(limits)
+            for n in range(80): await backplane.publish([Draft(bytes(30_000), key=f'k{n}', retain=True)])
+            _, events, retained = await kept(engine.url)
+            assert MOST - 30_000 < events < BOUND and MOST - 30_000 < retained <= MOST
+            with engine.client as client: assert client.delete(f'sse:{{sse}}:{lost}') or lost == 'calls-sizes'
+        await backplane.close()
+    asyncio.run(go())
+
+
+def test_many_who_write_to_one_file_keep_within_its_bytes_together(tmp_path):
+    async def go():
+        path, limits = tmp_path/'events.db', Limits(event_bytes=1_000_000)
+        async with contextlib.AsyncExitStack() as stack:
+            engines = [SqliteBackplane(path) for _ in range(8)]
+            for engine in engines:
+                await engine.open(limits)
+                stack.push_async_callback(engine.close)
+            for n in range(160): await engines[n * 5 % 8].publish([Draft(bytes(40_000))] * (1 + n % 2))
+            first = (await engines[0].open(limits)).first
+            assert 25 <= 240 - first <= 60
+        assert sum(file.stat().st_size for file in files(path)) < 4_000_000  # of 9.6 MB
+    asyncio.run(go())

@@ -1,0 +1,177 @@
+"An engine that comes back with less than it had, and nobody is left who knows: one reset for every tab; otherwise none"
+import asyncio
+import contextlib
+import logging
+import sqlite3
+
+import pytest
+from cjm_fasthtml_sse.backplanes.redis import from_url
+from cjm_fasthtml_sse.core.backplane import Limits
+from cjm_fasthtml_sse.core.publisher import Publisher
+
+from .machines import until
+from .pages import application, soon
+from .sqlite_tools import backup
+
+
+async def said(url, numbers, **options):
+    "An application that says `numbers`, and ends; the ids"
+    async with application(url, **options) as app: return [await app.say(n) for n in numbers]
+
+
+async def come_back(url, ids, n):
+    "A new application, which says `n`; the tabs that come back to it with `ids`, once they have heard that"
+    async with application(url) as app:
+        pages = [app.page(id) for id in ids]
+        await soon(lambda: app.get_connection_count() == len(pages))
+        await app.say(n)
+        await soon(lambda: all(page.heard[-1:] == [n] for page in pages))
+        return pages
+
+
+def restart(engine):
+    engine.kill()
+    engine.start()
+
+
+def test_an_engine_and_an_application_that_die_together(valkey):
+    "The engine comes back with its last snapshot, and a job that only publishes is the first to come"
+    engine = valkey(appendonly='no')
+    async def go():
+        async with application(engine.url) as app:
+            ids = [await app.say(n) for n in range(3)]
+            with engine.client as client: client.save()
+            ids += [await app.say(n) for n in range(3, 6)]
+        restart(engine)
+        async with Publisher(engine.url) as job: await job.publish_async('note', {'n': 100})
+        pages = await come_back(engine.url, [ids[2], ids[4], ids[5]], 6)
+        assert [page.resets for page in pages] == [1, 1, 1]
+        again = await come_back(engine.url, [page_id(page) for page in pages], 7)
+        assert [page.resets for page in again] == [0, 0, 0] and all(page.heard == [7] for page in again)
+    asyncio.run(go())
+
+
+def page_id(page): return page.text.rpartition('\nid: ')[2].partition('\n')[0]
+
+
+@pytest.mark.parametrize('replica', [False, True], ids=['alone', 'with a replica'])
+def test_an_engine_that_waits_for_the_disk_has_everything_and_resets_nobody(valkey, replica):
+    engine = valkey(appendfsync='always', repl_diskless_sync_delay=0)
+    if replica:
+        other = valkey(appendonly='no', replicaof=f'127.0.0.1 {engine.port}')
+        with other.client as client:
+            until(lambda: client.info('replication')['master_link_status'] == 'up', 'the replica to be there')
+    async def go():
+        ids = await said(engine.url, range(5))
+        for n in (5, 6):  # its own restart is also spared the second time
+            restart(engine)
+            page, up_to_date = await come_back(engine.url, [ids[1], ids[-1]], n)
+            assert page.resets == up_to_date.resets == 0
+            assert page.heard == list(range(2, n + 1)) and up_to_date.heard[-1] == n
+    asyncio.run(go())
+
+
+def test_who_was_there_all_the_time_goes_on_where_everything_is_there(valkey):
+    "The engine does not wait for the disk, and nothing is lost; a job that publishes is the first to be back"
+    engine = valkey(appendfsync='no')
+    async def go():
+        async with application(engine.url) as app, Publisher(engine.url) as job:
+            page = app.page()
+            await soon(lambda: app.get_connection_count() == 1)
+            await app.say(0)
+            await soon(lambda: page.heard == [0])
+            restart(engine)
+            await job.publish_async('note', {'n': 1})
+            await soon(lambda: page.heard == [0, 1])
+            async with application(engine.url) as later:
+                assert later.cursor().split('-')[0] == app.cursor().split('-')[0]
+                await later.say(2)
+            await soon(lambda: page.heard == [0, 1, 2])
+            assert page.resets == 0
+    asyncio.run(go())
+
+
+def has_its_file(client):
+    told = client.info('persistence')
+    return not told['aof_rewrite_in_progress'] and not told['aof_rewrite_scheduled']
+
+
+def test_a_replica_that_becomes_the_master_while_no_process_runs(valkey):
+    "What it did not hear in time nobody can say"
+    engine = valkey(appendfsync='always', repl_diskless_sync_delay=0)
+    replica = valkey(appendfsync='always', replicaof=f'127.0.0.1 {engine.port}')
+    async def go():
+        ids = await said(engine.url, range(3))
+        with engine.client as client: assert client.wait(1, 10_000) == 1
+        with replica.client as client: until(lambda: has_its_file(client), 'the replica to have a file')
+        engine.kill()
+        with replica.client as client: client.execute_command('REPLICAOF', 'NO', 'ONE')
+        del replica.options['replicaof']
+        page, = await come_back(replica.url, ids[-1:], 3)
+        assert page.resets == 1
+        restart(replica)
+        page, = await come_back(replica.url, [page_id(page)], 4)
+        assert page.resets == 0 and page.heard == [4], 'its own restart is spared again'
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize('refused', ['config', 'info'])
+def test_an_engine_that_may_not_be_asked(valkey, refused, caplog):
+    "Without CONFIG it is not known to be safe, unless the URL says so; without INFO nobody knows of its restart"
+    engine = valkey(appendfsync='always')
+    def forbid():
+        with engine.client as client: client.execute_command('ACL', 'SETUSER', 'default', f'-{refused}')
+    async def epochs(url):
+        found = []
+        for _ in range(2):
+            backplane = from_url(url)
+            found.append((await backplane.open(Limits())).epoch)
+            await backplane.close()
+        return found
+    async def go(url):
+        forbid()
+        before = await epochs(url)
+        restart(engine)
+        forbid()
+        after = await epochs(url)
+        assert before[0] == before[1] and after[0] == after[1]
+        return before[0] == after[0]
+    with caplog.at_level(logging.WARNING):
+        assert asyncio.run(go(engine.url)) is (refused == 'info')
+        assert caplog.text.count('whether it was started anew') == (4 if refused == 'info' else 0)
+        assert asyncio.run(go(f'{engine.url}?name=other&durable=1')) is True
+        assert caplog.text.count('whether it was started anew') == (4 if refused == 'info' else 0)
+
+
+def test_an_older_state_that_was_written_over_the_file_of_a_stopped_application(tmp_path):
+    path, copy = tmp_path/'events.db', tmp_path/'copy.db'
+    url = f'sqlite:///{path}'
+    async def go():
+        async with application(url) as app:
+            ids = [await app.say(n) for n in range(3)]
+            backup(path, copy)
+            ids += [await app.say(n) for n in range(3, 6)]
+        backup(copy, path)
+        pages = await come_back(url, [ids[2], ids[5]], 6)
+        assert [page.resets for page in pages] == [1, 1] and all(page.heard == [6] for page in pages)
+        again = await come_back(url, [page_id(page) for page in pages], 7)
+        assert [page.resets for page in again] == [0, 0] and all(page.heard == [7] for page in again)
+        for _ in range(2):
+            backup(copy, path)
+            page, = await come_back(url, [page_id(pages[0])], 8)
+            assert page.resets == 1
+    asyncio.run(go())
+
+
+def test_what_reads_a_file_or_makes_its_log_smaller_begins_no_new_life(tmp_path):
+    path, copy = tmp_path/'events.db', tmp_path/'copy.db'
+    url = f'sqlite:///{path}'
+    async def go():
+        ids = await said(url, range(3))
+        backup(path, copy)
+        with contextlib.closing(sqlite3.connect(path)) as other:
+            for statement in ('wal_checkpoint(TRUNCATE)', 'integrity_check', 'incremental_vacuum'):
+                other.execute(f'PRAGMA {statement}').fetchall()
+        page, = await come_back(url, ids[:1], 3)
+        assert page.heard == [1, 2, 3] and page.resets == 0
+    asyncio.run(go())

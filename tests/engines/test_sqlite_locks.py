@@ -1,0 +1,36 @@
+"A lock that somebody else holds is waited for as long as `timeout` says, whatever went wrong before"
+import asyncio
+import contextlib
+import sqlite3
+from functools import partial
+
+from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
+from cjm_fasthtml_sse.core.backplane import Draft, Limits
+
+from .sqlite_tools import locked
+
+
+def test_after_a_cut_of_the_log_that_failed_a_lock_is_waited_for_as_long_as_before(tmp_path, monkeypatch):
+    tried, connect = [], sqlite3.connect
+    class Failing(sqlite3.Connection):
+        "Of a disk that fails when the log is cut"
+        def execute(self, statement, *args):
+            if 'wal_checkpoint' not in statement: return super().execute(statement, *args)
+            tried.append(statement)
+            raise sqlite3.OperationalError('disk I/O error')
+    monkeypatch.setattr(sqlite3, 'connect', partial(connect, factory=Failing))
+    async def go():
+        path = tmp_path/'events.db'
+        engine = SqliteBackplane(path, timeout=30)
+        await engine.open(Limits())
+        with contextlib.closing(connect(path, isolation_level=None)) as reader:  # who reads keeps the log from its end
+            reader.execute('BEGIN').execute('SELECT * FROM events').fetchall()
+            await engine.publish([Draft(bytes(300_000))] * 70)
+        assert tried, 'the log was never to be cut'
+        with locked(path):
+            publishing = asyncio.ensure_future(engine.publish([Draft(b'waits')]))
+            await asyncio.wait({publishing}, timeout=0.6)
+            assert not publishing.done(), f'it waited no more than a moment: {publishing.exception()}'
+        assert len(await publishing) == 1
+        await engine.close()
+    asyncio.run(go())
