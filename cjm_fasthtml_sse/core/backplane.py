@@ -27,7 +27,7 @@ __all__ = ['VERSION', 'Record', 'make_record', 'encode_record', 'decode_record',
 # %% ../../nbs/core/backplane.ipynb #c05377a8
 import asyncio, json, secrets, threading, time
 from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from datetime import date, datetime, time as clock_time
 from importlib import import_module
@@ -144,6 +144,10 @@ class Limits:
     age: float | None = None # Seconds after which they go, by the engine's clock; None for never
     retained: int = 1_000 # Keys of which the newest retained entry is kept
     calls: int = 10_000 # Entries of the lane `calls`
+    event_bytes: int = 16 * 2**20 # Bytes of the lane `events`
+    retained_bytes: int = 16 * 2**20 # Bytes of retained entries, besides
+    call_bytes: int = 16 * 2**20 # Bytes of the lane `calls`
+    listens: bool = True # Whether who opens also reads; who only publishes leaves it to readers to find what is lost
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -259,12 +263,12 @@ class MemoryBackplane:
         self.name, self.epoch, self._lock = name, secrets.token_hex(8), threading.Lock()
         self._lanes, self._heads = dict(events=deque(), calls=deque()), dict(events=0, calls=0)
         self._retained, self._reports, self._waiting, self._first = OrderedDict(), {}, set(), 0
-        self._limits = Limits()
+        self._sizes, self._limits = dict(events=0, calls=0, retained=0), None
 
     async def open(self, limits: Limits) -> Opened:
         "How things stand"
-        self._limits = limits
         with self._lock:
+            if limits.listens or self._limits is None: self._limits = limits
             self._trim()
             return Opened(self.epoch, self._first, self._heads['events'], self._heads['calls'], time.monotonic())
 
@@ -290,18 +294,33 @@ def _append(self: MemoryBackplane, draft: Draft) -> int:
     self._heads[draft.lane] += 1
     entry = Entry(self._heads[draft.lane], draft.body, draft.lane, time.monotonic())
     self._lanes[draft.lane].append(entry)
-    if draft.key is not None: self._retained.pop(draft.key, None)
-    if draft.retain: self._retained[draft.key] = entry
+    self._sizes[draft.lane] += len(draft.body)
+    if draft.key is not None and (old := self._retained.pop(draft.key, None)): self._sizes['retained'] -= len(old.body)
+    if draft.retain:
+        self._retained[draft.key] = entry
+        self._sizes['retained'] += len(draft.body)
     return entry.position
 
 # %% ../../nbs/core/backplane.ipynb #0af6776d
 @patch
 def _trim(self: MemoryBackplane):
-    events, calls, limits = *self._lanes.values(), self._limits
+    events, calls, kept, limits = *self._lanes.values(), self._retained, self._limits or Limits()
     oldest = time.monotonic() - limits.age if limits.age is not None else float('-inf')
-    while events and (len(events) > limits.events or events[0].at < oldest): self._first = events.popleft().position
-    while len(calls) > limits.calls: calls.popleft()
-    while len(self._retained) > limits.retained: self._retained.popitem(last=False)
+    while events and (events[0].at < oldest or self._over('events', events, limits.events, limits.event_bytes)):
+        self._first = self._drop('events', events.popleft())
+    while self._over('calls', calls, limits.calls, limits.call_bytes): self._drop('calls', calls.popleft())
+    most = limits.retained, limits.retained_bytes
+    while self._over('retained', kept, *most): self._drop('retained', kept.popitem(last=False)[1])
+
+@patch
+def _over(self: MemoryBackplane, kind: str, kept: Sized, number: int, size: int) -> bool:
+    return len(kept) > number or self._sizes[kind] > size and len(kept) > 1
+
+@patch
+def _drop(self: MemoryBackplane, kind: str, entry: Entry) -> int:
+    self._sizes[kind] -= len(entry.body)
+    return entry.position
+
 
 # %% ../../nbs/core/backplane.ipynb #d68ad422
 @patch

@@ -137,11 +137,12 @@ def _fill(self: BroadcastManager, log: Log, record: Record, position: int | None
 # %% ../../nbs/core/broadcast.ipynb #b2b4ef0c
 @patch
 def _share(self: BroadcastManager, buffer_limit: int, publish_timeout: float, beat: float):
-    events, _, age, retained, *_ = self._log_limits
+    events, event_bytes, age, retained, retained_bytes, _ = self._log_limits
+    limits = Limits(events, age, retained, event_bytes=event_bytes, retained_bytes=retained_bytes)
     new = partial(Log, *self._log_limits)
     hooks = Hooks(self._hear, new, self._fill, self._turn, self._passed, self._ahead, self._lost)
     times = dict(publish_timeout=publish_timeout, beat=beat)
-    self.relay = Relay(self.backplane, Limits(events, age, retained), hooks, buffer_limit=buffer_limit, **times)
+    self.relay = Relay(self.backplane, limits, hooks, buffer_limit=buffer_limit, **times)
     self.relay.answers, self.relay.reports = self.answers, self.reports
     self.node = self.registry.node = self.relay.node
     self.log.cut_off = lambda: True

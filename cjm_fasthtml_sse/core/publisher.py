@@ -37,7 +37,8 @@ from .backplane import Backplane, Draft, Limits, backplane_from_url, encode_reco
 from .wire import BackplaneError, FrameError
 
 # %% ../../nbs/core/publisher.ipynb #002ab212
-_KEEP = Limits(1_000_000, None, 100_000, 1_000_000) # far beyond a manager's, and yet an end if there never is one
+# Far beyond a manager's, and yet an end if there never is one
+_KEEP = Limits(1_000_000, None, 100_000, 1_000_000, 2**30, 2**30, 2**30, listens=False)
 
 class Publisher:
     "Publishes to a backplane from outside of a web server"
