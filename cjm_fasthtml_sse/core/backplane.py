@@ -38,6 +38,7 @@ from urllib.parse import urlsplit
 from fastcore.basics import patch
 from fastcore.xml import NotStr
 
+from .process import in_each_child
 from .topics import _Private, check_topic
 from .wire import BackplaneError, FrameError, carry, is_markup, to_json
 
@@ -259,6 +260,11 @@ class MemoryBackplane:
         self._lanes, self._heads = dict(events=deque(), calls=deque()), dict(events=0, calls=0)
         self._retained, self._reports, self._waiting, self._first = OrderedDict(), {}, set(), 0
         self._limits = Limits()
+        in_each_child(self._begin_life)
+
+    def _begin_life(self):
+        self.epoch, self._lock, self._waiting, self._reports = secrets.token_hex(8), threading.Lock(), set(), {}
+        self._lanes = self._lanes | dict(calls=deque())
 
     async def open(self, limits: Limits) -> Opened:
         "How things stand"
