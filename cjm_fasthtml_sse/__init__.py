@@ -46,6 +46,7 @@ Modules:
 - `cjm_fasthtml_sse.core.outbox`: Who is served when: all that was sent in one turn of the loop together, and a heartbeat for those who heard nothing
 - `cjm_fasthtml_sse.core.owners`: What an application does with people rather than with connections: send to one, take back what one may hear, send one away
 - `cjm_fasthtml_sse.core.presence`: Who is there, over all tabs and all processes
+- `cjm_fasthtml_sse.core.process`: Which process this is, whether another one lives, and what a fork must not copy
 - `cjm_fasthtml_sse.core.publisher`: Broadcasting from a background job, a cron script or another program, without a web server
 - `cjm_fasthtml_sse.core.readers`: Two sorts of reader, fed from one log: streams, and queues that are read by hand
 - `cjm_fasthtml_sse.core.relay`: Between one process and the engine that all of them share: what is lost there is noticed, what is doubtful is made certain

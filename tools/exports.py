@@ -27,6 +27,7 @@ INTERNAL = {
         "LOOK_AGAIN LOOK_EVERY SIGNALS farewell servers_of is_leaving transport_to watch unwatch "
         "around_lifespan",
     "core.outbox": "BATCH SLOTS Outbox HeartbeatClock",
+    "core.process": "in_each_child this_process lives copies",
     "core.readers": "StreamConnection HandConnection Leaving",
     "core.relay": "Hooks Relay",
     "core.response": "OPENING HANDOVER_TIMEOUT HEADERS",

@@ -33,6 +33,7 @@ from redis.asyncio.connection import Connection
 
 from .redis_engine import _drop, _Engine, _moved, _split
 from ..core.backplane import Draft, Entry, Gap, Limits, Opened
+from ..core.process import in_each_child
 from ..core.wire import BackplaneError
 
 _logger = logging.getLogger(__name__)
@@ -53,9 +54,12 @@ class RedisBackplane:
         if max_bytes is not None and max_bytes < 1: raise ValueError(f'max_bytes is {max_bytes}; give 1 or more')
         self._engine = _Engine(url, name, **options)
         self.name, self.max_bytes, self._group, self._lines = self._engine.name, None, None, None
+        in_each_child(self._leave_lines)
         self._rows, self._most, self.durable, self._listening, self._told = 16, max_bytes, durable, None, False
         *self._keys, self._reports = (f'sse:{{{name}}}:{each}' for each in _KEYS)
         self._streams = dict(events=self._keys[0], calls=self._keys[1])
+
+    def _leave_lines(self): self._lines = None
 
     def __repr__(self): return f'<RedisBackplane {self.name}>'
 

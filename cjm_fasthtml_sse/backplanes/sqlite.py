@@ -36,6 +36,7 @@ from fastcore.basics import patch
 
 from .waking import _Bell, _Worker
 from ..core.backplane import Draft, Entry, Gap, Limits, Opened
+from ..core.process import in_each_child
 from ..core.wire import BackplaneError
 
 # %% ../../nbs/backplanes/sqlite.ipynb #7e97247c
@@ -139,7 +140,7 @@ def _after_fork():
     _INHERITED.extend(_LIVE.items()) # kept, so that nothing closes the parent's connections
     _LIVE.clear()
 
-if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=_after_fork)
+in_each_child(_after_fork)
 
 @patch
 def _check_place(self: _Session):

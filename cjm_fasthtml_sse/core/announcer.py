@@ -33,6 +33,7 @@ from .access import GUEST
 from .connections import SSEConnection
 from .crowd import _ANSWERS, Crowd, _running_loop
 from .presence import _hashed, _here, _streams_in
+from .process import in_each_child
 from .readers import StreamConnection
 from .topics import PRIVATE, check_topics, hears
 from .wire import BackplaneError
@@ -102,9 +103,13 @@ class Announcer:
     ):
         if grace < 0 or interval <= 0 or crowd_limit < 0: raise ValueError(f'{grace=}, {interval=}, {crowd_limit=}')
         self.crowd, self.topics, self.grace, self.interval = crowd, topics, grace, interval
-        self.crowd_limit, self.show, self.rooms, self.task = crowd_limit, show or (lambda owner: owner), {}, None
-        self.stopped, self.more, self.elsewhere, self.heard, self.told, self.active = False, None, {}, {}, False, set()
-        self.looked = 0.0
+        self.crowd_limit, self.show, self.stopped = crowd_limit, show or (lambda owner: owner), False
+        self._begin_anew()
+        in_each_child(self._begin_anew)
+
+    def _begin_anew(self):
+        self.rooms, self.active, self.elsewhere, self.heard = {}, set(), {}, {}
+        self.task, self.more, self.told, self.looked = None, None, False, 0.0
 
     def changed(self,
         connection: SSEConnection, # Whose topics have changed

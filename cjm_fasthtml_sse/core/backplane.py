@@ -38,6 +38,7 @@ from urllib.parse import urlsplit
 from fastcore.basics import patch
 from fastcore.xml import NotStr
 
+from .process import in_each_child
 from .topics import _Private, check_topic
 from .wire import BackplaneError, FrameError, carry, check_name, is_markup, to_json
 
@@ -264,6 +265,11 @@ class MemoryBackplane:
         self._lanes, self._heads = dict(events=deque(), calls=deque()), dict(events=0, calls=0)
         self._retained, self._reports, self._waiting, self._first = OrderedDict(), {}, set(), 0
         self._sizes, self._limits = dict(events=0, calls=0, retained=0), None
+        in_each_child(self._begin_life)
+
+    def _begin_life(self):
+        self.epoch, self._lock, self._waiting, self._reports = secrets.token_hex(8), threading.Lock(), set(), {}
+        self._lanes, self._sizes['calls'] = self._lanes | dict(calls=deque()), 0
 
     async def open(self, limits: Limits) -> Opened:
         "How things stand"

@@ -35,13 +35,14 @@ from typing import Any
 
 from fastcore.basics import patch
 
-from .backplane import Backplane, Limits, Record, backplane_from_url, make_record
-from .backplane import decode_record, encode_record
+from .backplane import Backplane, Limits, MemoryBackplane, Record, backplane_from_url
+from .backplane import decode_record, encode_record, make_record
 from .connections import SSEConnection
 from .crowd import Crowd, _running_loop
 from .history import BroadcastMessage, Event, Log
 from .lifecycle import RETRY_SPAN, servers_of
 from .mailbox import CHUNK
+from .process import copies
 from .readers import Leaving, StreamConnection
 from .relay import Hooks, Relay
 from .routes import create_broadcast_handler, setup_broadcast_routes  # chkstyle: ignore
@@ -105,6 +106,7 @@ class BroadcastManager(Crowd):
 # %% ../../nbs/core/broadcast.ipynb #8f4c6df4
 @patch
 def _record(self: BroadcastManager, *args: Any, **kwargs: Any) -> Record:
+    if self.registry.left_behind: self._look_back()
     return make_record(*args, **kwargs, max_event_bytes=self.max_event_bytes)
 
 # %% ../../nbs/core/broadcast.ipynb #b7cb1a26
@@ -144,7 +146,6 @@ def _share(self: BroadcastManager, buffer_limit: int, publish_timeout: float, be
     times = dict(publish_timeout=publish_timeout, beat=beat)
     self.relay = Relay(self.backplane, limits, hooks, buffer_limit=buffer_limit, **times)
     self.relay.answers, self.relay.reports = self.answers, self.reports
-    self.node = self.registry.node = self.relay.node
     self.log.cut_off = lambda: True
 
 @patch
@@ -387,8 +388,8 @@ async def ready(self: BroadcastManager,
     last_event_id: str | None = None, # An id that a reader comes with, which another process may have given it
 ):
     "Return once streams can be opened; raises `BackplaneError` where an engine was not reached in time"
-    if self.relay is None: return self._look_around()
-    await self._at_home(self._ready(last_event_id))
+    if self.relay is None or isinstance(self.backplane, MemoryBackplane): self._look_around()
+    if self.relay is not None: await self._at_home(self._ready(last_event_id))
 
 @patch
 async def _ready(self: BroadcastManager, last_event_id: str | None):
@@ -423,10 +424,15 @@ def _workers() -> int:
     return max([1, *(count or 1 for count in counts), *(int(text) for text in given if text.isdigit())])
 
 @patch
+def _begin_anew(self: BroadcastManager):
+    Crowd._begin_anew(self)
+    self.broadcasts, self._alone = 0, False
+
+@patch
 def _look_around(self: BroadcastManager):
     if self._alone: return
     self._alone = True
-    if (workers := _workers()) < 2: return
+    if (workers := max(_workers(), copies())) < 2: return
     what = 'One of %s workers keeps its events in its own memory: tabs of the others do not hear them. Give the manager'
     _logger.warning(what + " a backplane that they share, such as backplane='sqlite:///events.db'", workers)
 

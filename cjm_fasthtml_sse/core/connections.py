@@ -40,6 +40,7 @@ from fastcore.basics import patch
 
 from .elements import (
     cleanup_sse_on_unload, create_connection_manager_script, create_reconnection_script, create_sse_element)
+from .process import in_each_child
 from .wire import ConnectionClosed, ConnectionRefused, encode_comment
 
 _logger = logging.getLogger(__name__)
@@ -147,13 +148,17 @@ def check_connection_id(
 # %% ../../nbs/core/connections.ipynb #de5a4c4f
 class ConnectionRegistry:
     "Registry to track and manage SSE connections"
+    node = None # What the ids of this process end with, where several share an engine
+    left_behind = 0 # Connections that stayed with the process that this one was forked from
+
     def __init__(self,
         debug: bool = False,  # Log each coming and going
         on_leave: Callable[[SSEConnection], None] | None = None, # Called with each connection that has left
     ):
         self.on_leave = on_leave
         self.connections, self.connections_by_type = {}, {}
-        self.lock, self.debug, self.node, self._counter = asyncio.Lock(), debug, None, 0
+        self.lock, self.debug, self._counter = asyncio.Lock(), debug, 0
+        in_each_child(self.begin_anew)
         if debug: _logger.setLevel(logging.DEBUG)
 
     def enter(self,
@@ -194,6 +199,21 @@ def new_id(self: ConnectionRegistry,
     while True:
         self._counter += 1
         if (conn_id := f'{kind}_{self._counter}{where}') not in self.connections: return conn_id
+
+# %% ../../nbs/core/connections.ipynb #b0db794f
+@patch
+def begin_anew(self: ConnectionRegistry):
+    "Have no connections, without a word to those that there were"
+    left, self.connections, self.connections_by_type, self.lock = self.connections, {}, {}, asyncio.Lock()
+    self.left_behind += len(left)
+    for connection in left.values(): connection.stay_behind()
+
+@patch
+def stay_behind(self: SSEConnection):
+    "Be the parent's alone, in a process that was forked"
+    self.state = ConnectionState.DISCONNECTED
+    if not isinstance(self.queue, ClosableQueue): return
+    with suppress(RuntimeError): self.queue.close('It belongs to the process that this one was forked from') # who waits
 
 # %% ../../nbs/core/connections.ipynb #ddb2ed1c
 @patch

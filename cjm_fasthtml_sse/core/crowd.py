@@ -27,6 +27,7 @@ from .connections import SHUT, ConnectionRegistry, SSEConnection, check_connecti
 from .history import BroadcastMessage, Event, Log
 from .mailbox import CHUNK, Counters
 from .outbox import HeartbeatClock, Outbox
+from .process import in_each_child
 from .readers import HandConnection, StreamConnection
 from .revocations import Revocations
 from .topics import CONTROL, MAX_TOPICS, TopicIndex, check_topics
@@ -39,6 +40,9 @@ class _Registry(ConnectionRegistry):
     def __init__(self, crowd: 'Crowd', debug: bool):
         super().__init__(debug, crowd._forget)
         self.crowd = crowd
+
+    @property
+    def node(self) -> str | None: return self.crowd.node if getattr(self.crowd, 'relay', None) is not None else None
 
     async def add_connection(self, conn_id: str | None = None, conn_type: str = 'global', queue_size: int = 100,
         metadata: dict[str, Any] | None = None) -> HandConnection:
@@ -77,12 +81,11 @@ class Crowd:
         self.log, self.debug, self.overflow, self.closed = log, debug, overflow, False
         self.max_queue_size, self.max_queue_bytes, self.max_send_bytes = max_queue_size, max_queue_bytes, max_send_bytes
         self.queue_timeout, self.send_timeout, self.retry_span = queue_timeout, send_timeout, retry_span
-        self.registry, self.counters, self.drops = _Registry(self, debug), Counters(), Counter()
-        self.outbox, self.clock, self._index = Outbox(), HeartbeatClock(heartbeat_interval), TopicIndex()
-        self._late, self._early, self._guard = [], {}, threading.RLock()
-        self._loop, self._empty, self._pulse = None, None, ('', b'')
+        self.registry = _Registry(self, debug)
+        self._open_books(heartbeat_interval)
         self._bound(max_connections, max_connections_per_owner, max_topics_per_connection)
         self._meet_others()
+        in_each_child(self._begin_anew)
 
 # %% ../../nbs/core/crowd.ipynb #f5972d96
 @patch
@@ -90,7 +93,35 @@ def _bound(self: Crowd, connections: int | None, per_owner: int | None, topics: 
     limits = [limit for limit in (connections, per_owner, topics) if limit is not None]
     if min(limits) < 1: raise ValueError(f'Limits are positive: {connections=}, {per_owner=}, {topics=}')
     self.max_connections, self.max_connections_per_owner = connections, per_owner
-    self.max_topics_per_connection, self.names_guests, self._by_owner = topics, per_owner is not None, {}
+    self.max_topics_per_connection, self.names_guests = topics, per_owner is not None
+
+# %% ../../nbs/core/crowd.ipynb #1441840c
+@patch
+def _open_books(self: Crowd, heartbeat_interval: float):
+    self.counters, self.drops, self._index = Counters(), Counter(), TopicIndex()
+    self.outbox, self.clock = Outbox(), HeartbeatClock(heartbeat_interval)
+    self._node, self._by_owner, self.claims, self.arrivals = secrets.token_hex(8), {}, {}, {}
+    self._late, self._early, self._guard = [], {}, threading.RLock()
+    self._loop, self._empty, self._pulse = None, None, ('', b'')
+
+@patch
+def _begin_anew(self: Crowd):
+    self._open_books(self.clock.interval)
+    self.revocations.begin_life()
+
+@patch(as_prop=True)
+def node(self: Crowd) -> str: # Of a manager with a backplane it is its relay's
+    "Names this crowd among those of all processes"
+    relay = getattr(self, 'relay', None)
+    return self._node if relay is None else relay.node
+
+# %% ../../nbs/core/crowd.ipynb #bb4c0332
+@patch
+def _look_back(self: Crowd):
+    left, self.registry.left_behind = self.registry.left_behind, 0
+    if not left: return
+    what = 'This process was forked while %s connections were open: they stay with the process that it came from, '
+    _logger.warning(what + 'and hear what is sent here only by a backplane that both share, not by memory', left)
 
 # %% ../../nbs/core/crowd.ipynb #046366a9
 _ANSWERS = {}  # kind -> function of a crowd and a payload of JSON; what it returns is JSON, None no answer
@@ -98,8 +129,7 @@ _ANSWERS = {}  # kind -> function of a crowd and a payload of JSON; what it retu
 @patch
 def _meet_others(self: Crowd):
     self.answers, self.reports = {kind: partial(answer, self) for kind, answer in _ANSWERS.items()}, {}
-    self.node, self.claims, self.revocations, self.signed_for = secrets.token_hex(8), {}, Revocations(), SIGNED_FOR
-    self.watcher, self.arrivals, self.app = None, {}, None
+    self.revocations, self.signed_for, self.watcher, self.app = Revocations(), SIGNED_FOR, None, None
 
 @patch(as_prop=True)
 def secret_key(self: Crowd) -> str: # Of the application whose routes were set up last
@@ -201,6 +231,7 @@ async def _at_home(self: Crowd, coroutine: Coroutine) -> Any:
 # %% ../../nbs/core/crowd.ipynb #abda4bc3
 @patch
 def _enter(self: Crowd, connection: SSEConnection, topics: frozenset[str]):
+    self._look_back()
     if self._elsewhere(): raise RuntimeError('The connections of a manager share a loop; another needs its own manager')
     self.registry.enter(connection)
     connection.topics = topics

@@ -38,6 +38,7 @@ from typing import Any, NamedTuple
 
 from fastcore.basics import patch
 
+from .process import in_each_child
 from .topics import hearers
 from .wire import check_name, encode_frame, to_json
 
@@ -179,7 +180,8 @@ class Log:
         if self.position(self.cursor()) is None: raise ValueError(f'An epoch is up to 40 a-z or 0-9, not {epoch!r:.60}')
         self.let_go, self.retained = LetGo(), OrderedDict()
         self._events, self._first, self._keyed, self._heard = [], 0, {}, _Runs()
-        self._shelf, self._kept = {}, _Runs()
+        self._shelf, self._kept, self._given = {}, _Runs(), epoch is not None
+        in_each_child(self.begin_life)
 
     def cursor(self) -> str: # What a reader that has seen everything up to now would name
         "The id of the newest event, or of the place before the first"
@@ -303,6 +305,20 @@ def become(self: Log,
 ):
     "Take over everything that `other` holds, its epoch and its head"
     self.__dict__.update(other.__dict__)
+
+# %% ../../nbs/core/history.ipynb #0db9ac23
+@patch
+def begin_life(self: Log):
+    "Take another epoch, unless it was given, and name the events that are here by it"
+    if self._given: return
+    limits = (self.replay_limit, self.replay_bytes, self.replay_age, self.retain_limit, self.retain_bytes, self.clock)
+    other, now = Log(*limits), self.clock()
+    kept = {event.position: event for event in (*self._shelf.values(), *self.last(self.live))}
+    for position, event in sorted(kept.items()):
+        about = (event.topic, event.key, position in self._shelf, event.exclude)
+        other.append(event.message, event.json, *about, position=event.position, age=now - event.at)
+    other.head = self.head
+    self.become(other)
 
 # %% ../../nbs/core/history.ipynb #e7039748
 _ID = re.compile(r'([0-9a-z]{1,40})-([0-9]{1,20})((?:\.[0-9a-f]{8}){0,200})')

@@ -21,6 +21,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
+from .process import in_each_child
 from .wire import encode_frame
 
 _logger = logging.getLogger(__name__)
@@ -135,6 +136,14 @@ def unwatch(
     for number, before in _before.items():
         if signal.getsignal(number) is _on_signal: signal.signal(number, before)
     _before.clear()
+
+# %% ../../nbs/core/lifecycle.ipynb #df04c64b
+def _begin_anew():
+    for number, before in _before.items():
+        if signal.getsignal(number) is _on_signal: signal.signal(number, before)
+    for books in (_watched, _before, _timers, _servers): books.clear()
+
+in_each_child(_begin_anew)
 
 # %% ../../nbs/core/lifecycle.ipynb #7f61e837
 def around_lifespan(

@@ -26,7 +26,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/publisher.html.md"""
 __all__ = ['Publisher']
 
 # %% ../../nbs/core/publisher.ipynb #abe65cca
-import asyncio, json, os, random, secrets, threading, time
+import asyncio, json, random, secrets, threading, time
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError
 from typing import Any
@@ -34,6 +34,7 @@ from typing import Any
 from fastcore.basics import patch
 
 from .backplane import Backplane, Draft, Limits, backplane_from_url, encode_record, make_record
+from .process import in_each_child
 from .wire import BackplaneError, FrameError
 
 # %% ../../nbs/core/publisher.ipynb #002ab212
@@ -50,9 +51,12 @@ class Publisher:
         if not timeout > 0: raise ValueError(f'timeout is {timeout!r}; give seconds greater than 0')
         self.backplane = backplane_from_url(url) if isinstance(url, str) else url
         self.timeout, self.max_event_bytes = timeout, max_event_bytes
-        self._name, self._number, self._epoch, self._pid = secrets.token_hex(8), 0, None, os.getpid()
+        self._begin_anew()
+        in_each_child(self._begin_anew)
+
+    def _begin_anew(self):
+        self._name, self._number, self._epoch, self._ending = secrets.token_hex(8), 0, None, False
         self._loop = self._turn = self._thread = None
-        self._ending = False
         self._guard = threading.Lock()
 
     async def __aenter__(self):
@@ -171,9 +175,6 @@ class _LoopThread(threading.Thread):
 @patch
 def _wait(self: Publisher, job: Coroutine) -> Any:
     "What `job` gives, done in the thread, which is begun where there is none"
-    if os.getpid() != self._pid:
-        job.close()
-        raise RuntimeError('This publisher was made before the process was forked; make another')
     with self._guard:
         if self._thread is None: self._thread = _LoopThread()
         future = asyncio.run_coroutine_threadsafe(job, self._thread.loop)
@@ -184,7 +185,6 @@ def _wait(self: Publisher, job: Coroutine) -> Any:
 @patch
 def close(self: Publisher):
     "End the thread, and let go of the engine; may be called twice"
-    if os.getpid() != self._pid: return
     with self._guard:
         thread, self._thread = self._thread, None
         if thread is None: return

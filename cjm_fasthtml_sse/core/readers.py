@@ -74,6 +74,11 @@ class StreamConnection(Stream, SSEConnection):
 
     def gone(self, reason: str): self.manager.left(self, reason)
 
+    def stay_behind(self):
+        "As any connection; nothing is written any more"
+        super().stay_behind()
+        self.ended, self._send = True, None
+
     @property
     def cursor(self) -> int: return self.queue.cursor
 

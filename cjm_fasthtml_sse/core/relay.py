@@ -31,17 +31,19 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/relay.html.md"""
 __all__ = ['Hooks', 'Relay']
 
 # %% ../../nbs/core/relay.ipynb #5a4b7340
-import asyncio, inspect, json, logging, random, secrets, time
+import asyncio, inspect, json, logging, os, random, secrets, time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 from fastcore.basics import patch
 
 from .backplane import Backplane, Draft, Entry, Gap, Limits, Opened, Record
 from .backplane import VERSION, decode_record, encode_record
+from .process import in_each_child, lives, this_process
 from .wire import BackplaneError, FrameError
 
 _logger = logging.getLogger(__name__)
@@ -89,16 +91,24 @@ class Relay:
         buffer_bytes: int = 16 * 2**20, # Bytes of them
         publish_timeout: float = 5.0, # Seconds after which a doubtful publication is told as such
         open_timeout: float = 5.0, # Seconds that `ready` waits for an engine that was never reached
-        beat: float = 5.0, # Seconds between two reports; who misses three is gone
+        beat: float = 5.0, # Seconds between two reports; who misses two is gone
     ):
         self.backplane, self.limits, self.hooks = backplane, limits, hooks
         self.buffer_limit, self.buffer_bytes, self.beat = buffer_limit, buffer_bytes, beat
-        self.publish_timeout, self.open_timeout, self.state = publish_timeout, open_timeout, 'new'
-        self.node, self.answers, self.reports = secrets.token_hex(4), {}, {}
-        self.loop, self.epoch, self.position, self._main, self.closed = None, None, 0, None, False
-        self._renounce()
+        self.publish_timeout, self.open_timeout = publish_timeout, open_timeout
+        self.answers, self.reports, self.closed = {}, {}, False
+        self._begin_anew()
+        in_each_child(self._begin_anew)
 
 # %% ../../nbs/core/relay.ipynb #88ae6bc9
+_here = WeakValueDictionary()  # the relays of this process, by node
+
+@patch
+def _begin_anew(self: Relay):
+    self.node, self.state, self.loop, self.epoch, self.position = secrets.token_hex(4), 'new', None, None, 0
+    self._main = None
+    self._renounce()
+
 @patch
 def _renounce(self: Relay):
     self.publisher, self._number, self._size = secrets.token_hex(8), 0, 0
@@ -116,7 +126,7 @@ def start(self: Relay):
         if self.loop is loop: return
         if not self.loop.is_closed(): raise RuntimeError('The loop of this manager is another one')
     self._renounce()
-    self.loop, self.state, self.epoch = loop, 'connecting', None
+    self.loop, self.state, self.epoch, _here[self.node] = loop, 'connecting', None, self
     self._work, self._reached, self._line = asyncio.Event(), asyncio.Event(), asyncio.Lock()
     self._main = loop.create_task(self._run(), name=f'relay {self.backplane.name}')
 
@@ -130,10 +140,19 @@ async def _run(self: Relay):
         for job in ended: _logger.critical('The relay of %s has ended', self.backplane.name, exc_info=job.exception())
     finally:
         if not loop.is_closed():  # else it has no say any more in what goes on on the next one
-            self.state = 'closed'
+            was_open, self.state = self.state == 'open', 'closed'
             self._reached.set()
             self._forget_all()
             await _end(jobs | self._tasks)
+            await self._take_leave(was_open)
+
+@patch
+async def _take_leave(self: Relay, was_open: bool):
+    try:
+        async with asyncio.timeout(1):
+            if was_open: await self._drop(self.node)
+    except (BackplaneError, TimeoutError): pass
+    finally: await self.backplane.close()
 
 # %% ../../nbs/core/relay.ipynb #55b3f84b
 @patch
@@ -155,18 +174,16 @@ async def close(self: Relay):
     main = self._main
     if main is None or main.get_loop() is not asyncio.get_running_loop(): return
     try:
-        if self.state == 'open': await self._say_goodbye()
+        if self.state == 'open': await self._wait_for_sent()
         main.cancel()
         await asyncio.wait([main])
     finally: await self.backplane.close()
     if self._main is main: self._main = None
 
 @patch
-async def _say_goodbye(self: Relay):
+async def _wait_for_sent(self: Relay):
     sent = [out.future for out in self._pending.values() if not out.keep]
     if sent: await asyncio.wait(sent, timeout=1)
-    with suppress(BackplaneError, TimeoutError):
-        async with asyncio.timeout(1): await self._drop(self.node)
 
 # %% ../../nbs/core/relay.ipynb #c4e16c85
 def _settle(out: _Out, result: Any):
@@ -550,15 +567,17 @@ async def _exchange(self: Relay):
 @patch
 async def _tell_and_hear(self: Relay):
     self._beats += 1
-    mine = dict(beats=self._beats, **{name: report() for name, report in self.reports.items()})
+    own = dict(beats=self._beats, beat=self.beat, process=this_process())
+    mine = {name: report() for name, report in self.reports.items()} | own
     async with self._line:
         await self.backplane.put_report(self.node, json.dumps(mine).encode())
         bodies = await self.backplane.reports()
     now = time.monotonic()
     seen = {node: body for node, body in bodies.items() if node != self.node}
     self._nodes = {node: self._seen(node, body, now) for node, body in seen.items()}
-    for node, (_, at) in list(self._nodes.items()):
-        if now - at > 10 * self.beat: await self._drop(node)
+    for node, other in list(self._nodes.items()):
+        if other.missed and (there := self._is_there(node, other)) is not True and (there is False or other.missed > 9):
+            await self._drop(node)
 
 # %% ../../nbs/core/relay.ipynb #17be821a
 @patch
@@ -566,18 +585,48 @@ async def _drop(self: Relay, node: str):
     async with self._line: await self.backplane.drop_report(node)
 
 # %% ../../nbs/core/relay.ipynb #543dca52
+@dataclass(slots=True)
+class _Other:
+    "Another process, by its newest report"
+    body: bytes # What it said
+    since: float # When it was first read, or missed last
+    missed: int = 0 # How often it was looked for and had not moved
+    told: Any = None # What the body says, once somebody asks
+
+    def says(self, name: str) -> Any:
+        if self.told is None:
+            try: self.told = json.loads(self.body)
+            except ValueError: self.told = {}
+        return self.told.get(name) if isinstance(self.told, dict) else None
+
 @patch
-def _seen(self: Relay, node: str, body: bytes, now: float) -> tuple[bytes, float]:
+def _seen(self: Relay, node: str, body: bytes, now: float) -> _Other:
     known = self._nodes.get(node)
-    return known if known is not None and known[0] == body else (body, now)
+    if known is None or known.body != body: return _Other(body, now)
+    theirs = known.says('beat')
+    beat = max(self.beat, theirs) if isinstance(theirs, (int, float)) else self.beat
+    if now - known.since >= 0.9 * beat: known.missed, known.since = known.missed + 1, now
+    return known
 
 # %% ../../nbs/core/relay.ipynb #181eef09
 @patch
+def _is_there(self: Relay, node: str, other: _Other) -> bool | None: # None where only its reports can tell
+    relay, process = _here.get(node), other.says('process')
+    if relay is None or relay.node != node: there = lives(process)
+    else: return relay._main is not None and not (relay._main.done() or relay.loop.is_closed())
+    return there and process[1] != os.getpid() # what was this process's own is not here any more
+
+@patch
+def _counts(self: Relay, node: str, other: _Other) -> bool:
+    there = self._is_there(node, other)
+    return other.missed < 2 if there is None else there
+
+@patch
 def nodes(self: Relay) -> list[str]: # Names of processes, this one among them
     "The processes that live, as far as this one knows"
-    now = time.monotonic()
-    return [self.node, *(node for node, (_, at) in self._nodes.items() if now - at <= 3 * self.beat)]
+    return [self.node, *(node for node, other in self._nodes.items() if self._counts(node, other))]
 
+# %% ../../nbs/core/relay.ipynb #5a10abd9
 @patch
 async def reported(self: Relay,
     name: str, # A name in `reports`
@@ -586,12 +635,9 @@ async def reported(self: Relay,
     await self.ready()
     if self.state != 'open': raise BackplaneError(f'The backplane {self.backplane.name} is {self.state}: {self.error}')
     await self._tell_and_hear()
-    told = {node: _report_of(self._nodes[node][0], name) for node in self.nodes() if node != self.node}
+    told = {node: self._nodes[node].says(name) for node in self.nodes() if node != self.node}
     own = {self.node: self.reports[name]()} if name in self.reports else {}
     return own | {node: value for node, value in told.items() if value is not None}
-
-def _report_of(body: bytes, name: str) -> Any:
-    with suppress(ValueError, AttributeError): return json.loads(body).get(name)
 
 # %% ../../nbs/core/relay.ipynb #9dd06f23
 @patch
@@ -628,13 +674,18 @@ def _listening_for(self: Relay, name: str) -> Iterator[Callable]:
     async def answers(wait: float, to: str | None) -> dict[str, Any]:
         with suppress(TimeoutError):
             async with asyncio.timeout(wait):
-                while not told.keys() >= ({to} if to else {*self.nodes()} - {self.node}):
+                while to not in told if to else self._somebody_is_silent(told):
                     answered.clear()
                     await answered.wait()
         return told
     try: yield answers
     finally: del self._asked[name]
 
+@patch
+def _somebody_is_silent(self: Relay, told: dict) -> bool:
+    return any(node not in told and self._counts(node, other) for node, other in self._nodes.items())
+
+# %% ../../nbs/core/relay.ipynb #a4762e87
 @patch
 def _call(self: Relay, message: dict) -> _Out:
     text = json.dumps([VERSION, self.publisher, self._number + 1, self.node, message])
