@@ -8,7 +8,7 @@ CELLS = json.loads((HERE.parents[1]/'nbs/explains/security.ipynb').read_text(enc
 NAMED = set(re.findall(r'`(test_\w+\.py)::(test_\w+)`', '\n'.join(''.join(cell['source']) for cell in CELLS)))
 
 
-def names_in(file): return set(re.findall(r'^def (test_\w+)', (HERE/file).read_text(encoding='utf-8'), re.M))
+def names_in(file): return set(re.findall(r'^(?:async )?def (test_\w+)', (HERE/file).read_text(encoding='utf-8'), re.M))
 
 
 def test_each_threat_has_its_test():
