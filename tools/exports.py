@@ -23,14 +23,17 @@ INTERNAL = {
     "core.history": "OVERHEAD LetGo Resume",
     "core.mailbox": "CHUNK Counters",
     "core.lifecycle":
-        "LOOK_AGAIN LOOK_EVERY SIGNALS farewell servers_of is_leaving transport_to watch unwatch "
-        "around_lifespan",
+        "LOOK_AGAIN LOOK_EVERY SIGNALS farewell servers_of is_leaving watch unwatch around_lifespan",
     "core.outbox": "BATCH SLOTS Outbox HeartbeatClock",
     "core.readers": "StreamConnection HandConnection",
     "core.relay": "Hooks Relay",
     "core.response": "OPENING HANDOVER_TIMEOUT HEADERS",
+    "core.server_stream":
+        "CANCEL HELD ServerStream OwnTransport SharedConnection UvicornStream HypercornStream "
+        "find_server_stream tell_unbounded",
     "core.sources": "CLOSE_GRACE check_source open_source close_source",
     "core.topics": "PRIVATE hearers hears TopicIndex private_topic",
+    "core.workers": "LOOKS TOGETHER WorkerWatch listening_siblings look_for_workers said_workers",
     "core.writer": "FAREWELL_TIMEOUT transport_of",
 }
 HEAD = '''"The module that holds each public name. Written by `make export` from their `__all__`: do not edit."
