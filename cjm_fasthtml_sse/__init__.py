@@ -53,10 +53,12 @@ Modules:
 - `cjm_fasthtml_sse.core.response`: How an event stream begins: past the middleware, then around it
 - `cjm_fasthtml_sse.core.revocations`: What was taken from whom, compared by places in the log and never by clocks
 - `cjm_fasthtml_sse.core.routes`: What an application serves so that its pages can hear
+- `cjm_fasthtml_sse.core.server_stream`: What a server holds for one reader, and how that is freed without touching anybody else
 - `cjm_fasthtml_sse.core.sources`: Whatever has items, read from a task, and closed in the end
 - `cjm_fasthtml_sse.core.streaming`: One source, one page, every item in order, and always a clean end
 - `cjm_fasthtml_sse.core.topics`: Who hears what, found by a few look-ups in a dictionary
 - `cjm_fasthtml_sse.core.wire`: A frame is bytes, built once, valid by construction
+- `cjm_fasthtml_sse.core.workers`: Whether other processes answer for the same application
 - `cjm_fasthtml_sse.core.writer`: One open response: who calls the server's `send`, when, and how it ends
 - `cjm_fasthtml_sse.demo.app`: What happens in the demo: the requests that change its state, and what they tell all tabs"""
 

@@ -24,17 +24,20 @@ INTERNAL = {
     "core.history": "OVERHEAD LetGo Resume",
     "core.mailbox": "CHUNK HOLDS TELL_EVERY Counters",
     "core.lifecycle":
-        "LOOK_AGAIN LOOK_EVERY SIGNALS farewell servers_of is_leaving transport_to watch unwatch "
-        "around_lifespan",
+        "LOOK_AGAIN LOOK_EVERY SIGNALS farewell servers_of is_leaving watch unwatch around_lifespan",
     "core.outbox": "BATCH SLOTS Outbox HeartbeatClock",
     "core.process": "in_each_child this_process lives copies",
     "core.readers": "StreamConnection HandConnection Leaving",
     "core.relay": "Hooks Relay",
     "core.response": "OPENING HANDOVER_TIMEOUT HEADERS",
     "core.revocations": "MOST MOST_OF_ONE Revocations MARK MOST_LACKED mark_of lacking",
+    "core.server_stream":
+        "CANCEL HELD ServerStream OwnTransport SharedConnection UvicornStream HypercornStream "
+        "find_server_stream tell_unbounded",
     "core.sources": "CLOSE_GRACE check_source open_source close_source",
     "core.topics": "CONTROL PRIVATE hearers hears TopicIndex private_topic",
     "core.wire": "RESERVED check_name",
+    "core.workers": "LOOKS TOGETHER WorkerWatch listening_siblings look_for_workers said_workers",
     "core.writer": "FAREWELL_TIMEOUT transport_of",
 }
 HEAD = '''"The module that holds each public name. Written by `make export` from their `__all__`: do not edit."

@@ -24,7 +24,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/broadcast.html.md"""
 __all__ = ['BroadcastManager', 'Statistics', 'BroadcastMessage', 'create_broadcast_handler', 'setup_broadcast_routes']
 
 # %% ../../nbs/core/broadcast.ipynb #0ad269e1
-import asyncio, inspect, logging, os, secrets, time
+import asyncio, inspect, logging, secrets, time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
@@ -40,7 +40,7 @@ from .backplane import decode_record, encode_record, make_record
 from .connections import SSEConnection
 from .crowd import Crowd, _running_loop
 from .history import BroadcastMessage, Event, Log
-from .lifecycle import RETRY_SPAN, servers_of
+from .lifecycle import RETRY_SPAN
 from .mailbox import CHUNK
 from .process import copies
 from .readers import Leaving, StreamConnection
@@ -48,6 +48,7 @@ from .relay import Hooks, Relay
 from .routes import create_broadcast_handler, setup_broadcast_routes  # chkstyle: ignore
 from .topics import CONTROL, MAX_TOPICS, PRIVATE
 from .wire import BackplaneError
+from .workers import look_for_workers
 
 _logger = logging.getLogger(__name__)
 _all_ = ['BroadcastMessage', 'create_broadcast_handler', 'setup_broadcast_routes']
@@ -417,11 +418,9 @@ async def _before_reading(self: BroadcastManager):
     if self.relay is not None: await self.ready()
 
 # %% ../../nbs/core/broadcast.ipynb #e01ba983
-def _workers() -> int:
-    servers = servers_of(asyncio.get_running_loop())
-    counts = [getattr(getattr(server, 'config', None), 'workers', 1) for server in servers]
-    given = [os.environ.get(name, '') for name in ('WEB_CONCURRENCY', 'PROCS')]
-    return max([1, *(count or 1 for count in counts), *(int(text) for text in given if text.isdigit())])
+def _tell_workers(workers: int):
+    what = 'One of %s workers keeps its events in its own memory: tabs of the others do not hear them. Give the manager'
+    _logger.warning(what + " a backplane that they share, such as backplane='sqlite:///events.db'", workers)
 
 @patch
 def _begin_anew(self: BroadcastManager):
@@ -432,9 +431,8 @@ def _begin_anew(self: BroadcastManager):
 def _look_around(self: BroadcastManager):
     if self._alone: return
     self._alone = True
-    if (workers := max(_workers(), copies())) < 2: return
-    what = 'One of %s workers keeps its events in its own memory: tabs of the others do not hear them. Give the manager'
-    _logger.warning(what + " a backplane that they share, such as backplane='sqlite:///events.db'", workers)
+    if (workers := copies()) > 1: _tell_workers(workers)
+    else: look_for_workers(_tell_workers)
 
 # %% ../../nbs/core/broadcast.ipynb #9be5a000
 @patch

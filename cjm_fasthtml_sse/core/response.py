@@ -98,7 +98,8 @@ class SSEResponse(Response):
         if scope['method'] == 'HEAD': return await self._answer_head(send)
         try: stream = self.open(scope)
         except ConnectionRefused as e: return await PlainTextResponse(f'{e}\n', e.status)(scope, receive, send)
-        stream.background, stream.client = self.background, scope.get('client')
+        stream.background, stream.headers = self.background, scope.get('headers', ())
+        stream.version = scope.get('http_version', '')
         try: handed_over = await self._begin(scope, send, stream)
         except BaseException:
             await stream.abandon()

@@ -22,6 +22,7 @@ from fastcore.basics import patch
 from starlette.types import Message, Receive, Send
 
 from . import lifecycle
+from .server_stream import find_server_stream, tell_unbounded
 
 _logger = logging.getLogger(__name__)
 
@@ -56,9 +57,9 @@ def _message(body: bytes, last: bool = False) -> Message: return dict(type=_BODY
 class Stream:
     "One open response: the server's `send`, and who calls it"
     send_timeout = 30.0  # seconds that one send may wait for a reader
-    _send = transport = client = task = writer = deadline = background = None
+    _send = transport = server = room = task = writer = deadline = background = None
     ended = wrote = released = False
-    farewell = b''
+    farewell, headers, version = b'', (), ''
 
     def take(self) -> bytes: # Empty where nothing waits
         "The next bytes; a kind of stream says which"
@@ -110,7 +111,9 @@ def push(self: Stream,
 async def _write(self: Stream, rest: _Rest | None, message: Message):
     try:
         while True:
-            async with asyncio.timeout(self.send_timeout): await (self._send(message) if rest is None else rest)
+            async with asyncio.timeout(self.send_timeout):
+                await (self._send(message) if rest is None else rest)
+                if self.room is not None: await self.room()
             rest = None
             if not message['more_body']: return self._release()
             body = self.farewell if self.ended else self.more()
@@ -120,12 +123,12 @@ async def _write(self: Stream, rest: _Rest | None, message: Message):
     except Exception: self.failed()  # noqa: BLE001 - whatever a server raises, this reader has gone
     finally: self.writer = None
 
+# %% ../../nbs/core/writer.ipynb #9b1ecfa8
 @patch
 def _release(self: Stream):
-    self.released, loop = True, asyncio.get_running_loop()
-    transport = self.transport or lifecycle.transport_to(self.client) if self.ended else None
-    if transport is not None and transport.get_write_buffer_size(): loop.call_later(FAREWELL_TIMEOUT, _cut, transport)
-    loop.call_soon(self._wake)
+    self.released = True
+    if self.ended and self.server is not None: self.server.ended(FAREWELL_TIMEOUT)
+    asyncio.get_running_loop().call_soon(self._wake)
 
 @patch
 def _wake(self: Stream):
@@ -150,9 +153,6 @@ def _hurry(self: Stream):
     loop = asyncio.get_running_loop()
     self.deadline = loop.call_later(FAREWELL_TIMEOUT, self.drop, 'no farewell')
 
-def _cut(transport: asyncio.Transport):
-    if transport.is_closing() and transport.get_write_buffer_size(): transport.abort()
-
 # %% ../../nbs/core/writer.ipynb #e5cebaae
 @patch
 def drop(self: Stream,
@@ -162,8 +162,7 @@ def drop(self: Stream,
     if self._send is None: return
     self.ended = True
     self._leave(reason)
-    transport = self.transport or lifecycle.transport_to(self.client)
-    if transport is not None: transport.abort()
+    if self.server is not None: self.server.cut(self.send_timeout if reason == 'stalled' else FAREWELL_TIMEOUT)
     self._release()
 
 @patch
@@ -187,7 +186,7 @@ async def run(self: Stream,
     "Stream until somebody ends it"
     self.task, self._send, self.transport = asyncio.current_task(), send, transport_of(send)
     try:
-        self._limit_silence()
+        self._find_server(receive, send)
         if self.ended: self.push(self.farewell, last=True)
         else: self.start()
         while (await receive())['type'] != 'http.disconnect': pass
@@ -202,18 +201,27 @@ async def run(self: Stream,
             self.writer.cancel()
             await asyncio.wait([self.writer])
         await self.over()
+        if self.server is not None: await self.server.settle()
     if self.background is not None: await self.background()
-
-@patch
-def _limit_silence(self: Stream):
-    if self.transport is None or (sock := self.transport.get_extra_info('socket')) is None: return
-    with suppress(OSError, ValueError, AttributeError, OverflowError):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self.send_timeout * 2000))
 
 @patch
 def start(self: Stream):
     "The response has begun"
     self.flush()
+
+# %% ../../nbs/core/writer.ipynb #42127166
+@patch
+def _find_server(self: Stream, receive: Receive, send: Send):
+    self.server = find_server_stream(receive, send, self.headers)
+    if self.server is None: tell_unbounded(self.version)
+    elif self.server.transport is None: self.room = self.server.room
+    else: self._limit_silence(self.server.transport)
+
+@patch
+def _limit_silence(self: Stream, transport: asyncio.Transport):
+    if (sock := transport.get_extra_info('socket')) is None: return
+    with suppress(OSError, ValueError, AttributeError, OverflowError):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self.send_timeout * 2000))
 
 # %% ../../nbs/core/writer.ipynb #f0137db6
 class FrameStream(Stream):
@@ -264,7 +272,9 @@ async def _read(self: FrameStream):
 async def _put(self: FrameStream, body: bytes, last: bool) -> bool:
     if self._send is None: return False
     try:
-        async with asyncio.timeout(self.send_timeout): await self._send(_message(body, last))
+        async with asyncio.timeout(self.send_timeout):
+            await self._send(_message(body, last))
+            if self.room is not None: await self.room()
     except TimeoutError: self.drop('stalled')
     except Exception: self.failed()  # noqa: BLE001 - whatever a server raises, this reader has gone
     return self._send is not None
