@@ -24,14 +24,14 @@ __all__ = ['RedisBackplane', 'from_url']
 
 # %% ../../nbs/backplanes/redis.ipynb #2be0ebbb
 import re, secrets, time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlunsplit
 
 from fastcore.basics import patch
 from redis.asyncio.connection import Connection
 
-from .redis_engine import _drop, _Engine, _moved, _split
+from .redis_engine import _drop, _Elsewhere, _Engine, _moved, _split
 from ..core.backplane import Draft, Entry, Gap, Limits, Opened
 from ..core.wire import BackplaneError
 
@@ -173,6 +173,13 @@ def _line(self: RedisBackplane, which: int) -> Connection:
     if self._lines is None: raise BackplaneError(f'{self.name}: it is not open')
     return self._lines[which]
 
+@patch
+async def _answered(self: RedisBackplane, answer: Awaitable) -> Any:
+    try: return await answer
+    except _Elsewhere:
+        await self.close()
+        raise
+
 # %% ../../nbs/backplanes/redis.ipynb #3f39fd06
 _PUBLISH = _OLDEST + '''
 -- ARGV: group, events, calls, age in milliseconds or '', retained; then for each draft its kind, key and body.
@@ -223,7 +230,8 @@ async def publish(self: RedisBackplane, drafts: Sequence[Draft]) -> list[int]:
     if self.max_bytes is not None and size > self.max_bytes:
         raise BackplaneError(f'{self.name}: an event of {size:,} bytes is over its limit of {self.max_bytes:,}')
     told = [part for draft in drafts for part in (_kind(draft), draft.key or '', draft.body)]
-    ids = await self._engine.run(line, _PUBLISH, self._keys, self._group, *self._numbers, *told)
+    running = self._engine.run(line, _PUBLISH, self._keys, self._group, *self._numbers, *told)
+    ids = await self._answered(running)
     return [_position(id) for id in ids]
 
 # %% ../../nbs/backplanes/redis.ipynb #f7fb7b80
@@ -277,10 +285,14 @@ def _entry(id: bytes, body: bytes, lane: str = 'events') -> Entry:
 
 # %% ../../nbs/backplanes/redis.ipynb #99d15f6e
 @patch
-async def _ask(self: RedisBackplane, *command):
+async def _ask(self: RedisBackplane, *command): return await self._answered(self._value_of(command))
+
+@patch
+async def _value_of(self: RedisBackplane, command: tuple):
     answers = await self._engine.exchange(self._line(0), command)
     return self._engine.value(answers[0])
 
+# %% ../../nbs/backplanes/redis.ipynb #d41b70a6
 @patch
 async def retained(self: RedisBackplane) -> list[Entry]:
     "The newest retained entry of each key, oldest first"
@@ -309,7 +321,7 @@ return {}
 async def put_report(self: RedisBackplane, node: str, body: bytes):
     "Store what `node` says"
     await self._ask('HSET', self._reports, node, body)
-    await self._engine.run(self._line(0), _TRIM, self._keys, *self._numbers[:3])
+    await self._answered(self._engine.run(self._line(0), _TRIM, self._keys, *self._numbers[:3]))
 
 @patch
 async def reports(self: RedisBackplane) -> dict[str, bytes]:

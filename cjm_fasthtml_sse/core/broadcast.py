@@ -39,7 +39,7 @@ from .backplane import Backplane, Limits, Record, backplane_from_url, make_recor
 from .backplane import decode_record, encode_record
 from .connections import SSEConnection
 from .crowd import Crowd, _running_loop
-from .history import BroadcastMessage, Event, Log
+from .history import BroadcastMessage, Event, Log, is_id
 from .lifecycle import RETRY_SPAN, servers_of
 from .mailbox import CHUNK
 from .readers import StreamConnection
@@ -131,12 +131,12 @@ def _fill(self: BroadcastManager, log: Log, record: Record, position: int | None
 def _share(self: BroadcastManager, buffer_limit: int, publish_timeout: float, beat: float):
     events, _, age, retained, *_ = self._log_limits
     new = partial(Log, *self._log_limits)
-    hooks = Hooks(self._hear, new, self._fill, self._turn, self._passed, self._ahead, self._lost)
+    hooks = Hooks(self._hear, new, self._fill, self._turn, self._passed, self._ahead, self._lost, self._missing)
     times = dict(publish_timeout=publish_timeout, beat=beat)
     self.relay = Relay(self.backplane, Limits(events, age, retained), hooks, buffer_limit=buffer_limit, **times)
     self.relay.answers, self.relay.reports = self.answers, self.reports
     self.node = self.registry.node = self.relay.node
-    self.log.cut_off = lambda: True
+    self.log.cut_off = self.relay.look_soon
 
 @patch
 def _turn(self: BroadcastManager, log: Log, reason: str | None):
@@ -161,12 +161,18 @@ def _ahead(self: BroadcastManager) -> list[SSEConnection]:
 
 @patch
 def _lost(self: BroadcastManager, readers: list[SSEConnection]):
-    ahead = self._ahead()
+    ahead = {*self._ahead()}
     for reader in readers:
         if reader in ahead: self._tell_lost(reader, 'unknown')
 
 @patch
 def _passed(self: BroadcastManager, position: int): self.log.head = max(self.log.head, position)
+
+# %% ../../nbs/core/broadcast.ipynb #9c5d4f01
+@patch
+def _missing(self: BroadcastManager, log: Log | None, topic: str | None, position: int):
+    (log or self.log).miss(topic, position)
+    for reader in list(self._index.readers(topic)) if log is None else (): self._tell_lost(reader, 'expired')
 
 # %% ../../nbs/core/broadcast.ipynb #7fefb969
 @patch
@@ -378,15 +384,17 @@ def statistics(self: BroadcastManager) -> Statistics: # Frozen; a new one at eac
 @patch
 async def ready(self: BroadcastManager,
     last_event_id: str | None = None, # An id that a reader comes with, which another process may have given it
-):
+) -> str | None: # The id to open its stream with
     "Return once streams can be opened; raises `BackplaneError` where an engine was not reached in time"
-    if self.relay is None: return self._look_around()
-    await self._at_home(self._ready(last_event_id))
+    if self.relay is not None: return await self._at_home(self._ready(last_event_id))
+    self._look_around()
+    return last_event_id
 
 @patch
-async def _ready(self: BroadcastManager, last_event_id: str | None):
+async def _ready(self: BroadcastManager, last_event_id: str | None) -> str | None:
     await self.relay.ready()
-    await self.relay.ready(self.log.heard_of(last_event_id))
+    if not is_id(last_event_id): return last_event_id
+    return last_event_id if await self.relay.knows(lambda: self.log.heard_of(last_event_id)) else 'never given out'
 
 @patch
 @asynccontextmanager

@@ -134,7 +134,7 @@ async def _let_in(self: BroadcastResponse, scope: Scope, since: list[tuple]):
     may = await granted(scope, scope.get('app'), owner, asked, tokens, rules.authorize, rules.signed_for)
     if scope['method'] == 'HEAD': return
     manager.check_place(self.connection_id, owner)
-    await manager.ready(seen := _last_seen(headers, query))
+    seen = await manager.ready(_last_seen(headers, query))
     if self.connection_id: await manager.claim(self.connection_id, owner)
     manager.check_welcome(self.connection_id, owner, may, since)
     topics = manager.still_granted(owner, may, since)
