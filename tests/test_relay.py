@@ -442,3 +442,27 @@ def test_a_reader_that_has_heard_more_than_its_new_process_is_neither_reset_nor_
         assert reader.seen == [0, 1, 2, 3]
         for manager in (one, two): await manager.close()
     asyncio.run(move())
+
+
+def test_an_event_that_was_sent_again_to_the_same_place_hides_no_other(caplog):
+    "What stands before it may be new, where an engine has lost its newest events"
+    async def go():
+        engine = Engine()
+        line = Line(engine, random.Random(1))
+        manager = BroadcastManager(backplane=line)
+        await manager.ready()
+        reader = Reader(manager)
+        await engine.publish([entry(n) for n in range(4)] + [entry(4, "in doubt")])
+        await until(lambda: manager.log.head == 5)
+        reader.read()
+        line.cut = True
+        await until(lambda: not opened(manager))
+        engine.lose_newest(3)
+        await engine.publish([entry(7, "new"), entry(8, "new"), entry(4, "in doubt")])
+        line.cut = False
+        await until(lambda: opened(manager))
+        reader.read()
+        assert reader.seen == [0, 1, 2, 3, 4, None] and manager.log.epoch == engine.epoch
+        assert [message.data["n"] for message in manager.get_history()] == [0, 1, 7, 8, 4]
+        await manager.close()
+    asyncio.run(go())

@@ -115,7 +115,7 @@ def _renounce(self: Relay):
     self.publisher, self._number, self._size = secrets.token_hex(8), 0, 0
     self._queue, self._pending, self._heard, self._heard_calls = deque(), {}, OrderedDict(), OrderedDict()
     self._nodes, self._asked, self._tasks, self._beats = {}, {}, set(), 0
-    self._call_position, self._mark, self._told, self.error, self._joined = 0, None, False, None, 0
+    self._call_position, self._marks, self._told, self.error, self._joined = 0, deque(), False, None, 0
     self._waiters, self._unsure, self._reading, self._looked = {}, False, None, 0.0
     self._ill, self._failures, self._kept, self._most, self._told_ill = None, 0, 0, _BATCH, False
 
@@ -252,11 +252,22 @@ def _tell_gone(self: Relay):
 # %% ../../nbs/core/relay.ipynb #f39bd34d
 @patch
 async def _still_there(self: Relay, opened: Opened) -> bool:
-    if self._mark is None: return opened.last >= self.position
-    position, body = self._mark
-    if opened.first >= position: return True
-    found = await self.backplane.read({'events': position - 1}, 1)
-    return bool(found) and (found[0].position, found[0].body) == (position, body)
+    first = opened.first
+    while known := [mark for mark in self._marks if mark[0] > first]:
+        try: return await self._finds(known)
+        except Gap as e: first = e.first
+    return bool(self._marks) or opened.last >= self.position
+
+@patch
+async def _finds(self: Relay, known: list[tuple]) -> bool:
+    found, after = [], known[0][0] - 1
+    while len(found) < len(known):
+        if not (entries := await self.backplane.read({'events': after}, len(known) - len(found))): return False
+        found += map(_mark, entries)
+        after = found[-1][0]
+    return found == known
+
+def _mark(entry: Entry) -> tuple[int, int]: return entry.position, hash(entry.body)
 
 # %% ../../nbs/core/relay.ipynb #684a805a
 @patch
@@ -300,12 +311,12 @@ async def _is_given(self: Relay, place: int) -> bool:
 @patch
 async def _begin(self: Relay, opened: Opened, reason: str | None):
     for patience in (True, True, False):
-        try: log, mark, heard = await self._load(opened, patience)
+        try: log, marks, heard = await self._load(opened, patience)
         except Gap: continue
         break
     log.head = max(log.head, opened.last)
     if reason is None: self._call_position = opened.last_call
-    self.epoch, self.position, self._mark, self._heard = opened.epoch, log.head, mark, heard
+    self.epoch, self.position, self._marks, self._heard = opened.epoch, log.head, marks, heard
     self.hooks.turn(log, reason)
     for waiter in self._waiters: waiter.position = waiter.place()
     kept = heard.get(self.publisher, 0)
@@ -313,8 +324,9 @@ async def _begin(self: Relay, opened: Opened, reason: str | None):
 
 # %% ../../nbs/core/relay.ipynb #9a354f3d
 @patch
-async def _load(self: Relay, opened: Opened, patience: bool) -> tuple[Any, tuple | None, OrderedDict]:
-    log, heard, position, mark, retained = self.hooks.begin(opened.epoch), OrderedDict(), opened.first, None, None
+async def _load(self: Relay, opened: Opened, patience: bool) -> tuple[Any, deque, OrderedDict]:
+    log, heard, position, retained = self.hooks.begin(opened.epoch), OrderedDict(), opened.first, None
+    marks = deque(maxlen=_BATCH)
     log.let_go.floor, until = opened.first, time.monotonic() + _SLICE
     while position < opened.last or retained is None:
         try: entries = await self.backplane.read({'events': position}, _BATCH)
@@ -325,12 +337,13 @@ async def _load(self: Relay, opened: Opened, patience: bool) -> tuple[Any, tuple
         if retained is None: entries = [*(retained := await self._retained_before(entries, opened)), *entries]
         for entry in entries:
             self._fill(log, entry, opened.now, heard)
-            position, mark = entry.position, (entry.position, entry.body)
+            if entry.position > opened.first: marks.append(_mark(entry))
+            position = max(position, entry.position)
             if time.monotonic() < until: continue
             await asyncio.sleep(0)
             until = time.monotonic() + _SLICE
         if not entries: break
-    return log, (mark if mark and mark[0] > opened.first else None), heard
+    return log, marks, heard
 
 @patch
 async def _retained_before(self: Relay, entries: list[Entry], opened: Opened) -> list[Entry]:
@@ -382,7 +395,8 @@ async def _read_some(self: Relay, after: dict[str, int], wait: float) -> list[En
 # %% ../../nbs/core/relay.ipynb #f4190f49
 @patch
 def _hear_event(self: Relay, entry: Entry):
-    self.position, self._mark = entry.position, (entry.position, entry.body)
+    self.position = entry.position
+    self._marks.append(_mark(entry))
     try: publisher, number, record = self._read(entry.body)
     except BackplaneError as e:
         _logger.warning('Passed over: %s', e)
