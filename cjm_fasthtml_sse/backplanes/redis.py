@@ -24,14 +24,14 @@ __all__ = ['RedisBackplane', 'from_url']
 
 # %% ../../nbs/backplanes/redis.ipynb #2be0ebbb
 import asyncio, logging, re, secrets, time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlunsplit
 
 from fastcore.basics import patch
 from redis.asyncio.connection import Connection
 
-from .redis_engine import _drop, _Engine, _moved, _split
+from .redis_engine import _drop, _Elsewhere, _Engine, _moved, _split
 from ..core.backplane import Draft, Entry, Gap, Limits, Opened
 from ..core.process import in_each_child
 from ..core.wire import BackplaneError
@@ -98,7 +98,10 @@ local function bytes_of(kept) return #kept - (string.find(kept, ' ', 1, true) or
 local function size(of) -- bytes: of a lane, all that it was ever given; of what is retained, what there is
     local said = redis.call('HGET', KEYS[5], of)
     if said then return tonumber(said) end
-    if marks[of] then redis.call('DEL', marks[of]) return 0 end
+    if marks[of] then -- a script that has written is not stopped by a full engine any more: so write only what must be
+        if redis.call('EXISTS', marks[of]) == 1 then redis.call('DEL', marks[of]) end
+        return 0
+    end
     local found, sum = redis.call('HGETALL', KEYS[3]), 0
     for i = 1, #found, 2 do if string.sub(found[i], 1, 1) == 'k' then sum = sum + bytes_of(found[i + 1]) end end
     return sum
@@ -287,6 +290,14 @@ def _line(self: RedisBackplane, which: int) -> Connection:
     if self._lines is None: raise BackplaneError(f'{self.name}: it is not open')
     return self._lines[which]
 
+# %% ../../nbs/backplanes/redis.ipynb #e03f45fa
+@patch
+async def _answered(self: RedisBackplane, answer: Awaitable) -> Any:
+    try: return await answer
+    except _Elsewhere:
+        await self._hang_up()
+        raise
+
 # %% ../../nbs/backplanes/redis.ipynb #3f39fd06
 _PLACE = '''
 -- ARGV, from 8 on: group; then for each draft its kind, key and body.
@@ -359,7 +370,8 @@ async def publish(self: RedisBackplane, drafts: Sequence[Draft]) -> list[int]:
     if self.max_bytes is not None and size > self.max_bytes:
         raise BackplaneError(f'{self.name}: an event of {size:,} bytes is over its limit of {self.max_bytes:,}')
     told = [part for draft in drafts for part in (_kind(draft), draft.key or '', draft.body)]
-    ids = await self._engine.run(line, _PUBLISH, self._keys, *self._numbers, self._group, *told)
+    running = self._engine.run(line, _PUBLISH, self._keys, *self._numbers, self._group, *told)
+    ids = await self._answered(running)
     return [_position(id) for id in ids]
 
 # %% ../../nbs/backplanes/redis.ipynb #f7fb7b80
@@ -413,10 +425,14 @@ def _entry(id: bytes, body: bytes, lane: str = 'events') -> Entry:
 
 # %% ../../nbs/backplanes/redis.ipynb #99d15f6e
 @patch
-async def _ask(self: RedisBackplane, *command):
+async def _ask(self: RedisBackplane, *command): return await self._answered(self._value_of(command))
+
+@patch
+async def _value_of(self: RedisBackplane, command: tuple):
     answers = await self._engine.exchange(self._line(0), command)
     return self._engine.value(answers[0])
 
+# %% ../../nbs/backplanes/redis.ipynb #d41b70a6
 @patch
 async def retained(self: RedisBackplane) -> list[Entry]:
     "The newest retained entry of each key, oldest first"
@@ -437,7 +453,7 @@ async def renew(self: RedisBackplane, epoch: str) -> str:
 async def put_report(self: RedisBackplane, node: str, body: bytes):
     "Store what `node` says"
     await self._ask('HSET', self._reports, node, body)
-    await self._engine.run(self._line(0), _TRIM + 'trim_all()', self._keys, *self._numbers)
+    await self._answered(self._engine.run(self._line(0), _TRIM + 'trim_all()', self._keys, *self._numbers))
 
 @patch
 async def reports(self: RedisBackplane) -> dict[str, bytes]:

@@ -18,8 +18,10 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from fastcore.basics import patch
 from redis.asyncio.connection import Connection, parse_url
-from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import AskError, AuthenticationError, BusyLoadingError, ClusterDownError, MasterDownError
+from redis.exceptions import MovedError, ReadOnlyError, RedisError, ResponseError
 
+from ..core.backplane import Unable
 from ..core.wire import BackplaneError
 
 # %% ../../nbs/backplanes/redis_engine.ipynb #61b631fb
@@ -118,6 +120,18 @@ async def _drop(
     except (RedisError, OSError, RuntimeError): line._reader = line._writer = None
 
 # %% ../../nbs/backplanes/redis_engine.ipynb #c25eeffc
+class _Elsewhere(Unable): "Whoever opens again may find one who takes it"
+
+_OPEN_AGAIN = re.compile(r'\b(READONLY|MOVED|ASK|MASTERDOWN|LOADING|CLUSTERDOWN|NOGROUP)\b')
+_KINDS = (ReadOnlyError, MovedError, AskError, MasterDownError, BusyLoadingError, ClusterDownError)
+_AT_PRESENT = re.compile(r'\b(OOM|MISCONF|NOREPLICAS|BUSY|TRYAGAIN)\b|command not allowed when used memory')
+
+def _class_of(e: Exception, doubtful: bool) -> type[BackplaneError]:
+    if not isinstance(e, RedisError): return BackplaneError if doubtful else Unable
+    if isinstance(e, _KINDS) or _OPEN_AGAIN.search(str(e)): return _Elsewhere
+    return Unable if not doubtful and not isinstance(e, ResponseError) or _AT_PRESENT.search(str(e)) else BackplaneError
+
+# %% ../../nbs/backplanes/redis_engine.ipynb #0d9e3b52
 @patch
 def error(self: _Engine,
     e: Exception, # What happened
@@ -127,7 +141,7 @@ def error(self: _Engine,
     told = 'no answer in time' if isinstance(e, TimeoutError) and not str(e) else f'{type(e).__name__}: {e}'
     if 'NOGROUP' in told: told = 'it has lost its events, or begun a new life; open it again'
     for secret in self._secrets: told = told.replace(secret, '***')
-    return BackplaneError(f'{self.name}: {told:.300}', doubtful)
+    return _class_of(e, doubtful)(f'{self.name}: {told:.300}', doubtful)
 
 @patch
 def value(self: _Engine,

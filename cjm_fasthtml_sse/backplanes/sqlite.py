@@ -35,7 +35,7 @@ from urllib.parse import parse_qsl
 from fastcore.basics import patch
 
 from .waking import _Bell, _Worker
-from ..core.backplane import Draft, Entry, Gap, Limits, Opened
+from ..core.backplane import Draft, Entry, Gap, Limits, Opened, Unable
 from ..core.process import in_each_child
 from ..core.wire import BackplaneError
 
@@ -85,6 +85,7 @@ _TOLD = { # chkstyle: ignore
     sqlite3.SQLITE_TOOBIG: 'an event is larger than SQLite takes',
     sqlite3.SQLITE_CORRUPT: 'it is damaged; stop all who use it, delete it with its -wal and -shm, and start again',
     sqlite3.SQLITE_NOTADB: 'it is no database'}
+_ITS_OWN = (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH)
 
 @contextmanager
 def _telling(name: str, timeout: float) -> Iterator[None]:
@@ -94,8 +95,9 @@ def _telling(name: str, timeout: float) -> Iterator[None]:
         code = getattr(e, 'sqlite_errorcode', None)
         told = _TOLD.get(code and code & 0xff, str(e)).format(timeout=timeout)
         if code and code & 0xff not in _TOLD: told += f' ({e.sqlite_errorname})'
-        raise BackplaneError(f'{name}: {told}', bool(code) and code & 0xff == sqlite3.SQLITE_IOERR) from e
-    except OSError as e: raise BackplaneError(f'{name}: {e.strerror or e}') from e
+        kind = BackplaneError if code is None or code & 0xff in _ITS_OWN else Unable
+        raise kind(f'{name}: {told}', bool(code) and code & 0xff == sqlite3.SQLITE_IOERR) from e
+    except OSError as e: raise Unable(f'{name}: {e.strerror or e}') from e
 
 @contextmanager
 def _transaction(con: sqlite3.Connection) -> Iterator[None]:
@@ -500,7 +502,8 @@ async def read(self: SqliteBackplane, after: Mapping[str, int], count: int = 500
     "What comes next"
     session = self._opened()
     if session.bell is None: raise BackplaneError(f'{self.name}: it is not open')
-    with _telling(self.name, self.timeout): return await session.await_news(dict(after), count, wait)
+    after = {lane: min(position, _NEVER) for lane, position in after.items()}
+    with _telling(self.name, self.timeout): return await session.await_news(after, count, wait)
 
 # %% ../../nbs/backplanes/sqlite.ipynb #2946c13b
 @patch

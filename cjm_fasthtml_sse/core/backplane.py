@@ -22,7 +22,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/backplane.html.md"""
 
 # %% auto #0
 __all__ = ['VERSION', 'Record', 'make_record', 'encode_record', 'decode_record', 'Limits', 'Draft', 'Entry', 'Opened', 'Gap',
-           'Backplane', 'backplane_from_url', 'MemoryBackplane', 'shared_memory']
+           'Unable', 'Backplane', 'backplane_from_url', 'MemoryBackplane', 'shared_memory']
 
 # %% ../../nbs/core/backplane.ipynb #c05377a8
 import asyncio, json, secrets, threading, time
@@ -185,6 +185,10 @@ class Gap(BackplaneError):
     ):
         super().__init__(f'{name} has let go of events that this process has not heard yet')
         self.first = first
+
+
+class Unable(BackplaneError):
+    "The engine takes nothing at present, or not so much: it is full, locked, read-only, starting, or elsewhere"
 
 # %% ../../nbs/core/backplane.ipynb #c98830a7
 class Backplane(Protocol):

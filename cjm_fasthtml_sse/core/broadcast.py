@@ -39,7 +39,7 @@ from .backplane import Backplane, Limits, MemoryBackplane, Record, backplane_fro
 from .backplane import decode_record, encode_record, make_record
 from .connections import SSEConnection
 from .crowd import Crowd, _running_loop
-from .history import BroadcastMessage, Event, Log
+from .history import BroadcastMessage, Event, Log, is_id
 from .lifecycle import RETRY_SPAN
 from .mailbox import CHUNK
 from .process import copies
@@ -143,11 +143,11 @@ def _share(self: BroadcastManager, buffer_limit: int, publish_timeout: float, be
     events, event_bytes, age, retained, retained_bytes, _ = self._log_limits
     limits = Limits(events, age, retained, event_bytes=event_bytes, retained_bytes=retained_bytes)
     new = partial(Log, *self._log_limits)
-    hooks = Hooks(self._hear, new, self._fill, self._turn, self._passed, self._ahead, self._lost)
+    hooks = Hooks(self._hear, new, self._fill, self._turn, self._passed, self._ahead, self._lost, self._missing)
     times = dict(publish_timeout=publish_timeout, beat=beat)
     self.relay = Relay(self.backplane, limits, hooks, buffer_limit=buffer_limit, **times)
     self.relay.answers, self.relay.reports = self.answers, self.reports
-    self.log.cut_off = lambda: True
+    self.log.cut_off = self.relay.look_soon
 
 @patch
 def _turn(self: BroadcastManager, log: Log, reason: str | None):
@@ -185,6 +185,12 @@ def _passed(self: BroadcastManager, position: int):
     for reader in [r for r in self._early if r.cursor <= self.log.head]:
         del self._early[reader]
         self.outbox.add(reader)
+
+# %% ../../nbs/core/broadcast.ipynb #9c5d4f01
+@patch
+def _missing(self: BroadcastManager, log: Log | None, topic: str | None, position: int):
+    (log or self.log).miss(topic, position)
+    for reader in list(self._index.readers(topic)) if log is None else (): self._tell_lost(reader, 'expired')
 
 # %% ../../nbs/core/broadcast.ipynb #7fefb969
 @patch
@@ -387,15 +393,17 @@ def statistics(self: BroadcastManager) -> Statistics: # Frozen; a new one at eac
 @patch
 async def ready(self: BroadcastManager,
     last_event_id: str | None = None, # An id that a reader comes with, which another process may have given it
-):
+) -> str | None: # The id to open its stream with
     "Return once streams can be opened; raises `BackplaneError` where an engine was not reached in time"
     if self.relay is None or isinstance(self.backplane, MemoryBackplane): self._look_around()
-    if self.relay is not None: await self._at_home(self._ready(last_event_id))
+    if self.relay is not None: return await self._at_home(self._ready(last_event_id))
+    return last_event_id
 
 @patch
-async def _ready(self: BroadcastManager, last_event_id: str | None):
+async def _ready(self: BroadcastManager, last_event_id: str | None) -> str | None:
     await self.relay.ready()
-    await self.relay.ready(self.log.heard_of(last_event_id))
+    if not is_id(last_event_id): return last_event_id
+    return last_event_id if await self.relay.knows(lambda: self.log.heard_of(last_event_id)) else 'never given out'
 
 @patch
 @asynccontextmanager

@@ -185,7 +185,8 @@ async def _reads(lab: _Lab):
             found = await adapter.read({lane: own[at]}, count=3)
             expected = [(place, lane) for place in own[at + 1:at + 4]]
             _check([(e.position, e.lane) for e in found] == expected, f'after {own[at]} of {own} came {found}')
-        _check(await adapter.read({lane: own[-1] + 1000}) == [], 'something comes after the last')
+        for beyond in (own[-1] + 1000, 10**20 - 1):
+            _check(await adapter.read({lane: beyond}) == [], f'something comes after {beyond}, the last is {own[-1]}')
     both = await adapter.read({'events': places[3], 'calls': 0}, count=3)
     found = {lane: [e.body for e in both if e.lane == lane] for lane in lanes}
     _check(found == {'events': [b'2', b'3', b'4'], 'calls': [b'0', b'1', b'2']}, f'of both lanes came {found}')

@@ -141,7 +141,7 @@ def still_granted(self: Crowd,
     "What of `topics` has not been taken back since"
     gone = {t for kind, said in since if kind == 'revoke' and said['owner'] == owner for t in said['topics']}
     def taken(places):
-        known = [p for place in places if (p := self.log.heard_of(place)) is not None]
+        known = [p for place in places if (p := self.log.position(place)) is not None]
         return gone | self.revocations.since(owner, max(known, default=None))
     return [t for t, places in topics.items() if not _lost([t], taken(places))]
 

@@ -8,7 +8,7 @@ It keeps three promises.
 
 - **An event that was published is heard once.** Each carries its publisher's name and number. A publication whose answer was lost is repeated under the same number, and who hears a number twice drops the second.
 - **After a failure every process goes on from the last position that it heard.** Only if the engine cannot continue from there (its events are gone, its newest ones are, or it has let go of more than the process was away for) is there one reset for all readers.
-- **A caller is told the truth.** `BackplaneError` says that an event was not sent, or, with `doubtful`, that nobody knows; or, if asked for, the event is kept until the engine is back.
+- **A caller is told the truth.** `BackplaneError` says that an event was not sent, or, with `doubtful`, that nobody knows; or, if asked for, the event is kept until the engine takes it. Should the engine never take it, though it takes others, those who would have heard it are told.
 
 ```python
 from cjm_fasthtml_sse.core.backplane import MemoryBackplane
@@ -41,9 +41,10 @@ from weakref import WeakValueDictionary
 
 from fastcore.basics import patch
 
-from .backplane import Backplane, Draft, Entry, Gap, Limits, Opened, Record
+from .backplane import Backplane, Draft, Entry, Gap, Limits, Opened, Record, Unable
 from .backplane import VERSION, decode_record, encode_record
 from .process import in_each_child, lives, this_process
+from .topics import private_topic
 from .wire import BackplaneError, FrameError
 
 _logger = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Hooks:
     passed: Callable[[int], None] # Up to here everything was heard
     ahead: Callable[[], list] # Readers whose last event is beyond what was heard
     lost: Callable[[list], None] # Those of them that still are: what they have seen is gone
+    missing: Callable[[Any, str | None, int], None] # An event of a topic is lost; the log is None for the present one
 
 @dataclass(slots=True, eq=False)
 class _Out:
@@ -74,11 +76,20 @@ class _Out:
     placed: int = 0
     refused: int = 0
 
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    "A request that waits to learn what a reader's place means"
+    place: Callable[[], int | None]
+    future: asyncio.Future
+    position: int | None
+
 # %% ../../nbs/core/relay.ipynb #e898b22e
 _BATCH = 500 # entries that are read, and drafts that are published, at once
 _PATIENCE = 10.0 # seconds that one blocking read waits
 _SLICE = 0.005 # seconds of hearing before the loop gets a turn
-_REFUSALS = 10 # of one event on end, before it is suspected
+_REFUSALS = 10 # of one event on end, while something else is taken before each of them
+_REST = 0.25 # seconds between two looks for places that were not heard yet
+_LOST = private_topic('lost') # of what is placed where an event is given up
 
 class Relay:
     "Carries events and questions between one manager and an engine"
@@ -114,8 +125,9 @@ def _renounce(self: Relay):
     self.publisher, self._number, self._size = secrets.token_hex(8), 0, 0
     self._queue, self._pending, self._heard, self._heard_calls = deque(), {}, OrderedDict(), OrderedDict()
     self._nodes, self._asked, self._tasks, self._beats = {}, {}, set(), 0
-    self._call_position, self._mark, self._awaited, self._told, self.error = 0, None, [], False, None
-    self._joined, self._some_ahead, self._probing = 0, False, None
+    self._call_position, self._marks, self._told, self.error, self._joined = 0, deque(), False, None, 0
+    self._waiters, self._unsure, self._reading, self._looked = {}, False, None, 0.0
+    self._ill, self._failures, self._kept, self._most, self._told_ill = None, 0, 0, _BATCH, False
 
 @patch
 def start(self: Relay):
@@ -160,6 +172,7 @@ def _forget_all(self: Relay):
     left = list(self._pending.values())
     kept = sum(out.keep and not out.placed for out in left)
     if kept: _logger.warning('%s events that were kept for %s are given up', kept, self.backplane.name)
+    for waiter in self._waiters: _settle(waiter, BackplaneError('The manager is closed'))
     for out in left: self._done(out, 0 if out.placed else BackplaneError('The manager is closed', doubtful=out.sent))
 
 async def _end(tasks: set[asyncio.Task]):
@@ -186,7 +199,7 @@ async def _wait_for_sent(self: Relay):
     if sent: await asyncio.wait(sent, timeout=1)
 
 # %% ../../nbs/core/relay.ipynb #c4e16c85
-def _settle(out: _Out, result: Any):
+def _settle(out: _Out | _Waiter, result: Any):
     if out.future.done(): return
     if isinstance(result, BaseException): out.future.set_exception(result)
     else: out.future.set_result(result)
@@ -209,13 +222,12 @@ async def _listen(self: Relay):
 
 @patch
 async def _hear_on(self: Relay):
-    ahead = self._readers_ahead()
-    try: number = await self._hear_some(_PATIENCE)
+    if self._unsure: await self._look_up()
+    try: await self._hear_some(_PATIENCE)
     except Gap as e:
         _logger.warning('%s; its readers are told', e)
         async with self._line: opened = await self.backplane.open(self.limits)
-        return await self._begin(opened, 'expired')
-    if ahead and not number: self.hooks.lost(ahead)
+        await self._begin(opened, 'expired')
 
 @patch
 def _lost(self: Relay, error: BackplaneError):
@@ -228,7 +240,7 @@ def _lost(self: Relay, error: BackplaneError):
 # %% ../../nbs/core/relay.ipynb #01ff8df2
 @patch
 async def _join(self: Relay):
-    self._joined += 1
+    self._joined, ahead = self._joined + 1, self.hooks.ahead()
     async with self._line: opened = await self.backplane.open(self.limits)
     if self.epoch is None: await self._begin(opened, None)
     elif opened.epoch != self.epoch: await self._begin(opened, 'unknown')
@@ -239,60 +251,101 @@ async def _join(self: Relay):
         await self._begin(opened, 'unknown')
         self._call(dict(kind='epoch', epoch=epoch))
     elif opened.first > self.position: await self._begin(opened, 'expired')
+    else: self.hooks.lost([reader for reader in ahead if reader.cursor > opened.last])
     self._call_position = min(self._call_position, opened.last_call)
     while self.position < opened.last and await self._hear_some(0): pass
     self._tell_gone()
     await self._tell_and_hear()
     if self._told: _logger.warning('The backplane %s is back', self.backplane.name)
-    ahead = self.hooks.ahead()
-    while any(reader.cursor > self.position for reader in ahead) and await self._hear_some(0): pass
-    self.hooks.lost(ahead)
-    self.state, self.error, self._told = 'open', None, False
+    self.state, self.error, self._told, self._ill, self._failures, self._unsure = 'open', None, False, None, 0, True
     self._reached.set()
     self._call(dict(kind='hello'))
 
 @patch
 def _tell_gone(self: Relay):
-    "Whatever had its place before this joining, and was not heard by now, is gone: nobody has seen it"
-    gone = BackplaneError(f'The backplane {self.backplane.name} took this event and lost it; send it again')
+    "Whatever had its place before this joining, and was not heard by now, is gone; others may have heard it"
+    told = f'The backplane {self.backplane.name} took this event and then lost it; others may have seen it before'
+    gone = BackplaneError(told, doubtful=True)
     for out in [out for out in self._pending.values() if 0 < out.placed < self._joined]: self._done(out, gone)
 
 # %% ../../nbs/core/relay.ipynb #f39bd34d
 @patch
 async def _still_there(self: Relay, opened: Opened) -> bool:
-    if self._mark is None: return opened.last >= self.position
-    position, body = self._mark
-    if opened.first >= position: return True
-    found = await self.backplane.read({'events': position - 1}, 1)
-    return bool(found) and (found[0].position, found[0].body) == (position, body)
+    first = opened.first
+    while known := [mark for mark in self._marks if mark[0] > first]:
+        try: return await self._finds(known)
+        except Gap as e: first = e.first
+    return bool(self._marks) or opened.last >= self.position
+
+@patch
+async def _finds(self: Relay, known: list[tuple]) -> bool:
+    found, after = [], known[0][0] - 1
+    while len(found) < len(known):
+        if not (entries := await self.backplane.read({'events': after}, len(known) - len(found))): return False
+        found += map(_mark, entries)
+        after = found[-1][0]
+    return found == known
+
+def _mark(entry: Entry) -> tuple[int, int]: return entry.position, hash(entry.body)
 
 # %% ../../nbs/core/relay.ipynb #684a805a
 @patch
-def _readers_ahead(self: Relay) -> list:
-    if not self._some_ahead: return []
-    ahead = self.hooks.ahead()
-    self._some_ahead = bool(ahead)
-    return ahead
+def look_soon(self: Relay) -> bool: # True: the reader may be let in
+    "Somebody has come with a place that was not heard here"
+    self._unsure = True
+    reading, when = self._reading, self._looked + _REST
+    if reading is not None and not reading.expired(): reading.reschedule(max(self.loop.time(), when))
+    return True
+
+@patch
+async def _look_up(self: Relay):
+    "Find out about places that were not heard: those beyond the engine's newest were never given out"
+    self._unsure, waiters, readers = False, list(self._waiters), self.hooks.ahead()
+    places = {reader.cursor for reader in readers} | {w.position for w in waiters if w.position is not None}
+    never = await self._first_not_given(sorted(place for place in places if place > self.position))
+    if never is not None: self.hooks.lost([reader for reader in readers if reader.cursor >= never])
+    for waiter in waiters:
+        if never is not None and waiter.position is not None and waiter.position >= never: _settle(waiter, False)
+    if any(waiter.position is None for waiter in waiters): await self._hear_some(0)
+    for waiter in waiters:
+        if waiter.position is None: _settle(waiter, True)
+    self._looked = self.loop.time()
+
+# %% ../../nbs/core/relay.ipynb #b64c2e18
+@patch
+async def _first_not_given(self: Relay, places: list[int]) -> int | None: # Of those, which are sorted
+    low, high = 0, len(places)
+    while low < high:
+        middle = (low + high) // 2
+        if await self._is_given(places[middle]): low = middle + 1
+        else: high = middle
+    return places[low] if low < len(places) else None
+
+@patch
+async def _is_given(self: Relay, place: int) -> bool:
+    try: return bool(await self.backplane.read({'events': place - 1}, 1))
+    except Gap: return True
 
 # %% ../../nbs/core/relay.ipynb #b8dd1241
 @patch
 async def _begin(self: Relay, opened: Opened, reason: str | None):
     for patience in (True, True, False):
-        try: log, mark, heard = await self._load(opened, patience)
+        try: log, marks, heard = await self._load(opened, patience)
         except Gap: continue
         break
     log.head = max(log.head, opened.last)
     if reason is None: self._call_position = opened.last_call
-    self.epoch, self.position, self._mark, self._heard = opened.epoch, log.head, mark, heard
+    self.epoch, self.position, self._marks, self._heard = opened.epoch, log.head, marks, heard
     self.hooks.turn(log, reason)
+    for waiter in self._waiters: waiter.position = waiter.place()
     kept = heard.get(self.publisher, 0)
     for out in [out for out in self._pending.values() if out.number <= kept and out.record]: self._done(out, 0)
 
 # %% ../../nbs/core/relay.ipynb #9a354f3d
 @patch
-async def _load(self: Relay, opened: Opened, patience: bool) -> tuple[Any, tuple | None, OrderedDict]:
-    log, heard, position, mark, retained = self.hooks.begin(opened.epoch), OrderedDict(), opened.first, None, None
-    until = time.monotonic() + _SLICE
+async def _load(self: Relay, opened: Opened, patience: bool) -> tuple[Any, deque, OrderedDict]:
+    log, heard, position, retained = self.hooks.begin(opened.epoch), OrderedDict(), opened.first, None
+    marks, until = deque(maxlen=_BATCH), time.monotonic() + _SLICE
     log.let_go.rise(opened.first)
     while position < opened.last or retained is None:
         try: entries = await self.backplane.read({'events': position}, _BATCH)
@@ -304,12 +357,13 @@ async def _load(self: Relay, opened: Opened, patience: bool) -> tuple[Any, tuple
         if retained is None: entries = [*(retained := await self._retained_before(entries, opened)), *entries]
         for entry in entries:
             self._fill(log, entry, opened.now, heard)
-            position, mark = entry.position, (entry.position, entry.body)
+            if entry.position > opened.first: marks.append(_mark(entry))
+            position = max(position, entry.position)
             if time.monotonic() < until: continue
             await asyncio.sleep(0)
             until = time.monotonic() + _SLICE
         if not entries: break
-    return log, (mark if mark and mark[0] > opened.first else None), heard
+    return log, marks, heard
 
 @patch
 async def _retained_before(self: Relay, entries: list[Entry], opened: Opened) -> list[Entry]:
@@ -321,7 +375,9 @@ async def _retained_before(self: Relay, entries: list[Entry], opened: Opened) ->
 def _fill(self: Relay, log: Any, entry: Entry, now: float, heard: OrderedDict):
     try:
         publisher, number, record = decode_record(entry.body)
-        if _is_new(heard, publisher, number): self.hooks.fill(log, record, entry.position, max(0.0, now - entry.at))
+        if not _is_new(heard, publisher, number): return
+        if record.topic == _LOST: return self.hooks.missing(log, record.data['topic'], entry.position)
+        self.hooks.fill(log, record, entry.position, max(0.0, now - entry.at))
     except Exception as e: _logger.warning('Passed over: %s', e)  # noqa: BLE001 - an entry must not keep a process out
 
 # %% ../../nbs/core/relay.ipynb #27686ea3
@@ -334,7 +390,7 @@ def _is_new(heard: OrderedDict, publisher: str, number: int, limit: int = 10_000
 
 @patch
 async def _hear_some(self: Relay, wait: float) -> int: # How many entries there were
-    entries = await self.backplane.read({'events': self.position, 'calls': self._call_position}, _BATCH, wait)
+    entries = await self._read_some({'events': self.position, 'calls': self._call_position}, wait)
     until = time.monotonic() + _SLICE
     for entry in entries:
         if entry.lane == 'calls': self._hear_call(entry)
@@ -342,20 +398,31 @@ async def _hear_some(self: Relay, wait: float) -> int: # How many entries there 
         if time.monotonic() < until: continue
         await asyncio.sleep(0)
         until = time.monotonic() + _SLICE
+    if self._waiters: self._wake_waiters()
     return len(entries)
+
+@patch
+async def _read_some(self: Relay, after: dict[str, int], wait: float) -> list[Entry]:
+    if not wait: return await self.backplane.read(after, _BATCH)
+    reading = self._reading = asyncio.timeout(None) # until somebody has a question
+    try:
+        async with reading: return await self.backplane.read(after, _BATCH, wait)
+    except TimeoutError:
+        if not reading.expired(): raise
+        return []
+    finally: self._reading = None
 
 # %% ../../nbs/core/relay.ipynb #f4190f49
 @patch
 def _hear_event(self: Relay, entry: Entry):
-    self.position, self._mark = entry.position, (entry.position, entry.body)
-    if self._awaited: self._wake_awaiting()
+    self.position = entry.position
+    self._marks.append(_mark(entry))
     try: publisher, number, record = self._read(entry.body)
     except BackplaneError as e:
         _logger.warning('Passed over: %s', e)
         return self.hooks.passed(entry.position)
     if not _is_new(self._heard, publisher, number): return self.hooks.passed(entry.position)
-    try: self.hooks.hear(record, entry.position, 0.0)
-    except Exception: _logger.exception('An event of type %.80r could not be heard', record.type)  # noqa: BLE001
+    self._hand_on(record, entry.position)
     self.hooks.passed(entry.position)
     out = self._pending.get(number) if publisher == self.publisher else None
     if out is not None: self._done(out, record.reached)
@@ -365,13 +432,23 @@ def _read(self: Relay, body: bytes) -> tuple[str, int, Record]:
     start = f'[{VERSION}, "{self.publisher}", '.encode()
     if not body.startswith(start): return decode_record(body)
     out = self._pending.get(int(body[len(start):body.index(b',', len(start))]))
-    return (self.publisher, out.number, out.record) if out and out.record else decode_record(body)
+    if out is None or out.record is None or out.draft.body != body: return decode_record(body)
+    return self.publisher, out.number, out.record
+
+# %% ../../nbs/core/relay.ipynb #a8e47f12
+@patch
+def _hand_on(self: Relay, record: Record, position: int):
+    try:
+        if record.topic == _LOST: return self.hooks.missing(None, record.data['topic'], position)
+        self.hooks.hear(record, position, 0.0)
+    except Exception:  # noqa: BLE001 - one event must not end the process's hearing
+        _logger.exception('An event of type %.80r could not be heard', record.type)
+        if record.topic != _LOST: self.hooks.missing(None, record.topic, position)
 
 @patch
-def _wake_awaiting(self: Relay):
-    for position, future in self._awaited:
-        if position <= self.position and not future.done(): future.set_result(None)
-    self._awaited = [(position, future) for position, future in self._awaited if not future.done()]
+def _wake_waiters(self: Relay):
+    for waiter in self._waiters:
+        if waiter.position is not None and waiter.position <= self.position: _settle(waiter, True)
 
 # %% ../../nbs/core/relay.ipynb #3086ab4a
 @patch
@@ -383,10 +460,13 @@ async def publish(self: Relay,
     try: await self.ready()
     except BackplaneError:
         if not keep or self.closed: raise
-    if self.state != 'open' and not keep: raise self._refusal()
+    away = self.state != 'open' or self._ill is not None and (keep or self._kept > 0)
+    if away and not keep: raise self._refusal()
     self._enqueue(out := self._out(record, keep))
-    if self.state != 'open': _settle(out, 0)
-    try: return await out.future
+    if away: _settle(out, 0)
+    try:
+        if away: await asyncio.sleep(0) # so that who keeps much in a row does not keep the loop
+        return await out.future
     except asyncio.CancelledError:
         if not out.sent: self._forget(out)
         raise
@@ -415,7 +495,7 @@ def _enqueue(self: Relay, out: _Out):
         raise BackplaneError(f'Not sent: as much as may waits already for {self.backplane.name} ({waiting})')
     self._queue.append(out)
     self._pending[out.number] = out
-    self._size += len(out.draft.body)
+    self._size, self._kept = self._size + len(out.draft.body), self._kept + out.keep
     self._work.set()
 
 @patch
@@ -425,12 +505,15 @@ def _done(self: Relay, out: _Out, result: Any):
 
 @patch
 def _forget(self: Relay, out: _Out):
-    if self._pending.pop(out.number, None) is not None: self._size -= len(out.draft.body)
+    if self._pending.pop(out.number, None) is None: return
+    self._size, self._kept = self._size - len(out.draft.body), self._kept - out.keep
 
 # %% ../../nbs/core/relay.ipynb #0c5d21c8
 @patch
 def _refusal(self: Relay) -> BackplaneError:
-    return BackplaneError(f'Not sent, since the backplane {self.backplane.name} is {self.state}: {self.error or "?"}')
+    name = self.backplane.name
+    if self.state == 'open': return BackplaneError(f'Not sent, since {name} takes nothing at present: {self._ill}')
+    return BackplaneError(f'Not sent, since the backplane {name} is {self.state}: {self.error or "?"}')
 
 @patch
 def _give_up(self: Relay, out: _Out):
@@ -443,54 +526,74 @@ async def _speak(self: Relay):
     pause = 0.05
     while True:
         await self._work.wait()
-        batch = self._batch()
-        if not batch: continue
-        error = await self._send(batch)
+        async with self._line: error = await self._say()
         if error is None:
             pause = 0.05
-            self._give_up_refused()
             continue
-        self._failed(batch, error)
         await asyncio.sleep(pause * random.uniform(0.5, 1))
         pause = min(2 * pause, 1.0)
 
 @patch
+async def _say(self: Relay) -> BackplaneError | None: # What went wrong
+    if not (batch := self._batch()): return None
+    if batch[0].refused > 1 and (error := await self._send(others := self._others())):
+        batch[0].refused = 0 # it is not the event
+        self._queue.appendleft(batch[0])
+        self._failed(others, error)
+        return error
+    if error := await self._send(batch): self._failed(batch, error)
+    else: self._went()
+    return error
+
+@patch
 async def _send(self: Relay, batch: list[_Out]) -> BackplaneError | None:
     for out in batch: out.sent = True
-    try:
-        async with self._line: await self.backplane.publish([out.draft for out in batch])
+    try: await self.backplane.publish([out.draft for out in batch])
     except BackplaneError as e: return e
     except Exception as e:  # noqa: BLE001 - an adapter's defect; nobody knows what it has done
         _logger.exception('The adapter of %s failed as it must not', self.backplane.name)
         return BackplaneError(f'{type(e).__name__} in the adapter of {self.backplane.name}', doubtful=True)
     for out in batch: self._placed(out)
 
+# %% ../../nbs/core/relay.ipynb #c1f0a83d
 @patch
 def _batch(self: Relay) -> list[_Out]:
     if self.state == 'connecting' or not self._queue:
         self._work.clear()
         return []
     batch, size = [], 0
-    while self._queue and len(batch) < _BATCH and size < 2**20:
+    while self._queue and len(batch) < self._most and size < 2**20 and not (batch and self._queue[0].refused):
         out = self._queue.popleft()
+        if out.number in self._pending and self._is_too_large(out): self._give_up_refused(out)
         if out.number not in self._pending: continue
-        if out.refused and batch: self._queue.appendleft(out)
-        if out.refused >= _REFUSALS and self._probing is None and self._queue and not batch:
-            self._probing = out
-            continue
-        if out.refused and batch: break
         batch.append(out)
         size += len(out.draft.body)
-        if out.refused or self._probing: break
+        if out.refused: break
     return batch
+
+@patch
+def _is_too_large(self: Relay, out: _Out) -> bool:
+    largest = self.backplane.max_bytes
+    return largest is not None and len(out.draft.body) > largest and not out.doubtful
+
+@patch
+def _others(self: Relay) -> list[_Out]:
+    "What may overtake an event: the questions that wait, or one that asks nothing"
+    found = [out for out in self._queue if out.record is None and out.number in self._pending][:_BATCH]
+    taken = {out.number for out in found}
+    self._queue = deque(out for out in self._queue if out.number not in taken)
+    return found or [self._called(dict(kind='hello'))]
 
 # %% ../../nbs/core/relay.ipynb #c385f2a0
 @patch
-def _give_up_refused(self: Relay):
-    out, self._probing = self._probing, None
-    if out is None: return
-    _logger.error('%s refuses an event of %s bytes; it is given up', self.backplane.name, len(out.draft.body))
-    self._done(out, BackplaneError(f'{self.backplane.name} refuses this event', doubtful=out.doubtful))
+def _give_up_refused(self: Relay, out: _Out):
+    name, size = self.backplane.name, len(out.draft.body)
+    told = BackplaneError(f'{name} refuses this event of {size:,} bytes', doubtful=out.doubtful)
+    if not (out.keep and out.future.done()): return self._done(out, told)
+    _logger.error('%s refuses an event of %s bytes; it is given up, and its readers are told', name, size)
+    out.record = Record('lost', dict(topic=out.record.topic), out.record.timestamp, topic=_LOST)
+    out.draft, out.refused = Draft(encode_record(out.record, self.publisher, out.number)), 0
+    self._size += len(out.draft.body) - size
 
 # %% ../../nbs/core/relay.ipynb #184504a8
 @patch
@@ -500,14 +603,35 @@ def _placed(self: Relay, out: _Out):
 
 @patch
 def _failed(self: Relay, batch: list[_Out], error: BackplaneError):
+    self._most, self._failures = max(1, len(batch) // 2), self._failures + 1
+    if not error.doubtful or self._failures > 1: self._ill = error
+    suspect = len(batch) == 1 and batch[0].record and self.state == 'open' and not isinstance(error, Unable)
     for out in batch:
-        out.doubtful = out.doubtful or error.doubtful
-        out.refused = out.refused + 1 if self.state == 'open' else 0
+        out.doubtful, out.refused = out.doubtful or error.doubtful, out.refused + 1 if suspect else 0
         if out.keep: _settle(out, 0)
         elif not out.doubtful: self._done(out, BackplaneError(f'Not sent: {error}'))
+        if out.refused >= _REFUSALS and not _is_given_up(out): self._give_up_refused(out)
     self._queue.extendleft(out for out in reversed(batch) if out.number in self._pending)
-    if self._probing is not None: self._queue.appendleft(self._probing)
-    self._probing = None
+    if self._ill is not None: self._let_nobody_wait()
+
+def _is_given_up(out: _Out) -> bool: return out.record is not None and out.record.topic == _LOST
+
+# %% ../../nbs/core/relay.ipynb #e5a90c37
+@patch
+def _let_nobody_wait(self: Relay):
+    able = not isinstance(self._ill, Unable) # then questions are tried all the same
+    behind = [out for out in self._pending.values() if not out.sent and not (able and out.record is None)]
+    for out in behind: self._give_up(out)
+    if not self._kept or self._told_ill or self.state != 'open': return
+    self._told_ill = True
+    _logger.warning('%s takes nothing at present, events are kept: %s', self.backplane.name, self._ill)
+
+@patch
+def _went(self: Relay):
+    self._ill, self._failures, self._most = None, 0, min(2 * self._most, _BATCH)
+    if not self._told_ill: return
+    self._told_ill = False
+    _logger.warning('%s takes events again', self.backplane.name)
 
 # %% ../../nbs/core/relay.ipynb #2fb27870
 @patch
@@ -515,14 +639,15 @@ async def _sweep(self: Relay):
     while True:
         await asyncio.sleep(0.25)
         now = time.monotonic()
-        for out in [out for out in self._pending.values() if out.deadline < now and not out.keep]: self._expire(out)
-        for out in [out for out in self._pending.values() if out.deadline < now and out.placed]: self._done(out, 0)
+        for out in [out for out in self._pending.values() if out.deadline < now]: self._expire(out)
 
 @patch
 def _expire(self: Relay, out: _Out):
     if out.placed: return self._done(out, 0)
-    doubt = f'The backplane {self.backplane.name} has not said in {self.publish_timeout:g} s whether it has the event'
-    self._done(out, BackplaneError(f'{doubt}: {self.error or "it is slow"}', doubtful=out.sent))
+    if out.keep: return _settle(out, 0)
+    name, seconds, why = self.backplane.name, f'{self.publish_timeout:g} s', self._ill or self.error or 'it is slow'
+    told = f'{name} has not said in {seconds} whether it has the event' if out.sent else f'Not sent in {seconds}'
+    self._done(out, BackplaneError(f'{told}: {why}', doubtful=out.sent))
 
 @patch
 def waiting(self: Relay) -> int: # Events on their way, and kept ones
@@ -531,9 +656,7 @@ def waiting(self: Relay) -> int: # Events on their way, and kept ones
 
 # %% ../../nbs/core/relay.ipynb #80ef3963
 @patch
-async def ready(self: Relay,
-    position: int | None = None, # A position of this life that has to be heard first; waited for 2 seconds
-):
+async def ready(self: Relay):
     "Return once the engine was reached; raises `BackplaneError` after `open_timeout`"
     self.start()
     if not self._reached.is_set():
@@ -541,15 +664,25 @@ async def ready(self: Relay,
             async with asyncio.timeout(self.open_timeout): await self._reached.wait()
         except TimeoutError: raise self._refusal() from None
     if self.state == 'closed': raise self._refusal()
-    if position is None or position <= self.position: return
-    self._some_ahead = True
-    if self.state != 'open': return
-    self._awaited.append(waiter := (position, self.loop.create_future()))
+
+@patch
+async def knows(self: Relay,
+    place: Callable[[], int | None], # Where a reader stands, by its id; None while that is of another life
+) -> bool: # False where the engine has never given out that place
+    """Return once this process can say what the reader has missed, or has waited long enough (2 seconds) for it.
+
+    Raises `BackplaneError` where the id is of another life and the engine is away for longer than `open_timeout`."""
+    position = place()
+    if position is not None and (position <= self.position or self.state != 'open'): return True
+    waiter = _Waiter(place, self.loop.create_future(), position)
+    self._waiters[waiter] = None
+    self.look_soon()
     try:
-        async with asyncio.timeout(2): await waiter[1]
-    except TimeoutError: pass
-    finally:
-        if waiter in self._awaited: self._awaited.remove(waiter)
+        async with asyncio.timeout(self.open_timeout if position is None else 2): return await waiter.future
+    except TimeoutError:
+        if place() is None: raise self._refusal() from None
+        return True
+    finally: del self._waiters[waiter]
 
 # %% ../../nbs/core/relay.ipynb #7e2dea54
 @patch
@@ -688,8 +821,13 @@ def _somebody_is_silent(self: Relay, told: dict) -> bool:
 # %% ../../nbs/core/relay.ipynb #a4762e87
 @patch
 def _call(self: Relay, message: dict) -> _Out:
+    self._enqueue(out := self._called(message))
+    return out
+
+@patch
+def _called(self: Relay, message: dict) -> _Out:
     text = json.dumps([VERSION, self.publisher, self._number + 1, self.node, message])
-    self._enqueue(out := self._numbered(Draft(text.encode(), 'calls')))
+    out = self._numbered(Draft(text.encode(), 'calls'))
     out.future.add_done_callback(lambda future: future.cancelled() or future.exception())
     return out
 

@@ -130,18 +130,28 @@ async def _let_in(self: BroadcastResponse, scope: Scope, since: list[tuple]):
     owner = await find_owner(scope, rules.identify, guest=bool(self.connection_id) or manager.names_guests)
     self.headers['sse-principal'] = principal_tag(scope.get('app'), owner)
     self.headers['sse-heartbeat'] = f'{manager.clock.interval:g}'
-    tokens, at, seen = query.getlist('signed'), manager.cursor(), _last_seen(headers, query)
-    may = await granted(scope, scope.get('app'), owner, asked, tokens, rules.authorize, rules.signed_for, at)
+    tokens = query.getlist('signed')
+    may, at, seen = await self._decide(scope, owner, asked, tokens, _last_seen(headers, query))
     if scope['method'] == 'HEAD': return
-    manager.check_place(self.connection_id, owner)
-    signed = manager.latest(place for places in may.values() for place in places)
-    for place in (seen, signed): await manager.ready(place)
     if self.connection_id: await manager.claim(self.connection_id, owner)
     manager.check_welcome(self.connection_id, owner, may, since)
     topics = manager.check_grants(owner, may, at, since)
     asked |= may.keys()
     stream = manager.open_stream(self.view, self.connection_id, owner, topics, seen, tabs=tabs, asked=asked)
     self.open = lambda scope: stream
+
+@patch
+async def _decide(self: BroadcastResponse, scope: Scope, owner: str | None, asked: frozenset, tokens: list, seen: Any):
+    manager, rules = self.manager, self.rules
+    for _ in range(3):
+        at = manager.cursor()
+        may = await granted(scope, scope.get('app'), owner, asked, tokens, rules.authorize, rules.signed_for, at)
+        if scope['method'] == 'HEAD': break
+        manager.check_place(self.connection_id, owner)
+        seen = await manager.ready(seen)
+        await manager.ready(manager.latest(place for places in may.values() for place in places))
+        if manager.log.heard_of(at) is not None: break
+    return may, at, seen
 
 def _own_id(scope: Scope, query: QueryParams, given: str) -> str:
     request = Request(scope)
