@@ -34,7 +34,8 @@ from fastcore.basics import NotStr
 from fastcore.xml import to_xml
 
 # %% ../../nbs/core/wire.ipynb #32c1afd0
-CLOSE_EVENT, RESERVED = 'sse-close', 'sse-'
+CLOSE_EVENT = 'sse-close'
+RESERVED = 'sse-' # begins the names that this package uses itself
 
 # %% ../../nbs/core/wire.ipynb #16bd20ee
 class SSEError(Exception):
