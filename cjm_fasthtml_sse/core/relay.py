@@ -599,19 +599,19 @@ def _is_given_up(out: _Out) -> bool: return out.record is not None and out.recor
 # %% ../../nbs/core/relay.ipynb #e5a90c37
 @patch
 def _let_nobody_wait(self: Relay):
-    able = not isinstance(self._ill, Unable) # then questions are tried all the same
+    able = self.state != 'open' or not isinstance(self._ill, Unable) # then questions are tried all the same
     behind = [out for out in self._pending.values() if not out.sent and not (able and out.record is None)]
     for out in behind: self._give_up(out)
     if not self._kept or self._told_ill or self.state != 'open': return
     self._told_ill = True
-    _logger.warning('%s takes nothing at present, events are kept: %s', self.backplane.name, self._ill)
+    _logger.warning('The backplane %s takes nothing at present, events are kept: %s', self.backplane.name, self._ill)
 
 @patch
 def _went(self: Relay):
     self._ill, self._failures, self._most = None, 0, min(2 * self._most, _BATCH)
     if not self._told_ill: return
     self._told_ill = False
-    _logger.warning('%s takes events again', self.backplane.name)
+    _logger.warning('The backplane %s takes events again', self.backplane.name)
 
 # %% ../../nbs/core/relay.ipynb #2fb27870
 @patch
@@ -660,8 +660,9 @@ async def knows(self: Relay,
     try:
         async with asyncio.timeout(self.open_timeout if position is None else 2): return await waiter.future
     except TimeoutError:
-        if place() is None: raise self._refusal() from None
-        return True
+        if place() is not None: return True
+        told = f'The backplane {self.backplane.name} was not heard of in {self.open_timeout:g} s'
+        raise BackplaneError(f'{told}: {self.error or self.state}') from None
     finally: del self._waiters[waiter]
 
 # %% ../../nbs/core/relay.ipynb #7e2dea54
