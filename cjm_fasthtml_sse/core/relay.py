@@ -149,7 +149,7 @@ async def _run(self: Relay):
 @patch
 def _forget_all(self: Relay):
     left = list(self._pending.values())
-    kept = sum(out.keep and not out.placed for out in left)
+    kept = sum(out.keep and out.record is not None and not out.placed for out in left)
     if kept: _logger.warning('%s events that were kept for %s are given up', kept, self.backplane.name)
     for waiter in self._waiters: _settle(waiter, BackplaneError('The manager is closed'))
     for out in left: self._done(out, 0 if out.placed else BackplaneError('The manager is closed', doubtful=out.sent))
@@ -230,7 +230,7 @@ async def _join(self: Relay):
             epoch = await self.backplane.renew(self.epoch)
             opened = await self.backplane.open(self.limits)
         await self._begin(opened, 'unknown')
-        self._call(dict(kind='epoch', epoch=epoch))
+        self._call(dict(kind='epoch', epoch=epoch), keep=True)
     elif opened.first > self.position: await self._begin(opened, 'expired')
     else: self.hooks.lost([reader for reader in ahead if reader.cursor > opened.last])
     self._call_position = min(self._call_position, opened.last_call)
@@ -759,14 +759,14 @@ async def _ask_others(self: Relay, kind: str, payload: Any, wait: float, to: str
 
 # %% ../../nbs/core/relay.ipynb #f7b10d4c
 @patch
-def _call(self: Relay, message: dict) -> _Out:
-    self._enqueue(out := self._called(message))
+def _call(self: Relay, message: dict, keep: bool = False) -> _Out:
+    self._enqueue(out := self._called(message, keep))
     return out
 
 @patch
-def _called(self: Relay, message: dict) -> _Out:
+def _called(self: Relay, message: dict, keep: bool = False) -> _Out:
     text = json.dumps([VERSION, self.publisher, self._number + 1, self.node, message])
-    out = self._numbered(Draft(text.encode(), 'calls'))
+    out = self._numbered(Draft(text.encode(), 'calls'), keep=keep)
     out.future.add_done_callback(lambda future: future.cancelled() or future.exception())
     return out
 
