@@ -79,7 +79,7 @@ class BroadcastManager(Crowd):
         max_connections_per_owner: int | None = None, # Streams of one owner; beyond it 429; None: no limit
         max_topics_per_connection: int = MAX_TOPICS, # Topics and patterns of one stream; beyond it 400
         backplane: str | Backplane | None = None, # What orders events: None for this process; a URL; an adapter
-        buffer: bool = False, # Keep events while the engine is away, rather than fail; see `broadcast`
+        buffer: bool = False, # Keep events while the engine takes nothing, rather than fail; see `broadcast`
         buffer_limit: int = 10_000, # Events that may wait for the engine
         publish_timeout: float = 5.0, # Seconds that it may stay unknown whether the engine has an event
         beat: float = 5.0, # Seconds between two reports to the other processes
@@ -212,7 +212,7 @@ async def broadcast(self: BroadcastManager,
     topic: str | None = None, # Whom it is for; None is everyone
     key: str | None = None, # Replaces older events of this topic and key for whoever has not read them yet
     retain: bool = False, # Whether newcomers get the newest event of this key
-    buffer: bool | None = None, # Keep it while the engine is away, and return 0; None for the manager's `buffer`
+    buffer: bool | None = None, # Keep it while the engine takes nothing, and return 0; None for the manager's `buffer`
 ) -> int: # Number of connections of this process that it was left with
     """Broadcast a message to all connected clients.
 

@@ -170,7 +170,7 @@ async def _take_leave(self: Relay, was_open: bool):
 @patch
 def _forget_all(self: Relay):
     left = list(self._pending.values())
-    kept = sum(out.keep and not out.placed for out in left)
+    kept = sum(out.keep and out.record is not None and not out.placed for out in left)
     if kept: _logger.warning('%s events that were kept for %s are given up', kept, self.backplane.name)
     for waiter in self._waiters: _settle(waiter, BackplaneError('The manager is closed'))
     for out in left: self._done(out, 0 if out.placed else BackplaneError('The manager is closed', doubtful=out.sent))
@@ -249,7 +249,7 @@ async def _join(self: Relay):
             epoch = await self.backplane.renew(self.epoch)
             opened = await self.backplane.open(self.limits)
         await self._begin(opened, 'unknown')
-        self._call(dict(kind='epoch', epoch=epoch))
+        self._call(dict(kind='epoch', epoch=epoch), keep=True)
     elif opened.first > self.position: await self._begin(opened, 'expired')
     else: self.hooks.lost([reader for reader in ahead if reader.cursor > opened.last])
     self._call_position = min(self._call_position, opened.last_call)
@@ -619,19 +619,19 @@ def _is_given_up(out: _Out) -> bool: return out.record is not None and out.recor
 # %% ../../nbs/core/relay.ipynb #e5a90c37
 @patch
 def _let_nobody_wait(self: Relay):
-    able = not isinstance(self._ill, Unable) # then questions are tried all the same
+    able = self.state != 'open' or not isinstance(self._ill, Unable) # then questions are tried all the same
     behind = [out for out in self._pending.values() if not out.sent and not (able and out.record is None)]
     for out in behind: self._give_up(out)
     if not self._kept or self._told_ill or self.state != 'open': return
     self._told_ill = True
-    _logger.warning('%s takes nothing at present, events are kept: %s', self.backplane.name, self._ill)
+    _logger.warning('The backplane %s takes nothing at present, events are kept: %s', self.backplane.name, self._ill)
 
 @patch
 def _went(self: Relay):
     self._ill, self._failures, self._most = None, 0, min(2 * self._most, _BATCH)
     if not self._told_ill: return
     self._told_ill = False
-    _logger.warning('%s takes events again', self.backplane.name)
+    _logger.warning('The backplane %s takes events again', self.backplane.name)
 
 # %% ../../nbs/core/relay.ipynb #2fb27870
 @patch
@@ -680,8 +680,9 @@ async def knows(self: Relay,
     try:
         async with asyncio.timeout(self.open_timeout if position is None else 2): return await waiter.future
     except TimeoutError:
-        if place() is None: raise self._refusal() from None
-        return True
+        if place() is not None: return True
+        told = f'The backplane {self.backplane.name} was not heard of in {self.open_timeout:g} s'
+        raise BackplaneError(f'{told}: {self.error or self.state}') from None
     finally: del self._waiters[waiter]
 
 # %% ../../nbs/core/relay.ipynb #7e2dea54
@@ -820,14 +821,14 @@ def _somebody_is_silent(self: Relay, told: dict) -> bool:
 
 # %% ../../nbs/core/relay.ipynb #a4762e87
 @patch
-def _call(self: Relay, message: dict) -> _Out:
-    self._enqueue(out := self._called(message))
+def _call(self: Relay, message: dict, keep: bool = False) -> _Out:
+    self._enqueue(out := self._called(message, keep))
     return out
 
 @patch
-def _called(self: Relay, message: dict) -> _Out:
+def _called(self: Relay, message: dict, keep: bool = False) -> _Out:
     text = json.dumps([VERSION, self.publisher, self._number + 1, self.node, message])
-    out = self._numbered(Draft(text.encode(), 'calls'))
+    out = self._numbered(Draft(text.encode(), 'calls'), keep=keep)
     out.future.add_done_callback(lambda future: future.cancelled() or future.exception())
     return out
 
