@@ -128,3 +128,31 @@ async def test_who_could_not_hear_what_was_taken_lets_nobody_go_on():
     assert ana.data == [] and 'retry: ' in ana.text and nobody.resets == []
     await nobody.leave()
     await here.close(), await there.close()
+
+
+@loop
+async def test_who_was_let_in_before_a_gap_comes_back_and_is_not_refused_for_good():
+    "It was decided before this process lost its place; nobody has taken anything"
+    asked, gate = asyncio.Event(), asyncio.Event()
+    async def may(req, topics):
+        asked.set()
+        await gate.wait()
+        return topics
+    engine = MemoryBackplane()
+    line = Line(engine)
+    app, manager = make(BroadcastManager(backplane=line, replay_limit=8), authorize=may)
+    other = BroadcastManager(backplane=Line(engine), replay_limit=8)
+    await manager.ready(), await other.ready()
+    tab = Tab(app, 'room', user='ana')
+    await asked.wait()
+    line.up = False
+    await until(lambda: manager.statistics().backplane == 'lost')
+    for n in range(20): await other.broadcast('n', {'n': n})
+    line.up = True
+    await until(lambda: manager.statistics().backplane == 'open')
+    gate.set()
+    await tab.task
+    again = await Tab(app, 'room', user='ana').opens()
+    assert [tab.status, again.status] == [503, 200]
+    await again.leave()
+    await manager.close(), await other.close()
