@@ -50,6 +50,7 @@ modules = {
     "StreamMiddleware": "core.response",
     "stream_around": "core.response",
     "SSEResponse": "core.response",
+    "in_short": "core.revocations",
     "create_broadcast_handler": "core.routes",
     "setup_broadcast_routes": "core.routes",
     "SWAP_MODES": "core.streaming",

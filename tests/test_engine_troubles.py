@@ -311,6 +311,33 @@ def test_an_event_that_cannot_be_handed_on_is_told(caplog):
     assert "could not be heard" in caplog.text
 
 
+def test_who_has_seen_elsewhere_what_is_lost_here_is_not_told_and_sees_nothing_twice():
+    async def go():
+        engine, broken = MemoryBackplane(), []
+        def clock():
+            if broken: raise OSError(broken.pop())
+            return time.monotonic()
+        slow = Line(engine)
+        (here, app), (there, other_app) = new_app(Line(engine)), new_app(slow, clock=clock)
+        for manager in (here, there): await manager.ready()
+        tab = Tab(app)
+        await until(lambda: tab.last_id)
+        slow.reads.clear()
+        for n in (1, 2, 3): await here.broadcast("t", {"n": n})
+        await until(lambda: tab.seen == [1, 2, 3])
+        await tab.leave()
+        moved, stays = Tab(other_app, tab.last_id), Tab(other_app)
+        await until(lambda: moved.text and stays.last_id)
+        broken.append("no time")
+        slow.reads.set()
+        await here.broadcast("t", {"n": 4})
+        await until(lambda: moved.seen[-1:] == stays.seen[-1:] == [4])
+        assert moved.seen == [4] and [moved.resets, stays.resets] == [0, 1]
+        for each in (moved, stays): await each.leave()
+        for manager in (here, there): await manager.close()
+    asyncio.run(go())
+
+
 # An engine that lost what it had
 
 def test_an_event_that_was_lost_after_others_saw_it_is_doubtful():

@@ -107,7 +107,7 @@ def _open_books(self: Crowd, heartbeat_interval: float):
 @patch
 def _begin_anew(self: Crowd):
     self._open_books(self.clock.interval)
-    self.revocations.begin_life()
+    if not self.log.goes_on: self.revocations.begin_life()
 
 @patch(as_prop=True)
 def node(self: Crowd) -> str: # Of a manager with a backplane it is its relay's

@@ -180,7 +180,7 @@ class Log:
         if self.position(self.cursor()) is None: raise ValueError(f'An epoch is up to 40 a-z or 0-9, not {epoch!r:.60}')
         self.let_go, self.retained = LetGo(), OrderedDict()
         self._events, self._first, self._keyed, self._heard = [], 0, {}, _Runs()
-        self._shelf, self._kept, self._given = {}, _Runs(), epoch is not None
+        self._shelf, self._kept, self.goes_on = {}, _Runs(), epoch is not None  # in a forked child as well
         in_each_child(self.begin_life)
 
     def cursor(self) -> str: # What a reader that has seen everything up to now would name
@@ -320,7 +320,7 @@ def become(self: Log,
 @patch
 def begin_life(self: Log):
     "Take another epoch, unless it was given, and name the events that are here by it"
-    if self._given: return
+    if self.goes_on: return
     limits = (self.replay_limit, self.replay_bytes, self.replay_age, self.retain_limit, self.retain_bytes, self.clock)
     other, now = Log(*limits), self.clock()
     kept = {event.position: event for event in (*self._shelf.values(), *self.last(self.live))}

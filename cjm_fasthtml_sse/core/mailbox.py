@@ -27,6 +27,7 @@ __all__ = ['HOLDS', 'TELL_EVERY', 'CHUNK', 'Counters', 'View', 'Mailbox']
 
 # %% ../../nbs/core/mailbox.ipynb #ac679a30
 import logging, time
+from asyncio import CancelledError
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from typing import Any
 from fastcore.basics import patch
 
 from .history import BroadcastMessage, Event, Log
+from .revocations import in_short
 from .topics import PRIVATE
 from .wire import ConnectionClosed, check_name, encode_frame, is_markup, render_html, to_json
 
@@ -107,7 +109,7 @@ def render(self: View,
             if element is None or element in ([], ()): return self._pass_over(message.type, element)
             text, name = render_html(_shown(element)), None
         return encode_frame(text, event=check_name(message.type) if self.named else name, id=id, topic=topic)
-    except Exception as e:  # noqa: BLE001 - the application's code; whatever it raises is told
+    except (Exception, CancelledError) as e:  # noqa: BLE001 - the application's code; whatever it raises is told
         self._tell(message.type, time.monotonic())
         raise _Unshown from e
 
@@ -210,14 +212,14 @@ def idle(self: Mailbox) -> bool: # Whether the reader has everything that there 
 # %% ../../nbs/core/mailbox.ipynb #b244a90e
 @patch
 def _owe(self: Mailbox, reason: str | None, seen: int):
-    self.cursor, self.behind, self._owed = self.log.head, True, (reason, seen, bool(reason))
+    self.cursor, self.behind, self._owed = self.log.head, True, (reason, seen, {None} if reason else set())
     self._direct = [(self.cursor, frame) for _, frame in self._direct]
 
 @patch
 def _begin(self: Mailbox):
     (reason, seen, told), id = self._owed, f'{self.log.epoch}-{self.cursor}{self.marks}'
     kept = [e for e in self.log.newest(self.topics, seen, self.maxsize) if e.position <= self.cursor]
-    (frames, told), all_of_it = self._newest(kept, told), len(kept) < self.maxsize
+    frames, all_of_it = self._newest(kept, told), len(kept) < self.maxsize
     self._owed = None if all_of_it else (None, kept[-1].position, told)
     alone = reason and all_of_it and not frames
     if all_of_it and not alone: frames.append(encode_frame(id=id))
@@ -228,15 +230,16 @@ def _begin(self: Mailbox):
     self._waiting, self.behind = frames, not all_of_it or self.cursor < self.log.head or bool(self._direct)
 
 @patch
-def _newest(self: Mailbox, kept: Iterable[Event], told: bool) -> tuple[list[bytes], bool]:
+def _newest(self: Mailbox, kept: Iterable[Event], told: set[str | None]) -> list[bytes]:
     frames = []
     for event in kept:
         try: frame = self._frame(event, with_id=False)
         except _Unshown:
-            if told: continue
-            frame, told, self.counters.resets = self._unshown(event.topic), True, self.counters.resets + 1
+            if not told.isdisjoint((None, topic := _shared(event.topic))): continue
+            told.add(topic)
+            frame, self.counters.resets = self._unshown(event.topic), self.counters.resets + 1
         if frame: frames.append(frame)
-    return frames, told
+    return frames
 
 # %% ../../nbs/core/mailbox.ipynb #7b660a29
 @patch
@@ -316,7 +319,7 @@ def _join(self: Mailbox, frames: list[bytes], size: int, limit: int) -> int:
             if frame := self._frame(event): frames.append(frame)
         except _Unshown:
             frame = self._unshown(event.topic, event.id)
-            if not frames or not frames[-1].startswith(_RESET):
+            if not _is_told(frames, _shared(event.topic)):
                 frames.append(frame)
                 self.counters.resets += 1
         size += len(frame or b'')
@@ -335,7 +338,7 @@ def lack(self: Mailbox,
     marks: Iterable[str], # As `revocations.mark_of` makes them
 ):
     "From now on, say in each id that its holder was not shown what these marks stand for"
-    self.marks = ''.join(f'.{mark}' for mark in sorted({*self.marks.split('.')[1:], *marks}))
+    self.marks = ''.join(f'.{mark}' for mark in sorted(in_short({*self.marks.split('.')[1:], *marks})))
 
 @patch
 def _weigh(self: Mailbox):
@@ -344,6 +347,14 @@ def _weigh(self: Mailbox):
 
 # %% ../../nbs/core/mailbox.ipynb #4cf615fd
 _RESET = b'event: sse-reset\n'
+
+def _is_told(frames: list[bytes], topic: str | None) -> bool:
+    "Whether `frames` end with resets, one of which is for those who hear `topic`"
+    mine = None if topic is None else f'\ntopic: {topic}\n'.encode()
+    for frame in reversed(frames):
+        if not frame.startswith(_RESET): return False
+        if b'\ntopic: ' not in frame or (mine is not None and mine in frame): return True
+    return False
 
 @patch
 def _unshown(self: Mailbox, topic: str | None = None, id: str | None = None) -> bytes:

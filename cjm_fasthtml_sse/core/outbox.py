@@ -44,13 +44,15 @@ class Outbox:
     def _round(self):
         now, self._waiting, self._next = iter(self._waiting[:BATCH]), self._waiting[BATCH:], None
         self.now, until, long = datetime.now(), time.monotonic() + _SLICE, False
-        for stream in now:
-            stream.queued = False
-            try: long = stream.flush()
-            except Exception: _failed(stream)  # noqa: BLE001 - one stream must not keep the others of its round waiting
-            if long and time.monotonic() > until: break
-        self._waiting[:0] = now
-        if self._waiting and self._next is None: self._next = asyncio.get_running_loop().call_soon(self._round)
+        try:
+            for stream in now:
+                stream.queued = False
+                try: long = stream.flush()
+                except Exception: _failed(stream)  # noqa: BLE001 - one must not keep the others of its round waiting
+                if long and time.monotonic() > until: break
+        finally:
+            self._waiting[:0] = now
+            if self._waiting and self._next is None: self._next = asyncio.get_running_loop().call_soon(self._round)
 
 # %% ../../nbs/core/outbox.ipynb #893efdea
 SLOTS = 16

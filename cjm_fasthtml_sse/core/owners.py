@@ -160,8 +160,9 @@ def check_grants(self: Crowd,
     at: str, # Where the log stood when the request was decided about
     since: Iterable[tuple], # What was taken back while it was under way
 ) -> list[str]: # What it may hear now
-    "Refuse (403, 503) a request of which nothing is left, or that was decided about in another life of the log"
-    if self.log.heard_of(at) is None: raise ConnectionRefused('The events have begun anew; come back', 503)
+    "Refuse (403) a request of which nothing is left, and (503) one that has to be decided about anew"
+    if (place := self.log.heard_of(at)) is None: raise ConnectionRefused('The events have begun anew; come back', 503)
+    if place < self.revocations.floor: raise ConnectionRefused('Nobody knows what was taken since; come back', 503)
     topics = self.still_granted(owner, may, since)
     if may and not topics: raise ConnectionRefused('You may not hear this any more', 403)
     return topics
