@@ -151,7 +151,8 @@ def _share(self: BroadcastManager, buffer_limit: int, publish_timeout: float, be
 
 @patch
 def _turn(self: BroadcastManager, log: Log, reason: str | None):
-    begins, missed = log.epoch != self.log.epoch, log.let_go.floor if reason == 'expired' else None
+    begins, floor = log.epoch != self.log.epoch, log.let_go.floor
+    missed = floor if reason == 'expired' or (not begins and floor > self.log.head) else None
     self.log.become(log)
     self.recall(begins, missed)
     self.history.clear()
@@ -190,7 +191,14 @@ def _passed(self: BroadcastManager, position: int):
 @patch
 def _missing(self: BroadcastManager, log: Log | None, topic: str | None, position: int):
     (log or self.log).miss(topic, position)
-    for reader in list(self._index.readers(topic)) if log is None else (): self._tell_lost(reader, 'expired')
+    if log is not None: return
+    if topic == CONTROL: return self._ask_anew(position)
+    for reader in [r for r in self._index.readers(topic) if r.cursor < position]: self._tell_lost(reader, 'expired')
+
+@patch
+def _ask_anew(self: BroadcastManager, position: int):
+    self.revocations.doubt(position)
+    for reader in filter(_has_rights, self.registry.get_connections()): self.outbox.add(Leaving(reader))
 
 # %% ../../nbs/core/broadcast.ipynb #7fefb969
 @patch
