@@ -522,3 +522,39 @@ def test_a_new_life_is_known_to_all_where_who_made_it_told_nobody(caplog):
         assert reader.seen == [1, None, 2]
         for manager in managers: await manager.close()
     asyncio.run(go())
+
+
+def test_two_who_close_at_once_take_leave_all_the_same(caplog):
+    "The others know at once that the process is gone, though its leave takes a while"
+    async def go():
+        engine = Engine()
+        line = Line(engine, random.Random(1))
+        one, two = BroadcastManager(backplane=line), BroadcastManager(backplane=engine)
+        for manager in (one, two): await manager.ready()
+        leaves = asyncio.Event()
+        async def drop_report(node):
+            leaves.set()
+            await asyncio.sleep(0.05)
+            await engine.drop_report(node)
+        line.drop_report = drop_report
+        first = asyncio.create_task(one.close())
+        await leaves.wait()
+        await one.close()
+        await first
+        assert list(await engine.reports()) == [two.node] == list(await two.reported("connections"))
+        await two.close()
+    asyncio.run(go())
+
+
+def test_who_waits_for_an_engine_when_a_manager_is_closed_is_told_at_once(caplog):
+    "Even where it is closed before anything was asked of the engine"
+    async def go():
+        for turns in range(4):
+            manager = BroadcastManager(backplane=Engine())
+            call = asyncio.create_task(manager.broadcast("t", {"n": 1}))
+            for _ in range(turns): await asyncio.sleep(0)
+            await manager.close()
+            assert manager.statistics().backplane == ("closed" if turns else "new")
+            async with asyncio.timeout(2):
+                with pytest.raises(BackplaneError): await call
+    asyncio.run(go())

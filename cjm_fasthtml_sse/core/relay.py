@@ -152,9 +152,8 @@ async def _run(self: Relay):
         for job in ended: _logger.critical('The relay of %s has ended', self.backplane.name, exc_info=job.exception())
     finally:
         if not loop.is_closed():  # else it has no say any more in what goes on on the next one
-            was_open, self.state = self.state == 'open', 'closed'
-            self._reached.set()
-            self._forget_all()
+            was_open = self.state == 'open'
+            self._shut()
             await _end(jobs | self._tasks)
             await self._take_leave(was_open)
 
@@ -167,6 +166,12 @@ async def _take_leave(self: Relay, was_open: bool):
     finally: await self.backplane.close()
 
 # %% ../../nbs/core/relay.ipynb #55b3f84b
+@patch
+def _shut(self: Relay):
+    self.state = 'closed'
+    self._reached.set()
+    self._forget_all()
+
 @patch
 def _forget_all(self: Relay):
     left = list(self._pending.values())
@@ -188,10 +193,12 @@ async def close(self: Relay):
     if main is None or main.get_loop() is not asyncio.get_running_loop(): return
     try:
         if self.state == 'open': await self._wait_for_sent()
-        main.cancel()
+        if not main.cancelling(): main.cancel() # once: another one would cut its leave short
         await asyncio.wait([main])
     finally: await self.backplane.close()
-    if self._main is main: self._main = None
+    if self._main is not main: return
+    self._main = None
+    self._shut() # where it was closed before its first step, nobody has done so
 
 @patch
 async def _wait_for_sent(self: Relay):
