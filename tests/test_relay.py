@@ -9,7 +9,6 @@ import asyncio
 import json
 import logging
 import random
-from collections import Counter
 
 import httpx2
 import pytest
@@ -18,7 +17,7 @@ from cjm_fasthtml_sse import BackplaneError, BroadcastManager
 from cjm_fasthtml_sse.core.backplane import Draft, MemoryBackplane, Record, encode_record
 from cjm_fasthtml_sse.core.mailbox import View
 
-MANAGERS, SENDERS = 3, 4
+MANAGERS, SENDERS, KEPT = 3, 4, 40
 
 
 class Line:
@@ -38,8 +37,10 @@ class Line:
 
     async def read(self, after, count=500, wait=0):
         await self.pass_over()
+        starts = self.engine.starts
         found = await self.engine.read(after, self.rng.randint(1, count), min(wait, 0.02))
         await self.pass_over()
+        if self.engine.starts != starts: raise BackplaneError("the engine was started anew")
         return found
 
     async def publish(self, drafts):
@@ -58,28 +59,29 @@ class Line:
 
 
 class Engine(MemoryBackplane):
-    "An engine that can be down, come back empty, or without its newest events"
-    down = False
+    "An engine that can be down, come back empty, or without its newest events; it knows also what it has let go of"
+    down, starts = False, 0
 
     def __init__(self, name: str = "memory:"):
         super().__init__(name)
-        self.sent = Counter()
+        self.given = []
 
     async def publish(self, drafts):
-        self.sent.update(draft.body for draft in drafts if draft.lane == "events")
-        return await super().publish(drafts)
-
-    def sent_again(self) -> set[int]:
-        "What was in doubt, and has two places: which of them counts, only those know who heard the first"
-        return {json.loads(body.split(b"\n", 1)[1])["data"]["n"] for body, times in self.sent.items() if times > 1}
+        positions = await super().publish(drafts)
+        self.given += [(place, d.body) for place, d in zip(positions, drafts, strict=True) if d.lane == "events"]
+        return positions
 
     def lose_newest(self, number: int):
         events = self._lanes["events"]
         for _ in range(min(number, len(events))): events.pop()
         kept = [entry.position for entry in events]
         self._heads["events"] = max([self._first, *kept])  # as a file put back from a copy: positions are used again
+        self.given = [(position, body) for position, body in self.given if position <= self._heads["events"]]
+        self.starts += 1
 
-    def lose_everything(self): MemoryBackplane.__init__(self, "again")
+    def lose_everything(self):
+        self.__init__("again")
+        self.starts += 1
 
 
 class Reader:
@@ -124,7 +126,7 @@ async def run(seed: int, steps: int, losses: bool) -> tuple[list[Reader], dict[i
     "Random faults while senders send; then all heals, and everyone reads to the end"
     rng, engine, outcome = random.Random(seed), Engine(), {}
     lines = [Line(engine, random.Random(rng.random())) for _ in range(MANAGERS)]
-    settings = dict(beat=0.05, publish_timeout=2, max_queue_size=7, replay_limit=40 if losses else 10_000)
+    settings = dict(beat=0.05, publish_timeout=2, max_queue_size=7, replay_limit=KEPT if losses else 10_000)
     managers = [BroadcastManager(backplane=line, **settings) for line in lines]
     for manager in managers: await manager.ready()
     readers = [Reader(manager) for manager in managers for _ in range(2)]
@@ -178,16 +180,28 @@ async def run(seed: int, steps: int, losses: bool) -> tuple[list[Reader], dict[i
     return readers, outcome, engine
 
 
+def given(engine: Engine) -> list[tuple[int, str, int, int]]:
+    "Place, publisher, its count, and what was said, of all that the engine was ever given and has not lost"
+    parts = [(position, *body.split(b"\n", 1)) for position, body in engine.given]
+    return [(position, *json.loads(head)[1:3], json.loads(text)["data"]["n"]) for position, head, text in parts]
+
+
 def heard(engine: Engine, after: int = 0) -> list[int]:
     "What the engine holds after a position, each publisher's repetitions left out"
     newest, found = {}, []
-    for entry in engine._lanes["events"]:
-        head, text = entry.body.split(b"\n", 1)
-        _, publisher, number, *_ = json.loads(head)
+    for position, publisher, number, n in given(engine):
         if newest.get(publisher, 0) >= number: continue
         newest[publisher] = number
-        if entry.position > after: found.append(json.loads(text)["data"]["n"])
+        if position > max(after, engine._first): found.append(n)
     return found
+
+
+def perhaps_new(engine: Engine) -> set[int]:
+    "What was sent again when the engine had let go of the first: new to who began anew between, and to nobody else"
+    first, again = {}, set()
+    for position, _, _, n in given(engine):
+        if position - first.setdefault(n, position) >= KEPT: again.add(n)
+    return again
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -229,18 +243,17 @@ def stretches(seen: list) -> list[list[int]]:
 def losses(seed, steps, caplog):
     caplog.set_level(logging.CRITICAL)
     readers, outcome, engine = asyncio.run(run(seed, steps, losses=True))
-    order = heard(engine)
-    once = lambda seen: [n for n in seen if n not in again]  # noqa: E731
-    again = engine.sent_again()
+    order, again = heard(engine), perhaps_new(engine)
+    def sure(numbers): return [n for n in numbers if n not in again]
     for reader in readers:
-        for stretch in stretches(reader.seen): assert len(stretch) == len(set(stretch)), "an event came twice"
-        last = once(stretches(reader.seen)[-1])
+        seen = [sure(stretch) for stretch in stretches(reader.seen)]
+        for stretch in seen: assert len(stretch) == len(set(stretch)), "an event came twice"
         epoch, position = (reader.reset_at or f"{engine.epoch}-0").split("-")
-        if reader.reset_at is None:
-            assert last[-len(once(order)):] == once(order), "nobody was told, and nothing is missing"
+        whole = seen[-1][-len(sure(order)):] == sure(order)
+        if reader.reset_at is None: assert whole, "nobody was told, and nothing is missing"
         assert epoch == engine.epoch
-        expected = once(heard(engine, int(position)))
-        whole = len(last) >= len(expected) and last[len(last) - len(expected):] == expected
+        expected = sure(heard(engine, int(position)))
+        whole = len(seen[-1]) >= len(expected) and seen[-1][len(seen[-1]) - len(expected):] == expected
         assert whole, "after the last reset nothing is missing"
     assert not {n for n, how in outcome.items() if how == "failed"} & set(order)
 
@@ -481,4 +494,67 @@ def test_an_event_that_was_sent_again_to_the_same_place_hides_no_other(caplog):
         assert reader.seen == [0, 1, 2, 3, 4, None] and manager.log.epoch == engine.epoch
         assert [message.data["n"] for message in manager.get_history()] == [0, 1, 7, 8, 4]
         await manager.close()
+    asyncio.run(go())
+
+
+def test_a_new_life_is_known_to_all_where_who_made_it_told_nobody(caplog):
+    "It died, or its line broke again before it could tell: so whoever finds the new life tells the others"
+    async def go():
+        engine = Engine()
+        lines = [Line(engine, random.Random(n)) for n in range(2)]
+        one, two = managers = [BroadcastManager(backplane=line) for line in lines]
+        for manager in managers: await manager.ready()
+        reader = Reader(one)
+        await two.broadcast("t", {"n": 1})
+        await until(lambda: one.log.head == 1)
+        reader.read()
+        await engine.renew(engine.epoch)
+        lines[1].cut = True
+        await until(lambda: not opened(two))
+        lines[1].cut = False
+        await until(lambda: opened(two) and two.log.epoch == engine.epoch)
+        await until(lambda: opened(one) and one.log.epoch == engine.epoch, 5)
+        reader.read()
+        assert reader.seen == [1, None] and reader.reset_at == engine.epoch + "-1"
+        assert await two.broadcast("t", {"n": 2}) == 0
+        await until(lambda: one.log.head == 2)
+        reader.read()
+        assert reader.seen == [1, None, 2]
+        for manager in managers: await manager.close()
+    asyncio.run(go())
+
+
+def test_two_who_close_at_once_take_leave_all_the_same(caplog):
+    "The others know at once that the process is gone, though its leave takes a while"
+    async def go():
+        engine = Engine()
+        line = Line(engine, random.Random(1))
+        one, two = BroadcastManager(backplane=line), BroadcastManager(backplane=engine)
+        for manager in (one, two): await manager.ready()
+        leaves = asyncio.Event()
+        async def drop_report(node):
+            leaves.set()
+            await asyncio.sleep(0.05)
+            await engine.drop_report(node)
+        line.drop_report = drop_report
+        first = asyncio.create_task(one.close())
+        await leaves.wait()
+        await one.close()
+        await first
+        assert list(await engine.reports()) == [two.node] == list(await two.reported("connections"))
+        await two.close()
+    asyncio.run(go())
+
+
+def test_who_waits_for_an_engine_when_a_manager_is_closed_is_told_at_once(caplog):
+    "Even where it is closed before anything was asked of the engine"
+    async def go():
+        for turns in range(4):
+            manager = BroadcastManager(backplane=Engine())
+            call = asyncio.create_task(manager.broadcast("t", {"n": 1}))
+            for _ in range(turns): await asyncio.sleep(0)
+            await manager.close()
+            assert manager.statistics().backplane == ("closed" if turns else "new")
+            async with asyncio.timeout(2):
+                with pytest.raises(BackplaneError): await call
     asyncio.run(go())

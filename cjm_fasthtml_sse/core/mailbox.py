@@ -27,7 +27,6 @@ __all__ = ['HOLDS', 'TELL_EVERY', 'CHUNK', 'Counters', 'View', 'Mailbox']
 
 # %% ../../nbs/core/mailbox.ipynb #ac679a30
 import logging, time
-from asyncio import CancelledError
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -109,7 +108,8 @@ def render(self: View,
             if element is None or element in ([], ()): return self._pass_over(message.type, element)
             text, name = render_html(_shown(element)), None
         return encode_frame(text, event=check_name(message.type) if self.named else name, id=id, topic=topic)
-    except (Exception, CancelledError) as e:  # noqa: BLE001 - the application's code; whatever it raises is told
+    except BaseException as e:  # noqa: BLE001 - the application's code; whatever it raises is told
+        if isinstance(e, (KeyboardInterrupt, SystemExit)): raise
         self._tell(message.type, time.monotonic())
         raise _Unshown from e
 

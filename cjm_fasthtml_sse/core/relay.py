@@ -126,7 +126,7 @@ def _renounce(self: Relay):
     self._queue, self._pending, self._heard, self._heard_calls = deque(), {}, OrderedDict(), OrderedDict()
     self._nodes, self._asked, self._tasks, self._beats = {}, {}, set(), 0
     self._call_position, self._marks, self._told, self.error, self._joined = 0, deque(), False, None, 0
-    self._waiters, self._unsure, self._reading, self._looked = {}, False, None, 0.0
+    self._waiters, self._unsure, self._reading, self._looked, self._opened_at = {}, False, None, 0.0, 0
     self._ill, self._failures, self._kept, self._most, self._told_ill = None, 0, 0, _BATCH, False
 
 @patch
@@ -152,9 +152,8 @@ async def _run(self: Relay):
         for job in ended: _logger.critical('The relay of %s has ended', self.backplane.name, exc_info=job.exception())
     finally:
         if not loop.is_closed():  # else it has no say any more in what goes on on the next one
-            was_open, self.state = self.state == 'open', 'closed'
-            self._reached.set()
-            self._forget_all()
+            was_open = self.state == 'open'
+            self._shut()
             await _end(jobs | self._tasks)
             await self._take_leave(was_open)
 
@@ -167,6 +166,12 @@ async def _take_leave(self: Relay, was_open: bool):
     finally: await self.backplane.close()
 
 # %% ../../nbs/core/relay.ipynb #55b3f84b
+@patch
+def _shut(self: Relay):
+    self.state = 'closed'
+    self._reached.set()
+    self._forget_all()
+
 @patch
 def _forget_all(self: Relay):
     left = list(self._pending.values())
@@ -188,10 +193,12 @@ async def close(self: Relay):
     if main is None or main.get_loop() is not asyncio.get_running_loop(): return
     try:
         if self.state == 'open': await self._wait_for_sent()
-        main.cancel()
+        if not main.cancelling(): main.cancel() # once: another one would cut its leave short
         await asyncio.wait([main])
     finally: await self.backplane.close()
-    if self._main is main: self._main = None
+    if self._main is not main: return
+    self._main = None
+    self._shut() # where it was closed before its first step, nobody has done so
 
 @patch
 async def _wait_for_sent(self: Relay):
@@ -240,26 +247,25 @@ def _lost(self: Relay, error: BackplaneError):
 # %% ../../nbs/core/relay.ipynb #01ff8df2
 @patch
 async def _join(self: Relay):
-    self._joined, ahead = self._joined + 1, self.hooks.ahead()
-    async with self._line: opened = await self.backplane.open(self.limits)
+    ahead = self.hooks.ahead()
+    async with self._line: self._joined, opened = self._joined + 1, await self.backplane.open(self.limits)
     if self.epoch is None: await self._begin(opened, None)
     elif opened.epoch != self.epoch: await self._begin(opened, 'unknown')
     elif not await self._still_there(opened):
         async with self._line:
-            epoch = await self.backplane.renew(self.epoch)
+            await self.backplane.renew(self.epoch)
             opened = await self.backplane.open(self.limits)
         await self._begin(opened, 'unknown')
-        self._call(dict(kind='epoch', epoch=epoch), keep=True)
     elif opened.first > self.position: await self._begin(opened, 'expired')
     else: self.hooks.lost([reader for reader in ahead if reader.cursor > opened.last])
-    self._call_position = min(self._call_position, opened.last_call)
+    self._call_position, self._opened_at = min(self._call_position, opened.last_call), opened.last_call
     while self.position < opened.last and await self._hear_some(0): pass
     self._tell_gone()
     await self._tell_and_hear()
     if self._told: _logger.warning('The backplane %s is back', self.backplane.name)
     self.state, self.error, self._told, self._ill, self._failures, self._unsure = 'open', None, False, None, 0, True
     self._reached.set()
-    self._call(dict(kind='hello'))
+    self._call(dict(kind='epoch', epoch=self.epoch))
 
 @patch
 def _tell_gone(self: Relay):
@@ -821,14 +827,14 @@ def _somebody_is_silent(self: Relay, told: dict) -> bool:
 
 # %% ../../nbs/core/relay.ipynb #a4762e87
 @patch
-def _call(self: Relay, message: dict, keep: bool = False) -> _Out:
-    self._enqueue(out := self._called(message, keep))
+def _call(self: Relay, message: dict) -> _Out:
+    self._enqueue(out := self._called(message))
     return out
 
 @patch
-def _called(self: Relay, message: dict, keep: bool = False) -> _Out:
+def _called(self: Relay, message: dict) -> _Out:
     text = json.dumps([VERSION, self.publisher, self._number + 1, self.node, message])
-    out = self._numbered(Draft(text.encode(), 'calls'), keep=keep)
+    out = self._numbered(Draft(text.encode(), 'calls'))
     out.future.add_done_callback(lambda future: future.cancelled() or future.exception())
     return out
 
@@ -865,7 +871,8 @@ def _hear_call(self: Relay, entry: Entry):
     if not new or node == self.node or message.get('to') not in (None, self.node): return
     if message['kind'] == 'answer': self._answered(node, message)
     elif message['kind'] == 'epoch':
-        if message['epoch'] != self.epoch: raise BackplaneError('Another process found that events are gone')
+        if message['epoch'] == self.epoch or entry.position <= self._opened_at: return
+        raise BackplaneError('Another process found that events are gone')
     elif message['kind'] != 'hello': self._spawn(self._reply(node, message))
 
 @patch
