@@ -86,10 +86,11 @@ def of(self: Revocations,
 
 @patch
 def since(self: Revocations,
-    owner: str | None, # Whose
+    owner: str | None, # Whose; None has nothing that could be taken
     position: int | None, # Where the log stood when something was granted; None: in another life, or nobody knows
 ) -> frozenset[str]: # Topics and patterns; `**` where nobody can say
     "What was taken from `owner` after `position`"
+    if owner is None: return frozenset()
     if position is not None and position < self.floor: return frozenset({'**'})
     taken = self._of.get(owner, {}).items()
     return frozenset(name for names, at in taken if position is None or at > position for name in names)
