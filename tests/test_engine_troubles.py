@@ -60,6 +60,7 @@ class Line:
     def __init__(self, engine):
         self.engine, self.down, self.opens, self.reads = engine, False, asyncio.Event(), asyncio.Event()
         self.refuses = lambda drafts: None  # an error for some of them
+        self.held = False  # whether a read waits for `reads`
         self.opens.set()
         self.reads.set()
 
@@ -73,10 +74,20 @@ class Line:
 
     async def read(self, after, count=500, wait=0):
         self.check()
-        await self.reads.wait()
+        await self.may_read()
         found = await self.engine.read(after, count, min(wait, 0.02))
         self.check()
         return found
+
+    async def may_read(self):
+        self.held = not self.reads.is_set()
+        try: await self.reads.wait()
+        finally: self.held = False
+
+    async def hold(self):
+        "From now on nothing is read"
+        self.reads.clear()
+        await until(lambda: self.held)
 
     async def publish(self, drafts):
         self.check()
@@ -157,8 +168,9 @@ def test_while_a_file_is_locked_nobody_waits_and_what_is_kept_comes_in_order(tmp
 def test_what_was_not_sent_is_not_called_doubtful():
     "The engine hangs over one publication; those behind it have not been sent when their time is up"
     async def go():
-        line, hangs = Line(MemoryBackplane()), asyncio.Event()
+        line, begun, hangs = Line(MemoryBackplane()), asyncio.Event(), asyncio.Event()
         async def publish(drafts):
+            begun.set()
             await hangs.wait()
             return await line.engine.publish(drafts)
         manager, _ = new_app(line, publish_timeout=0.2)
@@ -166,8 +178,7 @@ def test_what_was_not_sent_is_not_called_doubtful():
         await manager.broadcast("t", {"n": 0})
         line.publish = publish
         calls = [asyncio.create_task(said(manager.broadcast("t", {"n": 1})))]
-        await asyncio.sleep(0)
-        await asyncio.sleep(0.05)  # it is under way
+        await asyncio.wait_for(begun.wait(), 20)
         calls += [asyncio.create_task(said(manager.broadcast("t", {"n": n}, buffer=n == 3))) for n in (2, 3)]
         assert await asyncio.gather(*calls) == ["doubtful", "not sent", 0]
         hangs.set()
@@ -348,8 +359,7 @@ def test_an_event_that_was_lost_after_others_saw_it_is_doubtful():
         for manager in (here, there): await manager.ready()
         tab = Tab(app)
         await until(lambda: tab.last_id)
-        lines[0].reads.clear()  # this process is slow to hear
-        await asyncio.sleep(0.05)
+        await lines[0].hold()  # this process is slow to hear
         sent = asyncio.create_task(said(here.broadcast("t", {"n": 1})))
         await until(lambda: tab.seen == [1])
         for line in lines: line.down = True
@@ -418,7 +428,7 @@ class Forgetful(Line):
         return self.opened
 
     async def read(self, after, count=500, wait=0):
-        if wait: await self.reads.wait()
+        if wait: await self.may_read()
         if self.opened.epoch != self.engine.epoch: raise BackplaneError("it has lost its events; open it again")
         return await super().read(after, count, wait)
 
@@ -428,8 +438,7 @@ def test_readers_of_a_new_life_at_a_process_that_has_not_noticed_it_are_not_rese
         line = Forgetful(MemoryBackplane())
         manager, app = new_app(line)
         await manager.ready()
-        line.reads.clear()
-        await asyncio.sleep(0.05)  # it waits, and the engine forgets
+        await line.hold()  # it waits, and the engine forgets
         line.engine = MemoryBackplane()
         newcomer = BroadcastManager(backplane=line.engine)
         await newcomer.broadcast("t", {"n": 1})
@@ -497,8 +506,7 @@ def test_a_tab_that_merely_comes_to_a_slow_process_is_not_reset():
         line = Line(engine)
         (here, app), (there, slow_app) = new_app(Line(engine)), new_app(line)
         for manager in (here, there): await manager.ready()
-        line.reads.clear()
-        await asyncio.sleep(0.05)
+        await line.hold()
         tab = Tab(app)
         for n in range(20): await here.broadcast("t", {"n": n})
         await until(lambda: len(tab.seen) == 20)
