@@ -94,7 +94,7 @@ def test_answer_to_a_publication_lost(valkey, proxy, workers, tab):
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
     here.ask('/say', n=0)
     for i in range(1, 4):
-        line.swallow = b'EVALSHA'
+        line.swallow = b'"n": %d}' % i  # of this publication, and not of a report, which is a script as well
         assert here.ask('/say', n=i)[0] == 'sent'
         until(lambda i=i: line.swallowed == i, 'the answer to be lost')
     here.ask('/say', n=4)
