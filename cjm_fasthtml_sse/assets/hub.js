@@ -481,8 +481,15 @@
     read(main, blocks) {
       /** @type {Block[]} */
       const events = [];
+      const hand = () => { if (events.length) this.tell({type: "events", events: events.splice(0), last: this.last}); };
       for (const block of blocks) {
         const {id, data, event} = block;
+        if (event === "sse-topics") {  // a right was taken
+          hand();
+          main.granted = sse.parse(data).topics ?? [];
+          if (!main.gap) this.announce(this.last);
+          continue;
+        }
         if (isGap(block)) main.gap = true;
         if (event === "sse-close") main.left = Boolean(sse.parse(data).topics);
         if (main.gap) {
@@ -494,7 +501,7 @@
           this.last = id ?? this.last;
         }
       }
-      if (events.length) this.tell({type: "events", events, last: this.last});
+      hand();
     }
 
     /** Another page of this browser was loaded: is the person still the same? */
@@ -694,6 +701,11 @@
         },
         onblocks: blocks => blocks.every((block, i) => {
           if (this.own !== own) return false;
+          if (block.event === "sse-topics") {
+            this.grant(sse.parse(block.data).topics ?? []);
+            if (this.topics.length && !this.granted.length) return this.close("denied", 403, true);
+            return true;
+          }
           this.take(block);
           if (block.event === "sse-close") return this.close("closed", undefined, true);
           const {group} = this;

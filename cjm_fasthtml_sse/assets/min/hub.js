@@ -58,11 +58,12 @@ this.regroup(s)},onblocks:s=>{this.main===t&&this.read(t,s)},onstate:(s,e)=>this
 if("denied"!==e&&"closed"!==e)return;this.next=void 0,"denied"===e&&this.refused(this.main)}else t!==n&&t!==this.main||(t.left?setTimeout(()=>{
 this.main===t&&this.reopen()},s):"denied"===e?this.refused():"open"!==e&&this.tell({type:"state",state:e,status:i}))}refused(t){
 const s=s=>!t||!b(s.topics,t.topics)||!b(s.signed,t.signed),e=[...this.members].filter(([,t])=>s(t)).map(([t])=>t);for(const t of e)this.members.delete(t)
-;s(this.wish())&&e.push(h),this.tell({type:"alone",tabs:e.length?e:void 0})}read(s,e){const i=[];for(const n of e){const{id:e,data:o,event:r}=n
-;if(y(n)&&(s.gap=!0),"sse-close"===r&&(s.left=Boolean(t.parse(o).topics)),s.gap){if(!k(n))continue;s.gap=!1,this.announce(e??"",!0)
-}else"sse-retry"===r||void 0===e&&void 0===o||(i.push(n),this.last=e??this.last)}i.length&&this.tell({type:"events",events:i,last:this.last})}async check(){
-if(this.resign&&this.cover)try{const t=await fetch(new URL("principal",this.key),{cache:"no-store",credentials:"include"}),{principal:s}=t.ok?await t.json():{
-principal:void 0};void 0!==s&&s!==this.cover?.tag&&this.reopen()}catch(t){}}now(){this.main?.stream.now(),this.next?.stream.now()}}function A(s,e,i){
+;s(this.wish())&&e.push(h),this.tell({type:"alone",tabs:e.length?e:void 0})}read(s,e){const i=[],n=()=>{i.length&&this.tell({type:"events",events:i.splice(0),
+last:this.last})};for(const o of e){const{id:e,data:r,event:h}=o;if("sse-topics"!==h)if(y(o)&&(s.gap=!0),"sse-close"===h&&(s.left=Boolean(t.parse(r).topics)),
+s.gap){if(!k(o))continue;s.gap=!1,this.announce(e??"",!0)}else"sse-retry"===h||void 0===e&&void 0===r||(i.push(o),this.last=e??this.last);else n(),
+s.granted=t.parse(r).topics??[],s.gap||this.announce(this.last)}n()}async check(){if(this.resign&&this.cover)try{
+const t=await fetch(new URL("principal",this.key),{cache:"no-store",credentials:"include"}),{principal:s}=t.ok?await t.json():{principal:void 0}
+;void 0!==s&&s!==this.cover?.tag&&this.reopen()}catch(t){}}now(){this.main?.stream.now(),this.next?.stream.now()}}function A(s,e,i){
 const n=s.origin===location.origin,o=n&&/^[\x20-\x7e]+$/.test(e);return!e||o&&!t.asksByQuery||s.searchParams.set("last_event_id",e),i={
 Accept:"text/event-stream",...n&&{...i,"SSE-Version":"1"},...o&&{"Last-Event-ID":e}},{url:s.href,headers:i,id:e}}function P(s,e){
 return!!(e&&e.asked<s.length)&&(t.wrong?.("topics"),!0)}class j{constructor({url:s,headers:e,share:n,cursor:o,onevent:r,onstate:h,ondenied:a,again:d}){
@@ -84,8 +85,9 @@ t?.stream.close()}goAlone(){this.alone=!0,this.uncover(),this.group?.remove(this
 request:()=>A(new URL(this.url),this.cursor,this.headers),onopen:(t,s)=>{if(this.own!==e)return;if(P(this.topics,s))return this.close("denied",t.status,!0)
 ;this.tag=t.headers.get("SSE-Principal")??"",this.grant(s?.topics??this.topics),this.shares&&this.tag&&!this.group&&this.join();const{group:i}=this
 ;this.begun&&!this.cursor&&this.take({event:"sse-reset",data:'{"reason": "restarted"}'}),i&&!this.tag&&(i.resign?i.tell({type:"alone"}):this.goAlone())},
-onblocks:t=>t.every((s,i)=>{if(this.own!==e)return!1;if(this.take(s),"sse-close"===s.event)return this.close("closed",void 0,!0);const{group:n}=this
-;return n&&k(s)&&this.caughtUp(n),n&&n.main?.stream===e.stream&&n.read(n.main,t.slice(i+1)),!0}),onstate:(t,s)=>{
+onblocks:s=>s.every((i,n)=>{if(this.own!==e)return!1;if("sse-topics"===i.event)return this.grant(t.parse(i.data).topics??[]),
+!(this.topics.length&&!this.granted.length)||this.close("denied",403,!0);if(this.take(i),"sse-close"===i.event)return this.close("closed",void 0,!0)
+;const{group:o}=this;return o&&k(i)&&this.caughtUp(o),o&&o.main?.stream===e.stream&&o.read(o.main,s.slice(n+1)),!0}),onstate:(t,s)=>{
 this.own===e&&("closed"===t||"denied"===t?this.close(t,s,"denied"===t||204===s):this.enter(t,s))}},e=this.own={handlers:s,stream:t.stream(s)}}grant(t){
 this.granted=t;const s=this.topics.filter(s=>!t.some(t=>f(s,t)));String(s)!==String(this.denied)&&(this.denied=s,w(()=>this.ondenied()))}differs({topics:t}){
 return!b(this.granted,t)||this.denied.some(s=>t.includes(s))}caughtUp(s){const{cover:e}=s
