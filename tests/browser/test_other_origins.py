@@ -151,6 +151,7 @@ def test_a_page_of_the_same_site_always_brings_its_cookies(site, page, context, 
     stream, path = site.stream()
     page.route(f'**{path}', lambda route: route.abort(), times=2)
     page.goto(site.page(create_sse_element(path, 'sse', 'beforeend'), head=htmx.head()))
+    until(page, lambda: stream.requests)
     stream.wait(readers=1)
     stream.send('<i>1</i>')
     until(page, lambda: page.evaluate(HEARD) == [1])
