@@ -1,0 +1,89 @@
+"""Each proxy hands on a stream as it comes, by its file in `examples/proxies/`.
+
+What is sent next is sent when what came before has arrived, and nothing else is written meanwhile: what waits in a
+buffer for more would wait for ever. How late each event is, `benchmarks/proxies.py` measures.
+"""
+
+import os
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from .conftest import gone, said
+from .real import KINDS, NGINX
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP example.org 127.0.0.1"]
+
+
+def cases(kinds):
+    "nginx and another one every day; all of them with the long tests."
+    return [pytest.param(kind, id=str(kind), marks=[] if kind is NGINX else pytest.mark.sample(1)) for kind in kinds]
+
+
+each_proxy = pytest.mark.parametrize("site", cases(KINDS), indirect=True)
+
+
+@each_proxy
+def test_the_opening_and_ten_events_arrive_each_by_itself(site):
+    "Also where a client offers to unpack, as each browser does and curl without `--compressed` does not."
+    _, app, way = site
+    for packed in (True, False):
+        with way.stream(packed=packed) as stream:
+            stream.line(": connected")
+            for n in range(10):
+                app.silent.broadcast_threadsafe("said", {"n": n})
+                assert said(stream) == n
+
+
+@pytest.mark.parametrize("site", cases([kind for kind in KINDS if kind.tls]), indirect=True)
+def test_one_browser_has_more_than_six_streams_by_http_2(site):
+    _, app, way = site
+    before = app.silent.statistics().streams  # those of tests before, whose end the proxy may not have noticed
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = browser.new_page(ignore_https_errors=True)
+        page.goto(f"https://example.org:{way.port}/plain")
+        opened = page.evaluate("""async () => {
+            const opening = n => new Promise(done => { new EventSource("/sse/broadcast").onopen = () => done(n); });
+            return Promise.all([...Array(10).keys()].map(opening));
+        }""")
+        assert opened == list(range(10)) and app.silent.statistics().streams >= max(before, 10)
+        assert page.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol") == "h2"
+        browser.close()
+
+
+@each_proxy
+def test_heartbeats_pass(site):
+    _, _, way = site
+    with way.stream("/sse/beating/broadcast") as stream:
+        for _ in range(3): stream.line(": heartbeat")
+
+
+@each_proxy
+def test_a_closed_tab_is_noticed(site):
+    "At once, that is without anything being written; or by a heartbeat that meets nobody."
+    kind, app, way = site
+    manager, path = (app.beating, "/sse/beating/broadcast") if kind.heartbeats else (app.silent, "/sse/broadcast")
+    gone(manager)
+    with way.stream(path) as stream:
+        stream.line(": connected")
+        assert manager.statistics().streams == 1
+    gone(manager)
+
+
+@each_proxy
+def test_a_tab_that_comes_back_has_what_it_missed(site):
+    _, app, way = site
+    with way.stream() as stream:
+        stream.line(": connected")
+        app.silent.broadcast_threadsafe("said", {"n": "seen"})
+        last = stream.event()["id"]
+    for n in (1, 2): app.silent.broadcast_threadsafe("said", {"n": n})
+    with way.stream(last=last) as stream: assert [said(stream), said(stream)] == [1, 2]
+
+
+@each_proxy
+def test_the_app_hears_how_it_was_asked_for(site):
+    kind, _, way = site
+    assert way.get("/plain").split() == ["https" if kind.forwards else "http", f"example.org:{way.port}"]
