@@ -30,6 +30,7 @@ class Kind:
     command: str
     around: str = ""  # what includes the file
     tls: bool = True  # with HTTP/2
+    many: bool = True  # as many streams of one HTTP/2 connection as a browser likes, from the first one on
     heartbeats: int = 0  # by which a closed tab is noticed, at most; 0: at once
     forwards: bool = True  # tells the app by which scheme it was asked
 
@@ -59,7 +60,7 @@ CADDY = Kind("caddy", "Caddyfile", ("example.org {{", "example.org:{port} {{"),
 import {file}
 """)
 VARNISH = Kind("varnishd", "varnish.vcl", (),
-    "-F -j none -n {folder}/varnish -a 127.0.0.1:{port} -f {file} -s malloc,16m", tls=False, forwards=False)
+    "-F -j none -n {folder}/varnish -a 127.0.0.1:{port} -f {file} -s malloc,16m", tls=False, many=False, forwards=False)
 SQUID = Kind("squid", "squid.conf", ("http_port 80", "http_port 127.0.0.1:{port}"), "-N -d 1 -f {around}", """
 pid_filename none
 cache_log /dev/null
@@ -67,7 +68,7 @@ access_log none
 coredump_dir {folder}
 pinger_enable off
 include {file}
-""", tls=False, forwards=False)
+""", tls=False, many=False, forwards=False)
 MODULES = "mpm_event authz_core proxy proxy_http socache_shmcb ssl http2 headers deflate filter"
 APACHE = Kind("apache2", "apache.conf", ("*:443", "127.0.0.1:{port}"), "-D FOREGROUND -f {around}", "\n".join(
     f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in MODULES.split()) + """
@@ -78,7 +79,7 @@ PidFile {folder}/pid
 ErrorLog /dev/stderr
 Listen 127.0.0.1:{port}
 Include {file}
-""", heartbeats=2)
+""", heartbeats=2, many=False)
 KINDS = [NGINX, HAPROXY, CADDY, VARNISH, SQUID, APACHE]
 
 
