@@ -1,37 +1,16 @@
-"Apps that a proxy stands in front of, and what stands in front of them"
+"Apps behind a proxy, and what asks for them: curl, or Chromium"
 
 import json
-import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from time import monotonic, sleep
 
 import pytest
-import uvicorn
+from browser.conftest import ARGS, CHROMIUM, TIMEOUT, Console, running
 from cjm_fasthtml_sse import BroadcastManager, setup_broadcast_routes
-from fastcore.net import free_port
 from fasthtml.common import FastHTML
+from playwright.sync_api import sync_playwright
 
-from .real import DEADLINE, running
-
-
-@contextmanager
-def serving(app):
-    "`app` by uvicorn in a thread; yields its port."
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=(port := free_port()), log_level="critical"))
-    ready, startup = threading.Event(), server.startup
-
-    async def started(**kwargs):
-        await startup(**kwargs)
-        ready.set()
-
-    server.startup = started
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    assert ready.wait(DEADLINE)
-    try: yield port
-    finally:
-        server.should_exit = True
-        thread.join(DEADLINE)
+from .real import DEADLINE, in_front
 
 
 def until(condition, what="the condition"):
@@ -47,6 +26,9 @@ def gone(manager): until(lambda: manager.statistics().streams == 0, "the end of 
 
 
 def said(stream): return json.loads(stream.event()["data"])["data"]["n"]
+
+
+def port_of(url): return int(url.rpartition(":")[2])
 
 
 class App:
@@ -67,7 +49,35 @@ def site(request, tmp_path_factory):
     kind, app = request.param, App()
     if not kind.found: pytest.skip(f"{kind} is not installed; `make proxies` brings it")
     with ExitStack() as stack:
-        port = stack.enter_context(serving(app.app))
-        with running(kind, tmp_path_factory.mktemp(kind.program), port) as way:
+        port = port_of(stack.enter_context(running(app.app)))
+        with in_front(kind, tmp_path_factory.mktemp(kind.program), port) as way:
             yield kind, app, way
             stack.close()  # the app ends first, and with it all streams, for whose end a proxy would wait
+
+
+@pytest.fixture(scope="package")
+def chromium():
+    "The browser, started once for this folder; it finds the proxies under the name in the examples."
+    arguments = [*ARGS, "--host-resolver-rules=MAP example.org 127.0.0.1"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def console():
+    "What the test's pages said; at the end nothing unexpected may be in it."
+    console = Console()
+    yield console
+    assert not console.unexpected()
+
+
+@pytest.fixture
+def tab(chromium, console):
+    "A tab of a new person's."
+    context = chromium.new_context(ignore_https_errors=True)
+    context.set_default_timeout(3 * TIMEOUT)
+    console.watch(page := context.new_page())
+    yield page
+    context.close()

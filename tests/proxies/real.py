@@ -122,8 +122,8 @@ def group(command, folder, said):
 
 
 @contextmanager
-def running(kind, folder, app_port, *changes):
-    "The proxy in front of the app; yields what speaks to it."
+def in_front(kind, folder, app_port, *changes):
+    "The proxy in front of the app; yields the way through it."
     if kind.tls: certificate(folder)
     command = written(kind, folder, port := free_port(), app_port, changes)
     with (folder / "said").open("w+") as said, group(command, folder, said) as process:
@@ -147,9 +147,12 @@ class Way:
     port: int
     scheme: str = "http"
 
+    @property
+    def url(self): return f"{self.scheme}://example.org:{self.port}"
+
     def command(self, path, *options):
-        url = f"{self.scheme}://example.org:{self.port}{path}"
-        return ["curl", "-skN", "--resolve", f"example.org:{self.port}:127.0.0.1", "-m", str(DEADLINE), *options, url]
+        resolve = ["--resolve", f"example.org:{self.port}:127.0.0.1"]
+        return ["curl", "-skN", *resolve, "-m", str(DEADLINE), *options, self.url + path]
 
     def get(self, path):
         return subprocess.run(self.command(path), capture_output=True, text=True, check=True).stdout

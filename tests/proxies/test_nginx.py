@@ -3,11 +3,12 @@
 from contextlib import contextmanager
 
 import pytest
+from browser.conftest import running
 from cjm_fasthtml_sse import BroadcastManager, setup_broadcast_routes
 from fasthtml.common import FastHTML
 
-from .conftest import gone, said, serving
-from .real import NGINX, running
+from .conftest import gone, port_of, said
+from .real import NGINX, in_front
 
 pytestmark = pytest.mark.skipif(not NGINX.found, reason="nginx is needed")
 SHORT = ("proxy_read_timeout 1h", "proxy_read_timeout 1s")
@@ -18,7 +19,7 @@ def behind(folder, *changes, **settings):
     "A manager behind nginx, in whose file something is different; and the way there."
     app, manager = FastHTML(secret_key="for this test"), BroadcastManager(**settings)
     setup_broadcast_routes(app, manager)
-    with serving(app) as port, running(NGINX, folder, port, *changes) as way: yield manager, way
+    with running(app) as url, in_front(NGINX, folder, port_of(url), *changes) as way: yield manager, way
 
 
 def test_heartbeats_keep_a_line_that_nginx_would_cut(tmp_path):

@@ -4,16 +4,11 @@ What is sent next is sent when what came before has arrived, and nothing else is
 buffer for more would wait for ever. How late each event is, `benchmarks/proxies.py` measures.
 """
 
-import os
-
 import pytest
-from playwright.sync_api import sync_playwright
 
 from .conftest import gone, said
 from .real import KINDS, NGINX
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP example.org 127.0.0.1"]
 
 
 def cases(kinds):
@@ -37,20 +32,16 @@ def test_the_opening_and_ten_events_arrive_each_by_itself(site):
 
 
 @pytest.mark.parametrize("site", cases([kind for kind in KINDS if kind.many]), indirect=True)
-def test_one_browser_has_more_than_six_streams_by_http_2(site):
+def test_one_browser_has_more_than_six_streams_by_http_2(site, tab):
     _, app, way = site
     gone(app.silent)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = browser.new_page(ignore_https_errors=True)
-        page.goto(f"https://example.org:{way.port}/plain")
-        opened = page.evaluate("""async () => {
-            const opening = n => new Promise(done => { new EventSource("/sse/broadcast").onopen = () => done(n); });
-            return Promise.all([...Array(10).keys()].map(opening));
-        }""")
-        assert opened == list(range(10)) and app.silent.statistics().streams == 10
-        assert page.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol") == "h2"
-        browser.close()
+    tab.goto(f"{way.url}/plain")
+    opened = tab.evaluate("""async () => {
+        const opening = n => new Promise(done => { new EventSource("/sse/broadcast").onopen = () => done(n); });
+        return Promise.all([...Array(10).keys()].map(opening));
+    }""")
+    assert opened == list(range(10)) and app.silent.statistics().streams == 10
+    assert tab.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol") == "h2"
 
 
 @each_proxy
