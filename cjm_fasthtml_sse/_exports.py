@@ -2,6 +2,7 @@
 
 modules = {
     "SIGNED_FOR": "core.access",
+    "nameless": "core.access",
     "sign_topics": "core.access",
     "signed_only": "core.access",
     "asset_url": "core.assets",
@@ -49,8 +50,11 @@ modules = {
     "Publisher": "core.publisher",
     "StreamMiddleware": "core.response",
     "stream_around": "core.response",
+    "encode_opening": "core.response",
     "SSEResponse": "core.response",
     "in_short": "core.revocations",
+    "RETRY_TAKEN": "core.routes",
+    "MAX_FROM": "core.routes",
     "create_broadcast_handler": "core.routes",
     "setup_broadcast_routes": "core.routes",
     "SWAP_MODES": "core.streaming",
@@ -76,6 +80,7 @@ modules = {
     "carry": "core.wire",
     "render_html": "core.wire",
     "to_json": "core.wire",
+    "inert": "core.wire",
     "Stream": "core.writer",
     "FrameStream": "core.writer",
 }
