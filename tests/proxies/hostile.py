@@ -20,7 +20,7 @@ class Faults:
     hides: bytes = b""  # nor are the answer's headers that begin so
     query: bool = True  # whether the query is handed on
     crumbs: int = 0  # so many bytes of the body come one by one
-    caches: bool = False  # whether the first answer to a path is everybody's
+    caches: bool = False  # whether the first answer is everybody's, whatever the query
 
 
 class Hostile(ThreadingTCPServer):
@@ -77,8 +77,9 @@ class Line(StreamRequestHandler):
             self.server.admits.wait()
         if not faults.query: path = path.split(b"?")[0]
         headers = [h for h in headers if not h.lower().startswith((b"connection:", faults.takes + b":"))]
-        if faults.caches and path in self.server.cached: return self.join(self.server.cached[path])
-        kept = self.server.cached.setdefault(path, Kept()) if faults.caches else None
+        name = path.split(b"?")[0]
+        if faults.caches and name in self.server.cached: return self.join(self.server.cached[name])
+        kept = self.server.cached.setdefault(name, Kept()) if faults.caches else None
         with socket.create_connection(("127.0.0.1", self.server.app_port)) as self.app:
             self.app.sendall(b"".join([b"%s %s HTTP/1.0\r\n" % (method, path), *headers, b"\r\n", body]))
             self.hand_on(self.app.makefile("rb"), faults, kept)

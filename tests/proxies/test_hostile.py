@@ -71,17 +71,18 @@ def test_a_tab_goes_on_where_it_was_though_the_header_with_its_id_is_taken_away(
         assert tab.evaluate("window.resets") == []
 
 
-def test_a_tab_is_told_once_where_its_id_cannot_reach_the_app_in_any_way(behind, tab):
+def test_a_tab_is_told_once_a_stream_where_its_id_cannot_reach_the_app_in_any_way(behind, tab):
     with behind(takes=b"last-event-id", query=False) as (live, proxy):
         tab.goto(proxy.url)
+        tab.wait_for_function("window.resets.length === 1")  # what came since the page was made may be missing already
         live.send(2)
         expect_heard(tab, 2)
         with proxy.shut(): live.send()
-        tab.wait_for_function("window.resets.length")
+        tab.wait_for_function("window.resets.length === 2")
         live.send()
         tab.wait_for_function(f"({HEARD})().at(-1) === 4")
         assert tab.evaluate(HEARD) == [1, 2, 4]
-        assert tab.evaluate("window.resets") == ["unknown"]
+        assert tab.evaluate("window.resets") == ["unknown", "unknown"]
 
 
 def test_a_dead_line_is_noticed_where_the_heartbeat_is_taken_out_of_the_head(behind, tab):
@@ -103,19 +104,17 @@ def test_a_page_whose_topics_are_lost_on_the_way_is_denied_and_says_so(behind, t
         expect_state(tab, "denied")
 
 
-def test_a_cached_stream_is_not_taken_for_what_was_asked_for(behind, tab):
+def test_a_tab_that_is_given_a_cached_stream_is_told(behind, tab):
     with behind(caches=True) as (live, proxy):
         tab.goto(proxy.url)
         live.send()
         expect_heard(tab, 1)
         with proxy.shut(): live.send()
-        live.send()
-        expect_heard(tab, 3)
-        print(proxy.asked, proxy.cached)
-        assert tab.evaluate("window.resets") == []
+        tab.wait_for_function("window.resets.length")
+        assert tab.evaluate(HEARD) == [1] and tab.evaluate("window.resets") == ["unknown"]
 
 
-def test_all_tabs_hear_everything_through_a_proxy_that_cuts_at_random(behind, tab):
+def test_a_tab_hears_everything_through_a_proxy_that_cuts_at_random(behind, tab):
     with behind(takes=b"last-event-id", crumbs=50) as (live, proxy):
         tab.goto(proxy.url)
         expect_state(tab, "open")
