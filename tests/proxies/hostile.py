@@ -1,7 +1,7 @@
 """A proxy that treats streams badly, in the ways that no proxy of Debian does by itself.
 
-It asks the app by HTTP/1.0, so that a body is what is left until the connection's end. What it does to the next streams
-is its `faults`; those that run are held, silenced and cut by its methods, so that no test has to wait for a time.
+Each connection is for one request, and a body is handed on as the app writes it, chunks and all. What it does to the
+next streams is its `faults`; those that run are held, silenced and cut by its methods, so no test waits for a time.
 """
 
 import socket
@@ -81,13 +81,14 @@ class Line(StreamRequestHandler):
         if faults.caches and name in self.server.cached: return self.join(self.server.cached[name])
         kept = self.server.cached.setdefault(name, Kept()) if faults.caches else None
         with socket.create_connection(("127.0.0.1", self.server.app_port)) as self.app:
-            self.app.sendall(b"".join([b"%s %s HTTP/1.0\r\n" % (method, path), *headers, b"\r\n", body]))
+            first = b"%s %s HTTP/1.1\r\nConnection: close\r\n" % (method, path)
+            self.app.sendall(b"".join([first, *headers, b"\r\n", body]))
             self.hand_on(self.app.makefile("rb"), faults, kept)
 
     def hand_on(self, answer, faults, kept):
         "The answer's head, and of its body what there is, as soon as it is there."
         head = [h for h in iter(answer.readline, b"\r\n") if not (faults.hides and h.lower().startswith(faults.hides))]
-        self.give(b"".join([b"HTTP/1.1", head[0][8:], *head[1:], b"Connection: close\r\n\r\n"]), kept)
+        self.give(b"".join([*head, b"\r\n"]), kept)
         if self.hurts: self.server.lines.add(self)
         crumbs = faults.crumbs
         while more := answer.read1(65536):
