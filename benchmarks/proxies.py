@@ -1,0 +1,252 @@
+"""What each proxy does to a stream, with the files of `examples/proxies/` and with settings that hurt.
+
+    python benchmarks/proxies.py [NAME ...] [--quiet 33] [--write]
+
+Ten events, 250 ms apart, then silence but for the app's heartbeats, every 15 s. The client is curl, which offers to
+unpack as browsers do. `--write` puts the table into `examples/proxies/README.md`. It takes eight minutes; the
+proxies are those of Debian, which `make proxies` installs.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import monotonic, sleep
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from browser.conftest import running  # noqa: E402
+from cjm_fasthtml_sse import BroadcastManager, setup_broadcast_routes  # noqa: E402
+from fasthtml.common import FastHTML  # noqa: E402
+from proxies.real import APACHE, CADDY, HAPROXY, NGINX, SQUID, VARNISH, Way, in_front  # noqa: E402
+
+README = ROOT / "examples/proxies/README.md"
+MARKS = "<!-- measured -->", "<!-- /measured -->"
+EVENTS, APART, PATIENCE = 10, 0.25, 50  # of each run; seconds between two events, and until a close has to be noticed
+
+# nginx
+LOCATION = "proxy_buffering off;                 # also where somebody ignores the header X-Accel-Buffering"
+GZIP = ("    proxy_http_version 1.1; ", "    gzip on; gzip_types *; gzip_proxied any;\n"
+        "    proxy_ignore_headers X-Accel-Buffering;\n    proxy_http_version 1.1; ")
+BUFFERS = (LOCATION, "")
+CACHE = [("upstream app {", "proxy_cache_path cache keys_zone=pages:1m;\nupstream app {"),
+         ("    proxy_http_version 1.1; ", "    proxy_cache pages; proxy_cache_valid any 1m; proxy_cache_lock on;\n"
+          "    proxy_ignore_headers Cache-Control Set-Cookie Vary Expires X-Accel-Buffering;\n"
+          "    proxy_http_version 1.1; ")]
+CACHES = [("proxy_cache off; ", ""), BUFFERS]
+SHORT = [("proxy_read_timeout 1h", "proxy_read_timeout 10s")]
+# HAProxy
+WAIT = ("backend app\n", "backend app\n    http-response wait-for-body time 20s at-least 16k\n")
+SPARED = ("backend app\n", "backend app\n    http-request set-var(txn.path) path\n"
+          "    http-response wait-for-body time 20s at-least 16k unless { var(txn.path) -m end /broadcast }\n")
+NO_H2 = ("alpn h2,http/1.1", "alpn http/1.1")
+# Caddy
+MATCH = "encode {\n\t\tgzip\n\t\tminimum_length 1\n\t\tmatch {\n\t\t\theader Content-Type text/*\n\t\t}\n\t}\n"
+ENCODE = "encode zstd gzip  # leaves event streams out, as long as it has no `match` that takes them in\n"
+# Varnish
+PIPE = ("        return (pipe); ", "        # ")
+RESPONSE = ("sub vcl_pipe {", "sub vcl_backend_response {{\n    {}\n}}\n\nsub vcl_pipe {{")
+HASH = ("sub vcl_pipe {", "sub vcl_recv {\n    unset req.http.cookie;\n    return (hash);\n}\n\n"
+        "sub vcl_backend_response {\n    unset beresp.http.set-cookie;\n    unset beresp.http.cache-control;\n"
+        "    set beresp.ttl = 60s;\n}\n\nsub vcl_pipe {")
+# Apache
+DEFLATE = ("    ProxyTimeout 3600", "    SetOutputFilter DEFLATE\n    ProxyTimeout 3600")
+
+
+def response(line): return RESPONSE[0], RESPONSE[1].format(line)
+
+
+RUNS = {
+    "none": (None, "the app alone", []),
+    "nginx": (NGINX, "`nginx.conf`", []),
+    "nginx-bare": (NGINX, "without what it says for `/sse/`", [BUFFERS, *CACHES[:1], ("proxy_read_timeout 1h; ", "")]),
+    "nginx-gzip": (NGINX, "gzip for streams, `X-Accel-Buffering` ignored, buffering on", [GZIP, BUFFERS]),
+    "nginx-gzip-mended": (NGINX, "the same with `proxy_buffering off`", [GZIP]),
+    "nginx-cache": (NGINX, "a cache for everything, with a lock", [*CACHE, *CACHES]),
+    "nginx-cache-mended": (NGINX, "the same with `proxy_cache off`", [*CACHE, BUFFERS]),
+    "nginx-short": (NGINX, "`proxy_read_timeout 10s`", SHORT),
+    "haproxy": (HAPROXY, "`haproxy.cfg`", []),
+    "haproxy-http1": (HAPROXY, "HTTP/1.1 to the browser", [NO_H2]),
+    "haproxy-late": (HAPROXY, "the same without `option http-no-delay`", [NO_H2, ("option http-no-delay", "")]),
+    "haproxy-deaf": (HAPROXY, "without `option abortonclose`", [("option abortonclose", "")]),
+    "haproxy-short": (HAPROXY, "`timeout client`, `timeout server` of 10 s", [(f"{side} 1h", f"{side} 10s") for side in
+                                                                          ("timeout client", "timeout server")]),
+    "haproxy-wait": (HAPROXY, "`wait-for-body`", [WAIT]),
+    "haproxy-wait-mended": (HAPROXY, "the same, streams left out", [SPARED]),
+    "caddy": (CADDY, "`Caddyfile`", []),
+    "caddy-match": (CADDY, "`encode` with a `match` for `text/*`", [(ENCODE, MATCH)]),
+    "caddy-match-mended": (CADDY, "the same for `@pages not path /sse/*`", [
+        (ENCODE, "@pages not path /sse/*\n\t" + MATCH.replace("encode {", "encode @pages {"))]),
+    "varnish": (VARNISH, "`varnish.vcl`", []),
+    "varnish-bare": (VARNISH, "without `return (pipe)`", [PIPE]),
+    "varnish-whole": (VARNISH, "the same with `do_stream = false`", [PIPE, response("set beresp.do_stream = false;")]),
+    "varnish-gzip": (VARNISH, "the same with `do_gzip = true`", [PIPE, response("set beresp.do_gzip = true;")]),
+    "varnish-cache": (VARNISH, "everything cached, cookies or not", [PIPE, HASH]),
+    "varnish-cache-mended": (VARNISH, "the same with `return (pipe)`", [HASH]),
+    "squid": (SQUID, "`squid.conf`", []),
+    "apache": (APACHE, "`apache.conf`", []),
+    "apache-deflate": (APACHE, "`SetOutputFilter DEFLATE`", [DEFLATE]),
+    "apache-short": (APACHE, "`ProxyTimeout 10`", [("ProxyTimeout 3600", "ProxyTimeout 10")]),
+}
+
+
+@dataclass
+class Seen:
+    "What one run showed; times in seconds, None for never."
+    head: float | None = None
+    first: float | None = None
+    late: float | None = None
+    events: int = 0
+    heartbeats: int = 0
+    ended: float | None = None  # after the last byte
+    second: float | None = None  # the first byte of a second reader
+    noticed: float | None = None  # until the app knew that the first reader was gone
+
+
+class Reader:
+    "A stream read by curl in a thread, with the time of each line."
+    def __init__(self, way, packed=True):
+        options = ["-i", "-D", "/dev/stderr", *(["--compressed"] if packed else [])]
+        command = [part for part in way.command("/sse/broadcast", *options) if part != "-i"]
+        command[command.index("-m") + 1] = "600"
+        self.begun, self.head, self.lines, self.end = monotonic(), None, [], None
+        pipe = subprocess.PIPE
+        self.curl = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, bufsize=1)
+        for read in (self.read_head, self.read): threading.Thread(target=read, daemon=True).start()
+
+    def read_head(self):
+        for _ in self.curl.stderr: self.head = self.head or monotonic() - self.begun
+
+    def read(self):
+        for line in self.curl.stdout: self.lines.append((monotonic(), line.strip()))
+        self.end = monotonic()
+
+    def times(self, begin): return [(at, line) for at, line in list(self.lines) if line.startswith(begin)]
+
+    def first(self): return self.lines[0][0] - self.begun if self.lines else None
+
+    def close(self):
+        self.curl.kill()
+        self.curl.wait()
+
+
+@contextmanager
+def reading(way):
+    reader = Reader(way)
+    try: yield reader
+    finally: reader.close()
+
+
+def wait_for(condition, seconds):
+    "How long it took, or None."
+    begun = monotonic()
+    while monotonic() - begun < seconds:
+        if condition(): return monotonic() - begun
+        sleep(0.005)
+
+
+@contextmanager
+def setting(kind, changes):
+    "The app's manager, and the way to it."
+    app, manager = FastHTML(secret_key="for this measurement"), BroadcastManager()
+    setup_broadcast_routes(app, manager)
+    with running(app) as url, tempfile.TemporaryDirectory() as folder:
+        port = int(url.rpartition(":")[2])
+        if kind is None: yield manager, Way(port)
+        else:
+            with in_front(kind, Path(folder), port, *changes) as way: yield manager, way
+
+
+def measure(kind, changes, quiet):
+    "Events, then silence; then another reader, which goes."
+    seen, sent = Seen(), {}
+    with setting(kind, changes) as (manager, way), reading(way) as reader:
+        wait_for(lambda: reader.lines, 5)
+        for n in range(EVENTS):
+            sent[n] = monotonic()
+            manager.broadcast_threadsafe("said", {"n": n})
+            sleep(APART)
+        wait_for(lambda: reader.end is not None, quiet)
+        came = [(at, json.loads(line[5:])["data"]["n"]) for at, line in reader.times("data:")]
+        seen.head, seen.first, seen.events = reader.head, reader.first(), len(came)
+        seen.late = median(at - sent[n] for at, n in came) if came else None
+        seen.heartbeats = len(reader.times(": heartbeat"))
+        if reader.end is not None: seen.ended = reader.end - (reader.lines[-1][0] if reader.lines else reader.begun)
+        with reading(way) as another:
+            wait_for(lambda: another.lines, 8)
+            seen.second = another.first()
+            before = manager.statistics().streams
+            another.close()
+            seen.noticed = wait_for(lambda: manager.statistics().streams < before, PATIENCE) if another.lines else None
+    return seen
+
+
+def told(seen):
+    "The cells of a row."
+    first = seconds(seen.first) if seen.first or not seen.head else f"head {seconds(seen.head)}, then **never**"
+    late = "**never**" if seen.late is None else f"{seen.late * 1000:.0f} ms"
+    if seen.late and seen.late > 0.05: late = f"**{late}**"
+    some = "" if seen.events in (0, EVENTS) else f" ({seen.events} of {EVENTS})"
+    cut = "no" if seen.ended is None else f"**after {seen.ended:.0f} s of silence**"
+    noticed = f"**not within {PATIENCE} s**" if seen.noticed is None else seconds(seen.noticed)
+    if seen.second is None: noticed = "–"
+    return [first, late + some, "yes" if seen.heartbeats else "no", cut, seconds(seen.second), noticed]
+
+
+def seconds(value):
+    if value is None: return "**never**"
+    return "at once" if value < 1 else f"{value:.0f} s"
+
+
+HEAD = ["in front", "first byte", "events late", "heartbeats", "cut", "second reader's first byte",
+        "a closed tab is noticed"]
+NAMES = {APACHE: "Apache", CADDY: "Caddy", HAPROXY: "HAProxy", NGINX: "nginx", SQUID: "Squid", VARNISH: "Varnish"}
+
+
+def table(found):
+    rows, last = [HEAD, ["---"] * len(HEAD)], None
+    for name, seen in found.items():
+        kind, what, _ = RUNS[name]
+        rows.append([what if kind is last else f"**{NAMES[kind]}**: {what}", *told(seen)])
+        last = kind
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def versions():
+    "What was measured."
+    names = "nginx haproxy caddy varnish squid apache2".split()
+    command = ["dpkg-query", "-W", "-f", "${Package} ${Version}, ", *names]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip(", ")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="What each proxy does to a stream")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"run only these: {', '.join(RUNS)}")
+    parser.add_argument("--quiet", type=float, default=33, help="seconds of silence after the events")
+    parser.add_argument("--write", action="store_true", help="put the table into the README of the examples")
+    args = parser.parse_args()
+    names = args.names or list(RUNS)
+
+    def one(name):
+        kind, _, changes = RUNS[name]
+        seen = measure(kind, changes, args.quiet)
+        print(name, seen, file=sys.stderr, flush=True)
+        return seen
+
+    with ThreadPoolExecutor(6) as pool: found = dict(zip(names, pool.map(one, names), strict=True))
+    text = f"{table(found)}\n\nMeasured with {versions()}, by `python benchmarks/proxies.py --write`."
+    print(text)
+    if args.write:
+        before, _, rest = README.read_text(encoding="utf-8").partition(MARKS[0])
+        README.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{rest.partition(MARKS[1])[2]}", encoding="utf-8")
+
+
+if __name__ == "__main__": main()
