@@ -131,7 +131,10 @@ class Reader:
 
     def times(self, begin): return [(at, line) for at, line in list(self.lines) if line.startswith(begin)]
 
-    def first(self): return self.lines[0][0] - self.begun if self.lines else None
+    def first(self):
+        "When the stream began; a page that says what is wrong is none."
+        begun = self.times(": connected")
+        return begun[0][0] - self.begun if begun else None
 
     def close(self):
         self.curl.kill()
@@ -185,17 +188,19 @@ def measure(kind, changes, quiet):
             seen.second = another.first()
             before = manager.statistics().streams
             another.close()
-            seen.noticed = wait_for(lambda: manager.statistics().streams < before, PATIENCE) if another.lines else None
+            seen.noticed = wait_for(lambda: manager.statistics().streams < before, PATIENCE) if another.times(": connected") else None
     return seen
 
 
 def told(seen):
     "The cells of a row."
-    first = seconds(seen.first) if seen.first or not seen.head else f"head {seconds(seen.head)}, then **never**"
+    holds = seen.first is None and seen.head and seen.ended is None
+    first = f"head {seconds(seen.head)}, then **never**" if holds else seconds(seen.first)
     late = "**never**" if seen.late is None else f"{seen.late * 1000:.0f} ms"
     if seen.late and seen.late > 0.05: late = f"**{late}**"
     some = "" if seen.events in (0, EVENTS) else f" ({seen.events} of {EVENTS})"
     cut = "no" if seen.ended is None else f"**after {seen.ended:.0f} s of silence**"
+    if seen.first is None and seen.ended is not None: cut = f"**an error** after {seen.head:.0f} s"
     noticed = f"**not within {PATIENCE} s**" if seen.noticed is None else seconds(seen.noticed)
     if seen.second is None: noticed = "–"
     return [first, late + some, "yes" if seen.heartbeats else "no", cut, seconds(seen.second), noticed]
