@@ -48,6 +48,8 @@
   const all = new Set();
   /** Those that were refused. @type {Set<Subscription>} */
   const refused = new Set();
+  /** By which decision of the server those of a route have asked, or need not ask. @type {Map<string, string>} */
+  const decided = new Map();
   /** @type {BroadcastChannel | undefined} */
   let channel;
   /** @type {AbortController | undefined} */
@@ -102,12 +104,12 @@
     try {
       channel = new BroadcastChannel(NAME);
       channel.onmessage = ({data}) => {
-        if (data?.key) groups.get(data.key)?.hear(data);
+        if (data?.key) attempt(() => groups.get(data.key)?.hear(data));
         else if (data?.type === "look") {
           for (const group of groups.values()) group.check();
-          refused.forEach(each => each.again());
+          for (const each of [...refused]) each.again();
         }
-        if (data?.type === "cover") reconsider(data);
+        if (data?.cover) reconsider(data);
       };
       navigator.locks.request(lockName(me), {signal}, () => new Promise(free => {
         signal.addEventListener("abort", free);
@@ -123,9 +125,12 @@
     channel = arrived = undefined;
   }
 
-  /** Who was refused asks again: the stream was opened anew, or is another person's. @param {any} message */
+  /** Who was refused asks again where the server has decided anew: about a stream that broke, or for another person. @param {any} message */
   function reconsider({key, cover}) {
-    for (const each of refused) if (each.key === key && each.opening !== cover?.opening) each.again();
+    const said = `${cover.tag} ${cover.decision}`;
+    if (decided.get(key) === said) return;
+    decided.set(key, said);
+    for (const each of [...refused]) if (each.key === key) each.again();
   }
 
   class Group {
@@ -229,7 +234,7 @@
         this.step();  // stolen
         this.candidate();
         this.hello();
-      });
+      }).then(() => { if (held && this.waiting === waiting && groups.get(this.key) === this) this.candidate(); });
     }
 
     /** Ask a leader that is silent, and take its place if it does not answer. */
@@ -256,13 +261,17 @@
     hear(message) {
       const {type, from, term = 0, n} = message;
       if (type === "hello") {
-        this.members.set(from, {topics: message.topics, signed: message.signed});
+        this.members.set(from, {topics: [...message.topics], signed: [...message.signed]});
         if (this.resign) this.welcome();
       } else if (type === "bye") {
         this.members.delete(from);
         if (this.resign) this.regroup(RECOUNT);
       } else if (type === "ping") {  // by a timer: a frozen page hears messages, and reads nothing
-        setTimeout(() => { if (this.resign) this.tell({type: "pong"}); });
+        setTimeout(() => {
+          if (!this.resign) return;
+          this.tell({type: "pong"});
+          this.main?.stream.check();
+        });
       } else if (type === "verify") {
         if (this.resign && this.cover && message.tag !== this.cover.tag) this.reopen();
       } else if (type === "now") {
@@ -346,7 +355,7 @@
       const {own, topics, signed, granted} = subscription;
       if (!own) return;
       /** @type {Main} */
-      const main = {stream: own.stream, topics, granted, signed, tabs: 1, tag, gap: false, opening: Math.random()};
+      const main = {stream: own.stream, topics, granted, signed, tabs: 1, tag, gap: false, decision: Math.random()};
       subscription.own = undefined;
       this.main = main;
       Object.assign(own.handlers, this.handlers(main));
@@ -357,8 +366,8 @@
     /** @param {string} floor @param {boolean} [fresh] After a gap: what was covered before does not count. */
     announce(floor, fresh = false) {
       if (!this.main) return;
-      const {topics: asked, granted: topics, signed, tag, opening} = this.main;
-      this.tell({type: "cover", cover: {asked, topics, signed, tag, opening, floor, fresh}});
+      const {topics: asked, granted: topics, signed, tag, decision} = this.main;
+      this.tell({type: "cover", cover: {asked, topics, signed, tag, decision, floor, fresh}});
     }
 
     /** Someone is there, perhaps with a new wish: say what is covered, and see to the rest. */
@@ -410,7 +419,7 @@
     reopen() {
       if (!this.resign || this.next) return;
       /** @type {Main} */
-      const main = {...this.union(), granted: [], stream: /** @type {any} */ (undefined), tag: "", gap: false, opening: 0};
+      const main = {...this.union(), granted: [], stream: /** @type {any} */ (undefined), tag: "", gap: false, decision: 0};
       this.next = main;
       main.stream = sse.stream(this.handlers(main));
       if (!this.main) this.mainState(main, "connecting");
@@ -428,7 +437,7 @@
           if (isCut(main.topics, opening)) return this.tell({type: "alone"});
           main.tag = response.headers.get("SSE-Principal") ?? "";
           main.granted = opening?.topics ?? main.topics;
-          main.opening = Math.random();
+          main.decision = main === old ? Math.random() : old?.decision ?? Math.random();  // not where tabs come and go
           this.main = main;
           if (this.next === main) this.next = undefined;
           if (old !== main) old?.stream.close();
@@ -513,14 +522,13 @@
     return withId(url, id, {});
   }
 
-  /** A header needs no change of the URL, but across origins it would need a question before. @param {URL} url @param {string} id @param {Record<string, string>} headers */
+  /** A header needs no change of the URL; across origins any would need a question before. @param {URL} url @param {string} id @param {Record<string, string>} headers */
   function withId(url, id, headers) {
     const here = url.origin === location.origin;
     const byHeader = here && /^[\x20-\x7e]+$/.test(id);
-    if (byHeader) headers = {...headers, "Last-Event-ID": id};
     if (id && (!byHeader || sse.asksByQuery)) url.searchParams.set("last_event_id", id);
-    if (here) headers = {...headers, "SSE-Version": VERSION};
-    return {url: url.href, headers: {Accept: "text/event-stream", ...headers}, id};
+    headers = {Accept: "text/event-stream", ...here && {...headers, "SSE-Version": VERSION}, ...byHeader && {"Last-Event-ID": id}};
+    return {url: url.href, headers, id};
   }
 
   /** Whether topics were lost on the way to the server. @param {string[]} topics @param {Opening} [opening] */
@@ -551,8 +559,6 @@
       this.granted = this.topics;
       /** What it asked for of which that is nothing. @type {string[]} */
       this.denied = [];
-      /** The opening of the group's stream by which it was refused. @type {number | undefined} */
-      this.opening = undefined;
       const base = new URL(this.url);
       for (const name of OURS) if (name !== "signed" || this.topics.length) base.searchParams.delete(name);
       if (!this.topics.length) this.signed = [];
@@ -585,10 +591,15 @@
     resume() {
       if (this.own || this.group) return;
       all.add(this);
-      if (refused.delete(this)) this.alone = false;
+      const again = refused.delete(this);
+      if (again) this.alone = false;
       this.ended = false;
       this.enter("connecting");
-      if (!this.shares) return this.openOwn();
+      if (!this.shares || again) this.openOwn();
+      else this.join();
+    }
+
+    join() {
       let group = groups.get(this.key);
       if (!group) groups.set(this.key, group = new Group(this.key));
       group.add(this);
@@ -612,12 +623,14 @@
     close(end = "closed", status, ended = false) {
       this.ended ||= ended;
       this.begun = false;
-      const group = groups.get(this.key);
-      this.opening = group?.cover?.opening;
-      if (end === "denied" && able && this.may) {
-        refused.add(this);
-        arrive();
-      } else refused.delete(this);
+      refused.delete(this);
+      if (end === "denied") {
+        this.grant([]);
+        if (able && this.may) {
+          refused.add(this);
+          arrive();
+        }
+      }
       this.pause();
       depart();
       all.delete(this);
@@ -672,9 +685,10 @@
         onopen: (response, opening) => {
           if (this.own !== own) return;
           if (isCut(this.topics, opening)) return this.close("denied", response.status, true);
-          const {group} = this;
           this.tag = response.headers.get("SSE-Principal") ?? "";
           this.grant(opening?.topics ?? this.topics);
+          if (this.shares && this.tag && !this.group) this.join();  // it was refused before
+          const {group} = this;
           if (this.begun && !this.cursor) this.take({event: "sse-reset", data: '{"reason": "restarted"}'});
           if (group && !this.tag) group.resign ? group.tell({type: "alone"}) : this.goAlone();
         },
@@ -784,8 +798,8 @@
       }
     }
 
-    /** Whether an end of streams is for this one. @param {string[]} [topics] Whose readers it is for; none for all. */
-    isMeant(topics) { return !topics || topics.some(topic => this.topics.some(wish => matches(wish, topic) || matches(topic, wish))); }
+    /** Whether an end of streams is for this one. @param {unknown} topics Whose readers it is for; none for all. */
+    isMeant(topics) { return !Array.isArray(topics) || topics.some(topic => this.topics.some(wish => matches(wish, topic) || matches(topic, wish))); }
 
     /** @param {Block} block */
     take(block) {

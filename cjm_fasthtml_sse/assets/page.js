@@ -180,8 +180,12 @@
 
   /** Whether an answer is something else than what was asked for: a sign-in page, say. @param {Response} response @param {string} url */
   function isElsewhere({status, redirected, headers, url: found}, url) {
-    const path = (/** @type {string} */ each) => new URL(each, document.baseURI).pathname.replace(/\/$/, "");
-    return status === 401 || status === 403 || headers.has("HX-Redirect") || (redirected && path(found) !== path(url));
+    const place = (/** @type {string} */ each) => {
+      const {host, pathname} = new URL(each, document.baseURI);
+      return host + pathname.replace(/\/$/, "");
+    };
+    return status === 401 || status === 403 || headers.has("HX-Redirect") || headers.has("HX-Location")
+      || (redirected && place(found) !== place(url));
   }
 
   /**
@@ -203,7 +207,7 @@
       if (request.signal.aborted) return;
       seen = response.headers.get("Last-Event-ID") ?? "";
       await sse.swap(elt, text, "innerHTML");
-      entry.stale = false;
+      entry.stale = request.signal.aborted;
     };
     const over = new Promise(resolve => { entry.giveUp = () => { request.abort(); resolve(undefined); }; });
     const timer = setTimeout(() => entry.giveUp?.(), DEADLINE);

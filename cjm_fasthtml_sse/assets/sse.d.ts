@@ -23,17 +23,20 @@ interface Handlers {
 interface Stream {
   readonly state: State;
   close(): void;
+  /** Try at once what is down. */
   now(): void;
+  /** Leave a line that should have been heard. */
+  check(): void;
 }
 
 /** What somebody asks the group's stream for. */
 interface Wish { topics: string[], signed: string[] }
 
-/** A leader's stream, on `topics`, of which it is `granted` some. `gap`: it was told of a reset and has not caught up yet. `opening`: another each time that it opens. `left`: it was ended for some topics. */
-interface Main extends Wish { stream: Stream, granted: string[], tabs: number, tag: string, gap: boolean, opening: number, left?: boolean }
+/** A leader's stream, on `topics`, of which it is `granted` some. `gap`: it was told of a reset and has not caught up yet. `decision`: another each time that the server has decided anew what its tabs may hear. `left`: it was ended for some topics. */
+interface Main extends Wish { stream: Stream, granted: string[], tabs: number, tag: string, gap: boolean, decision: number, left?: boolean }
 
 /** What a leader says that it relays: all of `topics`, which is what it was granted of what it `asked` for, later than `floor`, for the principal `tag`. */
-interface Cover extends Wish { asked: string[], tag: string, opening: number, floor: string, fresh: boolean }
+interface Cover extends Wish { asked: string[], tag: string, decision: number, floor: string, fresh: boolean }
 
 interface Wanted {
   url: string;

@@ -33,7 +33,7 @@
 
   /** @type {SSE["parse"]} */
   sse.parse = text => {
-    try { return JSON.parse(text || "{}") ?? {}; } catch { return {}; }
+    try { return Object(JSON.parse(text || "{}")); } catch { return {}; }
   };
 
   /** @type {SSE["delay"]} */
@@ -148,6 +148,9 @@
       enter(end, status);
     }
 
+    /** How long a line may be silent that beats so often: within three heartbeats it is noticed. @param {number} beat In ms; 0 for none. */
+    const limit = beat => beat && Math.max(2.5 * beat, beat + 2000);
+
     /** Something was heard; what has to come next has so long. @param {number} ms */
     function alive(ms) {
       heard = Date.now();
@@ -198,7 +201,7 @@
         named = !omit;
         const {status, body} = response;
         if (status !== 200 || !body || !response.headers.get("Content-Type")?.includes("text/event-stream")) {
-          body?.cancel();
+          body?.cancel().catch(() => {});
           return turnedAway(response);
         }
         const reader = body.getReader();
@@ -208,14 +211,16 @@
           const {done, value} = await reader.read();
           if (done || signal.aborted) break;
           clearTimeout(late);
+          const since = Date.now() - heard;
           alive(open ? silence : CONNECT_TIMEOUT);
           let blocks = parse(decoder.decode(value, {stream: true}));
           if (!blocks.length) continue;
+          if (open && !silence && blocks.some(block => block.comment === "heartbeat")) alive(silence = limit(since));  // it said nothing of them
           if (!open) {
-            const said = blocks[0].comment?.match(/^connected (.*)/);
-            const opening = said ? sse.parse(said[1]) : undefined;
+            const said = sse.parse(blocks[0].comment?.match(/^connected (.*)/)?.[1]);
+            const opening = "asked" in said ? said : undefined;
             const beat = (opening?.heartbeat ?? Number(response.headers.get("SSE-Heartbeat"))) * 1000;
-            alive(silence = beat && Math.max(2.5 * beat, beat + 2000));
+            alive(silence = limit(beat));
             if (opening && id && !(opening.from && id.startsWith(opening.from))) {
               if (!sse.asksByQuery) {
                 sse.asksByQuery = true;
@@ -248,6 +253,8 @@
     return {
       get state() { return state; },
       close() { stop("closed"); },
+      /** The timer that notices a dead line sleeps in a page that is hidden; whoever is awake asks. */
+      check() { if (state === "open" && silence && Date.now() - heard > silence) again(); },
       /** The network or the reader is back, or somebody asks: try at once what is down, and what should have been heard. */
       now() {
         if (state === "denied" || (state === "open" && !(silence && Date.now() - heard > silence))) return;

@@ -20,6 +20,7 @@ from typing import Any
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .nudges import Nudged, holds_back
 from .wire import ConnectionRefused, encode_comment, inert
 from .writer import FrameStream, Stream
 
@@ -112,6 +113,7 @@ class SSEResponse(Response):
         except ConnectionRefused as e: return await PlainTextResponse(f'{e}\n', e.status)(scope, receive, send)
         stream.background, stream.headers = self.background, scope.get('headers', ())
         stream.version = scope.get('http_version', '')
+        if holds_back(stream.headers): stream.through = Nudged
         try: handed_over = await self._begin(scope, send, stream)
         except BaseException:
             await stream.abandon()
