@@ -26,76 +26,12 @@ sys.path.insert(0, str(ROOT / "tests"))
 from browser.conftest import running  # noqa: E402
 from cjm_fasthtml_sse import BroadcastManager, setup_broadcast_routes  # noqa: E402
 from fasthtml.common import FastHTML  # noqa: E402
+from proxies.hurts import RUNS  # noqa: E402
 from proxies.real import APACHE, CADDY, HAPROXY, NGINX, SQUID, VARNISH, Way, in_front  # noqa: E402
 
 README = ROOT / "examples/proxies/README.md"
 MARKS = "<!-- measured -->", "<!-- /measured -->"
 EVENTS, APART, PATIENCE = 10, 0.25, 50  # of each run; seconds between two events, and until a close has to be noticed
-
-# nginx
-LOCATION = "proxy_buffering off;                 # also where somebody ignores the header X-Accel-Buffering"
-GZIP = ("    proxy_http_version 1.1; ", "    gzip on; gzip_types *; gzip_proxied any;\n"
-        "    proxy_ignore_headers X-Accel-Buffering;\n    proxy_http_version 1.1; ")
-BUFFERS = (LOCATION, "")
-CACHE = [("upstream app {", "proxy_cache_path cache keys_zone=pages:1m;\nupstream app {"),
-         ("    proxy_http_version 1.1; ", "    proxy_cache pages; proxy_cache_valid any 1m; proxy_cache_lock on;\n"
-          "    proxy_ignore_headers Cache-Control Set-Cookie Vary Expires X-Accel-Buffering;\n"
-          "    proxy_http_version 1.1; ")]
-CACHES = [("proxy_cache off; ", ""), BUFFERS]
-SHORT = [("proxy_read_timeout 1h", "proxy_read_timeout 10s")]
-# HAProxy
-WAIT = ("backend app\n", "backend app\n    http-response wait-for-body time 20s at-least 16k\n")
-SPARED = ("backend app\n", "backend app\n    http-request set-var(txn.path) path\n"
-          "    http-response wait-for-body time 20s at-least 16k unless { var(txn.path) -m end /broadcast }\n")
-NO_H2 = ("alpn h2,http/1.1", "alpn http/1.1")
-# Caddy
-MATCH = "encode {\n\t\tgzip\n\t\tminimum_length 1\n\t\tmatch {\n\t\t\theader Content-Type text/*\n\t\t}\n\t}\n"
-ENCODE = "encode zstd gzip  # leaves event streams out, as long as it has no `match` that takes them in\n"
-# Varnish
-PIPE = ("        return (pipe); ", "        # ")
-RESPONSE = ("sub vcl_pipe {", "sub vcl_backend_response {{\n    {}\n}}\n\nsub vcl_pipe {{")
-HASH = ("sub vcl_pipe {", "sub vcl_recv {\n    unset req.http.cookie;\n    return (hash);\n}\n\n"
-        "sub vcl_backend_response {\n    unset beresp.http.set-cookie;\n    unset beresp.http.cache-control;\n"
-        "    set beresp.ttl = 60s;\n}\n\nsub vcl_pipe {")
-# Apache
-DEFLATE = ("    ProxyTimeout 3600", "    SetOutputFilter DEFLATE\n    ProxyTimeout 3600")
-
-
-def response(line): return RESPONSE[0], RESPONSE[1].format(line)
-
-
-RUNS = {
-    "none": (None, "the app alone", []),
-    "nginx": (NGINX, "`nginx.conf`", []),
-    "nginx-bare": (NGINX, "without what it says for `/sse/`", [BUFFERS, *CACHES[:1], ("proxy_read_timeout 1h; ", "")]),
-    "nginx-gzip": (NGINX, "gzip for streams, `X-Accel-Buffering` ignored, buffering on", [GZIP, BUFFERS]),
-    "nginx-gzip-mended": (NGINX, "the same with `proxy_buffering off`", [GZIP]),
-    "nginx-cache": (NGINX, "a cache for everything, with a lock", [*CACHE, *CACHES]),
-    "nginx-cache-mended": (NGINX, "the same with `proxy_cache off`", [*CACHE, BUFFERS]),
-    "nginx-short": (NGINX, "`proxy_read_timeout 10s`", SHORT),
-    "haproxy": (HAPROXY, "`haproxy.cfg`", []),
-    "haproxy-http1": (HAPROXY, "HTTP/1.1 to the browser", [NO_H2]),
-    "haproxy-late": (HAPROXY, "the same without `option http-no-delay`", [NO_H2, ("option http-no-delay", "")]),
-    "haproxy-deaf": (HAPROXY, "without `option abortonclose`", [("option abortonclose", "")]),
-    "haproxy-short": (HAPROXY, "`timeout client`, `timeout server` of 10 s", [(f"{side} 1h", f"{side} 10s") for side in
-                                                                          ("timeout client", "timeout server")]),
-    "haproxy-wait": (HAPROXY, "`wait-for-body`", [WAIT]),
-    "haproxy-wait-mended": (HAPROXY, "the same, streams left out", [SPARED]),
-    "caddy": (CADDY, "`Caddyfile`", []),
-    "caddy-match": (CADDY, "`encode` with a `match` for `text/*`", [(ENCODE, MATCH)]),
-    "caddy-match-mended": (CADDY, "the same for `@pages not path /sse/*`", [
-        (ENCODE, "@pages not path /sse/*\n\t" + MATCH.replace("encode {", "encode @pages {"))]),
-    "varnish": (VARNISH, "`varnish.vcl`", []),
-    "varnish-bare": (VARNISH, "without `return (pipe)`", [PIPE]),
-    "varnish-whole": (VARNISH, "the same with `do_stream = false`", [PIPE, response("set beresp.do_stream = false;")]),
-    "varnish-gzip": (VARNISH, "the same with `do_gzip = true`", [PIPE, response("set beresp.do_gzip = true;")]),
-    "varnish-cache": (VARNISH, "everything cached, cookies or not", [PIPE, HASH]),
-    "varnish-cache-mended": (VARNISH, "the same with `return (pipe)`", [HASH]),
-    "squid": (SQUID, "`squid.conf`", []),
-    "apache": (APACHE, "`apache.conf`", []),
-    "apache-deflate": (APACHE, "`SetOutputFilter DEFLATE`", [DEFLATE]),
-    "apache-short": (APACHE, "`ProxyTimeout 10`", [("ProxyTimeout 3600", "ProxyTimeout 10")]),
-}
 
 
 @dataclass
@@ -169,27 +105,33 @@ def setting(kind, changes):
 
 
 def measure(kind, changes, quiet):
-    "Events, then silence; then another reader, which goes."
+    "Two readers, events, then silence; then the second reader goes."
     seen, sent = Seen(), {}
     with setting(kind, changes) as (manager, way), reading(way) as reader:
         wait_for(lambda: reader.lines, 5)
-        for n in range(EVENTS):
-            sent[n] = monotonic()
-            manager.broadcast_threadsafe("said", {"n": n})
-            sleep(APART)
-        wait_for(lambda: reader.end is not None, quiet)
-        came = [(at, json.loads(line[5:])["data"]["n"]) for at, line in reader.times("data:")]
-        seen.head, seen.first, seen.events = reader.head, reader.first(), len(came)
-        seen.late = median(at - sent[n] for at, n in came) if came else None
-        seen.heartbeats = len(reader.times(": heartbeat"))
-        if reader.end is not None: seen.ended = reader.end - (reader.lines[-1][0] if reader.lines else reader.begun)
         with reading(way) as another:
-            wait_for(lambda: another.lines, 8)
-            seen.second = another.first()
-            before = manager.statistics().streams
-            another.close()
-            seen.noticed = wait_for(lambda: manager.statistics().streams < before, PATIENCE) if another.times(": connected") else None
+            wait_for(lambda: another.lines, 2)
+            for n in range(EVENTS):
+                sent[n] = monotonic()
+                manager.broadcast_threadsafe("said", {"n": n})
+                sleep(APART)
+            wait_for(lambda: reader.end is not None, quiet)
+            came = [(at, json.loads(line[5:])["data"]["n"]) for at, line in reader.times("data:")]
+            seen.head, seen.first, seen.second, seen.events = reader.head, reader.first(), another.first(), len(came)
+            seen.late = median(at - sent[n] for at, n in came) if came else None
+            seen.heartbeats = len(reader.times(": heartbeat"))
+            if reader.end is not None: seen.ended = reader.end - (reader.lines[-1][0] if reader.lines else reader.begun)
+        if seen.second is not None: seen.noticed = noticed(way, manager)
     return seen
+
+
+def noticed(way, manager):
+    "How long it takes until the app knows that a reader is gone, who came after those that are there."
+    with reading(way) as reader:
+        wait_for(lambda: reader.lines, 8)
+        before = manager.statistics().streams
+        reader.close()
+        return wait_for(lambda: manager.statistics().streams < before, PATIENCE)
 
 
 def told(seen):

@@ -5,9 +5,11 @@ buffer for more would wait for ever. How late each event is, `benchmarks/proxies
 """
 
 import pytest
+from browser.conftest import running
 
-from .conftest import gone, said
-from .real import KINDS, NGINX
+from .conftest import App, gone, port_of, said
+from .hurts import RUNS
+from .real import EXAMPLES, KINDS, NGINX, in_front
 
 
 
@@ -78,3 +80,24 @@ def test_a_tab_that_comes_back_has_what_it_missed(site):
 def test_the_app_hears_how_it_was_asked_for(site):
     kind, _, way = site
     assert way.get("/plain").split() == ["https" if kind.forwards else "http", f"example.org:{way.port}"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [name for name in RUNS if name.endswith("-mended")])
+def test_what_is_said_to_mend_a_setting_that_hurts_does(name, tmp_path):
+    "Two people have a stream each, and each event at once."
+    kind, _, changes = RUNS[name]
+    if not kind.found: pytest.skip(f"{kind} is not installed; `make proxies` brings it")
+    app = App()
+    with running(app.app) as url, in_front(kind, tmp_path, port_of(url), *changes) as way:
+        with way.stream() as one, way.stream() as another:
+            for stream in (one, another): stream.line(": connected")
+            assert app.silent.statistics().streams == 2
+            for n in range(3):
+                app.silent.broadcast_threadsafe("said", {"n": n})
+                assert [said(one), said(another)] == [n, n]
+
+
+def test_each_setting_that_is_known_was_measured():
+    table = (EXAMPLES / "README.md").read_text(encoding="utf-8").split("<!-- measured -->")[1]
+    assert [what for _, what, _ in RUNS.values() if f"{what} |" not in table] == []
