@@ -103,7 +103,7 @@ nginx:
 # The programs alone: what Debian's packages would start is kept from starting, now and when the machine starts.
 KEPT := /usr/sbin/policy-rc.d
 .PHONY: proxies
-proxies: nginx ## install the proxies that the long tests start
+proxies: nginx curl ## install the proxies that the long tests start
 	@$(if $(PROXIES),$(if $(ROOT_USER),test -e $(KEPT) || \
 	  { trap 'rm -f $(KEPT)' EXIT; printf '#!/bin/sh\nexit 101\n' >$(KEPT); chmod 755 $(KEPT); }; )\
 	  $(call apt,$(PROXIES),For the tests behind every proxy,:)$(if $(ROOT_USER), && \

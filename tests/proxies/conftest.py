@@ -28,6 +28,10 @@ def gone(manager): until(lambda: manager.statistics().streams == 0, "the end of 
 def said(stream): return json.loads(stream.event()["data"])["data"]["n"]
 
 
+def skip_without(kind):
+    if kind.missing: pytest.skip(f"{kind.missing} is needed; `make proxies` installs it")
+
+
 def port_of(url): return int(url.rpartition(":")[2])
 
 
@@ -47,7 +51,7 @@ class App:
 def site(request, tmp_path_factory):
     "The proxy that is the fixture's parameter: its kind, the app behind it, and the way there."
     kind, app = request.param, App()
-    if not kind.found: pytest.skip(f"{kind} is not installed; `make proxies` brings it")
+    skip_without(kind)
     with ExitStack() as stack:
         port = port_of(stack.enter_context(running(app.app)))
         with in_front(kind, tmp_path_factory.mktemp(kind.program), port) as way:

@@ -37,7 +37,10 @@ class Kind:
     def __str__(self): return self.program
 
     @property
-    def found(self): return shutil.which(self.program, path=PLACES)
+    def missing(self):
+        "Which of the programs that it needs are not installed."
+        needed = [self.program, "curl", *(["openssl"] if self.tls else [])]
+        return " and ".join(each for each in needed if not shutil.which(each, path=PLACES))
 
 
 BODIES = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -103,7 +106,7 @@ def written(kind, folder, port, app_port, changes):
     text = text.replace("5001", str(app_port)).replace("/etc/ssl/", f"{folder}/")
     (folder / kind.file).write_text(text)
     (folder / "around").write_text(kind.around.format(**names))
-    return [kind.found, *kind.command.format(**names).split()]
+    return [shutil.which(kind.program, path=PLACES), *kind.command.format(**names).split()]
 
 
 @contextmanager

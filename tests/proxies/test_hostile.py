@@ -14,10 +14,11 @@ from browser.live import HEARD, STATE, Live
 from .conftest import port_of, until
 from .hostile import hostile
 
+long = pytest.mark.long
 RESETS = "window.resets = []; addEventListener('sse:reset', event => { window.resets.push(event.detail?.reason); })"
 
 
-@pytest.fixture(params=[HTMX2, pytest.param(HTMX4, marks=pytest.mark.long)], ids=str)
+@pytest.fixture(params=[HTMX2, pytest.param(HTMX4, marks=long)], ids=str)
 def behind(request, tab, console):
     "`with behind(**faults) as (live, proxy):` puts the proxy in front of an app with that htmx."
     @contextmanager
@@ -47,6 +48,7 @@ def test_a_stream_is_open_with_its_first_bytes_and_not_with_its_head(behind, tab
         assert tab.evaluate(STATE) == "connecting"
 
 
+@long
 def test_a_stream_that_is_held_for_a_second_has_everything(behind, tab):
     with behind() as (live, proxy):
         with proxy.holding():
@@ -58,7 +60,7 @@ def test_a_stream_that_is_held_for_a_second_has_everything(behind, tab):
         assert tab.evaluate("window.resets") == []
 
 
-@pytest.mark.parametrize("crumbs", [0, 400], ids=["whole", "in-single-bytes"])
+@pytest.mark.parametrize("crumbs", [400, pytest.param(0, marks=long)], ids=["in-single-bytes", "whole"])
 def test_a_tab_goes_on_where_it_was_though_the_header_with_its_id_is_taken_away(behind, tab, crumbs):
     with behind(takes=b"last-event-id", crumbs=crumbs) as (live, proxy):
         tab.goto(proxy.url)
@@ -114,6 +116,7 @@ def test_a_tab_that_is_given_a_cached_stream_is_told(behind, tab):
         assert tab.evaluate("window.resets") == ["unknown"]
 
 
+@long
 def test_a_tab_hears_everything_through_a_proxy_that_cuts_at_random(behind, tab):
     with behind(takes=b"last-event-id", crumbs=50) as (live, proxy):
         tab.goto(proxy.url)

@@ -10,7 +10,7 @@ from fasthtml.common import FastHTML
 from .conftest import gone, port_of, said
 from .real import NGINX, in_front
 
-pytestmark = pytest.mark.skipif(not NGINX.found, reason="nginx is needed")
+pytestmark = pytest.mark.skipif(bool(NGINX.missing), reason=f"{NGINX.missing} is needed")
 SHORT = ("proxy_read_timeout 1h", "proxy_read_timeout 1s")
 
 
