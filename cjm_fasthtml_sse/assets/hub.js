@@ -422,7 +422,9 @@
       const main = {...this.union(), granted: [], stream: /** @type {any} */ (undefined), tag: "", gap: false, decision: 0};
       this.next = main;
       main.stream = sse.stream(this.handlers(main));
-      if (!this.main) this.mainState(main, "connecting");
+      if (this.main) return;
+      if (this.state !== "open") return this.mainState(main, "connecting");
+      setTimeout(() => { if (this.next === main && !this.main) this.mainState(main, "connecting"); }, TRY);
     }
 
     /** @param {Main} main @returns {Handlers} What a stream of the group does. */
@@ -446,6 +448,7 @@
         },
         onblocks: blocks => { if (this.main === main) this.read(main, blocks); },
         onstate: (state, status) => this.mainState(main, state, status),
+        onheld: () => { if (this.members.size) this.step(); },  // another tab is free to read; this one stands in line again
       };
     }
 
@@ -481,8 +484,15 @@
     read(main, blocks) {
       /** @type {Block[]} */
       const events = [];
+      const hand = () => { if (events.length) this.tell({type: "events", events: events.splice(0), last: this.last}); };
       for (const block of blocks) {
         const {id, data, event} = block;
+        if (event === "sse-topics") {  // a right was taken
+          hand();
+          main.granted = sse.parse(data).topics ?? [];
+          if (!main.gap) this.announce(this.last);
+          continue;
+        }
         if (isGap(block)) main.gap = true;
         if (event === "sse-close") main.left = Boolean(sse.parse(data).topics);
         if (main.gap) {
@@ -494,7 +504,7 @@
           this.last = id ?? this.last;
         }
       }
-      if (events.length) this.tell({type: "events", events, last: this.last});
+      hand();
     }
 
     /** Another page of this browser was loaded: is the person still the same? */
@@ -694,6 +704,11 @@
         },
         onblocks: blocks => blocks.every((block, i) => {
           if (this.own !== own) return false;
+          if (block.event === "sse-topics") {
+            this.grant(sse.parse(block.data).topics ?? []);
+            if (this.topics.length && !this.granted.length) return this.close("denied", 403, true);
+            return true;
+          }
           this.take(block);
           if (block.event === "sse-close") return this.close("closed", undefined, true);
           const {group} = this;
@@ -758,7 +773,7 @@
       const differs = this.differs(cover);
       if (this.fed && this.tag === cover.tag && !differs) return;
       this.fed = false;
-      if (!this.own && (differs || !this.feed(cover))) this.openOwn();
+      if (!this.own && (differs || cover.fresh || !this.feed(cover))) this.openOwn();
     }
 
     /** Hear the relay from now on, if everything before it was seen. @param {Cover} cover @returns {boolean} */

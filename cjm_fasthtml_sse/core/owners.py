@@ -53,11 +53,14 @@ def narrow(self: Mailbox,
     topics: frozenset[str], # What the reader may hear from now on
 ) -> bool: # False where it holds frames of unknown topic; then nothing was done
     "Drop what waits of other topics, and read no more of them from the log"
-    if self._direct or any(isinstance(waiting, bytes) for waiting in self._waiting): return False
-    self.topics = topics
-    self._waiting = [event for event in self._waiting if hears(topics, event.topic)]
+    frames = [each for each in (*self._waiting, *(frame for _, frame in self._direct)) if isinstance(each, bytes)]
+    if not all(frame.startswith(_TOPICS) for frame in frames): return False
+    self.topics, self._direct = topics, []
+    self._waiting = [event for event in self._waiting if event not in frames and hears(topics, event.topic)]
     self._weigh()
     return True
+
+_TOPICS = b'event: sse-topics\n'
 
 def _lost(topics: Iterable[str], revoked: Iterable[str]) -> set[str]:
     return {t for t in topics if t[0] != PRIVATE and any(meets(t, r) for r in revoked)}
@@ -69,11 +72,16 @@ def _take_back(self: Crowd, connection: SSEConnection, revoked: list[str]) -> bo
     if not lost: return False
     kept, whole = connection.topics - lost, all(any(covers(r, t) for r in revoked) for t in lost)
     narrows = whole and isinstance(connection, StreamConnection) and connection.queue.narrow(kept)
-    if not narrows: self.send_away(connection, self.farewell())
+    if not narrows or not connection.queue.put(_left_to_hear(kept)): self.send_away(connection, self.farewell())
     else:
         connection.queue.lack(mark_of(t) for t in (*lost, *_lost(revoked, lost)))
         self.retopic(connection, kept)
+        self.outbox.add(connection)
     return True
+
+def _left_to_hear(topics: Iterable[str]) -> bytes:
+    "What is left to a stream, for its page"
+    return _TOPICS + b'data: ' + to_json(dict(topics=sorted(t for t in topics if t[0] != PRIVATE))).encode() + b'\n\n'
 
 @patch
 def _take_from(self: Crowd, owner: str, topics: list[str]) -> int:

@@ -71,7 +71,7 @@ def _script(headers: Headers) -> dict[str, int]:
 
 # %% ../../nbs/core/routes.ipynb #63ad9339
 RETRY_AFTER = (2, 10)  # seconds
-RETRY_TAKEN = (2, 5)  # seconds
+RETRY_TAKEN = (1, 3)  # seconds
 
 def refusal(
     e: ConnectionRefused, # What was raised

@@ -43,6 +43,7 @@ def hypercorn(port):
     return [sys.executable, '-m', 'hypercorn', '-b', f'127.0.0.1:{port}', '--graceful-timeout', '1', 'outer:wrapped']
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize('agent', [SAFARI, ON_IOS], ids=['safari', 'ios'])
 @pytest.mark.parametrize('way', [{}, dict(middleware='all'), dict(mounted='starlette'), dict(mounted='base')],
     ids=lambda way: next(iter(way.values()), 'own'))
@@ -126,6 +127,7 @@ def test_who_does_not_read_is_let_go_as_any_other(serve, stream, way):
     assert 'Traceback' not in server.log, server.log
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('way', [{}, dict(middleware='base'), dict(mounted='starlette')],
     ids=lambda way: next(iter(way.values()), 'own'))
 def test_readers_that_leave_at_any_moment_leave_nothing(serve, way):

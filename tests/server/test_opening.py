@@ -26,6 +26,7 @@ WAYS = [{}, *(dict(middleware=name) for name in ('gzip', 'base', 'counting', 'al
     *(dict(mounted=name) for name in ('starlette', 'fasthtml', 'base'))]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize('way', WAYS, ids=lambda way: next(iter(way.values()), 'own'))
 def test_it_says_the_same_whatever_is_around_the_application(shared, stream, way):
     server = shared(**way)
