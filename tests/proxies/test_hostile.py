@@ -106,9 +106,10 @@ def test_a_page_whose_topics_are_lost_on_the_way_is_denied_and_says_so(behind, t
         expect_state(tab, "denied")
 
 
-def test_a_tab_that_is_given_a_cached_stream_is_told(behind, tab):
+@pytest.mark.parametrize("share", ["yes", pytest.param("no", marks=long)])
+def test_a_tab_that_is_given_a_cached_stream_is_told(behind, tab, share):
     with behind(caches=True) as (live, proxy):
-        tab.goto(f"{proxy.url}?share=no")
+        tab.goto(f"{proxy.url}?share={share}")
         live.send()
         expect_heard(tab, 1)
         with proxy.shut(): live.send()
