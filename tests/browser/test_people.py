@@ -248,6 +248,17 @@ def test_nothing_waits_for_what_comes_next(live, people, engine, htmx):
         tab.wait(f'({HEARD})().length === {n}', 5)
 
 
+@feature('a job is shown as it goes')
+@engines(*ENGINES)
+@both_htmx
+def test_no_word_of_a_job_waits(live, people, engine, htmx):
+    "Its stream says nothing more for a minute"
+    live = live(htmx)
+    live.beat, live.content = 60, lambda topics, share: create_sse_element('/job', 'sse', hx_swap='beforeend')
+    tab = people(engine).open(live.url)
+    tab.wait("document.querySelectorAll('#sse p').length === 3", 10)
+
+
 # A click that does not leave
 
 
