@@ -51,7 +51,7 @@ CASES = [pytest.param(kind, where, marks=pytest.mark.sample(8)) for kind in REFU
 def test_what_a_browser_refuses_makes_nobody_deaf(rooms, tabs, console, kind, where):
     "In each tab, in the one that comes first, or in one that comes later; it may cost a stream, and is said once"
     console.allow_failing()
-    console.allow('cjm-fasthtml-sse: Tabs cannot share')
+    console.allow('tabs share a connection')
     opened, said = [], []
     def tab():
         tab = tabs()
