@@ -41,7 +41,7 @@
   const FROM_LEADERS = ["lead", "cover", "events", "state", "alone", "pong"];
 
   let able = Boolean(window.isSecureContext && navigator.locks && window.BroadcastChannel);
-  const me = able ? crypto.randomUUID() : "";
+  const me = `${Math.random()}${Math.random()}`;
   /** @type {Map<string, Group>} */
   const groups = new Map();
   /** @type {Set<Subscription>} */
@@ -591,8 +591,6 @@
       this.opened = false;
       /** Whether it has shown events. */
       this.begun = false;
-      const id = query.get("connection_id");
-      if (id && [...all].some(each => each.key === this.key && each.url.searchParams.get("connection_id") === id)) sse.wrong?.("twice", id);
       this.resume();
     }
 

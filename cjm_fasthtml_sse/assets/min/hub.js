@@ -1,7 +1,7 @@
 (()=>{"use strict";const t=window.cjmSSE;if(window.cjmSSE.subscribe)return
 ;const s=30,e=1e3,i=2e3,n=["topic","last_event_id","tabs","signed"],o="cjm-sse/1",h=["lead","cover","events","state","alone","pong"]
-;let r=Boolean(window.isSecureContext&&navigator.locks&&window.BroadcastChannel);const a=r?crypto.randomUUID():"",c=new Map,d=new Set,l=new Set,g=new Map
-;let p,u,m;const f=t.sharing={on:!0
+;let r=Boolean(window.isSecureContext&&navigator.locks&&window.BroadcastChannel)
+;const a=`${Math.random()}${Math.random()}`,c=new Map,d=new Set,l=new Set,g=new Map;let p,u,m;const f=t.sharing={on:!0
 },v=(t,s)=>t===s||t.endsWith("*")&&s.startsWith(t.replace(/\*+$/,""))&&(t.endsWith("**")||!s.slice(t.length-1).includes("/")),w=t.hears=(t,s)=>t.some(t=>v(t,s)),b=t=>{
 try{t()}catch(t){console.error("cjm-fasthtml-sse:",t)}
 },y=(t,s)=>t.every(t=>s.includes(t)),k=({event:s,data:e})=>"sse-reset"===s&&"render"!==t.parse(e).reason,S=t=>void 0!==t.id&&(void 0===t.data||k(t)),x=t=>`${o} ${t}`,M=()=>m??=new Promise(s=>{
@@ -67,13 +67,12 @@ const t=await fetch(new URL("principal",this.key),{cache:"no-store",credentials:
 ;void 0!==s&&s!==this.cover?.tag&&this.reopen()}catch(t){}}now(){this.main?.stream.now(),this.next?.stream.now()}}function P(s,e,i){
 const n=s.origin===location.origin,o=n&&/^[\x20-\x7e]+$/.test(e);return!e||o&&!t.asksByQuery||s.searchParams.set("last_event_id",e),i={
 Accept:"text/event-stream",...n&&{...i,"SSE-Version":"1"},...o&&{"Last-Event-ID":e}},{url:s.href,headers:i,id:e}}function j(s,e){
-return!!(e&&e.asked<s.length)&&(t.wrong?.("topics"),!0)}class U{constructor({url:s,headers:e,share:i,cursor:o,onevent:h,onstate:r,ondenied:a,again:c}){
-this.headers=e,this.onevent=h,this.onstate=r,this.ondenied=a??(()=>{}),this.again=c??(()=>this.resume()),this.url=new URL(s,document.baseURI),this.url.hash=""
-;const l=this.url.searchParams;this.topics=[...new Set(l.getAll("topic"))],this.signed=l.getAll("signed"),this.cursor=o||l.get("last_event_id")||"",this.tag="",
-this.granted=this.topics,this.denied=[];const g=new URL(this.url);for(const t of n)("signed"!==t||this.topics.length)&&g.searchParams.delete(t)
-;this.topics.length||(this.signed=[]),this.key=g.href,this.may=i&&f.on&&this.url.origin===location.origin&&!l.has("connection_id"),this.alone=!1,
-this.own=void 0,this.fed=!1,this.floor=void 0,this.held=[],this.state="closed",this.ended=!1,this.opened=!1,this.begun=!1;const p=l.get("connection_id")
-;p&&[...d].some(t=>t.key===this.key&&t.url.searchParams.get("connection_id")===p)&&t.wrong?.("twice",p),this.resume()}get shares(){
+return!!(e&&e.asked<s.length)&&(t.wrong?.("topics"),!0)}class z{constructor({url:t,headers:s,share:e,cursor:i,onevent:o,onstate:h,ondenied:r,again:a}){
+this.headers=s,this.onevent=o,this.onstate=h,this.ondenied=r??(()=>{}),this.again=a??(()=>this.resume()),this.url=new URL(t,document.baseURI),this.url.hash=""
+;const c=this.url.searchParams;this.topics=[...new Set(c.getAll("topic"))],this.signed=c.getAll("signed"),this.cursor=i||c.get("last_event_id")||"",this.tag="",
+this.granted=this.topics,this.denied=[];const d=new URL(this.url);for(const t of n)("signed"!==t||this.topics.length)&&d.searchParams.delete(t)
+;this.topics.length||(this.signed=[]),this.key=d.href,this.may=e&&f.on&&this.url.origin===location.origin&&!c.has("connection_id"),this.alone=!1,
+this.own=void 0,this.fed=!1,this.floor=void 0,this.held=[],this.state="closed",this.ended=!1,this.opened=!1,this.begun=!1,this.resume()}get shares(){
 return r&&this.may&&!this.alone}resume(){if(this.own||this.group)return;d.add(this);const t=l.delete(this);t&&(this.alone=!1),this.ended=!1,
 this.enter("connecting"),!this.shares||t?this.openOwn():this.join()}join(){let t=c.get(this.key);t||c.set(this.key,t=new A(this.key)),t.add(this)}get group(){
 const t=c.get(this.key);return t?.subscriptions.has(this)?t:void 0}pause(){this.closeOwn(),this.uncover(),this.group?.remove(this),
@@ -105,6 +104,6 @@ this.held.length<=1e3||!this.group)return;return this.held=[],void(this.floor=th
 ;if(void 0!==s&&!this.isAfter(s))continue
 ;const h="sse-close"===o&&this.isMeant(t.parse(i.data).topics),r="sse-close"===o?h:void 0===n||w(this.granted,n)||!w(e.topics,n);if(this.take(r?i:{id:s}),
 h)return this.close("closed",void 0,!0);if(!this.fed)return}}isMeant(t){return!Array.isArray(t)||t.some(t=>this.topics.some(s=>v(s,t)||v(t,s)))}take(t){
-void 0!==t.id&&(this.cursor=t.id),void 0!==t.data&&(this.begun=!0,b(()=>this.onevent(t)))}}t.subscribe=t=>new U(t),t.subscriptions=d,t.look=()=>{r&&!p&&b(()=>{
+void 0!==t.id&&(this.cursor=t.id),void 0!==t.data&&(this.begun=!0,b(()=>this.onevent(t)))}}t.subscribe=t=>new z(t),t.subscriptions=d,t.look=()=>{r&&!p&&b(()=>{
 const t=new BroadcastChannel(o);t.postMessage({type:"look"}),t.close()})},t.principal=t=>{
 for(const s of c.values())s.cover&&s.cover.tag!==t&&(s.resign?s.reopen():s.post({type:"verify",tag:t}))}})();
