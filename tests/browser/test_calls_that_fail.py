@@ -109,7 +109,7 @@ def test_a_body_that_breaks_within_an_event(rooms, tabs, console, after):
 THROW = """for (const name of ['sse:state', 'sse:reset', 'htmx:sseBeforeMessage', 'htmx:sse:before:message',
         'htmx-sse-before-message', 'htmx:sseMessage', 'htmx:beforeSwap', 'htmx:before:swap', 'htmx-before-swap',
         'htmx:afterSwap', 'htmx:after:swap', 'htmx:sseOpen', 'htmx:sse:after:connection', 'htmx:load'])
-    addEventListener(name, ({target}) => { if (target.id === 'one') throw new Error(`of the test: ${name}`); }, true);"""
+    addEventListener(name, ({target: {id}}) => { if (id === 'one') throw new Error(`of the test: ${name}`); }, true);"""
 
 
 @pytest.mark.parametrize('wrong', ['listeners', 'subscription'])
@@ -120,7 +120,7 @@ def test_what_one_part_of_a_page_does_wrong_is_not_felt_elsewhere(rooms, tabs, c
     other = rooms.tab('a')
     expect_state(other, 'open')
     own = """cjmSSE.subscribe({url: '/sse/broadcast?topic=a', headers: {}, share: true, cursor: '',
-        onevent() { throw new Error('of the test: onevent'); }, onstate() { throw new Error('of the test: onstate'); }})"""
+        onevent() { throw new Error('of the test: event'); }, onstate() { throw new Error('of the test: state'); }})"""
     def content(topics, share):
         def one(name): return create_sse_element('/sse/broadcast', name, 'beforeend', topics=['a'])
         script = Script(THROW) if wrong == 'listeners' else Script(f"try {{ {own} }} catch {{}}")
@@ -196,8 +196,8 @@ def test_an_end_without_json_is_an_end(show, page, text, shared):
 
 
 OPENINGS = ['connected', 'connected {', 'connected null', 'connected 5', 'connected "text"', 'connected []',
-            'connected{}', 'connected {"heartbeat":"x","topics":5,"asked":"many","from":{}}', 'connected {"heartbeat":-5}',
-            'connected {"heartbeat":1e300}', 'connected {"heartbeat":2147484}',
+            'connected{}', 'connected {"heartbeat":"x","topics":5,"asked":"many","from":{}}',
+            'connected {"heartbeat":-5}', 'connected {"heartbeat":1e300}', 'connected {"heartbeat":2147484}',
             'connected {"heartbeat":null,"topics":null}',
             'connected {"topics":[5,null,{}]}', 'connected {"asked":1,"topics":{}}', 'x' * 100_000]
 
