@@ -80,7 +80,8 @@ def test_tabs_of_another_version_have_a_leader_of_their_own(rooms, tabs, first):
 # `post(name, key, next)` says everything that is wrong on the channel; `next` is what a leader would say next
 WRONG = {
     'no message': """post => [null, undefined, 0, NaN, '', 'text', true, 5n, [], [null], {}, new Date(),
-        {type: 'events'}, {type: 'cover'}, {type: 'cover', cover: 5}, {key: null}, {key: {}}, {key: 5, type: 'cover'}].forEach(post)""",
+        {type: 'events'}, {type: 'cover'}, {type: 'cover', cover: 5}, {key: null}, {key: {}},
+        {key: 5, type: 'cover'}].forEach(post)""",
     'no type': """(post, key) => [undefined, null, 5, {}, [], '', 'toString', '__proto__', 'unknown'].forEach(type => {
         post({key, type});
         post({key, type, from: 'x', term: 1, n: 1}); })""",
