@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from starlette.responses import StreamingResponse
 
 from cjm_fasthtml_sse.core.elements import create_sse_element
-from .conftest import HTMX2, HTMX4
+from .conftest import HTMX2
 from .live import HEARD
 from .rooms import Rooms, expect_state, heard, state, until
 
@@ -38,12 +38,14 @@ REFUSED = {
             post.call(this, message); };""",
     'postMessage is lost at times': """let said = 0; const post = BroadcastChannel.prototype.postMessage;
         BroadcastChannel.prototype.postMessage = function (message) { if (++said % 5) post.call(this, message); };""",
-    'no channel': "window.BroadcastChannel = class { constructor() { throw new DOMException('no', 'SecurityError'); } };",
+    'no channel': """window.BroadcastChannel = class {
+        constructor() { throw new DOMException('no', 'SecurityError'); } };""",
     'BroadcastChannel is missing': "delete window.BroadcastChannel;",
     'crypto.randomUUID is missing': "delete Crypto.prototype.randomUUID;",
     'fetch throws at first': """{ const real = fetch; let tries = 0;
         window.fetch = (...given) => { if (++tries < 3) throw new TypeError('no'); return real(...given); }; }"""}
-CASES = [pytest.param(kind, where, marks=pytest.mark.sample(8)) for kind in REFUSED for where in ('all', 'first', 'second')]
+PLACES = ('all', 'first', 'second')
+CASES = [pytest.param(kind, where, marks=pytest.mark.sample(8)) for kind in REFUSED for where in PLACES]
 
 
 @pytest.mark.parametrize(('kind', 'where'), CASES)
@@ -51,7 +53,7 @@ CASES = [pytest.param(kind, where, marks=pytest.mark.sample(8)) for kind in REFU
 def test_what_a_browser_refuses_makes_nobody_deaf(rooms, tabs, console, kind, where):
     "In each tab, in the one that comes first, or in one that comes later; it may cost a stream, and is said once"
     console.allow_failing()
-    console.allow('cjm-fasthtml-sse: Tabs cannot share')
+    console.allow('tabs share a connection')
     opened, said = [], []
     def tab():
         tab = tabs()
@@ -104,21 +106,21 @@ def test_a_body_that_breaks_within_an_event(rooms, tabs, console, after):
 # What a page does wrong
 
 
-THROW = """for (const name of ['sse:state', 'sse:reset', 'htmx:sseBeforeMessage', 'htmx:sse:before:message', 'htmx:sseMessage',
-        'htmx:sse-before-message', 'htmx-sse-before-message', 'htmx:beforeSwap', 'htmx:before:swap', 'htmx-before-swap',
-        'htmx:afterSwap', 'htmx:after:swap', 'htmx:sseOpen', 'htmx:sse:after:connection', 'htmx:load', 'htmx:after:init'])
-    addEventListener(name, event => { if (event.target.id === 'one') throw new Error(`of the test: ${name}`); }, true);"""
+THROW = """for (const name of ['sse:state', 'sse:reset', 'htmx:sseBeforeMessage', 'htmx:sse:before:message',
+        'htmx-sse-before-message', 'htmx:sseMessage', 'htmx:beforeSwap', 'htmx:before:swap', 'htmx-before-swap',
+        'htmx:afterSwap', 'htmx:after:swap', 'htmx:sseOpen', 'htmx:sse:after:connection', 'htmx:load'])
+    addEventListener(name, ({target: {id}}) => { if (id === 'one') throw new Error(`of the test: ${name}`); }, true);"""
 
 
 @pytest.mark.parametrize('wrong', ['listeners', 'subscription'])
 def test_what_one_part_of_a_page_does_wrong_is_not_felt_elsewhere(rooms, tabs, console, htmx, wrong):
-    "Listeners that throw, and functions of a page that reads a stream by itself; the element beside it hears, and other tabs"
+    "Listeners that throw, and a page that reads a stream by itself; the element beside it hears, and other tabs"
     console.allow_failing()  # streams that are cut
     console.allow('of the test')
     other = rooms.tab('a')
     expect_state(other, 'open')
     own = """cjmSSE.subscribe({url: '/sse/broadcast?topic=a', headers: {}, share: true, cursor: '',
-        onevent() { throw new Error('of the test: onevent'); }, onstate() { throw new Error('of the test: onstate'); }})"""
+        onevent() { throw new Error('of the test: event'); }, onstate() { throw new Error('of the test: state'); }})"""
     def content(topics, share):
         def one(name): return create_sse_element('/sse/broadcast', name, 'beforeend', topics=['a'])
         script = Script(THROW) if wrong == 'listeners' else Script(f"try {{ {own} }} catch {{}}")
@@ -193,9 +195,10 @@ def test_an_end_without_json_is_an_end(show, page, text, shared):
     assert len(stream.requests) == 1 and state(page) == 'closed'
 
 
-OPENINGS = ['connected', 'connected {', 'connected null', 'connected 5', 'connected "text"', 'connected []', 'connected{}',
-            'connected {"heartbeat":"x","topics":5,"asked":"many","from":{}}', 'connected {"heartbeat":-5}',
-            'connected {"heartbeat":1e300}', 'connected {"heartbeat":2147484}', 'connected {"heartbeat":null,"topics":null}',
+OPENINGS = ['connected', 'connected {', 'connected null', 'connected 5', 'connected "text"', 'connected []',
+            'connected{}', 'connected {"heartbeat":"x","topics":5,"asked":"many","from":{}}',
+            'connected {"heartbeat":-5}', 'connected {"heartbeat":1e300}', 'connected {"heartbeat":2147484}',
+            'connected {"heartbeat":null,"topics":null}',
             'connected {"topics":[5,null,{}]}', 'connected {"asked":1,"topics":{}}', 'x' * 100_000]
 
 

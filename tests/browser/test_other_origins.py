@@ -54,7 +54,7 @@ def feed(serve, site):
 
 @pytest.fixture
 def page_for(site, tabs, context, htmx, console):
-    "`page_for(url, tab)` opens a page of the site with an element on the stream of another, and a cookie that goes to both"
+    "`page_for(url, tab)` opens a page with an element on the stream of another site, and a cookie that goes to both"
     console.allow_failing()
     console.allow('CORS')
     context.add_cookies([dict(name='who', value='alice', domain='127.0.0.1', path='/')])

@@ -1,4 +1,4 @@
-"After a reset an element asks for what it should hold: whatever comes of that, what was sent is shown or its reader knows"
+"After a reset an element asks for what it should hold: whatever comes of it, all is shown or the reader knows"
 import asyncio
 import threading
 
@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from cjm_fasthtml_sse.core.elements import connection_indicator, create_sse_element
 from .conftest import HTMX2, HTMX4
+from .live import HEARD
 
 RESET = '{"reason": "expired", "last_event_id": "e-9"}'
 SIGN_IN = '<form>Please sign in</form>'
@@ -63,14 +64,15 @@ def expect_state(page, state):
     for place in ('#sse', 'html', '#says'): expect(page.locator(place)).to_have_attribute('data-sse-state', state)
 
 
-def numbers(page): return page.evaluate("() => [...document.querySelectorAll('#sse i')].map(i => Number(i.textContent))")
+def numbers(page): return page.evaluate(HEARD)
 
 
 def send(stream, first, last):
     for n in range(first, last + 1): stream.send(f'<i>{n}</i>', id=f'e-{n}')
 
 
-def arrived(page, id): page.wait_for_function('id => [...cjmSSE.subscriptions].every(each => each.cursor === id)', arg=id)
+def arrived(page, id):
+    page.wait_for_function('id => [...cjmSSE.subscriptions].every(each => each.cursor === id)', arg=id)
 
 
 # What is no answer
@@ -181,7 +183,8 @@ def test_a_reset_after_one_that_failed_is_made_good(site, show, page, htmx, cons
     console.allow_failing()
     first = Hangs()
     async def answer(request):
-        return HTMLResponse('<b>all</b>', headers={'Last-Event-ID': 'e-30'}) if first.asked.is_set() else await first(request)
+        if not first.asked.is_set(): return await first(request)
+        return HTMLResponse('<b>all</b>', headers={'Last-Event-ID': 'e-30'})
     stream = show(htmx, answer, clock=True)
     assert first.asked.wait(30)
     page.clock.run_for(LIMIT)
