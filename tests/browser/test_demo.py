@@ -4,7 +4,7 @@ import re
 import pytest
 from demo_process import demo
 from fastcore.net import free_port
-from playwright.sync_api import expect
+from .engines import expect
 
 ITEM = 'Tea & <b>cake</b>'
 ENDED = '() => { const elt = document.querySelector("#job > div"); return cjmSSE.isEnded(elt) && !cjmSSE.isLive(elt); }'

@@ -3,10 +3,10 @@ import itertools
 
 import pytest
 from fasthtml.common import Div, Li, P, Table, Tbody, Td, Tr, Ul
-from playwright.sync_api import expect
 
 from cjm_fasthtml_sse.core.elements import create_sse_element
 from .conftest import HTMX2, HTMX4
+from .engines import expect
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 "A broadcast has a name, and a page chooses by it, on htmx 2 and 4 alike"
 from fasthtml.common import Div, I, Link, fast_app
-from playwright.sync_api import expect
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from cjm_fasthtml_sse import BroadcastManager, create_sse_element, setup_broadcast_routes
+from .engines import expect
 
 
 def test_named_broadcasts_are_swapped_where_they_are_named(serve, npm_files, page, any_htmx):

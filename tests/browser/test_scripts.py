@@ -3,12 +3,12 @@ import threading
 
 import pytest
 from fasthtml.common import A, B, Button, Div, Script
-from playwright.sync_api import expect
 from starlette.responses import JSONResponse, Response
 
 from cjm_fasthtml_sse.core.elements import (cleanup_sse_on_unload, create_connection_manager_script,
                                             create_reconnection_script, create_sse_element, sse_headers)
 from .conftest import HTMX2, HTMX4, Site
+from .engines import expect
 
 HIDE = '''hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
                       document.dispatchEvent(new Event('visibilitychange')); }'''

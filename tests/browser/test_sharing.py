@@ -11,11 +11,12 @@ import httpx2
 import pytest
 from fastcore.net import free_port
 from fasthtml.common import Div, Meta
-from playwright.sync_api import Error, expect
+from playwright.sync_api import Error
 
 from cjm_fasthtml_sse.core.elements import (cleanup_sse_on_unload, create_connection_manager_script,
                                             create_reconnection_script, create_sse_element, sse_headers)
 from .conftest import HTMX2, HTMX4
+from .engines import expect
 from .live import FOLDERS, HEARD, LEADS, STATE, Live
 
 HIDE = '''hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});

@@ -4,10 +4,10 @@ import threading
 
 import pytest
 from fasthtml.common import Div, Input, Script
-from playwright.sync_api import expect
 from starlette.responses import HTMLResponse, Response
 
 from cjm_fasthtml_sse.core.elements import connection_indicator, create_sse_element
+from .engines import expect
 
 STATES = '''window.states = [];
 addEventListener('sse:state', ({target, detail: {state, status}}) =>

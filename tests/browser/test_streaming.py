@@ -1,9 +1,9 @@
 "`SSEStream` on a page: a job streams, ends, and is not asked for again"
 from fasthtml.common import EventStream, P
-from playwright.sync_api import expect
 
 from cjm_fasthtml_sse.core.elements import create_sse_element
 from cjm_fasthtml_sse.core.streaming import SSEStream, StreamConfig
+from .engines import expect
 
 # htmx 2's name, and htmx 4's in both spellings
 COUNT_ENDS = """window.ends = 0;

@@ -1,9 +1,9 @@
 "What a page's console says when the page is wrong, and that it says nothing when it is right"
 import pytest
 from fasthtml.common import Div, Script
-from playwright.sync_api import expect
 
 from cjm_fasthtml_sse import create_sse_element, sse_headers
+from .engines import expect
 
 LATER = 2500  # milliseconds of the page's own clock, after which it has looked at itself
 

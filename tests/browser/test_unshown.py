@@ -1,11 +1,11 @@
 "What a page does about an event that the server could not show"
 import pytest
 from fasthtml.common import I
-from playwright.sync_api import expect
 from starlette.responses import HTMLResponse
 
 from cjm_fasthtml_sse.core.elements import connection_indicator, create_sse_element
 
+from .engines import expect
 from .live import Live
 
 RENDER = '{"reason": "render", "last_event_id": "e-9"}'
