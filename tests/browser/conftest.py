@@ -1,5 +1,5 @@
-"What the tests in a browser share: the browsers, pages whose console must stay quiet, a server in a thread, npm's files"
-import asyncio, inspect, itertools, threading, time
+"What the tests in a browser share: browsers, pages whose console must stay quiet, a server in a thread, files from npm"
+import asyncio, inspect, itertools, threading
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -200,16 +200,9 @@ def any_htmx(request):
     return request.param
 
 
-# WebKit shows the end of what arrives with the bytes after it, and the package's streams send it some; so does this one:
-# seconds of silence after which it does, one after the other, since a page that is busy does not take them
+# WebKit shows the end of what arrives with the bytes after it, and so the package's streams send some; so does this one,
+# after so many seconds of silence, and again, since a page that is busy holds these back as well
 PUSHES = .01, .05, .2, 1
-
-
-async def empty_for(queue, seconds):
-    "Whether nothing comes for so long"
-    deadline = time.monotonic() + seconds
-    while queue.empty() and time.monotonic() < deadline: await asyncio.sleep(.005)
-    return queue.empty()
 
 
 class Stream:
@@ -234,12 +227,14 @@ class Stream:
             self.seen.notify_all()
         try:
             yield ': hello\n\n'
-            while (text := await queue.get()) is not None:
-                yield text
-                if not push: continue
-                for seconds in PUSHES:
-                    if not await empty_for(queue, seconds): break
-                    yield ':\n\n'
+            waits = []
+            while True:
+                try: text = await asyncio.wait_for(queue.get(), waits.pop(0) if waits else None)
+                except TimeoutError: yield ':\n\n'
+                else:
+                    if text is None: break
+                    yield text
+                    waits = [*PUSHES] if push else []
         finally:
             with self.seen:
                 del self.queues[queue]

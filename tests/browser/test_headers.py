@@ -33,6 +33,7 @@ def cdn(context, npm_files):
 
 
 @pytest.mark.parametrize('kind', PAGES)
+@pytest.mark.feature('files from a CDN, with their checksums')
 def test_one_line_is_enough(serve, npm_files, page, cdn, kind):
     stream = Stream()
     app, rt = fast_app(**PAGES[kind])
@@ -51,6 +52,7 @@ def test_one_line_is_enough(serve, npm_files, page, cdn, kind):
 
 
 @pytest.mark.parametrize('major', [2, 4])
+@pytest.mark.feature('files from a CDN, with their checksums')
 def test_a_file_with_other_content_is_refused(site, page, cdn, console, major):
     console.allow('integrity', 'Failed to load resource')
     cdn.change = b'window.hurt = true;'

@@ -212,8 +212,10 @@ class Page:
 # Elements of the page, from the outermost step to the innermost: how it looks, for what, under which name
 FIND = r'''const ROLES = {button: 'button, [role=button]', status: '[role=status], output'};
 const spaced = text => (text ?? '').replace(/\s+/g, ' ').trim();
-const label = each => spaced(each.getAttribute('aria-label') ?? [...(each.labels ?? [])].map(of => of.textContent).join());
-const named = (each, name) => !name || (label(each) || spaced(each.textContent)).toLowerCase().includes(name.toLowerCase());
+const label = each =>
+    spaced(each.getAttribute('aria-label') ?? [...(each.labels ?? [])].map(of => of.textContent).join());
+const named = (each, name) =>
+    !name || (label(each) || spaced(each.textContent)).toLowerCase().includes(name.toLowerCase());
 const STEPS = {
     css: (found, css) => found.flatMap(each => [...each.querySelectorAll(css)]),
     role: (found, role, name) => STEPS.css(found, ROLES[role]).filter(each => named(each, name)),
