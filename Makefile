@@ -36,9 +36,10 @@ test-long: setup ## the same with the long forms of the tests
 
 setup: $(VENV)/.installed node_modules/.installed | chromium curl ip valkey nginx ## bring what the checks need
 
-export: $(VENV)/.installed ## write the modules and the table of public names from the notebooks
+export: $(VENV)/.installed node_modules/.installed ## write modules and the table of names from notebooks, and the scripts as they travel
 	@$(BIN)/nbdev-export
 	@$(BIN)/python tools/exports.py
+	@$(BIN)/python tools/minify.py
 
 readme: $(VENV)/.installed ## write the index's made sections and README.md
 	@$(BIN)/python tools/readme.py

@@ -43,6 +43,7 @@ Modules:
 - `cjm_fasthtml_sse.core.history`: The newest part of everything that was sent, in one order, so that a reader who was away can go on from where it was
 - `cjm_fasthtml_sse.core.lifecycle`: When a server has to go, its streams go first, and at once
 - `cjm_fasthtml_sse.core.mailbox`: What waits for one reader: references while it keeps up, a place in the log once it does not
+- `cjm_fasthtml_sse.core.nudges`: A few bytes more, for a browser that shows the end of what came only once more comes
 - `cjm_fasthtml_sse.core.outbox`: Who is served when: all that was sent in one turn of the loop together, and a heartbeat for those who heard nothing
 - `cjm_fasthtml_sse.core.owners`: What an application does with people rather than with connections: send to one, take back what one may hear, send one away
 - `cjm_fasthtml_sse.core.presence`: Who is there, over all tabs and all processes

@@ -93,7 +93,9 @@ def changed(copy: Path, files: list[str]) -> str:
 
 def check_generated() -> list[Result]:
     "nbdev-clean and `make export` change nothing: notebooks are clean, modules are what the notebooks export."
-    steps = {"nbdev-clean": [["nbdev-clean"]], "nbdev-export": [["nbdev-export"], [sys.executable, "tools/exports.py"]]}
+    terser = ROOT / "node_modules" / ".bin" / "terser"
+    steps = {"nbdev-clean": [["nbdev-clean"]], "nbdev-export": [["nbdev-export"], [sys.executable, "tools/exports.py"]],
+             "scripts": [[sys.executable, "tools/minify.py", terser]]}
     return [unchanged_by(step, commands) for step, commands in steps.items()]
 
 

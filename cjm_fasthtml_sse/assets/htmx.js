@@ -247,7 +247,10 @@
   function told(tag) { if (tag) sse.principal(tag); }
 
   function take() {
-    if (window.htmx && !is4()) htmx.createEventSource = (/** @type {string} */ url) => new Source(url);
+    if (window.htmx && !is4()) htmx.createEventSource = (/** @type {string} */ url) => {
+      sse.asked = true;
+      return new Source(url);
+    };
   }
   take();
   document.addEventListener("DOMContentLoaded", take, true);

@@ -2,7 +2,8 @@
  * Subscriptions, and the one connection that all tabs of a route share.
  *
  * A subscription is what an element reads. It begins with a stream of its own. Where it cannot be shared (no secure
- * context, a `connection_id`, an answer without `SSE-Principal`, sharing turned off), that is all there is to it.
+ * context, a browser that keeps no site data, a `connection_id`, an answer without `SSE-Principal`, sharing turned off),
+ * that is all there is to it. Whether the browser lets tabs share is tried in one place, `arrive`.
  *
  * Where it can, the subscriptions of all tabs to a route are one group. Web Locks elect its leader: whoever holds the
  * lock, so there is always one, and the next as soon as a tab closes or crashes. Only the leader keeps a stream, on the
@@ -16,8 +17,13 @@
  * may need. Whatever goes wrong (a new leader, a lost message, a reset, another principal) ends in the same way: no
  * longer covered, so catch up again. What comes twice is dropped by its id.
  *
+ * What a stream asks for and what it is granted are two things. Where the leader's stream is granted less, or more, than
+ * a subscription was, that one asks for itself. One that is refused leaves the group; it asks again when the stream of
+ * its tabs is opened anew, or for another person.
+ *
  * `term` counts leaders, and the messages of an earlier one are ignored; `n` counts a leader's messages, and a hole in
- * them means that something was lost. A leader that does not answer (frozen) has its lock stolen.
+ * them means that something was lost. A leader that does not answer (frozen) has its lock stolen. `NAME` carries the
+ * version of these messages: whoever changes one, counts it up, and tabs of two versions have a leader each.
  */
 (() => {
   "use strict";
@@ -27,21 +33,29 @@
 
   const SILENCE = 3000, ANSWER = 4000, HIDDEN_SILENCE = 30_000;  // ms until a leader is asked, and has to answer
   const REGROUP = 30, RECOUNT = 1000, ROLL_CALL = 5000;  // ms
+  const TRY = 2000;  // ms in which a browser has to give what it has
   const MAX_HELD = 1000;  // events kept for a subscription that is catching up
   const OURS = ["topic", "last_event_id", "tabs", "signed"];  // parts of the URL that a group does not have to agree on
 
-  const able = Boolean(window.isSecureContext && navigator.locks && window.BroadcastChannel);
+  const VERSION = "1", NAME = `cjm-sse/${VERSION}`;
+  const FROM_LEADERS = ["lead", "cover", "events", "state", "alone", "pong"];
+
+  let able = Boolean(window.isSecureContext && navigator.locks && window.BroadcastChannel);
   const me = able ? crypto.randomUUID() : "";
   /** @type {Map<string, Group>} */
   const groups = new Map();
   /** @type {Set<Subscription>} */
   const all = new Set();
+  /** Those that were refused. @type {Set<Subscription>} */
+  const refused = new Set();
+  /** By which decision of the server those of a route have asked, or need not ask. @type {Map<string, string>} */
+  const decided = new Map();
   /** @type {BroadcastChannel | undefined} */
   let channel;
-  /** @type {AbortController} */
+  /** @type {AbortController | undefined} */
   let here;
-  /** Kept once the lock is held; before that, others would take this tab for a crashed one. @type {Promise<void>} */
-  let present;
+  /** @type {Promise<boolean> | undefined} */
+  let arrived;
 
   const settings = sse.sharing = {on: true};
 
@@ -53,40 +67,70 @@
   /** @type {SSE["hears"]} */
   const hears = sse.hears = (topics, topic) => topics.some(pattern => matches(pattern, topic));
 
+  /** What a page makes of an event is its own affair, and spoils nobody else's. @param {() => void} act */
+  const attempt = act => {
+    try { act(); } catch (error) { console.error("cjm-fasthtml-sse:", error); }
+  };
+
   /** @param {string[]} part @param {string[]} whole */
   const within = (part, whole) => part.every(each => whole.includes(each));
 
   /** Whether a block says that there is a gap. One that stands in the place of an event which could not be shown is as good as that event. @param {Block} block */
-  const isGap = ({event, data}) => event === "sse-reset" && JSON.parse(data || "{}").reason !== "render";
+  const isGap = ({event, data}) => event === "sse-reset" && sse.parse(data).reason !== "render";
 
   /** Whether a block says that all up to it has been sent: an id alone, or that of a reset with nothing to follow. @param {Block} block */
   const isMark = block => block.id !== undefined && (block.data === undefined || isGap(block));
 
   /** @param {string} name @returns {string} */
-  const lockName = name => `cjm-sse ${name}`;
+  const lockName = name => `${NAME} ${name}`;
 
-  /** Be one of the tabs: a channel to the others, and a lock that says that this one lives. */
-  function arrive() {
-    if (channel) return;
-    channel = new BroadcastChannel("cjm-sse");
-    channel.onmessage = ({data}) => {
-      if (data.key) groups.get(data.key)?.hear(data);
-      else groups.forEach(group => group.check());
+  /** @param {number} ms */
+  const wait = ms => new Promise(resolve => { setTimeout(resolve, ms); });
+
+  /**
+   * Be one of the tabs: a channel to the others, and a lock that says that this one lives; before it is held, others
+   * would take this tab for a crashed one. Says whether the browser gives both. Where it blocks site data it throws or
+   * rejects, and one that does not answer is waited for by the groups. @returns {Promise<boolean>}
+   */
+  const arrive = () => arrived ??= new Promise(answer => {
+    const {signal} = here = new AbortController();
+    const fail = (/** @type {unknown} */ error) => {
+      if (signal.aborted) return;
+      able = false;
+      depart();
+      sse.wrong?.("alone", error);
+      answer(false);
     };
-    here = new AbortController();
-    const {signal} = here;
-    present = new Promise(arrived => {
+    try {
+      channel = new BroadcastChannel(NAME);
+      channel.onmessage = ({data}) => {
+        if (data?.key) attempt(() => groups.get(data.key)?.hear(data));
+        else if (data?.type === "look") {
+          for (const group of groups.values()) group.check();
+          for (const each of [...refused]) each.again();
+        }
+        if (data?.cover) reconsider(data);
+      };
       navigator.locks.request(lockName(me), {signal}, () => new Promise(free => {
         signal.addEventListener("abort", free);
-        arrived(undefined);
-      })).catch(() => {});
-    });
-  }
+        answer(true);
+      })).catch(fail);
+    } catch (error) { fail(error); }
+  });
 
   function depart() {
+    if (able && (groups.size || refused.size)) return;
     channel?.close();
-    channel = undefined;
     here?.abort();
+    channel = arrived = undefined;
+  }
+
+  /** Who was refused asks again where the server has decided anew: about a stream that broke, or for another person. @param {any} message */
+  function reconsider({key, cover}) {
+    const said = `${cover.tag} ${cover.decision}`;
+    if (decided.get(key) === said) return;
+    decided.set(key, said);
+    for (const each of [...refused]) if (each.key === key) each.again();
   }
 
   class Group {
@@ -112,14 +156,28 @@
       this.main = undefined;
       /** @type {Main | undefined} Takes the place of `main` once it is open. */
       this.next = undefined;
-      this.candidate();
-      this.watch();
+      /** Whether the browser has not answered in time: nobody waits for it. */
+      this.slow = false;
+      const slow = setTimeout(() => {
+        this.slow = groups.get(key) === this;
+        if (this.slow) sse.wrong?.("alone", "no answer");
+        for (const each of this.subscriptions) if (!each.own) each.openOwn();
+      }, TRY);
+      arrive().then(able => {
+        clearTimeout(slow);
+        if (groups.get(key) !== this) return;
+        if (!able) return this.disband();
+        this.candidate();
+        this.watch();
+      });
     }
 
     // Everyone
 
     /** @param {any} message */
-    post(message) { channel?.postMessage({key: this.key, from: me, ...message}); }
+    post(message) {
+      try { channel?.postMessage({key: this.key, from: me, ...message}); } catch (error) { this.disband(); }
+    }
 
     /** @returns {Wish} What the subscriptions of this tab ask for. */
     wish() {
@@ -129,7 +187,7 @@
 
     hello() {
       if (this.resign) this.regroup(REGROUP);
-      else present.then(() => { if (this.subscriptions.size) this.post({type: "hello", ...this.wish()}); });
+      else arrive().then(able => { if (able && this.subscriptions.size) this.post({type: "hello", ...this.wish()}); });
     }
 
     /** @param {Subscription} subscription */
@@ -138,6 +196,7 @@
       this.hello();
       if (this.resign && !this.main && !this.next) this.begin();
       else if (this.cover) subscription.covered(this.cover);
+      else if (this.slow) subscription.openOwn();
     }
 
     /** @param {Subscription} subscription */
@@ -153,23 +212,29 @@
       clearTimeout(this.watching);
       this.waiting?.abort();
       this.step();
-      if (!groups.size) depart();
+      depart();
     }
+
+    /** The browser does not let tabs share after all. */
+    disband() { for (const each of [...this.subscriptions]) each.goAlone(); }
 
     /** Stand in line for the lock. @param {boolean} [steal] */
     candidate(steal = false) {
       const waiting = this.waiting = new AbortController();
       const options = steal ? {steal} : {signal: waiting.signal};
+      let held = false;
       navigator.locks.request(lockName(this.key), options, () => new Promise(resign => {
         if (waiting.signal.aborted) return resign(undefined);
+        held = true;
         this.resign = () => resign(undefined);
         this.lead();
       })).catch(() => {
         if (waiting.signal.aborted) return;
+        if (!held) return this.disband();
         this.step();  // stolen
         this.candidate();
         this.hello();
-      });
+      }).then(() => { if (held && this.waiting === waiting && groups.get(this.key) === this) this.candidate(); });
     }
 
     /** Ask a leader that is silent, and take its place if it does not answer. */
@@ -196,18 +261,23 @@
     hear(message) {
       const {type, from, term = 0, n} = message;
       if (type === "hello") {
-        this.members.set(from, {topics: message.topics, signed: message.signed});
+        this.members.set(from, {topics: [...message.topics], signed: [...message.signed]});
         if (this.resign) this.welcome();
       } else if (type === "bye") {
         this.members.delete(from);
         if (this.resign) this.regroup(RECOUNT);
-      } else if (type === "ping") {
-        if (this.resign) this.tell({type: "pong"});
+      } else if (type === "ping") {  // by a timer: a frozen page hears messages, and reads nothing
+        setTimeout(() => {
+          if (!this.resign) return;
+          this.tell({type: "pong"});
+          this.main?.stream.check();
+        });
       } else if (type === "verify") {
         if (this.resign && this.cover && message.tag !== this.cover.tag) this.reopen();
       } else if (type === "now") {
         if (this.resign) this.now();
-      } else if (term >= this.term && !(term === this.term && this.resign)) {
+      } else if (FROM_LEADERS.includes(type) && Number.isSafeInteger(term)
+        && term >= this.term && !(term === this.term && this.resign)) {
         this.heard = Date.now();
         const isNew = term > this.term;
         const lost = n !== this.n + 1;
@@ -231,11 +301,12 @@
         this.last = message.cover.floor;
         this.enter("open");
         for (const each of [...this.subscriptions]) each.covered(message.cover);
+        if (this.resign) reconsider(message);
       } else if (type === "events" && this.cover) {
         this.last = message.last || this.last;
         for (const each of [...this.subscriptions]) each.relayed(message.events, this.cover);
       } else if (type === "state") this.enter(message.state, message.status);
-      else if (type === "alone" && (!tabs || tabs.includes(me))) for (const each of [...this.subscriptions]) each.goAlone();
+      else if (type === "alone" && (!tabs || tabs.includes(me))) this.disband();
     }
 
     /** @param {State} state @param {number} [status] */
@@ -281,10 +352,10 @@
 
     /** A stream of this tab becomes the group's. @param {Subscription} subscription @param {string} tag */
     promote(subscription, tag) {
-      const {own, topics, signed} = subscription;
+      const {own, topics, signed, granted} = subscription;
       if (!own) return;
       /** @type {Main} */
-      const main = {stream: own.stream, topics, signed, tabs: 1, tag, gap: false};
+      const main = {stream: own.stream, topics, granted, signed, tabs: 1, tag, gap: false, decision: Math.random()};
       subscription.own = undefined;
       this.main = main;
       Object.assign(own.handlers, this.handlers(main));
@@ -295,8 +366,8 @@
     /** @param {string} floor @param {boolean} [fresh] After a gap: what was covered before does not count. */
     announce(floor, fresh = false) {
       if (!this.main) return;
-      const {topics, signed, tag} = this.main;
-      this.tell({type: "cover", cover: {topics, signed, tag, floor, fresh}});
+      const {topics: asked, granted: topics, signed, tag, decision} = this.main;
+      this.tell({type: "cover", cover: {asked, topics, signed, tag, decision, floor, fresh}});
     }
 
     /** Someone is there, perhaps with a new wish: say what is covered, and see to the rest. */
@@ -333,9 +404,9 @@
 
     /** Who holds no lock any more has crashed. */
     async prune() {
-      const {held = []} = await navigator.locks.query();
-      const alive = new Set(held.map(lock => lock.name));
-      for (const tab of this.members.keys()) if (!alive.has(lockName(tab))) this.members.delete(tab);
+      const {held} = await Promise.race([navigator.locks.query(), wait(TRY)]).catch(() => {}) ?? {};
+      const alive = held?.map((/** @type {LockInfo} */ lock) => lock.name);
+      for (const tab of this.members.keys()) if (alive && !alive.includes(lockName(tab))) this.members.delete(tab);
     }
 
     async rollCall() {
@@ -348,7 +419,7 @@
     reopen() {
       if (!this.resign || this.next) return;
       /** @type {Main} */
-      const main = {...this.union(), stream: /** @type {any} */ (undefined), tag: "", gap: false};
+      const main = {...this.union(), granted: [], stream: /** @type {any} */ (undefined), tag: "", gap: false, decision: 0};
       this.next = main;
       main.stream = sse.stream(this.handlers(main));
       if (!this.main) this.mainState(main, "connecting");
@@ -361,9 +432,12 @@
           Object.assign(main, this.union());
           return ask(this.key, main, this.last);
         },
-        onopen: response => {
+        onopen: (response, opening) => {
           const old = this.main;
+          if (isCut(main.topics, opening)) return this.tell({type: "alone"});
           main.tag = response.headers.get("SSE-Principal") ?? "";
+          main.granted = opening?.topics ?? main.topics;
+          main.decision = main === old ? Math.random() : old?.decision ?? Math.random();  // not where tabs come and go
           this.main = main;
           if (this.next === main) this.next = undefined;
           if (old !== main) old?.stream.close();
@@ -383,12 +457,13 @@
         main.stream.close();
         return this.mainState(next, next.stream.state);
       }
-      if (main === next && this.main) {
+      if (main === next && this.main && !this.main.left) {
         if (state !== "denied" && state !== "closed") return;
         this.next = undefined;
         if (state === "denied") this.refused(this.main);
       } else if (main === next || main === this.main) {
-        if (state === "denied") this.refused();
+        if (main.left) setTimeout(() => { if (this.main === main) this.reopen(); }, REGROUP);
+        else if (state === "denied") this.refused();
         else if (state !== "open") this.tell({type: "state", state, status});
       }
     }
@@ -406,9 +481,17 @@
     read(main, blocks) {
       /** @type {Block[]} */
       const events = [];
+      const hand = () => { if (events.length) this.tell({type: "events", events: events.splice(0), last: this.last}); };
       for (const block of blocks) {
         const {id, data, event} = block;
+        if (event === "sse-topics") {  // a right was taken
+          hand();
+          main.granted = sse.parse(data).topics ?? [];
+          if (!main.gap) this.announce(this.last);
+          continue;
+        }
         if (isGap(block)) main.gap = true;
+        if (event === "sse-close") main.left = Boolean(sse.parse(data).topics);
         if (main.gap) {
           if (!isMark(block)) continue;
           main.gap = false;
@@ -418,7 +501,7 @@
           this.last = id ?? this.last;
         }
       }
-      if (events.length) this.tell({type: "events", events, last: this.last});
+      hand();
     }
 
     /** Another page of this browser was loaded: is the person still the same? */
@@ -446,33 +529,50 @@
     return withId(url, id, {});
   }
 
-  /** A header needs no change of the URL, but across origins it would need a question before. @param {URL} url @param {string} id @param {Record<string, string>} headers */
+  /** A header needs no change of the URL; across origins any would need a question before. @param {URL} url @param {string} id @param {Record<string, string>} headers */
   function withId(url, id, headers) {
-    if (id && url.origin === location.origin && /^[\x20-\x7e]+$/.test(id)) headers = {...headers, "Last-Event-ID": id};
-    else if (id) url.searchParams.set("last_event_id", id);
-    return {url: url.href, headers: {Accept: "text/event-stream", ...headers}};
+    const here = url.origin === location.origin;
+    const byHeader = here && /^[\x20-\x7e]+$/.test(id);
+    if (id && (!byHeader || sse.asksByQuery)) url.searchParams.set("last_event_id", id);
+    headers = {Accept: "text/event-stream", ...here && {...headers, "SSE-Version": VERSION}, ...byHeader && {"Last-Event-ID": id}};
+    return {url: url.href, headers, id};
+  }
+
+  /** Whether topics were lost on the way to the server. @param {string[]} topics @param {Opening} [opening] */
+  function isCut(topics, opening) {
+    if (!opening || !(/** @type {number} */ (opening.asked) < topics.length)) return false;
+    sse.wrong?.("topics");
+    return true;
   }
 
   class Subscription {
     /** @param {Wanted} wanted */
-    constructor({url, headers, share, cursor, onevent, onstate}) {
+    constructor({url, headers, share, cursor, onevent, onstate, ondenied, again}) {
       this.headers = headers;
       this.onevent = onevent;
       this.onstate = onstate;
+      this.ondenied = ondenied ?? (() => {});
+      this.again = again ?? (() => this.resume());
       this.url = new URL(url, document.baseURI);
       this.url.hash = "";
       const query = this.url.searchParams;
-      this.topics = query.getAll("topic");
+      this.topics = [...new Set(query.getAll("topic"))];
       /** @type {string[]} */
       this.signed = query.getAll("signed");
       /** The newest id seen. */
-      this.cursor = cursor || "";
+      this.cursor = cursor || query.get("last_event_id") || "";
       this.tag = "";
+      /** What the server's last answer lets it hear. */
+      this.granted = this.topics;
+      /** What it asked for of which that is nothing. @type {string[]} */
+      this.denied = [];
       const base = new URL(this.url);
       for (const name of OURS) if (name !== "signed" || this.topics.length) base.searchParams.delete(name);
       if (!this.topics.length) this.signed = [];
       this.key = base.href;
-      this.shares = able && share && settings.on && this.url.origin === location.origin && !query.has("connection_id");
+      this.may = share && settings.on && this.url.origin === location.origin && !query.has("connection_id");
+      /** Whether it reads by itself until the page is loaded anew. */
+      this.alone = false;
       /** @type {{stream: Stream, handlers: Handlers} | undefined} */
       this.own = undefined;
       /** Whether the group's relay is what it hears. */
@@ -486,16 +586,27 @@
       /** Whether the server ended it for good. */
       this.ended = false;
       this.opened = false;
+      /** Whether it has shown events. */
+      this.begun = false;
+      const id = query.get("connection_id");
+      if (id && [...all].some(each => each.key === this.key && each.url.searchParams.get("connection_id") === id)) sse.wrong?.("twice", id);
       this.resume();
     }
+
+    get shares() { return able && this.may && !this.alone; }
 
     resume() {
       if (this.own || this.group) return;
       all.add(this);
+      const again = refused.delete(this);
+      if (again) this.alone = false;
       this.ended = false;
       this.enter("connecting");
-      if (!this.shares) return this.openOwn();
-      arrive();
+      if (!this.shares || again) this.openOwn();
+      else this.join();
+    }
+
+    join() {
       let group = groups.get(this.key);
       if (!group) groups.set(this.key, group = new Group(this.key));
       group.add(this);
@@ -518,7 +629,17 @@
     /** @param {State} [end] @param {number} [status] @param {boolean} [ended] */
     close(end = "closed", status, ended = false) {
       this.ended ||= ended;
+      this.begun = false;
+      refused.delete(this);
+      if (end === "denied") {
+        this.grant([]);
+        if (able && this.may) {
+          refused.add(this);
+          arrive();
+        }
+      }
       this.pause();
+      depart();
       all.delete(this);
       this.enter(end, status);
     }
@@ -529,7 +650,7 @@
       else if (state === "connecting" && this.opened) state = "reconnecting";
       const changed = this.state !== state;
       this.state = state;
-      if (changed || status !== undefined) this.onstate(state, status);
+      if (changed || status !== undefined) attempt(() => this.onstate(state, status));
     }
 
     /** The group's state is this one's, unless it reads by itself. @param {number} [status] */
@@ -550,14 +671,14 @@
 
     closeOwn() {
       const {own} = this;
-      clearTimeout(this.again);
+      clearTimeout(this.retrying);
       this.own = undefined;
       own?.stream.close();
     }
 
     /** Leave the group, and read by itself until the page is loaded anew. */
     goAlone() {
-      this.shares = false;
+      this.alone = true;
       this.uncover();
       this.group?.remove(this);
       if (!this.own) this.openOwn();
@@ -568,14 +689,23 @@
       /** @type {Handlers} */
       const handlers = {
         request: () => withId(new URL(this.url), this.cursor, this.headers),
-        onopen: response => {
+        onopen: (response, opening) => {
           if (this.own !== own) return;
-          const {group} = this;
+          if (isCut(this.topics, opening)) return this.close("denied", response.status, true);
           this.tag = response.headers.get("SSE-Principal") ?? "";
+          this.grant(opening?.topics ?? this.topics);
+          if (this.shares && this.tag && !this.group) this.join();  // it was refused before
+          const {group} = this;
+          if (this.begun && !this.cursor) this.take({event: "sse-reset", data: '{"reason": "restarted"}'});
           if (group && !this.tag) group.resign ? group.tell({type: "alone"}) : this.goAlone();
         },
         onblocks: blocks => blocks.every((block, i) => {
           if (this.own !== own) return false;
+          if (block.event === "sse-topics") {
+            this.grant(sse.parse(block.data).topics ?? []);
+            if (this.topics.length && !this.granted.length) return this.close("denied", 403, true);
+            return true;
+          }
           this.take(block);
           if (block.event === "sse-close") return this.close("closed", undefined, true);
           const {group} = this;
@@ -592,17 +722,36 @@
       const own = this.own = {handlers, stream: sse.stream(handlers)};
     }
 
+    /** What the server lets it hear. @param {string[]} topics */
+    grant(topics) {
+      this.granted = topics;
+      const denied = this.topics.filter(wish => !topics.some(topic => matches(wish, topic)));
+      if (String(denied) === String(this.denied)) return;
+      this.denied = denied;
+      attempt(() => this.ondenied());
+    }
+
+    /** Whether the leader's stream is granted less than it was, or what it was not. @param {Cover} cover */
+    differs({topics}) { return !within(this.granted, topics) || this.denied.some(wish => topics.includes(wish)); }
+
     /** All that the server had is here. @param {Group} group */
     caughtUp(group) {
       const {cover} = group;
       if (group.resign && !group.main && !group.next) return group.promote(this, this.tag);
       if (cover && this.floor !== undefined && this.tag === cover.tag) {
-        if (!this.feed(cover)) this.again = setTimeout(() => this.openOwn(), 500);  // another worker is not as far
+        if (this.differs(cover)) {  // a right has changed in between: the leader asks anew, once
+          if (this.differed) return this.goAlone();
+          this.differed = true;
+          return group.resign ? group.reopen() : group.post({type: "verify"});
+        }
+        this.differed = false;
+        if (!this.feed(cover)) this.retrying = setTimeout(() => this.openOwn(), 500);  // another worker is not as far
         return;
       }
+      if (!cover && group.slow) return;
       this.closeOwn();
       if (cover && this.tag !== cover.tag) sse.principal(this.tag);
-      this.again = setTimeout(() => group.cover && this.covered(group.cover), 1000);
+      this.retrying = setTimeout(() => group.cover && this.covered(group.cover), 1000);
     }
 
     uncover() {
@@ -613,14 +762,15 @@
 
     /** The leader says what it covers. @param {Cover} cover */
     covered(cover) {
-      if (!within(this.topics, cover.topics) || !within(this.signed, cover.signed)) return this.uncover();
+      if (!within(this.topics, cover.asked) || !within(this.signed, cover.signed)) return this.uncover();
       if (this.floor === undefined || cover.fresh) {
         this.uncover();
         this.floor = cover.floor;
       }
-      if (this.fed && this.tag === cover.tag) return;
+      const differs = this.differs(cover);
+      if (this.fed && this.tag === cover.tag && !differs) return;
       this.fed = false;
-      if (!this.own && !this.feed(cover)) this.openOwn();
+      if (!this.own && (differs || !this.feed(cover))) this.openOwn();
     }
 
     /** Hear the relay from now on, if everything before it was seen. @param {Cover} cover @returns {boolean} */
@@ -649,19 +799,26 @@
         return;
       }
       for (const block of events) {
-        const {id, topic} = block;
+        const {id, topic, event} = block;
         if (id !== undefined && !this.isAfter(id)) continue;
-        const mine = topic === undefined || hears(this.topics, topic) || !hears(cover.topics, topic);
+        const ends = event === "sse-close" && this.isMeant(sse.parse(block.data).topics);
+        const mine = event === "sse-close" ? ends
+          : topic === undefined || hears(this.granted, topic) || !hears(cover.topics, topic);
         this.take(mine ? block : {id});
-        if (mine && block.event === "sse-close") return this.close("closed", undefined, true);
+        if (ends) return this.close("closed", undefined, true);
         if (!this.fed) return;
       }
     }
 
+    /** Whether an end of streams is for this one. @param {unknown} topics Whose readers it is for; none for all. */
+    isMeant(topics) { return !Array.isArray(topics) || topics.some(topic => this.topics.some(wish => matches(wish, topic) || matches(topic, wish))); }
+
     /** @param {Block} block */
     take(block) {
       if (block.id !== undefined) this.cursor = block.id;
-      if (block.data !== undefined) this.onevent(block);
+      if (block.data === undefined) return;
+      this.begun = true;
+      attempt(() => this.onevent(block));
     }
   }
 
@@ -672,9 +829,11 @@
   /** A page without a stream asks on behalf of those with one, as a sign-in page after signing out. */
   sse.look = () => {
     if (!able || channel) return;
-    const once = new BroadcastChannel("cjm-sse");
-    once.postMessage({type: "look"});
-    once.close();
+    attempt(() => {
+      const once = new BroadcastChannel(NAME);
+      once.postMessage({type: "look"});
+      once.close();
+    });
   };
 
   /** The person may have changed. @type {SSE["principal"]} */

@@ -16,6 +16,7 @@
   const WORST_FIRST = ["denied", "stale", "reconnecting", "connecting", "open", "closed"];
   const SETTLE = 500;  // ms: what lasts for less is not told to the reader
   const CALM = 60000;  // ms: what cannot be shown fails again and again, and pages are not to be loaded as often
+  const DEADLINE = 30_000, MAX_HELD = 1000;  // ms that a refresh may take, and events that are kept meanwhile
   const reloaded = performance.getEntriesByType("navigation").some(each => /** @type {any} */ (each).type === "reload");
 
   /** @type {Map<Element, Attached>} */
@@ -55,6 +56,12 @@
     showPage();
   }
 
+  /** Which of its topics an element may not hear. @param {Attached} entry */
+  function showDenied({elt, subscription: {denied}}) {
+    if (denied.length) elt.setAttribute("data-sse-denied", denied.join(" "));
+    else elt.removeAttribute("data-sse-denied");
+  }
+
   /** @type {any} */
   let settling;
 
@@ -69,13 +76,22 @@
     else settling = setTimeout(indicate, SETTLE);
   }
 
-  /** Indicators have a text for each state, which a screen reader hears as it changes. */
+  /** Indicators have a text for each state, which a screen reader hears as it changes, and a button where only a reload helps. */
   function indicate() {
     const state = document.documentElement.getAttribute("data-sse-state");
+    const renewing = [...attached.values()].some(each => each.refreshing || each.calming);
     for (const elt of state ? document.querySelectorAll("[data-sse-indicator]") : []) {
       const text = elt.getAttribute(`data-${state}`) ?? "";
+      const reload = (state === "stale" && !renewing && elt.getAttribute("data-reload")) || "";
       elt.setAttribute("data-sse-state", state ?? "");
-      if (elt.textContent !== text) elt.textContent = text;
+      if (elt.textContent === text + (reload && ` ${reload}`)) continue;
+      elt.textContent = text;
+      if (!reload) continue;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = reload;
+      button.onclick = () => location.reload();
+      elt.append(" ", button);
     }
   }
 
@@ -91,19 +107,28 @@
       return before;
     }
     before?.subscription.close();
+    const same = before?.url === url ? before : undefined;
     /** @type {Attached} */
-    const entry = {elt, url, sink, onstate, reopen, stale: false, held: undefined, subscription: /** @type {any} */ (undefined)};
+    const entry = {elt, url, sink, onstate, reopen, stale: Boolean(same?.stale), barred: same?.barred, held: undefined,
+      subscription: /** @type {any} */ (undefined)};
     attached.set(elt, entry);
     entry.subscription = sse.subscribe({
       url, headers: headers ?? {}, share: elt.getAttribute("data-sse-share") !== "false",
-      cursor: before?.url === url ? before.subscription.cursor : "",
-      onevent: block => entry.held ? entry.held.push(block) : take(entry, block),
+      cursor: same?.subscription.cursor ?? "",
+      onevent: block => {
+        if (!entry.held) return take(entry, block);
+        if (entry.held.push(block) >= MAX_HELD) entry.giveUp?.();
+      },
       onstate: (state, status) => {
         if (!entry.subscription) return;  // it is being made
         entry.onstate(state, status);
         show(entry, status);
+        if (entry.barred && state === "open") renew(entry, elt.getAttribute("data-sse-refresh") ?? "");
       },
+      ondenied: () => { if (entry.subscription) showDenied(entry); },
+      again: () => sse.open(elt),
     });
+    showDenied(entry);
     show(entry);
     return entry;
   };
@@ -129,7 +154,7 @@
   /** @param {Attached} entry @param {Block} block */
   function reset(entry, {data, id}) {
     const {elt} = entry;
-    const {reason, last_event_id: lastEventId = id} = JSON.parse(data || "{}");
+    const {reason, last_event_id: lastEventId = id} = sse.parse(data);
     const event = new CustomEvent("sse:reset", {bubbles: true, cancelable: true, detail: {reason, lastEventId}});
     if (!elt.dispatchEvent(event)) return;
     entry.stale = true;
@@ -141,35 +166,61 @@
     const wait = reason === "render" ? last + CALM - performance.now() : 0;
     if (wait <= 0) renew(entry, url);
     else if (url) entry.calming = setTimeout(() => attached.get(elt) === entry && renew(entry, url), wait);
+    showPage();
   }
 
   /** @param {Attached} entry @param {string} url Empty to load the page anew. */
   function renew(entry, url) {
     entry.refreshing = true;
+    entry.barred = false;
+    entry.calming = undefined;
     const spread = Number(entry.elt.getAttribute("data-sse-spread") ?? 3000);
     setTimeout(() => url ? refresh(entry, url) : location.reload(), Math.random() * spread);
   }
 
-  /** Fetch what the element should hold; what arrives meanwhile is shown after it, unless the answer has it already. @param {Attached} entry @param {string} url */
+  /** Whether an answer is something else than what was asked for: a sign-in page, say. @param {Response} response @param {string} url */
+  function isElsewhere({status, redirected, headers, url: found}, url) {
+    const place = (/** @type {string} */ each) => {
+      const {host, pathname} = new URL(each, document.baseURI);
+      return host + pathname.replace(/\/$/, "");
+    };
+    return status === 401 || status === 403 || headers.has("HX-Redirect") || headers.has("HX-Location")
+      || (redirected && place(found) !== place(url));
+  }
+
+  /**
+   * Fetch what the element should hold; what arrives meanwhile is shown after it, unless the answer has it already. A
+   * page that may not have it is denied. No answer in time, or too much meanwhile: the element stays stale, and goes on.
+   * @param {Attached} entry @param {string} url
+   */
   async function refresh(entry, url) {
     const {elt} = entry;
     /** @type {Block[]} */
     const held = entry.held = [];
-    let seen = "";
-    try {
-      const response = await fetch(url, {headers: {"HX-Request": "true", Accept: "text/html"}, cache: "no-store"});
-      if (response.ok) {
-        seen = response.headers.get("Last-Event-ID") ?? "";
-        await sse.swap(elt, await response.text(), "innerHTML");
-        entry.stale = false;
-      }
-    } catch (error) {
-      console.debug("sse: not refreshed", error);
-    }
-    entry.held = undefined;
+    const request = new AbortController();
+    let seen = "", status = 0;
+    const fetched = async () => {
+      const response = await fetch(url, {headers: {"HX-Request": "true", Accept: "text/html"}, cache: "no-store", signal: request.signal});
+      if (isElsewhere(response, url)) return status = response.status;
+      if (!response.ok) return;
+      const text = await response.text();
+      if (request.signal.aborted) return;
+      seen = response.headers.get("Last-Event-ID") ?? "";
+      await sse.swap(elt, text, "innerHTML");
+      entry.stale = request.signal.aborted;
+    };
+    const over = new Promise(resolve => { entry.giveUp = () => { request.abort(); resolve(undefined); }; });
+    const timer = setTimeout(() => entry.giveUp?.(), DEADLINE);
+    await Promise.race([fetched(), over]).catch(error => console.debug("sse: not refreshed", error));
+    clearTimeout(timer);
+    entry.held = entry.giveUp = undefined;
     entry.refreshing = false;
     entry.refreshed = performance.now();
     for (const block of held) if (!seen || block.id === undefined || (block.id !== seen && sse.isLater(block.id, seen))) take(entry, block);
+    if (status) {
+      entry.barred = true;
+      entry.subscription.close("denied", status, true);
+    }
     show(entry);
   }
 
@@ -181,17 +232,29 @@
   /** @type {Subscription[]} */
   let left = [];
 
-  // `pagehide` fires only when the page really goes; a download, a mailto link or a cancelled navigation do not.
-  addEventListener("pagehide", () => {
-    left = [...sse.subscriptions];
+  function leave() {
+    left.push(...sse.subscriptions);
     left.forEach(each => each.pause());
-  });
-  addEventListener("pageshow", ({persisted}) => {
+  }
+
+  function comeBack() {
     left.splice(0).forEach(each => each.resume());
+  }
+
+  // `pagehide` fires only when the page really goes; a download, a mailto link or a cancelled navigation do not. A page
+  // that is frozen reads nothing, and would lead the other tabs all the same.
+  addEventListener("beforeunload", () => { sse.leaving = performance.now(); });
+  addEventListener("pagehide", leave);
+  document.addEventListener("freeze", leave);
+  addEventListener("pageshow", ({persisted}) => {
+    comeBack();
     if (persisted) revive();
   });
   addEventListener("online", revive);
-  document.addEventListener("resume", revive);
+  document.addEventListener("resume", () => {
+    comeBack();
+    revive();
+  });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) revive(); });
   addEventListener("htmx:sseReconnect", ({target}) => {
     if (target instanceof Element && target.matches(CONNECTS)) return sse.open(target);

@@ -2,15 +2,19 @@
 type State = "connecting" | "open" | "reconnecting" | "closed" | "denied";
 
 /** One block of an event stream, with the fields that it has. */
-interface Block { id?: string, event?: string, data?: string, retry?: number, topic?: string }
+interface Block { id?: string, event?: string, data?: string, retry?: number, topic?: string, comment?: string }
 
-interface Request_ { url: string, headers: Record<string, string> }
+/** `id`: what it asks to go on from, however it says so. */
+interface Request_ { url: string, headers: Record<string, string>, id: string }
+
+/** What a manager's stream says first: the seconds between two heartbeats, the id from which it goes on, how many topics it was asked for, and those that it gives. */
+interface Opening { heartbeat?: number, from?: string | null, asked?: number, topics?: string[] }
 
 /** What a stream asks its owner, and tells it. */
 interface Handlers {
   request(): Request_;
-  /** An answer that is a stream; its owner may close it here. */
-  onopen(response: Response): void;
+  /** A stream has begun; its owner may close it here. */
+  onopen(response: Response, opening?: Opening): void;
   onblocks(blocks: Block[]): unknown;
   /** `status` comes with each failure: the answer's, or 0 where there was none. */
   onstate(state: State, status?: number): void;
@@ -19,17 +23,20 @@ interface Handlers {
 interface Stream {
   readonly state: State;
   close(): void;
+  /** Try at once what is down. */
   now(): void;
+  /** Leave a line that should have been heard. */
+  check(): void;
 }
 
 /** What somebody asks the group's stream for. */
 interface Wish { topics: string[], signed: string[] }
 
-/** A leader's stream. `gap`: it was told of a reset and has not caught up yet. */
-interface Main extends Wish { stream: Stream, tabs: number, tag: string, gap: boolean }
+/** A leader's stream, on `topics`, of which it is `granted` some. `gap`: it was told of a reset and has not caught up yet. `decision`: another each time that the server has decided anew what its tabs may hear. `left`: it was ended for some topics. */
+interface Main extends Wish { stream: Stream, granted: string[], tabs: number, tag: string, gap: boolean, decision: number, left?: boolean }
 
-/** What a leader says that it relays: all of `topics` later than `floor`, for the principal `tag`. */
-interface Cover extends Wish { tag: string, floor: string, fresh: boolean }
+/** What a leader says that it relays: all of `topics`, which is what it was granted of what it `asked` for, later than `floor`, for the principal `tag`. */
+interface Cover extends Wish { asked: string[], tag: string, decision: number, floor: string, fresh: boolean }
 
 interface Wanted {
   url: string;
@@ -40,10 +47,16 @@ interface Wanted {
   cursor: string;
   onevent(block: Block): void;
   onstate(state: State, status?: number): void;
+  /** Other topics than before are refused. */
+  ondenied?(): void;
+  /** Ask once more for what was refused. */
+  again?(): void;
 }
 
 interface Subscription {
   readonly state: State;
+  /** The topics that were asked for and may not be heard. */
+  readonly denied: string[];
   readonly cursor: string;
   /** Whether the server ended it for good. */
   readonly ended: boolean;
@@ -77,6 +90,10 @@ interface Attached extends Sink {
   calming?: ReturnType<typeof setTimeout>;
   /** What arrives during a refresh. */
   held?: Block[];
+  /** End a refresh that takes too long. */
+  giveUp?(): void;
+  /** Who asked to refresh it was sent elsewhere: it is refreshed when it may be. */
+  barred?: boolean;
   /** The last event is the one by which htmx ends the stream. */
   ending?: boolean;
   /** Told to an adapter that has been replaced. */
@@ -89,6 +106,12 @@ interface SSE {
   /** Milliseconds until the next try. */
   delay(tries: number, retry?: number): number;
   isLater(id: string, than: string): boolean;
+  /** JSON, or an empty object for what is none. */
+  parse(text?: string): any;
+  /** Whether the id goes into the query too: a header was lost on the way. */
+  asksByQuery?: boolean;
+  /** When a navigation began, by `performance.now()`. */
+  leaving?: number;
   parser(): (text: string) => Block[];
   stream(handlers: Handlers): Stream;
   // hub.js
@@ -116,9 +139,13 @@ interface SSE {
   /** Hear an event of htmx anywhere in the page, in both spellings of htmx 4. */
   on(name: string, handle: (event: any) => void, capture?: boolean): void;
   swap(elt: Element, text: string, style: string): Promise<void>;
+  /** Whether htmx has asked for a stream. */
+  asked?: boolean;
   // teach.js, which a page may not have
   /** A stream has not begun for long. */
   late?(url: string): void;
+  /** Something else is wrong: tabs cannot share (`alone`, and why), topics do not arrive (`topics`), two elements have one id (`twice`, which). */
+  wrong?(what: "alone" | "topics" | "twice", detail?: unknown): void;
   // stats.js
   manage(settings: { endpoint: string, interval: number, debug: boolean }): void;
 }

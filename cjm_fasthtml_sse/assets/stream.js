@@ -3,8 +3,17 @@
  * other tabs. A reader of its own, instead of the browser's `EventSource`, because that one tells neither statuses nor
  * headers nor heartbeats, and those say when to stop, when to come back, and that a line is dead.
  *
+ * A stream is open with the first line of its body: proxies hand on headers and keep the rest. A manager's stream says
+ * in that line (`: connected {…}`, which no proxy takes away) from where it goes on, how many topics it was asked for,
+ * which it gives, and how often it beats. Whoever asked to go on from an id and is not answered so asks by the query;
+ * where that does not arrive either, something is missed, and is told as a reset.
+ *
  * What ends a stream for good: status 204 and the event `sse-close` (state `closed`); 400, 401, 403 and 409, or a
- * redirect to something that is no stream, as to a sign-in page (state `denied`). Everything else is tried again.
+ * redirect to something that is no stream, as to a sign-in page (state `denied`). A 409 with `Retry-After` may be the
+ * page's own dead line, and is tried again for a while. So is everything else, for as long as it takes.
+ *
+ * Firefox and WebKit break what a page reads as soon as a navigation begins, also if it becomes a download. Nobody is
+ * told of such a break, unless it lasts.
  */
 (() => {
   "use strict";
@@ -13,12 +22,19 @@
   if (window.cjmSSE.stream) return;
 
   const CONNECT_TIMEOUT = 60_000;  // ms without an answer
-  const LATE = 10_000;  // ms without an answer until `teach.js`, where the page has it, says so
+  const LATE = 10_000;  // ms without a byte until `teach.js`, where the page has it, says so
+  const LEAVING = 2000;  // ms after a navigation has begun in which a break is its doing, and for which nobody is told
+  const TAKEN = 90_000;  // ms for which an id may be held by a dead line of this page
   /** @type {Record<number, State>} */
   const STOP = {204: "closed", 400: "denied", 401: "denied", 403: "denied", 409: "denied"};
 
   /** Full jitter between `least` and a ceiling that doubles from `first` to `most`, in ms; see `create_reconnection_script`. */
   const policy = sse.policy = {least: 250, first: 1000, most: 30_000, interval: 0, maxRetries: Infinity, debug: false};
+
+  /** @type {SSE["parse"]} */
+  sse.parse = text => {
+    try { return Object(JSON.parse(text || "{}")); } catch { return {}; }
+  };
 
   /** @type {SSE["delay"]} */
   sse.delay = (tries, retry) => {
@@ -38,19 +54,31 @@
     return position.length - thanPosition.length ? position.length > thanPosition.length : position > thanPosition;
   };
 
-  /** Text in, blocks out: WHATWG HTML 9.2.6, with every field told, `topic` too. @type {SSE["parser"]} */
+  /**
+   * Text in, blocks out: WHATWG HTML 9.2.6, with every field told, `topic` too, and comments. Only what is new is looked
+   * through; the pieces of a line are joined once, when it ends.
+   * @type {SSE["parser"]}
+   */
   sse.parser = () => {
-    let rest = "";
+    /** @type {string[]} */
+    let pieces = [];
     let afterCR = false;
     /** @type {Block} */
     let block = {};
     return text => {
       /** @type {Block[]} */
       const blocks = [];
-      if (afterCR && text.startsWith("\n")) text = text.slice(1);
-      if (text) afterCR = text.endsWith("\r");
-      const lines = (rest + text).split(/\r\n|\r|\n/);
-      rest = lines.pop() ?? "";
+      if (!text) return blocks;
+      if (afterCR && text[0] === "\n") text = text.slice(1);
+      afterCR = text.endsWith("\r");
+      const lines = text.split(/\r\n|\r|\n/);
+      const rest = lines.pop();
+      if (lines.length) {
+        pieces.push(lines[0]);
+        lines[0] = pieces.join("");
+        pieces = [];
+      }
+      if (rest) pieces.push(rest);
       for (const line of lines) {
         if (!line) {
           if (Object.keys(block).length) blocks.push(block);
@@ -62,6 +90,7 @@
         else if (field === "event" || field === "topic") block[field] = value;
         else if (field === "id" && !value.includes("\0")) block.id = value;
         else if (field === "retry" && /^\d+$/.test(value)) block.retry = Number(value);
+        else if (!field) blocks.push({comment: value});
       }
       return blocks;
     };
@@ -70,7 +99,7 @@
   /** What a server asks for by `Retry-After`, in ms; a quarter more at random, so that a crowd is spread. @param {Response} response */
   function retryAfter({status, headers}) {
     const value = headers.get("Retry-After");
-    if (!value || (status !== 429 && status !== 503)) return undefined;
+    if (!value || ![409, 429, 503].includes(status)) return undefined;
     const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
     return ms >= 0 ? Math.min(ms, 2 ** 30) * (1 + Math.random() / 4) : undefined;
   }
@@ -79,7 +108,7 @@
   sse.stream = handlers => {
     /** @type {State} */
     let state = "connecting";
-    let tries = 0, heartbeat = 0, heard = 0;
+    let tries = 0, silence = 0, heard = 0, refused = 0, quiet = 0, named = false, omit = false;
     /** @type {number | undefined} */
     let retry;
     /** @type {any} */
@@ -88,6 +117,8 @@
     let watchdog;
     /** @type {any} */
     let late;
+    /** @type {any} */
+    let telling;
     /** @type {AbortController | undefined} */
     let request;
     /** @param {string} what */
@@ -97,6 +128,8 @@
     function enter(next, status) {
       const changed = state !== next;
       state = next;
+      quiet = 0;
+      clearTimeout(telling);
       if (changed || status !== undefined) handlers.onstate(next, status);
     }
 
@@ -115,6 +148,9 @@
       enter(end, status);
     }
 
+    /** How long a line may be silent that beats so often: within three heartbeats it is noticed. @param {number} beat In ms; 0 for none. */
+    const limit = beat => beat && Math.max(2.5 * beat, beat + 2000);
+
     /** Something was heard; what has to come next has so long. @param {number} ms */
     function alive(ms) {
       heard = Date.now();
@@ -125,6 +161,13 @@
     /** @param {number} [wait] @param {number} [status] */
     function again(wait, status) {
       hush();
+      const now = performance.now();
+      if (state === "open" && !quiet && now - (sse.leaving ?? -LEAVING) < LEAVING) {
+        quiet = now + LEAVING;
+        telling = setTimeout(() => enter("reconnecting", 0), LEAVING);
+        return connect();
+      }
+      if (quiet) return timer = setTimeout(connect, 100);
       if (tries >= policy.maxRetries) return log("given up"), enter("closed", status);
       wait ??= sse.delay(tries, retry);
       tries += 1;
@@ -133,40 +176,66 @@
       enter("reconnecting", status ?? 0);
     }
 
+    /** What is no stream. @param {Response} response */
+    function turnedAway(response) {
+      const {status, redirected} = response;
+      const wait = retryAfter(response), now = performance.now();
+      const mayPass = status === 409 && wait !== undefined && now - (refused ||= now) < TAKEN;
+      if ((STOP[status] && !mayPass) || (redirected && status === 200)) return stop(STOP[status] ?? "denied", status);
+      again(wait, status);
+    }
+
     async function connect() {
       hush();
       const mine = request = new AbortController();
       const {signal} = mine;
+      let foreign = false, open = false;
       alive(CONNECT_TIMEOUT);
       try {
-        const {url, headers} = handlers.request();
+        const {url, headers, id} = handlers.request();
+        foreign = !named && new URL(url).origin !== location.origin;
         late = setTimeout(() => sse.late?.(url), LATE);
-        const response = await fetch(url, {headers, cache: "no-store", credentials: "include", signal});
+        const response = await fetch(url, {headers, cache: "no-store", credentials: omit ? "omit" : "include", signal});
         if (signal.aborted) return;
-        clearTimeout(late);
-        const {status, redirected, body} = response;
-        const isStream = status === 200 && body && response.headers.get("Content-Type")?.includes("text/event-stream");
-        if (!isStream) {
-          body?.cancel();
-          if (STOP[status] || (redirected && status === 200)) return stop(STOP[status] ?? "denied", status);
-          return again(retryAfter(response), status);
+        foreign = false;
+        named = !omit;
+        const {status, body} = response;
+        if (status !== 200 || !body || !response.headers.get("Content-Type")?.includes("text/event-stream")) {
+          body?.cancel().catch(() => {});
+          return turnedAway(response);
         }
-        heartbeat = Number(response.headers.get("SSE-Heartbeat")) * 2000;
-        if (heartbeat) heartbeat += 5000;
-        tries = 0;
-        retry = undefined;
-        alive(heartbeat);
-        handlers.onopen(response);
-        if (signal.aborted) return;
-        enter("open");
         const reader = body.getReader();
         const decoder = new TextDecoder();
         const parse = sse.parser();
         for (;;) {
           const {done, value} = await reader.read();
           if (done || signal.aborted) break;
-          alive(heartbeat);
-          const blocks = parse(decoder.decode(value, {stream: true}));
+          clearTimeout(late);
+          const since = Date.now() - heard;
+          alive(open ? silence : CONNECT_TIMEOUT);
+          let blocks = parse(decoder.decode(value, {stream: true}));
+          if (!blocks.length) continue;
+          if (open && !silence && blocks.some(block => block.comment === "heartbeat")) alive(silence = limit(since));  // it said nothing of them
+          if (!open) {
+            const said = sse.parse(blocks[0].comment?.match(/^connected (.*)/)?.[1]);
+            const opening = "asked" in said ? said : undefined;
+            const beat = (opening?.heartbeat ?? Number(response.headers.get("SSE-Heartbeat"))) * 1000;
+            alive(silence = limit(beat));
+            if (opening && id && !(opening.from && id.startsWith(opening.from))) {
+              if (!sse.asksByQuery) {
+                sse.asksByQuery = true;
+                return connect();
+              }
+              blocks.unshift({event: "sse-reset", data: JSON.stringify({reason: "unknown", last_event_id: id})});
+            }
+            open = true;
+            tries = refused = 0;
+            retry = undefined;
+            handlers.onopen(response, opening);
+            if (signal.aborted) return;
+            enter("open");
+          }
+          blocks = blocks.filter(block => block.comment === undefined);
           for (const block of blocks) retry = block.retry ?? retry;
           if (blocks.length) handlers.onblocks(blocks);
           if (blocks.some(block => block.event === "sse-close") && !signal.aborted) return stop("closed");
@@ -175,16 +244,20 @@
       } catch (error) {
         if (policy.debug) console.debug("sse:", error);
       }
-      if (!signal.aborted) again();
+      if (signal.aborted) return;
+      if (foreign && (omit = !omit)) return connect();  // another site may let in all who bring no cookies
+      again();
     }
 
     connect();
     return {
       get state() { return state; },
       close() { stop("closed"); },
+      /** The timer that notices a dead line sleeps in a page that is hidden; whoever is awake asks. */
+      check() { if (state === "open" && silence && Date.now() - heard > silence) again(); },
       /** The network or the reader is back, or somebody asks: try at once what is down, and what should have been heard. */
       now() {
-        if (state === "denied" || (state === "open" && !(heartbeat && Date.now() - heard > heartbeat))) return;
+        if (state === "denied" || (state === "open" && !(silence && Date.now() - heard > silence))) return;
         if (state === "connecting" || (request && state !== "open")) return;
         tries = 0;
         log("now");

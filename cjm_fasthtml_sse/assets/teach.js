@@ -18,11 +18,11 @@
   /** @type {WeakSet<Element>} Elements that htmx 4's extension has taken up. */
   const taken = new WeakSet();
 
-  /** @param {string} what @param {string} text @param {string} anchor A heading of `PAGE`. */
-  const teach = (what, text, anchor) => {
+  /** @param {string} what @param {string} text @param {string} anchor A heading of `PAGE`. @param {"warn" | "error"} how */
+  const teach = (what, text, anchor, how = "warn") => {
     if (told.has(what)) return;
     told.add(what);
-    console.warn(`cjm-fasthtml-sse: ${text} See ${PAGE}#${anchor}`);
+    console[how](`cjm-fasthtml-sse: ${text} See ${PAGE}#${anchor}`);
   };
 
   sse.late = url => {
@@ -30,10 +30,23 @@
       + "seventh tab over HTTP/1.1.", "nothing-for-a-long-time");
   };
 
+  sse.wrong = (what, detail) => {
+    if (what === "alone") {
+      teach(what, `This browser does not let tabs share a connection (${detail}), so each has its own. It may be set to `
+        + "keep no site data.", "tabs-that-do-not-share");
+    } else if (what === "topics") {
+      teach(what, "Topics that this page asks for do not reach the server, which does not send them. A proxy takes them "
+        + "out of the URL.", "no-access");
+    } else {
+      teach(what, `Two elements of this page have the connection_id ${detail}. It names one stream, so one of them ends `
+        + "or is refused. Give each its own, or none.", "no-access", "error");
+    }
+  };
+
   /** An element with a trigger may be waiting for it. */
   function look() {
     const waiting = sse.elements().filter(elt => !elt.matches("[hx-trigger], [data-hx-trigger]"));
-    if (!waiting.length || sse.elements().some(elt => elt.hasAttribute("data-sse-state") || taken.has(elt))) return;
+    if (!waiting.length || sse.asked || sse.elements().some(elt => elt.hasAttribute("data-sse-state") || taken.has(elt))) return;
     const version = window.htmx?.version ?? "";
     const major = parseInt(version);
     if (!version) {

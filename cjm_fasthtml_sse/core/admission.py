@@ -13,7 +13,7 @@ __all__ = []
 
 # %% ../../nbs/core/admission.ipynb #fd986f27
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastcore.basics import patch
@@ -41,6 +41,7 @@ def open_stream(self: Crowd,
     *,
     tabs: int = 1, # How many tabs of a browser it speaks for
     asked: Iterable[str] = (), # What its page asks for, where that is more than it may hear
+    metadata: Mapping[str, Any] | None = None, # What is noted of it, besides when it came
 ) -> StreamConnection: # Entered, not yet begun
     "Let a stream in; raises `ConnectionRefused` (400, 409, 429, 503) or ends it at once where the server is leaving"
     topics = self.check_asked(topics)
@@ -53,7 +54,7 @@ def open_stream(self: Crowd,
     with self._guard:
         limits, how = (self.max_queue_size, self.max_queue_bytes), (last_event_id, self.overflow, self.counters)
         mailbox = Mailbox(self.log, connection_id, view, topics, *limits, *how, *marks)
-        stream = StreamConnection(self, mailbox, owner)
+        stream = StreamConnection(self, mailbox, owner, dict(metadata or {}))
         stream.tabs = tabs
         self._enter(stream, topics)
     self.clock.add(stream)
@@ -87,7 +88,7 @@ def check_place(self: Crowd,
     "Refuse who has no place here: an id of somebody else's (409), too many of one owner's (429) or in all (503)"
     self._leave_dead_loop()
     old, most, each = self.registry.get_connection(connection_id), self.max_connections, self.max_connections_per_owner
-    if old is not None and (owner is None or old.owner != owner): raise _taken(connection_id)
+    if old is not None and (owner is None or old.owner != owner): raise _taken(connection_id, owner, old.owner)
     if old is None and most is not None and len(self.registry.connections) >= most:
         raise ConnectionRefused('This server has all the connections that it takes; come back later', 503)
     if old is None and each is not None and owner is not None and len(self._by_owner.get(owner, ())) >= each:

@@ -4,7 +4,7 @@ The browser's side is JavaScript in files of its own, in the package's folder `a
 
 An address that is kept must never change its content. So the file's name holds a hash of what is in it: a new version of the script has a new address, and the old one may be kept for ever.
 
-The files have no build step. What goes out is their text in one piece, in order, without the comments and indentation that are there for people.
+What goes out is made from those files by [terser](https://terser.org), a well-known minifier, without the comments, the indentation and the long names that are there for people; it lies beside them, in `assets/min/`. `make export` writes it, and a check sees to it that it is up to date. So neither who installs the package nor who serves it needs anything else.
 
 ```python
 from cjm_fasthtml_sse.core.assets import asset_url, serve_assets
@@ -25,7 +25,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/assets.html.md"""
 __all__ = ['FILES', 'script', 'asset_url', 'serve_assets']
 
 # %% ../../nbs/core/assets.ipynb #3cb4a99a
-import gzip, hashlib, re
+import gzip, hashlib
 from functools import cache, partial
 from importlib.resources import files
 from typing import Any
@@ -37,12 +37,7 @@ from starlette.routing import Route
 # %% ../../nbs/core/assets.ipynb #ef9b16ce
 FILES = dict(sse=('stream', 'hub', 'page', 'htmx', 'stats', 'settings'), teach=('teach',))
 
-def _source(name: str) -> str: return files('cjm_fasthtml_sse').joinpath('assets', f'{name}.js').read_text('utf-8')
-
-# %% ../../nbs/core/assets.ipynb #d4426170
-_COMMENTS = re.compile(r'^[ \t]*(?:/\*\*.*?\*/|//[^\n]*)', re.DOTALL | re.MULTILINE)
-
-def _trim(code: str) -> str: return re.sub(r'\s*\n\s*', '\n', _COMMENTS.sub('', code)).lstrip()
+def _made(name: str) -> str: return files('cjm_fasthtml_sse').joinpath('assets', 'min', f'{name}.js').read_text('utf-8')
 
 # %% ../../nbs/core/assets.ipynb #9fb089cc
 @cache
@@ -50,7 +45,7 @@ def script(
     name: str = 'sse', # One of `FILES`
 ) -> str: # JavaScript, in strict mode, without a word that would end a script element
     "The text of a script; of `sse`, which is what makes a page live, unless `name` says another one"
-    return ''.join(_trim(_source(file)) for file in FILES[name])
+    return ''.join(_made(file) for file in FILES[name])
 
 # %% ../../nbs/core/assets.ipynb #ba979ae9
 @cache

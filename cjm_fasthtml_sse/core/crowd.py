@@ -22,7 +22,7 @@ from typing import Any
 from fastcore.basics import patch
 
 from . import lifecycle
-from .access import SIGNED_FOR
+from .access import SIGNED_FOR, nameless
 from .connections import SHUT, ConnectionRegistry, SSEConnection, check_connection_id
 from .history import BroadcastMessage, Event, Log
 from .mailbox import CHUNK, Counters
@@ -316,7 +316,8 @@ def send_away(self: Crowd,
     connection.finish(farewell)
     self.left(connection)
 
-def _taken(connection_id: str) -> ConnectionRefused: return ConnectionRefused(f'The id {connection_id!r} is taken', 409)
+def _taken(connection_id: str, *between: str | None) -> ConnectionRefused:
+    return ConnectionRefused(f'The id {connection_id!r} is taken', 409, passing=any(map(nameless, between)))
 
 # %% ../../nbs/core/crowd.ipynb #7e84f302
 @patch

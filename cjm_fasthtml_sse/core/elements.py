@@ -108,14 +108,14 @@ STATES = dict(connecting='Connecting…', open='Live', reconnecting='Reconnectin
 
 def connection_indicator(
     *,
-    texts: Mapping[str, str] | None = None, # Other words, for some or all of `STATES`
+    texts: Mapping[str, str] | None = None, # Other words, for some or all of `STATES`, and for its button (`reload`)
     **attrs # Additional attributes for the element; they win over the ones made here
 ) -> Span: # Element that the script keeps up to date
     "How the page's streams stand, in words; raises `ValueError` for a state that does not exist"
-    odd = sorted((texts or {}).keys() - STATES.keys())
-    if odd: raise ValueError(f'{odd} are no states; there are {[*STATES]}')
-    words = STATES | dict(texts or {})
-    told = {f'data_{state}': words[state] for state in STATES}
+    words = STATES | dict(reload='Reload')
+    if odd := sorted((texts or {}).keys() - words.keys()): raise ValueError(f'{odd} are no states; there are {[*words]}')
+    words |= dict(texts or {})
+    told = {f'data_{name}': word for name, word in words.items()}
     fixed = dict(role='status', data_sse_indicator='', data_sse_state='connecting')
     return Span(words['connecting'], **fixed | told | attrs)
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from fastcore.basics import patch
 
-from .access import GUEST, check_owner, covers, meets, owner_topic
+from .access import GUEST, check_owner, covers, meets, nameless, owner_topic
 from .connections import SSEConnection
 from .crowd import _ANSWERS, _CONTROLS, Crowd, _taken
 from .mailbox import Mailbox
@@ -53,11 +53,14 @@ def narrow(self: Mailbox,
     topics: frozenset[str], # What the reader may hear from now on
 ) -> bool: # False where it holds frames of unknown topic; then nothing was done
     "Drop what waits of other topics, and read no more of them from the log"
-    if self._direct or any(isinstance(waiting, bytes) for waiting in self._waiting): return False
-    self.topics = topics
-    self._waiting = [event for event in self._waiting if hears(topics, event.topic)]
+    frames = [each for each in (*self._waiting, *(frame for _, frame in self._direct)) if isinstance(each, bytes)]
+    if not all(frame.startswith(_TOPICS) for frame in frames): return False
+    self.topics, self._direct = topics, []
+    self._waiting = [event for event in self._waiting if event not in frames and hears(topics, event.topic)]
     self._weigh()
     return True
+
+_TOPICS = b'event: sse-topics\n'
 
 def _lost(topics: Iterable[str], revoked: Iterable[str]) -> set[str]:
     return {t for t in topics if t[0] != PRIVATE and any(meets(t, r) for r in revoked)}
@@ -69,11 +72,16 @@ def _take_back(self: Crowd, connection: SSEConnection, revoked: list[str]) -> bo
     if not lost: return False
     kept, whole = connection.topics - lost, all(any(covers(r, t) for r in revoked) for t in lost)
     narrows = whole and isinstance(connection, StreamConnection) and connection.queue.narrow(kept)
-    if not narrows: self.send_away(connection, self.farewell())
+    if not narrows or not connection.queue.put(_left_to_hear(kept)): self.send_away(connection, self.farewell())
     else:
         connection.queue.lack(mark_of(t) for t in (*lost, *_lost(revoked, lost)))
         self.retopic(connection, kept)
+        self.outbox.add(connection)
     return True
+
+def _left_to_hear(topics: Iterable[str]) -> bytes:
+    "What is left to a stream, for its page"
+    return _TOPICS + b'data: ' + to_json(dict(topics=sorted(t for t in topics if t[0] != PRIVATE))).encode() + b'\n\n'
 
 @patch
 def _take_from(self: Crowd, owner: str, topics: list[str]) -> int:
@@ -210,10 +218,13 @@ def _on_disconnect(crowd: Crowd, said: dict[str, Any], position: int | None = No
     owners = where.get('owner')
     among = crowd.registry.get_connections() if owners is None else [c for o in owners for c in crowd.of_owner(o)]
     ends = [c for c in among if isinstance(c, StreamConnection) and _is_meant(where, c.connection_id, c.topics)]
-    closing = encode_frame(to_json(dict(reason='disconnected')), event=CLOSE_EVENT)
-    for connection in ends: crowd.send_away(connection, crowd.farewell() if said['come_back'] else closing)
+    for c in ends: crowd.send_away(c, crowd.farewell() if said['come_back'] else _closing(where, c.topics))
     _tell_arrivals(crowd, 'disconnect', said)
     return len(ends)
+
+def _closing(where: dict[str, list], topics: Iterable[str]) -> bytes:
+    named = {'topics': [t for t in where['topic'] if _lost(topics, [t])]} if 'topic' in where else {}
+    return encode_frame(to_json(dict(reason='disconnected', **named)), event=CLOSE_EVENT)
 
 def _is_meant(where: dict[str, list], connection_id: str, topics: Iterable[str]) -> bool:
     if 'connection_id' in where and connection_id not in where['connection_id']: return False
@@ -252,19 +263,23 @@ async def claim(self: Crowd,
         if left: self.claims[connection_id] = left
     verdicts = mine['verdicts'].union(verdict for _, verdict in answers)
     if 'taken' in verdicts: raise _taken(connection_id)
+    if 'held' in verdicts: raise _taken(connection_id, None)
     if 'busy' in verdicts: raise ConnectionRefused(f'Another page of yours opens {connection_id!r}; try again', 503)
     relay = getattr(self, 'relay', None)
     if relay is not None and {*relay.nodes()} - {self.node} - {node for node, _ in answers}:
         raise ConnectionRefused(f'Not every process has said whether it has {connection_id!r}; try again', 503)
 
-def _on_claim(crowd: Crowd, said: dict[str, Any]) -> list[str] | None: # Node, and `free`, `busy` or `taken`
+def _verdict(*between: str | None) -> str: return 'held' if any(map(nameless, between)) else 'taken'
+
+def _on_claim(crowd: Crowd, said: dict[str, Any]) -> list[str] | None: # Node, and `busy`, `free`, `held` or `taken`
     owner, old = said['owner'], crowd.registry.get_connection(said['id'])
     if said['node'] == crowd.node: return None
-    if old is not None and (owner is None or old.owner != owner): return [crowd.node, 'taken']
+    if old is not None and (owner is None or old.owner != owner): return [crowd.node, _verdict(owner, old.owner)]
     if old is not None: crowd.take_over(old)
     verdicts = []
     for claim in crowd.claims.get(said['id'], ()):
-        verdicts.append('busy' if owner is not None and claim['owner'] == owner else 'taken')
+        same = owner is not None and claim['owner'] == owner
+        verdicts.append('busy' if same else _verdict(owner, claim['owner']))
         if said['node'] < crowd.node: claim['verdicts'].add(verdicts.pop())
     return [crowd.node, max(verdicts, default='free')]
 

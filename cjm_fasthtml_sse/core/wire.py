@@ -22,7 +22,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/wire.html.md"""
 # %% auto #0
 __all__ = ['CLOSE_EVENT', 'RESERVED', 'MAX_DEPTH', 'SSEError', 'FrameError', 'ConnectionClosed', 'ConnectionRefused',
            'BackplaneError', 'split_lines', 'check_name', 'encode_frame', 'encode_comment', 'is_markup', 'carry',
-           'render_html', 'to_json']
+           'render_html', 'to_json', 'inert']
 
 # %% ../../nbs/core/wire.ipynb #e63fcf6d
 import json, math, re
@@ -49,13 +49,14 @@ class ConnectionClosed(SSEError):
 
 # %% ../../nbs/core/wire.ipynb #074f3d76
 class ConnectionRefused(SSEError):
-    "A connection that is not to be had; `status` is the HTTP answer"
+    "A connection that is not to be had; `status` is the HTTP answer, `passing` whether asking again may help"
     def __init__(self,
         reason: str, # One sentence for the client
-        status: int = 400 # HTTP status code of the answer
+        status: int = 400, # HTTP status code of the answer
+        passing: bool = False # Whether the same request may be let in soon; for 429 and 503 that goes without saying
     ):
         super().__init__(reason)
-        self.status = status
+        self.status, self.passing = status, passing or status in (429, 503)
 
 class BackplaneError(SSEError):
     "The engine that carries events between processes failed, or is not there; `doubtful` where an event may be in it"
@@ -183,5 +184,11 @@ def to_json(
     data: Any, # What `carry` lets through
 ) -> str: # JSON without `<`, `>` and `&`
     "JSON of `data`, inert where it is swapped into a page by mistake"
-    text = _encode(data)
+    return inert(_encode(data))
+
+# %% ../../nbs/core/wire.ipynb #90c3b7fa
+def inert(
+    text: str, # JSON
+) -> str: # The same value, without `<`, `>` and `&`
+    "What no page takes for markup"
     return text.replace('&', '\\u0026').replace('<', '\\u003c').replace('>', '\\u003e')

@@ -57,7 +57,7 @@ def _message(body: bytes, last: bool = False) -> Message: return dict(type=_BODY
 class Stream:
     "One open response: the server's `send`, and who calls it"
     send_timeout = 30.0  # seconds that one send may wait for a reader
-    _send = transport = server = room = task = writer = deadline = background = None
+    _send = transport = server = room = task = writer = deadline = background = through = None
     ended = wrote = released = False
     farewell, headers, version = b'', (), ''
 
@@ -185,6 +185,7 @@ async def run(self: Stream,
 ):
     "Stream until somebody ends it"
     self.task, self._send, self.transport = asyncio.current_task(), send, transport_of(send)
+    if self.through is not None: self._send = self.through = self.through(self, send)
     try:
         self._find_server(receive, send)
         if self.ended: self.push(self.farewell, last=True)
@@ -200,6 +201,7 @@ async def run(self: Stream,
         if self.writer is not None:
             self.writer.cancel()
             await asyncio.wait([self.writer])
+        if self.through is not None: await self.through.end()
         await self.over()
         if self.server is not None: await self.server.settle()
     if self.background is not None: await self.background()

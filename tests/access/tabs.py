@@ -17,10 +17,11 @@ async def until(condition, what='the condition'):
 
 class Tab:
     "One request to a stream; it goes when it is left, as a page does"
-    def __init__(self, app, *topics, user='', last_id='', path='/sse/broadcast', **query):
-        self.text, self.status, self.left, self._asked = '', None, asyncio.Event(), False
+    def __init__(self, app, *topics, user='', last_id='', path='/sse/broadcast', script=None, **query):
+        self.text, self.status, self.headers, self.left, self._asked = '', None, {}, asyncio.Event(), False
         headers = [(b'host', b'localhost'), (b'x-user', user.encode())]
         if last_id: headers.append((b'last-event-id', last_id.encode()))
+        if script is not None: headers.append((b'sse-version', script.encode('latin-1')))
         asked = urlencode([*(('topic', topic) for topic in topics), *query.items()])
         scope = dict(type='http', asgi=dict(version='3.0'), http_version='1.1', method='GET', scheme='http',
             path=path, raw_path=path.encode(), query_string=asked.encode(), root_path='', headers=headers,
@@ -34,6 +35,7 @@ class Tab:
 
     async def _send(self, message):
         self.status = message.get('status', self.status)
+        self.headers |= {name.decode(): value.decode() for name, value in message.get('headers', ())}
         self.text += message.get('body', b'').decode()
 
     async def opens(self):
@@ -51,6 +53,11 @@ class Tab:
     def blocks(self):
         blocks = [block.split('\n') for block in self.text.split('\n\n') if block]
         return [dict(line.split(': ', 1) for line in block if ': ' in line[1:]) for block in blocks]
+
+    @property
+    def opening(self):
+        "What the first comment says"
+        return json.loads(self.text.partition('\n\n')[0].removeprefix(': connected '))
 
     @property
     def last_id(self): return next((block['id'] for block in reversed(self.blocks) if 'id' in block), '')

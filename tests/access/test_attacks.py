@@ -120,7 +120,7 @@ def test_no_request_puts_a_field_on_the_wire(node):
         assert one.refuses(f'/sse/broadcast?{name}={text}') == 400
     for seen in ('x%0Adata: forged', 'x%0D%0A%0D%0Adata: forged'):
         with leaving(one.listen(f'last_event_id={quote(seen, safe="%")}')) as (stream,):
-            assert hears(one, stream) == [] and b'forged' not in stream.data
+            assert hears(one, stream) == [] and not re.search(rb'[\r\n]data: forged', stream.data)
 
 
 def test_markup_in_json_is_inert(node):
@@ -173,7 +173,7 @@ def test_oversized_requests_are_refused_and_the_next_one_is_served(node):
     assert {one.refuses(f'/sse/broadcast?{query}') for query in huge} == {414}
     assert one.refuses(f'/sse/broadcast?connection_id={"x" * 1_000}') == 400
     with leaving(one.listen(headers=f'Last-Event-ID: {"9" * 30_000}\r\n')) as (stream,):
-        assert [name for name, *_ in events(stream)] == ['sse-reset'] and b'9' * 100 not in stream.data
+        assert [name for name, *_ in events(stream)] == ['sse-reset'] and b'9' * 201 not in stream.data
     cookie = 'session_=' + 'x' * 30_000
     assert one.refuses('/sse/broadcast?connection_id=a', Cookie=cookie, Sec_Fetch_Site='cross-site') == 403
     for header in ('Origin', 'Sec_Fetch_Site'): assert one.refuses('/sse/broadcast', **{header: 'x' * 30_000}) == 403

@@ -152,6 +152,7 @@ def test_the_example_is_this_chat(tmp_path):
         tab.get('/sign-in', params=dict(name='ana'))
         with tab.stream('GET', '/sse/broadcast?topic=room/lounge') as stream:
             lines = stream.iter_lines()
-            assert stream.status_code == 200 and next(lines) == ': connected'
+            opening = next(lines)
+            assert stream.status_code == 200 and opening.startswith(': connected {') and '"room/lounge"' in opening
             tab.post('/room/lounge', data=dict(text='Good evening'))
             assert next(line for line in lines if 'Good' in line) == 'data: <li><b>ana</b> Good evening</li>'

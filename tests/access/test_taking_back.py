@@ -110,7 +110,7 @@ def test_streams_are_ended_by_what_they_are(two):
     here, there = one.listen('topic=open/1', 'ana'), [other.listen(f'topic=open/{n}', 'ana') for n in (1, 2)]
     with leaving(here, *there, other.listen('topic=open/1', 'ben')) as (first, second, third, ben):
         assert one.do(one.manager.disconnect, dict(owner='ana', topic='open/1')) == 2
-        assert closed(first) == closed(second) == '{"reason": "disconnected"}'
+        assert closed(first) == closed(second) == '{"reason": "disconnected", "topics": ["open/1"]}'
         assert other.do(other.manager.disconnect, dict(owner=['ana', 'ben']), come_back=True) == 2
         assert closed(third) is None and closed(ben) is None
     until(lambda: one.count() == other.count() == 0)

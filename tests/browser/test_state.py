@@ -178,7 +178,7 @@ def test_nothing_named_is_stale_and_no_more(show, page, htmx):
     stream = show(htmx, 'old')
     stream.send(RESET, event='sse-reset', id='e-9')
     expect_state(page, 'stale')
-    expect(page.get_by_role('status')).to_have_text('Out of date')
+    expect(page.get_by_role('status')).to_have_text('Out of date Reload')
     stream.send(' and new', id='e-10')
     expect(page.locator('#sse')).to_have_text('old and new')
 

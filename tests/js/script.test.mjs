@@ -10,7 +10,7 @@ const read = name => readFileSync(new URL(`${name}.js`, assets), 'utf8');
 /** `window.cjmSSE` after the files that ask for no document; `globals` stand in for the browser's. */
 function load(globals = {}) {
     const window = { isSecureContext: false };
-    const context = vm.createContext({ window, navigator: {}, console, URL, AbortController, TextDecoder, ReadableStream, setTimeout, clearTimeout,
+    const context = vm.createContext({ window, navigator: {}, console, URL, AbortController, TextDecoder, ReadableStream, setTimeout, clearTimeout, performance,
         document: { baseURI: 'http://host/page', hidden: false }, location: { origin: 'http://host' }, ...globals });
     for (const name of ['stream', 'hub']) vm.runInContext(read(name), context);
     return window.cjmSSE;
@@ -22,7 +22,7 @@ const blocks = chunks => { const parse = load().parser(); return plain(chunks.fl
 const CASES = [
     ['data: a\n\n', [{ data: 'a' }]],
     ['data:a\ndata:  b\ndata\n\n', [{ data: 'a\n b\n' }]],
-    [': comment\n\n', []],
+    [': comment\n\n', [{ comment: 'comment' }]],
     ['id: e-7\n\n', [{ id: 'e-7' }]],
     ['id: bad\0\ndata: x\n\n', [{ data: 'x' }]],
     ['event: done\nid: e-8\nretry: 20\ntopic: job/42\ndata: x\n\n', [{ event: 'done', id: 'e-8', retry: 20, topic: 'job/42', data: 'x' }]],
