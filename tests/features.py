@@ -9,33 +9,33 @@ from pathlib import Path
 import pytest
 
 LEFT_OUT = pytest.StashKey()  # of a case that its engine cannot run: the reasons
+VERSIONS = {}  # of the browsers that were started
 BOTH = 'both'  # where the version of htmx plays no part
 
 
 def rows(item):
-    "Feature, engine and htmx of each row to which a case belongs"
+    "Feature, engine and htmx's version of each row to which a case belongs"
     params = item.callspec.params if hasattr(item, 'callspec') else {}
     htmx = params.get('htmx', params.get('any_htmx'))
     for mark in item.iter_markers('feature'):
         engine = mark.kwargs.get('engine', params.get('engine', 'chromium'))
         version = mark.kwargs.get('htmx', getattr(htmx, 'version', htmx))
-        yield mark.args[0], str(engine), str(version)[0] if version else BOTH
+        yield mark.args[0], str(engine), str(version or BOTH)
 
 
 class Features:
     "Collects what becomes of each case, by feature, engine and htmx's major version"
-    def __init__(self, file): self.file, self.cells, self.of = Path(file), {}, {}
+    def __init__(self, file): self.file, self.found, self.htmx, self.of = Path(file), {}, set(), {}
 
-    def note(self, row, outcome, said=''):
+    def note(self, row, outcome, said):
         feature, engine, htmx = row
-        cell = self.cells.setdefault(feature, {}).setdefault(engine, {}).setdefault(htmx, {})
-        told = cell.setdefault(outcome, [])
+        cells = self.found.setdefault(feature, {}).setdefault(engine, {})
+        told = cells.setdefault(htmx if htmx == BOTH else htmx[0], {}).setdefault(outcome, [])
         if said not in told: told.append(said)
+        if htmx != BOTH: self.htmx.add(htmx)
 
-    def pytest_collection_modifyitems(self, items):
-        self.of |= {item.nodeid: [*rows(item)] for item in items}
-
-    pytest_collection_modifyitems = pytest.hookimpl(tryfirst=True)(pytest_collection_modifyitems)
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items): self.of = {item.nodeid: [*rows(item)] for item in items}
 
     def pytest_deselected(self, items):
         for item in items:
@@ -43,10 +43,12 @@ class Features:
                 for row in rows(item): self.note(row, 'cannot', why)
 
     def pytest_runtest_logreport(self, report):
+        test = report.nodeid.partition('[')[0]
         for row in self.of.get(report.nodeid, ()):
-            if report.failed: self.note(row, 'failed', report.nodeid)
+            if report.failed: self.note(row, 'failed', test)
             elif report.skipped: self.note(row, 'cannot', str(report.longrepr[-1]).removeprefix('Skipped: '))
-            elif report.when == 'call': self.note(row, 'passed', report.nodeid)
+            elif report.when == 'call': self.note(row, 'passed', test)
 
     def pytest_sessionfinish(self):
-        self.file.write_text(json.dumps(self.cells, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+        told = dict(versions=VERSIONS, htmx=sorted(self.htmx), features=self.found)
+        self.file.write_text(json.dumps(told, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')

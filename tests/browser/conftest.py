@@ -200,8 +200,8 @@ def any_htmx(request):
     return request.param
 
 
-# WebKit shows the end of what arrives with the bytes after it, and the package's streams send some; so does this one, after
-# so many seconds of silence, and again, since a page that is busy holds these back as well
+# WebKit shows the end of what arrives with the bytes after it, and the package's streams send some; so does this one,
+# after so many seconds of silence, and again, since a page that is busy holds these back as well
 PUSHES = .01, .05, .2, 1
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from features import LEFT_OUT  # noqa: F401 - why a case is left out, for `conftest.py`
+from features import LEFT_OUT, VERSIONS  # noqa: F401 - the first for `conftest.py`
 from playwright.sync_api import expect as playwright_expect
 
 from . import webkit
@@ -29,12 +29,14 @@ PREFS = {'fission.bfcacheInParent': True, 'browser.sessionhistory.max_total_view
 
 # What tests may need, and which engine cannot do it, and why. The page about browsers says these sentences.
 DRIVER = 'its driver speaks WebDriver alone, which has no '
+BREAKS = 'a click on a link that leads nowhere breaks a page\'s streams there, and they begin again at once'
 CANNOT = {
     'chromium': {},
     'firefox': {
         'crash': 'a tab cannot be killed: `chrome://crash` is Chromium\'s, and Playwright ends Firefox with a tab',
         'hang': 'the tabs of a site share one process, and a script that hangs in one stops them all',
         'kept pages': 'Firefox loads a page that had a stream anew on Back',
+        'whole streams': BREAKS,
         'colours': 'the driver cannot say which colours a page should prefer'},
     'webkit': {
         'clock': DRIVER + 'clock to turn',
@@ -45,6 +47,7 @@ CANNOT = {
         'downloads': DRIVER + 'downloads to wait for',
         'names': 'it has no table of names for hosts of its own',
         'crash': 'a tab that is killed ends its session',
+        'whole streams': BREAKS,
         'kept pages': 'WebKitGTK keeps no page for Back while it is driven',
         'colours': 'the driver cannot say which colours a page should prefer'}}
 NEEDS = {need for cannot in CANNOT.values() for need in cannot}
@@ -95,6 +98,7 @@ def started(engine, playwright):
             finally: browser.close()
         return
     browser = dict(chromium=start_chromium, firefox=start_firefox)[engine](playwright)
+    VERSIONS[engine] = browser.version
     try: yield browser
     finally: browser.close()
 

@@ -79,7 +79,7 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize('kind', HARMLESS)
-@pytest.mark.feature('a click on a download, or on what is no page')
+@pytest.mark.needs('whole streams')
 def test_a_click_that_does_not_leave(site, show, page, htmx, console, kind):
     console.allow('Failed to launch')  # no mail program here
     link = A('link', href=HARMLESS[kind](site, page), id='link')

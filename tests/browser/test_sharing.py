@@ -175,25 +175,25 @@ def server(port, major, backplane='memory'):
         process.wait()
 
 
+def answers(url):
+    "Until the server is there"
+    while True:
+        try: return httpx2.get(f'{url}/ping')
+        except httpx2.TransportError: continue
+
+
 def hurry(tab, url):
     "The tab's computer is back in the network: nobody waits for the next try"
-    while True:
-        try: httpx2.get(f'{url}/ping')
-        except httpx2.TransportError: continue
-        break
+    answers(url)
     tab.evaluate("dispatchEvent(new Event('online'))")
 
 
 def restart(tabs, htmx, backplane, seconds=0):
     port = free_port()
-    url, opened = f'http://127.0.0.1:{port}', []
+    url = f'http://127.0.0.1:{port}'
     with server(port, htmx.major, backplane):
-        first = tabs()
-        while not opened:
-            try: first.goto(url)
-            except Error: continue
-            opened.append(first)
-        for _ in range(2): opened.append(tabs(url))
+        answers(url)
+        first, *_ = opened = [tabs(url) for _ in range(3)]
         for tab in opened:
             expect_state(tab, 'open')
             tab.evaluate(COUNT_RESETS)

@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from features import VERSIONS
 from playwright.sync_api import Error
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
@@ -78,7 +79,7 @@ class Context:
             self.end()
             raise
         self.driver.set_script_timeout(60)
-        self.version = self.driver.capabilities['browserVersion']
+        VERSIONS['webkit'] = self.driver.capabilities['browserVersion']
         self.spare = self.driver.current_window_handle  # the last tab that is closed would end the session
 
     def set_default_timeout(self, milliseconds): self.timeout = milliseconds/1000
