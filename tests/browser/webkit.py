@@ -2,11 +2,13 @@
 
 What is not here WebKit's driver cannot do, and a test that asks for it says so by `needs` (see `engines.py`).
 """
+import ctypes
 import itertools
 import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import contextmanager, suppress
@@ -31,6 +33,14 @@ SAID = re.compile(r'CONSOLE (?:\S+ )?(ERROR|WARN\w*|LOG|INFO|DEBUG) (.*)')
 KINDS = dict(ERROR='error', LOG='log', INFO='info', DEBUG='debug')
 
 
+def dies_with_us():
+    "Where the test's process is killed, so is what it started, as far as the system can tell it so"
+    if sys.platform == 'linux': ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+OWN_GROUP = dict(start_new_session=True, preexec_fn=dies_with_us)
+
+
 def end_group(process):
     "Ends a process that leads its group, and all that it started"
     with suppress(ProcessLookupError): os.killpg(process.pid, signal.SIGKILL)
@@ -42,7 +52,7 @@ def display():
     "A screen that nobody sees, with a number that is free"
     read, write = os.pipe()
     command = [XVFB, '-displayfd', str(write), '-screen', '0', '1280x1024x24', '-nolisten', 'tcp']
-    process = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL, **OWN_GROUP)
     os.close(write)
     try:
         with os.fdopen(read) as told: number = told.readline().strip()
@@ -73,7 +83,7 @@ class Context:
         for argument in ('--automation', '--enable-write-console-messages-to-stdout=true'):
             options.add_argument(argument)
         env = {**os.environ, **SOFTWARE, 'DISPLAY': browser.display}
-        self.service = Service(DRIVER, env=env, log_output=self.log, popen_kw={'start_new_session': True})
+        self.service = Service(DRIVER, env=env, log_output=self.log, popen_kw={**OWN_GROUP})
         try: self.driver = webdriver.WebKitGTK(options=options, service=self.service)
         except BaseException:
             self.end()
