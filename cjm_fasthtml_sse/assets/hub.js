@@ -422,7 +422,9 @@
       const main = {...this.union(), granted: [], stream: /** @type {any} */ (undefined), tag: "", gap: false, decision: 0};
       this.next = main;
       main.stream = sse.stream(this.handlers(main));
-      if (!this.main) this.mainState(main, "connecting");
+      if (this.main) return;
+      if (this.state !== "open") return this.mainState(main, "connecting");
+      setTimeout(() => { if (this.next === main && !this.main) this.mainState(main, "connecting"); }, TRY);
     }
 
     /** @param {Main} main @returns {Handlers} What a stream of the group does. */
@@ -446,6 +448,7 @@
         },
         onblocks: blocks => { if (this.main === main) this.read(main, blocks); },
         onstate: (state, status) => this.mainState(main, state, status),
+        onheld: () => { if (this.members.size) this.step(); },  // another tab is free to read; this one stands in line again
       };
     }
 
@@ -770,7 +773,7 @@
       const differs = this.differs(cover);
       if (this.fed && this.tag === cover.tag && !differs) return;
       this.fed = false;
-      if (!this.own && (differs || !this.feed(cover))) this.openOwn();
+      if (!this.own && (differs || cover.fresh || !this.feed(cover))) this.openOwn();
     }
 
     /** Hear the relay from now on, if everything before it was seen. @param {Cover} cover @returns {boolean} */

@@ -16,6 +16,8 @@ interface Handlers {
   /** A stream has begun; its owner may close it here. */
   onopen(response: Response, opening?: Opening): void;
   onblocks(blocks: Block[]): unknown;
+  /** The page may read nothing while a navigation of it is under way. */
+  onheld?(): void;
   /** `status` comes with each failure: the answer's, or 0 where there was none. */
   onstate(state: State, status?: number): void;
 }

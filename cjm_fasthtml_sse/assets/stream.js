@@ -12,8 +12,8 @@
  * redirect to something that is no stream, as to a sign-in page (state `denied`). A 409 with `Retry-After` may be the
  * page's own dead line, and is tried again for a while. So is everything else, for as long as it takes.
  *
- * Firefox and WebKit break what a page reads as soon as a navigation begins, also if it becomes a download. Nobody is
- * told of such a break, unless it lasts.
+ * Firefox and WebKit break what a page reads as soon as a navigation begins, also if it becomes a download, and WebKit
+ * lets it read nothing until that is over. Nobody is told of such a break, unless it lasts.
  */
 (() => {
   "use strict";
@@ -167,7 +167,10 @@
         telling = setTimeout(() => enter("reconnecting", 0), LEAVING);
         return connect();
       }
-      if (quiet) return timer = setTimeout(connect, 100);
+      if (quiet) {
+        timer = setTimeout(connect, 100);
+        return handlers.onheld?.();
+      }
       if (tries >= policy.maxRetries) return log("given up"), enter("closed", status);
       wait ??= sse.delay(tries, retry);
       tries += 1;

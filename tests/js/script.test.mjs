@@ -7,12 +7,12 @@ import vm from 'node:vm';
 const assets = new URL('../../cjm_fasthtml_sse/assets/', import.meta.url);
 const read = name => readFileSync(new URL(`${name}.js`, assets), 'utf8');
 
-/** `window.cjmSSE` after the files that ask for no document; `globals` stand in for the browser's. */
-function load(globals = {}) {
+/** `window.cjmSSE` after `first` and the files that ask for no document; `globals` stand in for the browser's. */
+function load(globals = {}, first = '') {
     const window = { isSecureContext: false };
     const context = vm.createContext({ window, navigator: {}, console, URL, AbortController, TextDecoder, ReadableStream, setTimeout, clearTimeout, performance,
         document: { baseURI: 'http://host/page', hidden: false }, location: { origin: 'http://host' }, ...globals });
-    for (const name of ['stream', 'hub']) vm.runInContext(read(name), context);
+    for (const text of [first, ...['stream', 'hub'].map(read)]) vm.runInContext(text, context);
     return window.cjmSSE;
 }
 
@@ -41,6 +41,57 @@ test('blocks are the same wherever the text is cut, and whichever line end it ha
             for (let cut = 1; cut < settled.length; cut++) {
                 assert.deepEqual(blocks([settled.slice(0, cut), settled.slice(cut)]), expected, `${cut} of ${JSON.stringify(given)}`);
             }
+        }
+    }
+});
+
+/** A parser whose work is counted: the characters that its calls on strings look through. */
+function counting() {
+    const counted = { work: 0 };
+    const sse = load({ counted }, `{
+        const count = (proto, name, seen) => {
+            const real = proto[name];
+            proto[name] = function (...given) {
+                const told = Reflect.apply(real, this, given);
+                counted.work += seen(this, given, told);
+                return told; };
+        };
+        count(String.prototype, 'indexOf', (text, [what, from = 0], at) => at < 0 ? text.length - from : at - from + what.length);
+        for (const name of ['split', 'match', 'matchAll', 'search', 'replace', 'replaceAll', 'includes', 'lastIndexOf', 'trim', 'concat'])
+            count(String.prototype, name, text => text.length);
+        for (const name of ['slice', 'substring', 'substr', 'repeat'])
+            count(String.prototype, name, (text, given, told) => told.length);
+        for (const name of ['charAt', 'charCodeAt', 'codePointAt', 'at', 'startsWith', 'endsWith']) count(String.prototype, name, () => 1);
+        count(RegExp.prototype, 'test', (expression, [text]) => text.length);
+        count(Array.prototype, 'join', (list, given, told) => told.length);
+    }`);
+    return { counted, parse: sse.parser() };
+}
+
+/** What is counted while `text` is read in pieces, for each of its characters. */
+function workFor(text, piece) {
+    const { counted, parse } = counting();
+    const bytes = Buffer.from(text), decoder = new TextDecoder(), found = [];
+    for (let i = 0; i < bytes.length; i += piece) found.push(...parse(decoder.decode(bytes.subarray(i, i + piece), { stream: true })));
+    return { found, work: counted.work / text.length };
+}
+
+test('the work for a line grows with its length, not with the number of its pieces', () => {
+    const sizes = [[1 << 13, 1], [1 << 16, 1], [1 << 18, 7], [1 << 20, 1000], [1 << 22, 16 * 1024], [1 << 22, 1 << 22]];
+    for (const [size, piece] of sizes) {
+        const { found, work } = workFor(`data: ${'é'.repeat(size / 2)}\n\n`, piece);
+        assert.deepEqual([found.length, found[0].data.length], [1, size / 2]);
+        assert.ok(work > 0.5 && work < 8, `${work} looks at each character of a line of ${size} in pieces of ${piece}`);
+    }
+});
+
+test('so does that for an event of many lines, for many events in one piece, and for a comment', () => {
+    const texts = { lines: `${'data: x\n'.repeat(50_000)}\n`, events: 'data: x\n\n'.repeat(50_000), empty: '\n'.repeat(300_000),
+        comment: `: ${'x'.repeat(30_000)}\n\n`, returns: `${'data: x\r'.repeat(50_000)}\r:\n\n`, 'no colon': `${'x'.repeat(30_000)}\n\n` };
+    for (const [kind, text] of Object.entries(texts)) {
+        for (const piece of [3, 1000, text.length]) {
+            const { work } = workFor(text, piece);
+            assert.ok(work < 12, `${work} looks at each character of ${kind} in pieces of ${piece}`);
         }
     }
 });

@@ -9,9 +9,9 @@ i&&e.push(i);for(const e of s){if(!e){Object.keys(n).length&&o.push(n),n={};cont
 comment:r}):n.id=r}return o}},e.stream=o=>{let s,i,a,c,d,u,l="connecting",m=0,f=0,h=0,g=0,p=0,b=!1,v=!1;const w=e=>{r.debug&&console.debug(`sse: ${e}`)}
 ;function y(e,t){const n=l!==e;l=e,p=0,clearTimeout(d),(n||void 0!==t)&&o.onstate(e,t)}function T(){clearTimeout(i),clearTimeout(a),clearTimeout(c),i=void 0,
 u?.abort(),u=void 0}function $(e,t){T(),y(e,t)}const k=e=>e&&Math.max(2.5*e,e+2e3);function x(e){h=Date.now(),clearTimeout(a),e&&(a=setTimeout(()=>{w("silent"),
-M()},e))}function M(n,o){T();const a=performance.now();return"open"===l&&!p&&a-(e.leaving??-2e3)<t?(p=a+t,d=setTimeout(()=>y("reconnecting",0),t),
-S()):p?i=setTimeout(S,100):m>=r.maxRetries?(w("given up"),y("closed",o)):(n??=e.delay(m,s),m+=1,
-r.debug&&w(`try ${m} of ${r.maxRetries} in ${Math.round(n)} ms`),i=setTimeout(S,n),void y("reconnecting",o??0))}async function S(){T()
+M()},e))}function M(n,a){T();const c=performance.now();return"open"===l&&!p&&c-(e.leaving??-2e3)<t?(p=c+t,d=setTimeout(()=>y("reconnecting",0),t),
+S()):p?(i=setTimeout(S,100),o.onheld?.()):m>=r.maxRetries?(w("given up"),y("closed",a)):(n??=e.delay(m,s),m+=1,
+r.debug&&w(`try ${m} of ${r.maxRetries} in ${Math.round(n)} ms`),i=setTimeout(S,n),void y("reconnecting",a??0))}async function S(){T()
 ;const t=u=new AbortController,{signal:i}=t;let a=!1,d=!1;x(6e4);try{const{url:t,headers:r,id:u}=o.request();a=!b&&new URL(t).origin!==location.origin,
 c=setTimeout(()=>e.late?.(t),1e4);const l=await fetch(t,{headers:r,cache:"no-store",credentials:v?"omit":"include",signal:i});if(i.aborted)return;a=!1,b=!v
 ;const{status:p,body:w}=l;if(200!==p||!w||!l.headers.get("Content-Type")?.includes("text/event-stream"))return w?.cancel().catch(()=>{}),function(e){

@@ -1,0 +1,316 @@
+"Tabs that share a stream are each told what of theirs is granted, and what has ended"
+import time
+
+import pytest
+from fasthtml.common import Div
+from playwright.sync_api import expect
+
+from cjm_fasthtml_sse.core.access import sign_topics, signed_only
+from cjm_fasthtml_sse.core.elements import create_sse_element
+from .conftest import HTMX2, HTMX4
+from .rooms import Rooms, expect_state, heard, state, until
+
+one_htmx = pytest.mark.parametrize('htmx', [HTMX2], ids=str)
+other_htmx = pytest.mark.parametrize('htmx', [HTMX4], ids=str)
+
+
+@pytest.fixture
+def rooms(serve, htmx, tabs, console):
+    "An app with the topics `a` and `b`, which everyone may hear until a test says otherwise"
+    console.allow_failing()  # what is denied
+    console.allow('may not hear')
+    rooms = Rooms(htmx.head(), tabs)
+    with serve(rooms.app) as rooms.url: yield rooms
+
+
+def denied(tab): return sorted((tab.get_attribute('#sse', 'data-sse-denied') or '').split())
+
+
+def two_tabs(rooms, first):
+    "A tab on `a` and one on `b` that share a stream; `first` leads"
+    tabs = {}
+    for topic in sorted('ab', key=first.__ne__):
+        tabs[topic] = rooms.tab(topic)
+        expect_state(tabs[topic], 'open')
+    rooms.expect_streams(tabs['a'], 1, 2)
+    for topic, tab in tabs.items(): rooms.expect_hears(tab, topic)
+    return tabs['a'], tabs['b']
+
+
+def lose(rooms, a, b):
+    "The right to `b` is gone when the line comes back"
+    rooms.may.discard('b')
+    rooms.cut()
+    expect_state(b, 'denied')
+    rooms.expect_hears(a, 'a')
+    assert state(a) == 'open'
+
+
+def give_back(rooms, b):
+    "The right to `b` is there again when the line comes back once more; `b` has all or was told"
+    rooms.may.add('b')
+    rooms.cut()
+    expect_state(b, 'open', 'stale')
+    rooms.expect_hears(b, 'b')
+    assert heard(b) == rooms.meant_for(b) or b.evaluate('resets') == ['regained']
+    assert heard(b) == sorted({*heard(b)} & {*rooms.meant_for(b)})
+
+
+# Rights
+
+
+@pytest.mark.parametrize('first', 'ab')
+def test_a_tab_is_told_that_its_right_is_gone_and_hears_once_it_is_back(rooms, first):
+    a, b = two_tabs(rooms, first)
+    lose(rooms, a, b)
+    rooms.send(2, topic='b')
+    rooms.expect_hears(a, 'a')
+    assert not {*heard(b)} & {rooms.sent - 1, rooms.sent - 2}
+    give_back(rooms, b)
+    rooms.expect_all(a)
+    assert a.evaluate('resets') == [] and state(a) == 'open'
+    rooms.expect_streams(a, 1, 2)
+
+
+@one_htmx
+def test_a_tab_that_is_denied_is_no_burden_to_those_that_come_and_go(rooms):
+    a, b = two_tabs(rooms, 'a')
+    lose(rooms, a, b)
+    new = rooms.tab('a')
+    expect_state(new, 'open')
+    a.close()
+    rooms.expect_hears(new, 'a')
+    expect_state(b, 'denied')  # it has asked again, for the shared stream is a new one
+    newest = rooms.tab('b')
+    expect_state(newest, 'denied')
+    rooms.expect_all(new)
+    give_back(rooms, b)
+    expect_state(newest, 'open', 'stale')
+    rooms.expect_hears(newest, 'b')
+    rooms.expect_all(new)
+
+
+@pytest.mark.parametrize('beside', ['alone', 'beside another'])
+def test_a_tab_of_two_topics_hears_the_one_and_names_the_other(rooms, beside):
+    other = rooms.tab('a') if beside != 'alone' else None
+    if other: expect_state(other, 'open')
+    rooms.may.discard('b')
+    tab = rooms.tab('a', 'b')
+    expect_state(tab, 'open')
+    until(tab, lambda: denied(tab) == ['b'])
+    rooms.expect_hears(tab, 'a')
+    rooms.send(topic='b')
+    rooms.expect_hears(tab, 'a')
+    assert rooms.sent - 1 not in heard(tab)
+    if other: assert denied(other) == []
+    rooms.may.add('b')
+    rooms.cut()
+    until(tab, lambda: tab.get_attribute('#sse', 'data-sse-denied') is None)
+    expect_state(tab, 'open', 'stale')
+    rooms.expect_hears(tab, 'b')
+    rooms.expect_hears(tab, 'a')
+
+
+@one_htmx
+def test_a_right_that_a_page_loses_while_it_is_open_is_named(rooms):
+    tab, other = rooms.tab('a', 'b'), rooms.tab('b')
+    for each in (tab, other): expect_state(each, 'open')
+    rooms.expect_streams(tab, 1, 2)
+    rooms.may.discard('b')
+    rooms.cut()
+    until(tab, lambda: denied(tab) == ['b'])
+    expect_state(other, 'denied')
+    rooms.expect_hears(tab, 'a')
+    assert state(tab) == 'open'
+
+
+@other_htmx
+def test_two_elements_of_a_page_are_told_apart(rooms):
+    def content(topics, share):
+        return [Div(create_sse_element('/sse/broadcast', f'of-{topic}', 'beforeend', topics=[topic])) for topic in 'ab']
+    other = rooms.tab('a')
+    rooms.content = content
+    tab = rooms.tab()
+    for topic in 'ab': expect(tab.locator(f'#of-{topic}')).to_have_attribute('data-sse-state', 'open')
+    rooms.expect_streams(tab, 1, 2)
+    rooms.may.discard('b')
+    rooms.cut()
+    expect(tab.locator('#of-b')).to_have_attribute('data-sse-state', 'denied')
+    rooms.expect_hears(other, 'a')
+    expect(tab.locator('#of-a')).to_have_attribute('data-sse-state', 'open')
+    expect(tab.locator('#of-a')).to_contain_text(str(rooms.sent))
+    rooms.may.add('b')
+    rooms.cut()
+    expect(tab.locator('#of-b')).not_to_have_attribute('data-sse-state', 'denied')
+    rooms.send(topic='b')
+    expect(tab.locator('#of-b')).to_contain_text(str(rooms.sent))
+
+
+@one_htmx
+def test_a_pattern_of_which_one_room_is_granted(serve, htmx, tabs, rooms):
+    "`room/*` is asked for, `room/a` is granted: that is heard, and who asked for another room is told"
+    def allow(topics): return [t for t in topics if t == 'room/a'] + ['room/a']*('room/*' in topics)
+    narrow = Rooms(htmx.head(), tabs, authorize=allow)
+    with serve(narrow.app) as narrow.url:
+        one, wide, other = narrow.tab('room/a'), narrow.tab('room/*'), narrow.tab('room/b')
+        for tab in (one, wide): expect_state(tab, 'open')
+        expect_state(other, 'denied')
+        narrow.cut()
+        for tab in (one, wide): narrow.expect_hears(tab, 'room/a')
+        narrow.send(topic='room/b')
+        for tab in (one, wide): narrow.expect_hears(tab, 'room/a')
+        assert [state(tab) for tab in (one, wide, other)] == ['open', 'open', 'denied']
+        assert not {n for n, topic in narrow.said if topic == 'room/b'} & {*heard(wide)}
+
+
+@one_htmx
+def test_a_token_that_is_too_old_beside_one_that_is_not(serve, htmx, tabs, rooms, monkeypatch):
+    "A laptop slept for a day: the tab whose token was new by then hears, the other is told"
+    real = time.time
+    def later(seconds): monkeypatch.setattr(time, 'time', lambda: real() + seconds)
+    rooms = Rooms(htmx.head(), tabs, authorize=signed_only)
+    tokens = {'b': sign_topics(rooms.app, 'b')}
+    later(20 * 3600)
+    tokens['a'] = sign_topics(rooms.app, 'a')
+    def content(topics, share):
+        url = f'/sse/broadcast?signed={tokens[topics[0]]}'
+        return create_sse_element(url, 'sse', 'beforeend', topics=topics, cursor=rooms.manager.cursor(),
+                                  data_from=rooms.sent)
+    rooms.content = content
+    with serve(rooms.app) as rooms.url:
+        a, b = two_tabs(rooms, 'b')
+        later(25 * 3600)
+        rooms.cut()
+        expect_state(b, 'denied')
+        rooms.expect_hears(a, 'a')
+        rooms.expect_all(a)
+
+
+@pytest.mark.parametrize('htmx, denied_by', [(HTMX2, 'the shared stream'), (HTMX4, 'its own')], ids=str)
+def test_a_tab_that_is_denied_asks_again_when_another_person_signs_in(rooms, denied_by):
+    rooms.people = {'alice': {'a', 'b'} if denied_by == 'the shared stream' else {'a'}, 'bob': {'a', 'b'}}
+    a = rooms.tab(path='/as/alice?to=/%3Ftopic=a')
+    expect_state(a, 'open')
+    b = rooms.tab('b')
+    if denied_by == 'the shared stream':
+        expect_state(b, 'open')
+        rooms.expect_streams(a, 1, 2)
+        rooms.people['alice'] = {'a'}
+        rooms.cut()
+    expect_state(b, 'denied')
+    bob = rooms.tab(path='/as/bob?to=/%3Ftopic=a')
+    expect_state(bob, 'open')
+    expect_state(b, 'open', 'stale')
+    rooms.expect_hears(b, 'b')
+    for tab in (a, bob): rooms.expect_hears(tab, 'a')
+
+
+# Ends
+
+
+@pytest.mark.parametrize('first', 'ab')
+def test_the_end_of_a_topic_is_that_of_its_tabs_alone(rooms, first):
+    a, b = two_tabs(rooms, first)
+    async def story():
+        for topic in 'abab': await rooms.say(topic)
+        await rooms.manager.disconnect(dict(topic='b'))
+        for topic in 'abab': await rooms.say(topic)
+    before = rooms.sent + 4
+    rooms.do(story())
+    expect_state(b, 'closed')
+    rooms.expect_hears(a, 'a')
+    rooms.expect_all(a)
+    assert state(a) == 'open' and a.evaluate('resets') == []
+    assert 'closed' not in a.evaluate('states') and 'denied' not in a.evaluate('states')
+    rooms.send(topic='b')
+    rooms.expect_hears(a, 'a')
+    assert state(b) == 'closed' and max(heard(b)) <= before
+    assert b.evaluate("cjmSSE.isEnded(document.querySelector('#sse'))")
+    rooms.expect_streams(a, 1, 1)
+    again = rooms.tab('b')  # whoever opens the page anew is let in
+    rooms.expect_hears(again, 'b')
+    rooms.expect_all(a)
+
+
+@one_htmx
+def test_a_tab_that_asked_for_the_topic_among_others_ends(rooms):
+    rooms.may.add('c')
+    both, c = rooms.tab('a', 'b'), rooms.tab('c')
+    for tab in (both, c): expect_state(tab, 'open')
+    rooms.expect_streams(c, 1, 2)
+    rooms.do(rooms.manager.disconnect(dict(topic=['b'])))
+    expect_state(both, 'closed')
+    rooms.expect_hears(c, 'c')
+    rooms.expect_all(c)
+
+
+ASKED = {'wide': ['room/*'], 'widest': ['room/**'], 'a': ['room/a'], 'b': ['room/b'], 'deep': ['room/a/x'],
+         'several': ['hall', 'room/a'], 'hall': ['hall'], 'all': []}
+ENDED = {'room/a': {'wide', 'widest', 'a', 'several'}, 'room/*': {'wide', 'widest', 'a', 'b', 'several'},
+         'room/**': {'wide', 'widest', 'a', 'b', 'deep', 'several'}, 'room/a/*': {'widest', 'deep'},
+         'hall': {'several', 'hall'}, 'nobody/hears': set()}
+
+
+@pytest.mark.parametrize('topic', [pytest.param(topic, marks=pytest.mark.sample(3)) for topic in ENDED])
+@one_htmx
+def test_who_asked_for_something_that_meets_it_ends(serve, htmx, tabs, rooms, topic):
+    "In the tab that leads and in another one, element by element"
+    open_to_all = Rooms(htmx.head(), tabs, authorize=None)
+    def content(topics, share):
+        return [create_sse_element('/sse/broadcast', name, 'beforeend', topics=asked) for name, asked in ASKED.items()]
+    open_to_all.content = content
+    with serve(open_to_all.app) as open_to_all.url:
+        pages = [open_to_all.tab(), open_to_all.tab()]
+        for page in pages:
+            for name in ASKED: expect(page.locator(f'#{name}')).to_have_attribute('data-sse-state', 'open')
+        open_to_all.expect_streams(pages[0], 1, 2)
+        open_to_all.do(open_to_all.manager.disconnect(dict(topic=topic)))
+        for page in pages:
+            for name in ENDED[topic]: expect(page.locator(f'#{name}')).to_have_attribute('data-sse-state', 'closed')
+        open_to_all.send()
+        for page in pages:
+            for name in ASKED.keys() - ENDED[topic]:
+                expect(page.locator(f'#{name}')).to_have_attribute('data-sse-state', 'open')
+                expect(page.locator(f'#{name}')).to_have_text(str(open_to_all.sent))
+            for name in ENDED[topic]: expect(page.locator(f'#{name}')).to_have_text('')
+
+
+@other_htmx
+def test_nothing_is_lost_where_topics_end_again_and_again(rooms):
+    a = rooms.tab('a')
+    expect_state(a, 'open')
+    for _ in range(3):
+        b = rooms.tab('b')
+        expect_state(b, 'open')
+        rooms.expect_streams(a, 1, 2)
+        async def story():
+            for n in range(40):
+                await rooms.say('ab'[n % 2])
+                if n == 20: await rooms.manager.disconnect(dict(topic='b'))
+        rooms.do(story())
+        expect_state(b, 'closed')
+        b.close()
+    rooms.expect_all(a)
+    assert a.evaluate('resets') == [] and state(a) == 'open'
+
+
+@one_htmx
+@pytest.mark.parametrize('where', [{}, dict(topic=['a', 'b'])], ids=str)
+def test_the_end_of_all_is_that_of_all(rooms, where):
+    pages = two_tabs(rooms, 'a')
+    rooms.do(rooms.manager.disconnect(where))
+    for page in pages: expect_state(page, 'closed')
+    rooms.expect_streams(pages[0], 0, 0)
+
+
+@one_htmx
+def test_who_is_to_come_back_comes_back(rooms):
+    a, b = two_tabs(rooms, 'a')
+    async def story():
+        for topic in 'abab': await rooms.say(topic)
+        await rooms.manager.disconnect(dict(topic='b'), come_back=True)
+        for topic in 'abab': await rooms.say(topic)
+    rooms.do(story())
+    for page in (a, b):
+        rooms.expect_all(page)
+        expect_state(page, 'open')
