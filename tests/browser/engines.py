@@ -41,7 +41,7 @@ CANNOT = {
     'webkit': {
         'clock': DRIVER + 'clock to turn',
         'routes': DRIVER + 'requests to answer',
-        'requests': DRIVER + 'requests to watch',
+        'requests': DRIVER + 'requests to watch, and none of its own to send',
         'init script': DRIVER + 'script before the page\'s own',
         'dialogs': DRIVER + 'dialogs to wait for',
         'downloads': DRIVER + 'downloads to wait for',

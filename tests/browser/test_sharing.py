@@ -26,7 +26,7 @@ SERVER = '''async wanted => {
     const numbers = await (await fetch('/sse/status')).json();
     return Object.entries(wanted).every(([name, value]) => numbers[name] === value); }'''
 COUNT_RESETS = "() => { window.resets = 0; addEventListener('sse:reset', () => { window.resets += 1; }) }"
-PATIENCE = 30_000  # milliseconds that anything may take before a test fails; a generous limit, not a delay
+PATIENCE = 90_000  # milliseconds that anything may take before a test fails; a generous limit, not a delay
 long = pytest.mark.long
 
 
