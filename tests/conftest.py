@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if of := kind(item): cases.setdefault(of, []).append(item)
     for (_, n), of in cases.items():
-        chosen = {(config.option.sample * n + i) % len(of) for i in range(n)}
+        chosen = {(config.option.sample + i * len(of) // n) % len(of) for i in range(n)}  # spread over all
         left_out |= {item for i, item in enumerate(of) if i not in chosen}
     if not left_out: return
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])

@@ -51,7 +51,7 @@ CANNOT = {
         'kept pages': 'WebKitGTK keeps no page for Back while it is driven',
         'colours': 'the driver cannot say which colours a page should prefer'}}
 NEEDS = {need for cannot in CANNOT.values() for need in cannot}
-SHARE = dict(firefox=12, webkit=12)  # of the cases of an engine so many run each day, and all of them in the long run
+SHARE = dict(firefox=10, webkit=8)  # of the cases of an engine so many run each day, and all of them in the long run
 
 
 def params():
