@@ -118,13 +118,16 @@ def under_load(live):
 
 
 def hang(tab):
-    "Stops everything in the tab, until the server answers; its streams are read on by the browser meanwhile"
+    """Stops everything in the tab, until the server answers; its streams are read on by the browser meanwhile
+
+    It begins a moment later, since a driver gets its own answer from the tab.
+    """
     tab.evaluate("""() => { setTimeout(() => {
         for (let answered = false; !answered;) {
             const request = new XMLHttpRequest();
             request.open('GET', '/hold', false);
             try { request.send(); answered = true; } catch { }  // WebKit waits for ten seconds
-        } }) }""")
+        } }, 300) }""")
 
 
 def lose_leaders(live, tabs, console, kinds):
