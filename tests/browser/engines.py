@@ -34,7 +34,6 @@ CANNOT = {
     'chromium': {},
     'firefox': {
         'crash': 'a tab cannot be killed: `chrome://crash` is Chromium\'s, and Playwright ends Firefox with a tab',
-        'hang': 'the tabs of a site share one process, and a script that hangs in one stops them all',
         'kept pages': 'Firefox loads a page that had a stream anew on Back',
         'whole streams': BREAKS,
         'colours': 'the driver cannot say which colours a page should prefer'},

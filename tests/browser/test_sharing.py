@@ -156,7 +156,7 @@ def lose_leaders(live, tabs, console, kinds):
 @pytest.mark.parametrize('kind', [
     pytest.param('close', marks=pytest.mark.feature('takeover after a close')),
     pytest.param('crash', marks=[pytest.mark.feature('takeover after a crash'), pytest.mark.needs('crash')]),
-    pytest.param('hang', marks=[pytest.mark.feature('takeover from a script that hangs'), pytest.mark.needs('hang')])])
+    pytest.param('hang', marks=pytest.mark.feature('takeover from a script that hangs'))])
 def test_the_leader_is_lost(live, tabs, console, kind): lose_leaders(live, tabs, console, [kind])
 
 
