@@ -16,6 +16,8 @@ CURL := $(shell command -v curl 2>/dev/null)
 IP := $(shell command -v ip 2>/dev/null)
 VALKEY := $(shell command -v valkey-server 2>/dev/null)
 NGINX := $(shell command -v nginx 2>/dev/null)
+PROXIES := $(shell PATH=$$PATH:/usr/sbin; for each in haproxy caddy varnish squid apache2; do \
+  command -v $$each >/dev/null || command -v $${each}d >/dev/null || echo $$each; done)
 ROOT_USER := $(filter 0,$(shell id -u))
 # Installs Debian packages as root and names the command to anyone else.
 apt = $(if $(ROOT_USER),\
@@ -34,7 +36,7 @@ demo: $(VENV)/.installed $(if $(NPM),node_modules/.installed) ## show the demo (
 test: setup ## run every check
 	@$(BIN)/python tools/check.py
 
-test-long: setup ## the same with the long forms of the tests
+test-long: setup proxies ## the same with the long forms of the tests
 	@$(BIN)/python tools/check.py --long
 
 setup: $(VENV)/.installed node_modules/.installed | chromium firefox webkit curl ip valkey nginx ## bring what the checks need
@@ -109,3 +111,12 @@ valkey:
 
 nginx:
 	@$(if $(NGINX),:,$(call apt,nginx openssl,For the tests behind a proxy,:))
+
+# The programs alone: what Debian's packages would start is kept from starting, now and when the machine starts.
+KEPT := /usr/sbin/policy-rc.d
+.PHONY: proxies
+proxies: nginx curl ## install the proxies that the long tests start
+	@$(if $(PROXIES),$(if $(ROOT_USER),test -e $(KEPT) || \
+	  { trap 'rm -f $(KEPT)' EXIT; printf '#!/bin/sh\nexit 101\n' >$(KEPT); chmod 755 $(KEPT); }; )\
+	  $(call apt,$(PROXIES),For the tests behind every proxy,:)$(if $(ROOT_USER), && \
+	  { systemctl disable --quiet $(PROXIES) 2>/dev/null || :; }),:)

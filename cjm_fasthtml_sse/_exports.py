@@ -51,6 +51,7 @@ modules = {
     "Nudges": "core.nudges",
     "nudges_of": "core.nudges",
     "Nudged": "core.nudges",
+    "NudgedAnswer": "core.nudges",
     "Person": "core.presence",
     "Presence": "core.presence",
     "Publisher": "core.publisher",

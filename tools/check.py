@@ -178,7 +178,7 @@ def test_name(case: ET.Element) -> str:
 
 
 # Those that use a browser, and the one that makes network interfaces, of which a browser beside it would take notice.
-BROWSER = ["tests/browser", "tests/js", "tests/test_site.py", "tests/test_wire.py", "tests/test_proxy.py",
+BROWSER = ["tests/browser", "tests/js", "tests/test_site.py", "tests/test_wire.py", "tests/proxies",
            "tests/test_tutorials.py", "tests/access/test_chat.py", "tests/server/test_faults.py"]
 ENGINES, ACCESS = ["tests/engines"], ["tests/access"]
 

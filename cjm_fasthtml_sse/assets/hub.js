@@ -38,10 +38,9 @@
   const OURS = ["topic", "last_event_id", "tabs", "signed"];  // parts of the URL that a group does not have to agree on
 
   const VERSION = "1", NAME = `cjm-sse/${VERSION}`;
-  const FROM_LEADERS = ["lead", "cover", "events", "state", "alone", "pong"];
 
   let able = Boolean(window.isSecureContext && navigator.locks && window.BroadcastChannel);
-  const me = able ? crypto.randomUUID() : "";
+  const me = `${Math.random()}${Math.random()}`;
   /** @type {Map<string, Group>} */
   const groups = new Map();
   /** @type {Set<Subscription>} */
@@ -84,6 +83,19 @@
   /** @param {string} name @returns {string} */
   const lockName = name => `${NAME} ${name}`;
 
+  /** @param {unknown} each */
+  const isText = each => typeof each === "string";
+  /** @param {unknown} list */
+  const areTexts = list => Array.isArray(list) && list.every(isText);
+  /** @param {any} each */
+  const isBlock = each => Object(each) === each && ["id", "event", "data", "topic"].every(name => each[name] === undefined || isText(each[name]));
+
+  /** Whether a leader said it: other scripts may know the name of the channel. @param {any} message */
+  const isFromLeader = ({type, term, n, cover, events, state}) => Number.isSafeInteger(term) && Number.isSafeInteger(n) && (
+    type === "cover" ? areTexts(cover?.topics) && areTexts(cover.asked) && areTexts(cover.signed) && isText(cover.floor)
+      : type === "events" ? Array.isArray(events) && events.every(isBlock)
+        : type === "state" ? isText(state) : ["lead", "alone", "pong"].includes(type));
+
   /** @param {number} ms */
   const wait = ms => new Promise(resolve => { setTimeout(resolve, ms); });
 
@@ -109,7 +121,7 @@
           for (const group of groups.values()) group.check();
           for (const each of [...refused]) each.again();
         }
-        if (data?.cover) reconsider(data);
+        if (data?.type === "cover" && isFromLeader(data)) reconsider(data);
       };
       navigator.locks.request(lockName(me), {signal}, () => new Promise(free => {
         signal.addEventListener("abort", free);
@@ -261,7 +273,8 @@
     hear(message) {
       const {type, from, term = 0, n} = message;
       if (type === "hello") {
-        this.members.set(from, {topics: [...message.topics], signed: [...message.signed]});
+        if (!areTexts(message.topics) || !areTexts(message.signed)) return;
+        this.members.set(from, {topics: message.topics, signed: message.signed});
         if (this.resign) this.welcome();
       } else if (type === "bye") {
         this.members.delete(from);
@@ -276,8 +289,7 @@
         if (this.resign && this.cover && message.tag !== this.cover.tag) this.reopen();
       } else if (type === "now") {
         if (this.resign) this.now();
-      } else if (FROM_LEADERS.includes(type) && Number.isSafeInteger(term)
-        && term >= this.term && !(term === this.term && this.resign)) {
+      } else if (isFromLeader(message) && term >= this.term && !(term === this.term && this.resign)) {
         this.heard = Date.now();
         const isNew = term > this.term;
         const lost = n !== this.n + 1;
@@ -591,8 +603,6 @@
       this.opened = false;
       /** Whether it has shown events. */
       this.begun = false;
-      const id = query.get("connection_id");
-      if (id && [...all].some(each => each.key === this.key && each.url.searchParams.get("connection_id") === id)) sse.wrong?.("twice", id);
       this.resume();
     }
 

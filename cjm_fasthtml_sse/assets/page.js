@@ -97,6 +97,9 @@
 
   // Attaching
 
+  /** @param {string} url */
+  const idOf = url => new URL(url, document.baseURI).searchParams.get("connection_id");
+
   /** @type {SSE["attach"]} */
   sse.attach = (elt, url, {headers, sink, onstate, reopen}) => {
     const before = attached.get(elt);
@@ -107,6 +110,10 @@
       return before;
     }
     before?.subscription.close();
+    const id = idOf(url);
+    if (id && [...attached].some(([other, entry]) => other !== elt && other.isConnected && sse.isLive(other) && idOf(entry.url) === id)) {
+      sse.wrong?.("twice", id);
+    }
     const same = before?.url === url ? before : undefined;
     /** @type {Attached} */
     const entry = {elt, url, sink, onstate, reopen, stale: Boolean(same?.stale), barred: same?.barred, held: undefined,

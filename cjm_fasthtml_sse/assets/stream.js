@@ -252,7 +252,7 @@
       again();
     }
 
-    connect();
+    Promise.resolve().then(() => { if (state === "connecting") connect(); });  // by then its owner knows it
     return {
       get state() { return state; },
       close() { stop("closed"); },

@@ -113,7 +113,8 @@ def connection_indicator(
 ) -> Span: # Element that the script keeps up to date
     "How the page's streams stand, in words; raises `ValueError` for a state that does not exist"
     words = STATES | dict(reload='Reload')
-    if odd := sorted((texts or {}).keys() - words.keys()): raise ValueError(f'{odd} are no states; there are {[*words]}')
+    odd = sorted((texts or {}).keys() - words.keys())
+    if odd: raise ValueError(f'{odd} are no states; there are {[*words]}')
     words |= dict(texts or {})
     told = {f'data_{name}': word for name, word in words.items()}
     fixed = dict(role='status', data_sse_indicator='', data_sse_state='connecting')

@@ -20,7 +20,7 @@ from typing import Any
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .nudges import Nudged, holds_back
+from .nudges import Nudged, NudgedAnswer, holds_back
 from .wire import ConnectionRefused, encode_comment, inert
 from .writer import FrameStream, Stream
 
@@ -33,7 +33,11 @@ class _Relay:
     "The `send` that the whole application sees, until a stream is handed over"
     stream = opening = opened = waiter = None
 
-    def __init__(self, send: Send): self.send = send
+    def __init__(self, send: Send, nudged: NudgedAnswer | None): self.wire, self.send = send, nudged or send
+
+    def expect(self, opening: bytes):
+        "A stream of this package begins, which has nudges of its own"
+        self.opening, self.send = opening, self.wire
 
     async def __call__(self, message: Message):
         if self.stream is not None: return
@@ -58,11 +62,14 @@ class StreamMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send):
         if scope['type'] != 'http' or _RELAY in scope: return await self.app(scope, receive, send)
-        relay = scope[_RELAY] = _Relay(send)
+        nudged = NudgedAnswer(send) if holds_back(scope.get('headers', ())) else None
+        relay = scope[_RELAY] = _Relay(send, nudged)
         try: await self.app(scope, receive, relay)
         except BaseException:
             if relay.stream is not None: await relay.stream.abandon()
             raise
+        finally:
+            if nudged is not None: await nudged.end()
         del scope[_RELAY]
         if relay.stream is not None: await relay.stream.run(receive, send)
 
@@ -129,7 +136,7 @@ class SSEResponse(Response):
         await send(dict(type='http.response.body', body=body, more_body=more))
 
     async def _begin(self, scope: Scope, send: Send, stream: Stream) -> bool:
-        if (relay := scope.get(_RELAY)) is not None: relay.opening = self.opening
+        if (relay := scope.get(_RELAY)) is not None: relay.expect(self.opening)
         await self._start(send, self.opening, True)
         if relay is None: return False
         if passes := await relay.passes(): relay.stream = stream

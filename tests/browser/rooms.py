@@ -33,7 +33,7 @@ def state(tab): return tab.evaluate(STATE)
 
 def expect_state(tab, *states):
     try: tab.wait_for_function(f'wanted => wanted.includes(({STATE})())', arg=[*states], timeout=PATIENCE*1000)
-    except Error: assert state(tab) in states
+    except Error: assert (found := state(tab)) in states, found
 
 
 class Rooms(Live):

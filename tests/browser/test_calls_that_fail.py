@@ -52,6 +52,7 @@ CASES = [pytest.param(kind, where, marks=pytest.mark.sample(8)) for kind in REFU
 @one_htmx
 def test_what_a_browser_refuses_makes_nobody_deaf(rooms, tabs, console, kind, where):
     "In each tab, in the one that comes first, or in one that comes later; it may cost a stream, and is said once"
+    console.allow_failing()
     console.allow('cjm-fasthtml-sse: Tabs cannot share')
     opened, said = [], []
     def tab():
@@ -88,8 +89,9 @@ window.fetch = async (url, options) => {
 
 @pytest.mark.parametrize('after', [1, 12, 60, 130, 200, 333])
 @one_htmx
-def test_a_body_that_breaks_within_an_event(rooms, tabs, after):
+def test_a_body_that_breaks_within_an_event(rooms, tabs, console, after):
     "Whatever arrived of it is forgotten: it is read again, whole; so it was before"
+    console.allow_failing()
     def cut():
         tab = tabs()
         tab.add_init_script(CUT % after)
@@ -113,6 +115,7 @@ THROW = """for (const name of ['sse:state', 'sse:reset', 'htmx:sseBeforeMessage'
 @pytest.mark.parametrize('wrong', ['listeners', 'subscription'])
 def test_what_one_part_of_a_page_does_wrong_is_not_felt_elsewhere(rooms, tabs, console, htmx, wrong):
     "Listeners that throw, and functions of a page that reads a stream by itself; the element beside it hears, and other tabs"
+    console.allow_failing()  # streams that are cut
     console.allow('of the test')
     other = rooms.tab('a')
     expect_state(other, 'open')
@@ -218,4 +221,5 @@ def test_a_stream_that_opens_with_other_words_is_read(site, page, console, htmx,
     page.goto(site.page(create_sse_element(site.route(answer), 'sse', 'beforeend'), head=htmx.head()))
     expect_state(page, 'open')
     until(page, lambda: len(heard(page)) >= 8)
-    assert heard(page) == [*range(1, len(heard(page)) + 1)] and len(requests) == 1
+    numbers = heard(page)
+    assert numbers == [*range(1, len(numbers) + 1)] and len(requests) == 1

@@ -16,7 +16,7 @@ SAFARI = f'User-Agent: {MAC}/605.1.15 (KHTML, like Gecko) Version/26.0 Safari/60
 ON_IOS = 'User-Agent: Mozilla/5.0 (iPhone) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/142.0 Mobile/15E148\r\n'
 CHROME = f'User-Agent: {MAC}/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\r\n'
 FIREFOX = 'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0\r\n'
-MOST = 3  # after one write
+MOST = 4  # after one write
 
 
 def nudges(text): return len(re.findall('^:$', text, re.M))

@@ -11,28 +11,30 @@ const e=document.documentElement.getAttribute("data-sse-state"),t=[...o.values()
 ;for(const n of e?document.querySelectorAll("[data-sse-indicator]"):[]){
 const s=n.getAttribute(`data-${e}`)??"",o="stale"===e&&!t&&n.getAttribute("data-reload")||"";if(n.setAttribute("data-sse-state",e??""),
 n.textContent===s+(o&&` ${o}`))continue;if(n.textContent=s,!o)continue;const i=document.createElement("button");i.type="button",i.textContent=o,
-i.onclick=()=>location.reload(),n.append(" ",i)}}function b(t,n){t.sink(n),"sse-reset"===n.event&&function(t,{data:n,id:i}){
-const{elt:r}=t,{reason:c,last_event_id:d=i}=e.parse(n),l=new CustomEvent("sse:reset",{bubbles:!0,cancelable:!0,detail:{reason:c,lastEventId:d}})
-;if(!r.dispatchEvent(l))return;t.stale=!0,a(t);const b=r.getAttribute("data-sse-refresh");if(null===b||t.refreshing)return;clearTimeout(t.calming)
-;const m=t.refreshed??(s&&!b?0:-6e4),f="render"===c?m+6e4-performance.now():0;f<=0?p(t,b):b&&(t.calming=setTimeout(()=>o.get(r)===t&&p(t,b),f)),u()}(t,n)}
-function p(t,n){t.refreshing=!0,t.barred=!1,t.calming=void 0;const s=Number(t.elt.getAttribute("data-sse-spread")??3e3);setTimeout(()=>n?async function(t,n){
-const{elt:s}=t,o=t.held=[],i=new AbortController;let r="",c=0;const d=new Promise(e=>{t.giveUp=()=>{i.abort(),e(void 0)}}),u=setTimeout(()=>t.giveUp?.(),3e4)
-;await Promise.race([(async()=>{const o=await fetch(n,{headers:{"HX-Request":"true",Accept:"text/html"},cache:"no-store",signal:i.signal})
-;if(function({status:e,redirected:t,headers:n,url:s},o){const i=e=>{const{host:t,pathname:n}=new URL(e,document.baseURI);return t+n.replace(/\/$/,"")}
+i.onclick=()=>location.reload(),n.append(" ",i)}}const b=e=>new URL(e,document.baseURI).searchParams.get("connection_id");function m(t,n){t.sink(n),
+"sse-reset"===n.event&&function(t,{data:n,id:i}){const{elt:r}=t,{reason:c,last_event_id:d=i}=e.parse(n),l=new CustomEvent("sse:reset",{bubbles:!0,cancelable:!0,
+detail:{reason:c,lastEventId:d}});if(!r.dispatchEvent(l))return;t.stale=!0,a(t);const b=r.getAttribute("data-sse-refresh");if(null===b||t.refreshing)return
+;clearTimeout(t.calming);const m=t.refreshed??(s&&!b?0:-6e4),f="render"===c?m+6e4-performance.now():0
+;f<=0?p(t,b):b&&(t.calming=setTimeout(()=>o.get(r)===t&&p(t,b),f)),u()}(t,n)}function p(t,n){t.refreshing=!0,t.barred=!1,t.calming=void 0
+;const s=Number(t.elt.getAttribute("data-sse-spread")??3e3);setTimeout(()=>n?async function(t,n){const{elt:s}=t,o=t.held=[],i=new AbortController;let r="",c=0
+;const d=new Promise(e=>{t.giveUp=()=>{i.abort(),e(void 0)}}),u=setTimeout(()=>t.giveUp?.(),3e4);await Promise.race([(async()=>{const o=await fetch(n,{headers:{
+"HX-Request":"true",Accept:"text/html"},cache:"no-store",signal:i.signal});if(function({status:e,redirected:t,headers:n,url:s},o){const i=e=>{
+const{host:t,pathname:n}=new URL(e,document.baseURI);return t+n.replace(/\/$/,"")}
 ;return 401===e||403===e||n.has("HX-Redirect")||n.has("HX-Location")||t&&i(s)!==i(o)}(o,n))return c=o.status;if(!o.ok)return;const a=await o.text()
 ;i.signal.aborted||(r=o.headers.get("Last-Event-ID")??"",await e.swap(s,a,"innerHTML"),t.stale=i.signal.aborted)
 })(),d]).catch(e=>console.debug("sse: not refreshed",e)),clearTimeout(u),t.held=t.giveUp=void 0,t.refreshing=!1,t.refreshed=performance.now()
-;for(const n of o)(!r||void 0===n.id||n.id!==r&&e.isLater(n.id,r))&&b(t,n);c&&(t.barred=!0,t.subscription.close("denied",c,!0)),a(t)
+;for(const n of o)(!r||void 0===n.id||n.id!==r&&e.isLater(n.id,r))&&m(t,n);c&&(t.barred=!0,t.subscription.close("denied",c,!0)),a(t)
 }(t,n):location.reload(),Math.random()*s)}e.attach=(t,n,{headers:s,sink:i,onstate:r,reopen:d})=>{const u=o.get(t);if(u?.url===n&&e.isLive(t))return u.left?.(),
 Object.assign(u,{sink:i,onstate:r,reopen:d,left:void 0}),"connecting"!==u.subscription.state&&queueMicrotask(()=>r(u.subscription.state)),u
-;u?.subscription.close();const l=u?.url===n?u:void 0,m={elt:t,url:n,sink:i,onstate:r,reopen:d,stale:Boolean(l?.stale),barred:l?.barred,held:void 0,
-subscription:void 0};return o.set(t,m),m.subscription=e.subscribe({url:n,headers:s??{},share:"false"!==t.getAttribute("data-sse-share"),
-cursor:l?.subscription.cursor??"",onevent:e=>{if(!m.held)return b(m,e);m.held.push(e)>=1e3&&m.giveUp?.()},onstate:(e,n)=>{m.subscription&&(m.onstate(e,n),
-a(m,n),m.barred&&"open"===e&&p(m,t.getAttribute("data-sse-refresh")??""))},ondenied:()=>{m.subscription&&c(m)},again:()=>e.open(t)}),c(m),a(m),m},
+;u?.subscription.close();const l=b(n);l&&[...o].some(([n,s])=>n!==t&&n.isConnected&&e.isLive(n)&&b(s.url)===l)&&e.wrong?.("twice",l)
+;const f=u?.url===n?u:void 0,h={elt:t,url:n,sink:i,onstate:r,reopen:d,stale:Boolean(f?.stale),barred:f?.barred,held:void 0,subscription:void 0}
+;return o.set(t,h),h.subscription=e.subscribe({url:n,headers:s??{},share:"false"!==t.getAttribute("data-sse-share"),cursor:f?.subscription.cursor??"",
+onevent:e=>{if(!h.held)return m(h,e);h.held.push(e)>=1e3&&h.giveUp?.()},onstate:(e,n)=>{h.subscription&&(h.onstate(e,n),a(h,n),
+h.barred&&"open"===e&&p(h,t.getAttribute("data-sse-refresh")??""))},ondenied:()=>{h.subscription&&c(h)},again:()=>e.open(t)}),c(h),a(h),h},
 new MutationObserver(()=>setTimeout(()=>{for(const[e,{subscription:t}]of o)e.isConnected||(t.close(),o.delete(e),u())})).observe(document.documentElement,{
-childList:!0,subtree:!0});const m=()=>o.forEach(({subscription:e})=>{e.ended||e.now()});let f=[];function h(){f.push(...e.subscriptions),f.forEach(e=>e.pause())
-}function g(){f.splice(0).forEach(e=>e.resume())}addEventListener("beforeunload",()=>{e.leaving=performance.now()}),addEventListener("pagehide",h),
-document.addEventListener("freeze",h),addEventListener("pageshow",({persisted:e})=>{g(),e&&m()}),addEventListener("online",m),
-document.addEventListener("resume",()=>{g(),m()}),document.addEventListener("visibilitychange",()=>{document.hidden||m()}),
+childList:!0,subtree:!0});const f=()=>o.forEach(({subscription:e})=>{e.ended||e.now()});let h=[];function g(){h.push(...e.subscriptions),h.forEach(e=>e.pause())
+}function v(){h.splice(0).forEach(e=>e.resume())}addEventListener("beforeunload",()=>{e.leaving=performance.now()}),addEventListener("pagehide",g),
+document.addEventListener("freeze",g),addEventListener("pageshow",({persisted:e})=>{v(),e&&f()}),addEventListener("online",f),
+document.addEventListener("resume",()=>{v(),f()}),document.addEventListener("visibilitychange",()=>{document.hidden||f()}),
 addEventListener("htmx:sseReconnect",({target:n})=>{if(n instanceof Element&&n.matches(t))return e.open(n);const s=n instanceof Element?n:document
 ;i(s).filter(t=>!e.isEnded(t)).forEach(e.open)},!0),addEventListener("load",()=>setTimeout(()=>e.subscriptions.size||e.look()))})();
