@@ -42,12 +42,14 @@ CANNOT = {
         'routes': DRIVER + 'requests to answer',
         'requests': DRIVER + 'requests to watch, and none of its own to send',
         'init script': DRIVER + 'script before the page\'s own',
+        'arrivals': DRIVER + 'arrival of a page to wait for',
         'dialogs': DRIVER + 'dialogs to wait for',
         'downloads': DRIVER + 'downloads to wait for',
+        'messages': DRIVER + 'console to read while a page runs',
+        'kept pages': 'a page that WebKit kept is made anew by htmx 4 on Back, and which comes first differs',
         'names': 'it has no table of names for hosts of its own',
         'crash': 'a tab that is killed ends its session',
         'whole streams': BREAKS,
-        'kept pages': 'WebKitGTK keeps no page for Back while it is driven',
         'colours': 'the driver cannot say which colours a page should prefer'}}
 NEEDS = {need for cannot in CANNOT.values() for need in cannot}
 SHARE = dict(firefox=10, webkit=8)  # of the cases of an engine so many run each day, and all of them in the long run

@@ -53,7 +53,7 @@ def test_leaving_ends_the_stream_and_back_takes_it_up(site, show, page, any_htmx
 
 
 @pytest.mark.feature('a page that is kept for Back takes its stream up again')
-@pytest.mark.needs('kept pages')
+@pytest.mark.needs('kept pages', 'arrivals')
 def test_back_does_not_open_what_the_server_ended(site, show, page, htmx):
     stream, element = show(htmx, cleanup_sse_on_unload())
     stream.send('{}', event='sse-close')
@@ -121,6 +121,7 @@ def test_a_first_answer_that_fails_is_tried_again(show, page, htmx, console):
     expect(element).to_have_text('alive')
 
 
+@pytest.mark.needs('messages')
 def test_at_most_max_retries_in_a_row(show, page, htmx, console):
     console.allow_failing()
     with page.expect_console_message(given_up):
@@ -128,6 +129,7 @@ def test_at_most_max_retries_in_a_row(show, page, htmx, console):
     assert len(stream.requests) == 4
 
 
+@pytest.mark.needs('messages')
 def test_a_success_starts_the_count_anew(show, page, htmx, console):
     console.allow_failing()
     stream, element = show(htmx, create_reconnection_script(200, 3, True), status=503)
@@ -141,6 +143,7 @@ def test_a_success_starts_the_count_anew(show, page, htmx, console):
     assert len(stream.requests) == opened + 3
 
 
+@pytest.mark.needs('messages')
 def test_none_at_all(show, page, htmx, console):
     console.allow_failing()
     with page.expect_console_message(given_up):
@@ -214,6 +217,7 @@ ASKING = {
 
 
 @pytest.mark.parametrize('htmx, asking', [*((HTMX2, asking) for asking in ASKING), (HTMX4, 'document')], ids=str)
+@pytest.mark.needs('messages')
 def test_a_page_that_gave_up_is_brought_back(show, page, htmx, console, asking):
     console.allow_failing()
     with page.expect_console_message(given_up):
@@ -361,7 +365,7 @@ def test_an_endpoint_that_looks_like_code_stays_text(site, page):
 # all of them
 
 
-@pytest.mark.needs('kept pages')
+@pytest.mark.needs('kept pages', 'messages')
 def test_everything_twice(show, page, site, htmx, numbers, console):
     console.allow_failing()
     three = [cleanup_sse_on_unload(), create_reconnection_script(20, 1, True),

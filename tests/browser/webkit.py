@@ -3,13 +3,11 @@
 What is not here WebKit's driver cannot do, and a test that asks for it says so by `needs` (see `engines.py`).
 """
 import ctypes
-import itertools
 import os
 import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,8 +27,15 @@ XVFB = '/usr/bin/Xvfb'
 SOFTWARE = dict(WEBKIT_DISABLE_COMPOSITING_MODE='1', LIBGL_ALWAYS_SOFTWARE='1')
 TIMEOUT = 10  # seconds that a wait may take before it fails, unless told; a generous limit, not a delay
 OFTEN = .03  # seconds between two looks at what is waited for
-SAID = re.compile(r'CONSOLE (?:\S+ )?(ERROR|WARN\w*|LOG|INFO|DEBUG) (.*)')
-KINDS = dict(ERROR='error', LOG='log', INFO='info', DEBUG='debug')
+# The driver has no console to read: what a page says is noted in the page, from its load on
+NOTE = '''() => {
+    if (window.noted) return;
+    window.noted = [];
+    for (const [name, kind] of [['error', 'error'], ['warn', 'warning']]) {
+        const say = console[name];
+        console[name] = (...words) => { window.noted.push([kind, words.map(String).join(' ')]); say(...words); }; }
+    addEventListener('error', ({message}) => window.noted.push(['error', message]));
+    addEventListener('unhandledrejection', ({reason}) => window.noted.push(['error', `${reason}`])); }'''
 
 
 def dies_with_us():
@@ -76,14 +81,11 @@ class Browser:
 class Context:
     "A session: a driver of its own and a browser of its own, in one group of processes"
     def __init__(self, browser):
-        self.browser, self.timeout, self.listeners, self.read = browser, TIMEOUT, [], 0
-        self.log = tempfile.NamedTemporaryFile('w+', errors='replace', prefix='webkit-', suffix='.log')  # noqa: SIM115
-        options = Options()
+        self.browser, self.timeout, self.pages, options = browser, TIMEOUT, [], Options()
         options.binary_location = MINI_BROWSER
-        for argument in ('--automation', '--enable-write-console-messages-to-stdout=true'):
-            options.add_argument(argument)
+        options.add_argument('--automation')
         env = {**os.environ, **SOFTWARE, 'DISPLAY': browser.display}
-        self.service = Service(DRIVER, env=env, log_output=self.log, popen_kw={**OWN_GROUP})
+        self.service = Service(DRIVER, env=env, popen_kw={**OWN_GROUP})
         try: self.driver = webdriver.WebKitGTK(options=options, service=self.service)
         except BaseException:
             self.end()
@@ -97,7 +99,8 @@ class Context:
     def new_page(self):
         if handle := self.spare: self.spare = None
         else: handle = self.open_tab()
-        return Page(self, handle)
+        self.pages.append(page := Page(self, handle))
+        return page
 
     def open_tab(self):
         with errors():
@@ -105,20 +108,12 @@ class Context:
             self.driver.switch_to.new_window('tab')
             return self.driver.current_window_handle
 
-    def said(self, since=0):
-        "Kind and text of each line of a console, from a place in the log on"
-        with open(self.log.name, errors='replace') as log:
-            log.seek(since)
-            found = map(SAID.search, log)
-            return [Message(KINDS.get(each[1], 'warning'), each[2].strip()) for each in found if each]
-
     def close(self):
         if self not in self.browser.contexts: return
         self.browser.contexts.remove(self)
+        for page in self.pages: page.listen()
         with suppress(WebDriverException, OSError): self.driver.quit()
         self.end()
-        for message, listener in itertools.product(self.said(), self.listeners): listener(message)
-        self.log.close()
 
     def end(self):
         if process := getattr(self.service, 'process', None): end_group(process)
@@ -157,7 +152,8 @@ CALL = '''const tell = arguments[arguments.length - 1], given = arguments[0];
 
 class Page:
     "A tab"
-    def __init__(self, context, handle): self.context, self.driver, self.handle = context, context.driver, handle
+    def __init__(self, context, handle):
+        self.context, self.driver, self.handle, self.listeners = context, context.driver, handle, []
 
     @contextmanager
     def shown(self):
@@ -166,25 +162,29 @@ class Page:
             yield self.driver
 
     def on(self, event, listener):
-        "Lines of the console, once the session has ended; errors that no script catches are lines there"
-        if event == 'console': self.context.listeners.append(listener)
+        "Errors and warnings, before the page is left; errors that no script catches are among them"
+        if event == 'console': self.listeners.append(listener)
         elif event != 'pageerror': raise NotImplementedError(event)
 
-    @contextmanager
-    def expect_console_message(self, wanted):
-        since = os.path.getsize(self.context.log.name)
-        yield
-        until(lambda: self.context.said(since), lambda said: any(map(wanted, said)), self.context.timeout, 'a message')
+    def listen(self):
+        "Hand on what the page has said, where it can still be asked"
+        with suppress(Error):
+            for kind, text in self.evaluate('(window.noted ?? []).splice(0)') if self.listeners else []:
+                for listener in self.listeners: listener(Message(kind, text))
 
     @property
     def url(self):
         with self.shown() as driver: return driver.current_url
 
     def goto(self, url, wait_until=None):
+        self.listen()
         with self.shown() as driver: driver.get(url)
+        self.evaluate(NOTE)
 
     def reload(self):
+        self.listen()
         with self.shown() as driver: driver.refresh()
+        self.evaluate(NOTE)
 
     def title(self):
         with self.shown() as driver: return driver.title
@@ -216,6 +216,8 @@ class Page:
         with self.shown() as driver: driver.set_window_size(size['width'], size['height'])
 
     def close(self):
+        self.listen()
+        self.context.pages.remove(self)
         if self.context.spare is None: self.context.spare = self.context.open_tab()
         with self.shown() as driver: driver.close()
 
