@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all of their own set-up, once: a virtual environment, the package, the browser's files from
-# npm, Chromium from apt (as root; otherwise the command is named). A second run starts at once.
+# npm, the browsers from apt (as root; otherwise the command is named). A second run starts at once.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,6 +9,9 @@ HTMX ?= 2
 BIN := $(VENV)/bin
 NPM := $(shell command -v npm 2>/dev/null)
 CHROMIUM := $(shell command -v chromium 2>/dev/null)
+FIREFOX := $(shell command -v firefox-esr 2>/dev/null)
+WEBKIT := $(shell command -v WebKitWebDriver 2>/dev/null)
+XVFB := $(shell command -v Xvfb 2>/dev/null)
 CURL := $(shell command -v curl 2>/dev/null)
 IP := $(shell command -v ip 2>/dev/null)
 VALKEY := $(shell command -v valkey-server 2>/dev/null)
@@ -21,7 +24,7 @@ apt = $(if $(ROOT_USER),\
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null; },\
   { echo "$(2): sudo apt-get install $(1)" >&2; $(3); })
 
-.PHONY: help demo test test-long setup export readme prepare docs docs-serve clean chromium curl ip valkey nginx same-python
+.PHONY: help demo test test-long setup export readme prepare docs docs-serve clean chromium firefox webkit curl ip valkey nginx same-python
 .DELETE_ON_ERROR:
 
 help: ## say what there is to make
@@ -36,7 +39,7 @@ test: setup ## run every check
 test-long: setup proxies ## the same with the long forms of the tests
 	@$(BIN)/python tools/check.py --long
 
-setup: $(VENV)/.installed node_modules/.installed | chromium curl ip valkey nginx ## bring what the checks need
+setup: $(VENV)/.installed node_modules/.installed | chromium firefox webkit curl ip valkey nginx ## bring what the checks need
 
 export: $(VENV)/.installed node_modules/.installed ## write modules and the table of names from notebooks, and the scripts as they travel
 	@$(BIN)/nbdev-export
@@ -86,6 +89,15 @@ node_modules/.installed: package.json package-lock.json .npmrc
 
 chromium:
 	@$(if $(CHROMIUM),:,$(call apt,chromium,For the tests in a browser,:))
+
+# What drives Firefox does not know the one that Debian ships, but for a command.
+firefox: $(VENV)/.installed
+	@$(if $(FIREFOX),:,$(call apt,firefox-esr,For the tests in Firefox,:))
+	@$(BIN)/python tools/firefox.py >/dev/null
+
+# WebKit needs a screen, also where nobody looks at it.
+webkit:
+	@$(if $(and $(WEBKIT),$(XVFB)),:,$(call apt,webkitgtk-webdriver xvfb,For the tests in WebKit,:))
 
 curl:
 	@$(if $(CURL),:,$(call apt,curl,For the tests of the demo,:))

@@ -6,6 +6,7 @@ import threading
 from datetime import date
 
 import pytest
+from features import Features
 
 SECONDS, LONG_SECONDS = 180, 3600
 
@@ -14,27 +15,41 @@ def pytest_addoption(parser):
     said = "which cases of a test marked `sample` run: a number, which is that of a day unless told; `all` of them"
     chosen = os.environ.get("SSE_SAMPLE") or str(date.today().toordinal())
     parser.addoption("--sample", metavar="NUMBER", default=chosen, type=sample_number, help=said)
+    said = "of the tests in a browser, all that run in this engine, and no others: chromium, firefox or webkit"
+    parser.addoption("--engine", metavar="NAME", action="append", default=[], help=said)
+    parser.addoption("--features", metavar="FILE", help="write what the tests show of each feature there, as JSON")
+
+
+def pytest_configure(config):
+    if config.option.features: config.pluginmanager.register(Features(config.option.features))
 
 
 def sample_number(text): return text if text == "all" else int(text)
 
 
 def takes_all(config):
-    "Whether every case runs: when told, with the long tests, and where somebody names a case."
-    named = any("[" in argument for argument in config.args)
-    return config.option.sample == "all" or "not long" not in (config.option.markexpr or "") or named
+    "Whether every case runs: when told, with the long tests, and where somebody names a case, or an engine."
+    named = any("[" in argument for argument in config.args) or config.option.engine
+    return config.option.sample == "all" or "not long" not in (config.option.markexpr or "") or bool(named)
+
+
+def kind(item):
+    "Mark and kind of a case that takes turns: the cases of one test are a kind, or those whose mark names it (`of=`)."
+    marks = list(item.iter_markers("sample"))
+    if not marks: return None
+    mark = next((mark for mark in marks if "of" in mark.kwargs), marks[0])
+    return mark.kwargs.get("of", item.nodeid.partition("[")[0]), *mark.args
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    "Of each test's cases that carry `sample(n)`, leave `n`: every day the next ones, so that all have their turn."
+    "Of each kind of case that carries `sample(n)`, leave `n`: every day the next ones, so that all have their turn."
     if takes_all(config): return
     cases, left_out = {}, set()
     for item in items:
-        if mark := item.get_closest_marker("sample"):
-            cases.setdefault((item.nodeid.partition("[")[0], *mark.args), []).append(item)
+        if of := kind(item): cases.setdefault(of, []).append(item)
     for (_, n), of in cases.items():
-        chosen = {(config.option.sample * n + i) % len(of) for i in range(n)}
+        chosen = {(config.option.sample + i * len(of) // n) % len(of) for i in range(n)}  # spread over all
         left_out |= {item for i, item in enumerate(of) if i not in chosen}
     if not left_out: return
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])

@@ -13,7 +13,7 @@ SETTINGS = """[pytest]
 addopts = -m 'not long'
 markers =
     long: as ours
-    sample(n): as ours
+    sample(n, of=): as ours
 """
 CASES = """import pytest
 
@@ -23,6 +23,13 @@ def test_many(case): assert case != 3
 
 @pytest.mark.parametrize("case", [0, *(pytest.param(n, marks=pytest.mark.sample(1)) for n in (1, 2))])
 def test_one_of_two_beside_another(case): pass
+
+@pytest.mark.sample(2, of="kind")
+@pytest.mark.parametrize("case", [0, *(pytest.param(n, marks=pytest.mark.sample(1)) for n in (1, 2))])
+def test_kind(case): pass
+
+@pytest.mark.sample(2, of="kind")
+def test_kind_too(): pass
 
 def test_single(): pass
 
@@ -34,7 +41,7 @@ def test_long(): pass
 @pytest.fixture
 def ran(tmp_path):
     "Runs pytest on these tests, by this project's `conftest.py`: which tests came, and what was said"
-    shutil.copy(HERE / "conftest.py", tmp_path)
+    for name in ("conftest.py", "features.py"): shutil.copy(HERE / name, tmp_path)
     (tmp_path / "pytest.ini").write_text(SETTINGS)
     (tmp_path / "test_cases.py").write_text(CASES)
 
@@ -60,6 +67,12 @@ def test_all_have_their_turn(ran):
     assert all("single" in names and "long" not in names for names in turns)
 
 
+def test_cases_of_several_tests_take_turns_where_the_mark_names_their_kind(ran):
+    turns = [[name for name in ran(f"--sample={day}")[0] if name.startswith("kind")] for day in (738_000, 738_001)]
+    assert [len(names) for names in turns] == [2, 2]
+    assert {*turns[0], *turns[1]} == {*(f"kind[{n}]" for n in range(3)), "kind_too"}
+
+
 ASKED = dict(long=(["-m", ""], 5), all=(["--sample=all"], 5), named=(["test_cases.py::test_many[4]"], 1))
 
 
@@ -69,5 +82,5 @@ def test_where_all_are_asked_for_or_one_is_named_none_is_left_out(ran, args, mos
 
 
 def test_a_failure_says_how_to_have_it_again(ran):
-    names, said = ran("--sample=4")
-    assert many(names) == ["many[3]", "many[4]"] and said.count("SSE_SAMPLE=4 chooses it again") == 1
+    names, said = ran("--sample=3")
+    assert many(names) == ["many[0]", "many[3]"] and said.count("SSE_SAMPLE=3 chooses it again") == 1

@@ -1,5 +1,6 @@
-"What the tests in a browser share: Chromium, pages whose console must stay quiet, a server in a thread, files from npm"
-import asyncio, inspect, itertools, os, threading
+"What the tests in a browser share: browsers, pages whose console must stay quiet, a server in a thread, files from npm"
+import asyncio, inspect, itertools, threading
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,20 +8,15 @@ from pathlib import Path
 import pytest, uvicorn
 from fastcore.net import free_port
 from fasthtml.common import Div, fast_app, to_xml
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import sync_playwright
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from cjm_fasthtml_sse.core.elements import sse_headers
+from .engines import ARGS, CHROMIUM, LEFT_OUT, TIMEOUT, engine_of, missing, params, reasons, started  # noqa: F401
 
-CHROMIUM = os.environ.get('CHROMIUM', '/usr/bin/chromium')
-# Playwright turns the back/forward cache off; people's browsers have it on
-NOT_OURS = ['--disable-back-forward-cache']
-ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-        '--disable-component-update', '--disable-sync',
-        '--host-resolver-rules=MAP plain.test 127.0.0.1']  # a name that is neither https nor localhost
-TIMEOUT = 10_000  # milliseconds that a wait may take before it fails; a generous limit, not a delay
+left_out_by = Counter()  # cases, by engine and reason
 
 
 @pytest.fixture(scope='session')
@@ -31,14 +27,58 @@ def npm_files():
     return folder
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    "Leave out what an engine cannot do, and say why; what is heavy runs elsewhere than in Chromium by the long tests"
+    left_out, asked = [], config.option.engine
+    for item in items:
+        if (engine := engine_of(item)) is None: continue
+        if item.get_closest_marker('heavy') and engine != 'chromium': item.add_marker(pytest.mark.long)
+        if asked and engine not in asked: left_out.append(item)
+        elif why := reasons(item, engine):
+            item.stash[LEFT_OUT] = why
+            left_out.append(item)
+    if not left_out: return
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in {*left_out}]
+
+
+def pytest_deselected(items):
+    for item in items:
+        for why in item.stash.get(LEFT_OUT, ()): left_out_by[engine_of(item), why] += 1
+
+
+def pytest_terminal_summary(terminalreporter):
+    for (engine, why), times in left_out_by.items():
+        terminalreporter.write_line(f'{engine}: {times} cases left out, since {why}')
+
+
 # Not of the session: while Playwright runs, no other test of the process could use asyncio
 @pytest.fixture(scope='package')
-def chromium():
-    "The browser, started once for this folder"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS, ignore_default_args=NOT_OURS)
-        yield browser
-        browser.close()
+def playwright():
+    "What drives Chromium and Firefox"
+    with sync_playwright() as playwright: yield playwright
+
+
+@pytest.fixture(scope='package')
+def chromium(playwright):
+    "Chromium, started once for this folder"
+    with started('chromium', playwright) as browser: yield browser
+
+
+@pytest.fixture(scope='package', params=params())
+def engine(request):
+    "The name of the engine in which a test runs"
+    if request.param != 'chromium' and (why := missing(request.param)): pytest.skip(why)
+    return request.param
+
+
+@pytest.fixture(scope='package')
+def browser(engine, playwright, request):
+    "The engine's browser, started once for all the tests that it runs"
+    if engine == 'chromium': yield request.getfixturevalue('chromium')
+    else:
+        with started(engine, playwright) as browser: yield browser
 
 
 class Console:
@@ -51,7 +91,7 @@ class Console:
 
     def allow_failing(self):
         "What browsers and htmx say of a request that fails or a stream that breaks, whatever a page does about it"
-        self.allow('Failed to load resource', 'net::ERR_', 'error: Event', 'error: [object Event]',
+        self.allow('Failed to load resource', 'net::ERR_', 'error: Event', 'error: [object Event]', 'error: {}',
                    'htmx:response:error', 'htmx:error', 'htmx:sse:error')
 
     def watch(self, page):
@@ -70,9 +110,9 @@ def console():
 
 
 @pytest.fixture
-def context(chromium):
-    "One person's browser: its tabs share cookies, storage and connections"
-    context = chromium.new_context()
+def context(browser, console):
+    "One person's browser: its tabs share cookies, storage and connections; it is closed before its console is read"
+    context = browser.new_context()
     context.set_default_timeout(TIMEOUT)
     yield context
     context.close()
@@ -93,9 +133,6 @@ def tabs(context, console):
 def page(tabs):
     "One tab"
     return tabs()
-
-
-expect.set_options(timeout=TIMEOUT)
 
 
 @contextmanager
@@ -163,6 +200,11 @@ def any_htmx(request):
     return request.param
 
 
+# WebKit shows the end of what arrives with the bytes after it, and the package's streams send some; so does this one,
+# after so many seconds of silence, and again, since a page that is busy holds these back as well
+PUSHES = .01, .05, .2, 1
+
+
 class Stream:
     "A stream of the test's own, written as text: what a page does is tested, not what this package sends"
     def __init__(self):
@@ -174,15 +216,25 @@ class Stream:
             self.requests.append(dict(request.headers) | {'query': request.url.query})
             self.seen.notify_all()
         if self.status != 200: return Response(f'status {self.status}', self.status, self.headers)
-        return StreamingResponse(self.frames(asyncio.Queue()), headers=self.headers, media_type='text/event-stream')
+        agent = request.headers['user-agent']
+        push = 'AppleWebKit' in agent and 'Chrom' not in agent
+        frames = self.frames(asyncio.Queue(), push)
+        return StreamingResponse(frames, headers=self.headers, media_type='text/event-stream')
 
-    async def frames(self, queue):
+    async def frames(self, queue, push):
         with self.seen:
             self.queues[queue] = asyncio.get_running_loop()
             self.seen.notify_all()
         try:
             yield ': hello\n\n'
-            while (text := await queue.get()) is not None: yield text
+            waits = []
+            while True:
+                try: text = await asyncio.wait_for(queue.get(), waits.pop(0) if waits else None)
+                except TimeoutError: yield ':\n\n'
+                else:
+                    if text is None: break
+                    yield text
+                    waits = [*PUSHES] if push else []
         finally:
             with self.seen:
                 del self.queues[queue]

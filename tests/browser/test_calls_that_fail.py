@@ -3,13 +3,15 @@ import asyncio
 
 import pytest
 from fasthtml.common import Div, Script
-from playwright.sync_api import expect
 from starlette.responses import StreamingResponse
 
 from cjm_fasthtml_sse.core.elements import create_sse_element
 from .conftest import HTMX2
+from .engines import expect
 from .live import HEARD
 from .rooms import Rooms, expect_state, heard, state, until
+
+pytestmark = pytest.mark.needs('init script')
 
 one_htmx = pytest.mark.parametrize('htmx', [HTMX2], ids=str)
 

@@ -4,8 +4,9 @@ import re
 import pytest
 from demo_process import demo
 from fastcore.net import free_port
-from playwright.sync_api import expect
+from .engines import expect
 
+pytestmark = [pytest.mark.needs('requests'), pytest.mark.heavy, pytest.mark.feature('the demo')]
 ITEM = 'Tea & <b>cake</b>'
 ENDED = '() => { const elt = document.querySelector("#job > div"); return cjmSSE.isEnded(elt) && !cjmSSE.isLive(elt); }'
 # Every text that is too faint for its background: WCAG 2.2 wants a ratio of 4.5 (contrast, level AA)
@@ -25,6 +26,7 @@ FAINT = '''() => {
     const hasText = elt => [...elt.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim());
     const texts = [...document.querySelectorAll('main *')].filter(elt => elt.checkVisibility() && hasText(elt));
     return texts.filter(elt => !(ratio(elt) >= 4.5)).map(elt => `${elt.textContent}: ${ratio(elt)}`); }'''
+BROKEN_OFF = 'net::ERR_ABORTED', 'NS_BINDING_ABORTED'  # by the page itself
 BETWEEN = '() => { const {position} = document.querySelector("progress"); return 0 < position && position < 1; }'
 
 
@@ -43,7 +45,7 @@ def failed(context):
     "What the tabs asked for in vain, besides what they broke off themselves, as streams; at the end it must be nothing"
     failed = []
     def note_failure(request):
-        if request.failure != 'net::ERR_ABORTED': failed.append(f'{request.failure} {request.url}')
+        if request.failure not in BROKEN_OFF: failed.append(f'{request.failure} {request.url}')
     context.on('requestfailed', note_failure)
     context.on('response', lambda response: response.ok or failed.append(f'{response.status} {response.url}'))
     yield failed
@@ -95,6 +97,7 @@ def test_no_click_is_lost(open_tab, url):
     expect_count(tab, count + 10)
 
 
+@pytest.mark.needs('clock')
 def test_a_job_runs_to_its_end_and_its_stream_is_not_opened_again(open_tab, tabs, failed, url, console):
     console.allow('error: Event', 'htmx:sse:error')  # two minutes of the clock in a moment are a silence to the stream
     other, tab, asked = open_tab(url), tabs(), []
@@ -151,6 +154,7 @@ def test_a_restart_is_shown_and_the_page_goes_on(tabs, options, console):
         tab.close()
 
 
+@pytest.mark.needs('colours')
 def test_it_fits_a_phone_and_can_be_read(open_tab, url):
     tab = open_tab(url)
     text = tab.get_by_label('To do')

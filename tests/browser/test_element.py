@@ -3,10 +3,10 @@ import itertools
 
 import pytest
 from fasthtml.common import Div, Li, P, Table, Tbody, Td, Tr, Ul
-from playwright.sync_api import expect
 
 from cjm_fasthtml_sse.core.elements import create_sse_element
 from .conftest import HTMX2, HTMX4
+from .engines import expect
 
 
 @pytest.fixture
@@ -21,6 +21,7 @@ def show(site, page):
     return show
 
 
+@pytest.mark.feature('an element connects and shows what comes')
 def test_connects_once_and_swaps(show, any_htmx):
     stream, element = show(any_htmx)
     stream.send('<b>one</b>')
@@ -30,6 +31,7 @@ def test_connects_once_and_swaps(show, any_htmx):
     assert len(stream.requests) == 1
 
 
+@pytest.mark.feature('named events')
 def test_named_events_swap_where_they_are_named(show, any_htmx):
     stream, element = show(any_htmx, 'progress, done', hx_swap='beforeend')
     stream.send('<i>unnamed</i>')
@@ -71,6 +73,7 @@ CASES = [*itertools.product((HTMX2, HTMX4), STYLES), *itertools.product([HTMX4],
 
 
 @pytest.mark.parametrize('htmx, style', CASES, ids=str)
+@pytest.mark.feature('every way to swap')
 def test_swap_styles(site, page, htmx, style):
     stream, path = site.stream()
     element = create_sse_element(path, 'sse', style)(Div('first', id='child'))
@@ -83,6 +86,7 @@ def test_swap_styles(site, page, htmx, style):
 
 
 @pytest.mark.parametrize('style', ['outerHTML', 'delete'])
+@pytest.mark.feature('an element that leaves the page ends its stream')
 def test_an_element_that_leaves_the_page_ends_its_stream(show, htmx, style):
     stream, element = show(htmx, style)
     stream.send('<b>new</b>')
@@ -106,6 +110,7 @@ def expect_rows_and_items(page):
 
 
 @pytest.mark.parametrize('payload', PAYLOADS)
+@pytest.mark.feature('out-of-band elements')
 def test_rows_and_items_land_where_they_belong(show, page, htmx, payload):
     stream, element = show(htmx, 'beforeend', *TARGETS)
     stream.send(PAYLOADS[payload])
@@ -121,6 +126,7 @@ def test_out_of_band_only_leaves_the_element_alone(show, page, htmx, strategy):
     assert element.inner_html().replace(' class=""', '') == '<div id="child">first</div>'
 
 
+@pytest.mark.feature('out-of-band elements')
 def test_out_of_band_beside_content(show, page, htmx):
     stream, element = show(htmx, 'innerHTML', *TARGETS)
     stream.send('<b>main</b><ul hx-swap-oob="beforeend:#items"><li>item 2</li></ul>')
@@ -128,6 +134,8 @@ def test_out_of_band_beside_content(show, page, htmx):
     expect(page.locator('#items > li')).to_have_text(['item 1', 'item 2'])
 
 
+@pytest.mark.feature('a stream that the server ends stays ended')
+@pytest.mark.needs('clock')
 def test_sse_close_ends_the_stream_for_good(show, page, any_htmx):
     page.clock.install()
     stream, element = show(any_htmx)
@@ -181,6 +189,8 @@ def test_processing_again_does_not_double(show, page, htmx):
     assert len(stream.requests) == 1  # htmx 2 makes another source where an attribute changed; it hears the same
 
 
+@pytest.mark.feature('a refusal is not shown as content')
+@pytest.mark.needs('requests')
 def test_a_refusal_is_not_swapped(site, page, any_htmx, console):
     console.allow_failing()
     stream, path = site.stream()
@@ -193,6 +203,7 @@ def test_a_refusal_is_not_swapped(site, page, any_htmx, console):
     assert page.title() == 'test'
 
 
+@pytest.mark.feature('a page of 0.0.12')
 def test_page_of_012_by_hand(site, page, htmx, console):
     console.allow('legacy attribute', 'sse-swap is removed')
     stream, path = site.stream()

@@ -1,12 +1,12 @@
 "`sse_headers` on the pages of a real FastHTML app, from the CDN (its files stand in here) and from local files"
 import pytest
 from fasthtml.common import Script, fast_app
-from playwright.sync_api import expect
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from cjm_fasthtml_sse.core.elements import create_sse_element, sse_headers
 from .conftest import Stream
+from .engines import expect
 
 CDN = 'https://cdn.jsdelivr.net/'
 FOLDERS = {'htmx.org@2.0.7': 'htmx.org', 'htmx.org@4.0.0': 'htmx-4.0.0', 'htmx-ext-sse@2.2.4': 'htmx-ext-sse'}
@@ -33,6 +33,7 @@ def cdn(context, npm_files):
 
 
 @pytest.mark.parametrize('kind', PAGES)
+@pytest.mark.feature('files from a CDN, with their checksums')
 def test_one_line_is_enough(serve, npm_files, page, cdn, kind):
     stream = Stream()
     app, rt = fast_app(**PAGES[kind])
@@ -51,6 +52,7 @@ def test_one_line_is_enough(serve, npm_files, page, cdn, kind):
 
 
 @pytest.mark.parametrize('major', [2, 4])
+@pytest.mark.feature('files from a CDN, with their checksums')
 def test_a_file_with_other_content_is_refused(site, page, cdn, console, major):
     console.allow('integrity', 'Failed to load resource')
     cdn.change = b'window.hurt = true;'

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 
 import pytest
 from fasthtml.common import Div
-from playwright.sync_api import expect
 
 from cjm_fasthtml_sse.core.elements import create_sse_element
 from .conftest import HTMX2, HTMX4
+from .engines import expect
 from .rooms import Rooms, expect_state, heard, state, until
+
+pytestmark = pytest.mark.needs('init script')
 
 URL = '/sse/broadcast?connection_id=mine'
 STATES = "() => [...document.querySelectorAll('[data-sse-connect]')].map(each => each.dataset.sseState)"

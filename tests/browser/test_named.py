@@ -1,12 +1,14 @@
 "A broadcast has a name, and a page chooses by it, on htmx 2 and 4 alike"
+import pytest
 from fasthtml.common import Div, I, Link, fast_app
-from playwright.sync_api import expect
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from cjm_fasthtml_sse import BroadcastManager, create_sse_element, setup_broadcast_routes
+from .engines import expect
 
 
+@pytest.mark.feature('named events')
 def test_named_broadcasts_are_swapped_where_they_are_named(serve, npm_files, page, any_htmx):
     "Live and replayed ones, in the element and in an element inside it; those with another name nowhere"
     head = [*any_htmx.head(), Link(rel='icon', href='data:,')]

@@ -111,6 +111,7 @@ def markup(builder): return to_xml(builder.build(), indent=False)
 def numbered(text, i): return text.replace('id="t"', f'id="t{i}"')
 
 
+@pytest.mark.feature('out-of-band elements')
 def test_every_element_lands_where_it_belongs(show, page, any_htmx):
     places = [numbered(to_xml(before, indent=False), i) for i, (before, _, _) in enumerate(CASES)]
     stream = show(any_htmx, *(Div(NotStr(place), cls='place') for place in places))
@@ -125,6 +126,7 @@ def test_every_element_lands_where_it_belongs(show, page, any_htmx):
     assert page.locator('#sse').text_content() == 'kept'
 
 
+@pytest.mark.feature('out-of-band elements')
 def test_many_places_in_one_event(show, page, any_htmx):
     stream = show(any_htmx, Table(Tbody(id='rows')), Ul(id='list'), Div('0', id='count'))
     builder = OOBStreamBuilder()

@@ -11,6 +11,8 @@ from .conftest import HTMX2, HTMX4
 from .live import HEARD
 from .rooms import expect_state, heard, state, until
 
+pytestmark = pytest.mark.needs('requests')
+
 one_htmx = pytest.mark.parametrize('htmx', [HTMX2], ids=str)
 COOKIE = 'who=alice'
 
@@ -144,6 +146,7 @@ def test_a_site_that_is_not_let_in_hears_nothing(feed, page_for):
 
 
 @one_htmx
+@pytest.mark.needs('routes')
 def test_a_page_of_the_same_site_always_brings_its_cookies(site, page, context, console, htmx):
     "A line that fails is no reason to become a stranger; so it was before"
     console.allow_failing()

@@ -3,13 +3,15 @@ import asyncio
 import threading
 
 import pytest
-from playwright.sync_api import expect
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from cjm_fasthtml_sse.core.elements import connection_indicator, create_sse_element
 from .conftest import HTMX2, HTMX4
+from .engines import expect
 from .live import HEARD
+
+pytestmark = pytest.mark.needs('init script')
 
 RESET = '{"reason": "expired", "last_event_id": "e-9"}'
 SIGN_IN = '<form>Please sign in</form>'

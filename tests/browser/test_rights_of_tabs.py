@@ -3,12 +3,14 @@ import time
 
 import pytest
 from fasthtml.common import Div
-from playwright.sync_api import expect
 
 from cjm_fasthtml_sse.core.access import sign_topics, signed_only
 from cjm_fasthtml_sse.core.elements import create_sse_element
 from .conftest import HTMX2, HTMX4
+from .engines import expect
 from .rooms import Rooms, expect_state, heard, state, until
+
+pytestmark = pytest.mark.needs('init script')
 
 one_htmx = pytest.mark.parametrize('htmx', [HTMX2], ids=str)
 other_htmx = pytest.mark.parametrize('htmx', [HTMX4], ids=str)

@@ -3,12 +3,12 @@ import threading
 
 import pytest
 from fasthtml.common import A, B, Button, Div, Script
-from playwright.sync_api import expect
 from starlette.responses import JSONResponse, Response
 
 from cjm_fasthtml_sse.core.elements import (cleanup_sse_on_unload, create_connection_manager_script,
                                             create_reconnection_script, create_sse_element, sse_headers)
 from .conftest import HTMX2, HTMX4, Site
+from .engines import expect
 
 HIDE = '''hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
                       document.dispatchEvent(new Event('visibilitychange')); }'''
@@ -33,6 +33,8 @@ def show(site, page):
 # cleanup_sse_on_unload
 
 
+@pytest.mark.feature('a page that is kept for Back takes its stream up again')
+@pytest.mark.needs('kept pages')
 def test_leaving_ends_the_stream_and_back_takes_it_up(site, show, page, any_htmx):
     stream, element = show(any_htmx, cleanup_sse_on_unload())
     stream.send('a', id='e-1')
@@ -50,6 +52,8 @@ def test_leaving_ends_the_stream_and_back_takes_it_up(site, show, page, any_htmx
     assert back['last-event-id'] == 'e-1'
 
 
+@pytest.mark.feature('a page that is kept for Back takes its stream up again')
+@pytest.mark.needs('kept pages', 'arrivals')
 def test_back_does_not_open_what_the_server_ended(site, show, page, htmx):
     stream, element = show(htmx, cleanup_sse_on_unload())
     stream.send('{}', event='sse-close')
@@ -75,6 +79,7 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize('kind', HARMLESS)
+@pytest.mark.needs('whole streams')
 def test_a_click_that_does_not_leave(site, show, page, htmx, console, kind):
     console.allow('Failed to launch')  # no mail program here
     link = A('link', href=HARMLESS[kind](site, page), id='link')
@@ -87,6 +92,8 @@ def test_a_click_that_does_not_leave(site, show, page, htmx, console, kind):
     assert len(stream.requests) == 1
 
 
+@pytest.mark.feature('a navigation that is cancelled')
+@pytest.mark.needs('dialogs')
 def test_a_cancelled_navigation(site, show, page, htmx):
     stream, element = show(htmx, cleanup_sse_on_unload(), content=[Button('touch', id='touch')])
     page.locator('#touch').click()  # browsers ask only readers who have touched the page
@@ -103,6 +110,7 @@ def test_a_cancelled_navigation(site, show, page, htmx):
 # create_reconnection_script
 
 
+@pytest.mark.feature('a refusal for a while is tried again')
 def test_a_first_answer_that_fails_is_tried_again(show, page, htmx, console):
     console.allow_failing()
     stream, element = show(htmx, create_reconnection_script(20, 1000), status=503)
@@ -113,6 +121,7 @@ def test_a_first_answer_that_fails_is_tried_again(show, page, htmx, console):
     expect(element).to_have_text('alive')
 
 
+@pytest.mark.needs('messages')
 def test_at_most_max_retries_in_a_row(show, page, htmx, console):
     console.allow_failing()
     with page.expect_console_message(given_up):
@@ -120,6 +129,7 @@ def test_at_most_max_retries_in_a_row(show, page, htmx, console):
     assert len(stream.requests) == 4
 
 
+@pytest.mark.needs('messages')
 def test_a_success_starts_the_count_anew(show, page, htmx, console):
     console.allow_failing()
     stream, element = show(htmx, create_reconnection_script(200, 3, True), status=503)
@@ -133,6 +143,7 @@ def test_a_success_starts_the_count_anew(show, page, htmx, console):
     assert len(stream.requests) == opened + 3
 
 
+@pytest.mark.needs('messages')
 def test_none_at_all(show, page, htmx, console):
     console.allow_failing()
     with page.expect_console_message(given_up):
@@ -140,6 +151,7 @@ def test_none_at_all(show, page, htmx, console):
     assert len(stream.requests) == 1
 
 
+@pytest.mark.feature('resume after a cut line')
 def test_going_on_from_the_newest_id(show, page, htmx, console):
     console.allow_failing()
     stream, element = show(htmx, create_reconnection_script(20, 1000), cursor='e-1')
@@ -159,6 +171,7 @@ def test_going_on_from_the_newest_id(show, page, htmx, console):
     stream.wait(readers=1)
 
 
+@pytest.mark.needs('clock')
 def test_one_connection_afterwards(show, page, htmx, console):
     console.allow_failing()
     page.clock.install()
@@ -177,6 +190,7 @@ def test_one_connection_afterwards(show, page, htmx, console):
     assert len(stream.requests) == opened and len(stream.queues) == 1
 
 
+@pytest.mark.feature('resume after a restart of the server')
 def test_server_stopped_and_started_again(npm_files, serve, page, any_htmx, console):
     console.allow_failing()
     site = Site(npm_files)
@@ -203,6 +217,7 @@ ASKING = {
 
 
 @pytest.mark.parametrize('htmx, asking', [*((HTMX2, asking) for asking in ASKING), (HTMX4, 'document')], ids=str)
+@pytest.mark.needs('messages')
 def test_a_page_that_gave_up_is_brought_back(show, page, htmx, console, asking):
     console.allow_failing()
     with page.expect_console_message(given_up):
@@ -275,6 +290,8 @@ PATHS = dict(total='', active='active', job='by_type.job', missing='no.such', od
 PLACES = [B('-', id=name, data_sse_stats=path) for name, path in PATHS.items()]
 
 
+@pytest.mark.feature("the server's numbers on a page")
+@pytest.mark.needs('clock')
 def test_numbers_are_shown(site, page, numbers):
     page.clock.install()
     page.goto(site.page(create_connection_manager_script(numbers.url), *PLACES))
@@ -290,6 +307,7 @@ def test_numbers_are_shown(site, page, numbers):
     assert page.evaluate('window.stats.active') == 2
 
 
+@pytest.mark.needs('clock')
 def test_a_hidden_page_does_not_ask(site, page, numbers):
     page.clock.install()
     page.goto(site.page(create_connection_manager_script(numbers.url), *PLACES))
@@ -301,6 +319,7 @@ def test_a_hidden_page_does_not_ask(site, page, numbers):
     assert numbers.asked == 2
 
 
+@pytest.mark.needs('clock', 'routes')
 def test_questions_do_not_overlap_and_are_dropped_in_time(site, page, console):
     held, seen = [], threading.Semaphore(0)
     page.clock.install()
@@ -316,6 +335,7 @@ def test_questions_do_not_overlap_and_are_dropped_in_time(site, page, console):
     expect(page.locator('#total')).to_have_text('5')
 
 
+@pytest.mark.needs('clock')
 def test_failures_leave_the_numbers(site, page, numbers, console):
     console.allow('Failed to load resource')
     page.clock.install()
@@ -331,6 +351,7 @@ def test_failures_leave_the_numbers(site, page, numbers, console):
     expect(page.locator('#total')).to_have_text('3')
 
 
+@pytest.mark.needs('routes')
 def test_an_endpoint_that_looks_like_code_stays_text(site, page):
     asked = []
     page.route('**/x?**', lambda route: (asked.append(route.request.url), route.fulfill(json={'total': 1})))
@@ -344,6 +365,7 @@ def test_an_endpoint_that_looks_like_code_stays_text(site, page):
 # all of them
 
 
+@pytest.mark.needs('kept pages', 'messages')
 def test_everything_twice(show, page, site, htmx, numbers, console):
     console.allow_failing()
     three = [cleanup_sse_on_unload(), create_reconnection_script(20, 1, True),
@@ -364,6 +386,7 @@ def test_everything_twice(show, page, site, htmx, numbers, console):
     assert len(stream.requests) == 4
 
 
+@pytest.mark.feature('a policy with a nonce (CSP)')
 def test_under_a_content_security_policy(site, page, htmx, numbers):
     stream, path = site.stream()
     local = {'htmx.org': f'/npm/{htmx.folder}', 'htmx-ext-sse': '/npm/htmx-ext-sse'}

@@ -4,10 +4,10 @@ import threading
 
 import pytest
 from fasthtml.common import Div, Input, Script
-from playwright.sync_api import expect
 from starlette.responses import HTMLResponse, Response
 
 from cjm_fasthtml_sse.core.elements import connection_indicator, create_sse_element
+from .engines import expect
 
 STATES = '''window.states = [];
 addEventListener('sse:state', ({target, detail: {state, status}}) =>
@@ -21,9 +21,8 @@ def show(site, page):
     def show(htmx, *content, strategy='message', status=200, headers=None, **attrs):
         stream, path = site.stream()
         stream.status, stream.headers = status, headers or {}
-        page.add_init_script(STATES)
         element = create_sse_element(path, 'sse', strategy, **dict(hx_swap='beforeend') | attrs)(*content)
-        page.goto(site.page(element, connection_indicator(id='says'), head=htmx.head()))
+        page.goto(site.page(element, connection_indicator(id='says'), head=[Script(STATES), *htmx.head()]))
         stream.wait(requests=1, readers=1 if status == 200 else 0)
         return stream
     return show
@@ -33,6 +32,7 @@ def expect_state(page, state):
     for place in ('#sse', 'html', '#says'): expect(page.locator(place)).to_have_attribute('data-sse-state', state)
 
 
+@pytest.mark.feature('the indicator')
 def test_states_are_told(show, page, htmx, console):
     console.allow_failing()
     stream = show(htmx)
@@ -51,6 +51,8 @@ def test_states_are_told(show, page, htmx, console):
 
 
 @pytest.mark.parametrize('status, state', [(401, 'denied'), (403, 'denied'), (409, 'denied'), (204, 'closed')])
+@pytest.mark.feature('a refusal for good is the end')
+@pytest.mark.needs('clock')
 def test_stop_means_stop(show, page, htmx, console, status, state):
     console.allow_failing()
     page.clock.install()
@@ -63,6 +65,8 @@ def test_stop_means_stop(show, page, htmx, console, status, state):
 
 
 @pytest.mark.parametrize('status', [429, 503])
+@pytest.mark.feature('a refusal for a while is tried again')
+@pytest.mark.needs('clock')
 def test_retry_after_is_waited_for(show, page, htmx, console, status):
     console.allow_failing()
     page.clock.install()
@@ -75,6 +79,8 @@ def test_retry_after_is_waited_for(show, page, htmx, console, status):
     stream.wait(readers=1)
 
 
+@pytest.mark.feature('a silent line is noticed')
+@pytest.mark.needs('clock')
 def test_silence_is_noticed(show, page, htmx, console):
     console.allow_failing()
     page.clock.install()
@@ -114,6 +120,7 @@ def refreshing(answers):
     return lambda request: HTMLResponse(*answers.pop(0)) if answers else Response(status_code=500)
 
 
+@pytest.mark.feature('`refresh` after a reset')
 def test_a_reset_is_made_good_without_losing_a_form(site, show, page, htmx):
     url = site.route(refreshing([('<b>all of it</b>', 200, {'Last-Event-ID': 'e-10'})]))
     stream = show(htmx, 'old', refresh=url.removeprefix(site.url), refresh_spread=0)
@@ -128,6 +135,7 @@ def test_a_reset_is_made_good_without_losing_a_form(site, show, page, htmx):
     assert [each for each in page.evaluate('window.states') if 'stale' in each] == ['sse stale']
 
 
+@pytest.mark.feature('`refresh` after a reset')
 def test_what_arrives_during_a_refresh_is_shown_once(site, show, page, htmx):
     asked, may_answer = threading.Event(), threading.Event()
     async def refresh(request):
@@ -157,6 +165,7 @@ def test_a_page_that_knows_better(show, page, htmx):
     assert page.evaluate('window.kept')
 
 
+@pytest.mark.feature('`refresh` after a reset')
 def test_a_page_that_asks_for_it_is_loaded_anew(show, page, htmx):
     stream = show(htmx, refresh=True, refresh_spread=0)
     page.evaluate('window.kept = true')
@@ -177,6 +186,7 @@ def test_nothing_named_is_stale_and_no_more(show, page, htmx):
 # Named events
 
 
+@pytest.mark.feature('named events')
 def test_elements_inside_swap_what_they_name(show, page, any_htmx, console):
     console.allow('sse-swap is removed')  # says htmx 4
     inside = (Div('-', id='a', sse_swap='one', hx_swap='innerHTML'),  # htmx 2 would take over what is around it

@@ -1,9 +1,10 @@
 "`SSEStream` on a page: a job streams, ends, and is not asked for again"
-from fasthtml.common import EventStream, P
-from playwright.sync_api import expect
+import pytest
+from fasthtml.common import EventStream, P, Script
 
 from cjm_fasthtml_sse.core.elements import create_sse_element
 from cjm_fasthtml_sse.core.streaming import SSEStream, StreamConfig
+from .engines import expect
 
 # htmx 2's name, and htmx 4's in both spellings
 COUNT_ENDS = """window.ends = 0;
@@ -21,11 +22,13 @@ def follow(site, page, htmx, config):
     def answer(request):
         started.append(request)
         return EventStream(SSEStream(config).stream(job))
-    page.add_init_script(COUNT_ENDS)
-    page.goto(site.page(create_sse_element(site.route(answer), 'sse', hx_swap='beforeend'), head=htmx.head()))
+    head = [Script(COUNT_ENDS), *htmx.head()]
+    page.goto(site.page(create_sse_element(site.route(answer), 'sse', hx_swap='beforeend'), head=head))
     return started
 
 
+@pytest.mark.feature('a stream that the server ends stays ended')
+@pytest.mark.needs('clock')
 def test_a_finished_job_is_not_connected_again(site, page, any_htmx):
     page.clock.install()
     started = follow(site, page, any_htmx, StreamConfig())

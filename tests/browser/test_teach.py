@@ -1,10 +1,11 @@
 "What a page's console says when the page is wrong, and that it says nothing when it is right"
 import pytest
 from fasthtml.common import Div, Script
-from playwright.sync_api import expect
 
 from cjm_fasthtml_sse import create_sse_element, sse_headers
+from .engines import expect
 
+pytestmark = pytest.mark.needs('clock')
 LATER = 2500  # milliseconds of the page's own clock, after which it has looked at itself
 
 
@@ -33,6 +34,7 @@ def own():
     return sse_headers(2)[-2:]
 
 
+@pytest.mark.feature('a wrong page is told so in the console')
 def test_no_extension(site, told, htmx):
     stream, path = site.stream()
     head = (Script(src=local(htmx)), *own())
@@ -64,6 +66,7 @@ def oob(where, id='brought'): return f'<div><div id="{id}" hx-swap-oob="{where}"
 
 
 @pytest.mark.parametrize('wrong', [oob('innerHTML', 'nowhere'), oob('beforeend:#nowhere')], ids=['id', 'selector'])
+@pytest.mark.feature('a wrong page is told so in the console')
 def test_no_element_with_that_id(site, told, any_htmx, wrong):
     stream, path = site.stream()
     def send(page):
@@ -109,6 +112,7 @@ def test_what_is_refused_was_read(site, told, console, htmx):
 def test_a_page_without_streams_hears_nothing(site, told): assert told(site.page('hello', head=own())) == []
 
 
+@pytest.mark.needs('routes')
 def test_nothing_for_a_long_time(site, told, context, htmx):
     "As behind a proxy that collects answers: a request that is taken, and not answered"
     taken = []

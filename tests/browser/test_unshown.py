@@ -1,11 +1,11 @@
 "What a page does about an event that the server could not show"
 import pytest
 from fasthtml.common import I
-from playwright.sync_api import expect
 from starlette.responses import HTMLResponse
 
 from cjm_fasthtml_sse.core.elements import connection_indicator, create_sse_element
 
+from .engines import expect
 from .live import Live
 
 RENDER = '{"reason": "render", "last_event_id": "e-9"}'
@@ -19,6 +19,7 @@ def live(serve, htmx):
     with serve(live.app) as live.url: yield live
 
 
+@pytest.mark.needs('requests')
 def test_a_page_is_not_loaded_again_and_again(live, page):
     "A newcomer is told of what is retained and cannot be shown; so is the page that was loaded anew for it"
     loads = []
@@ -35,6 +36,7 @@ def test_a_page_is_not_loaded_again_and_again(live, page):
     assert len(loads) == 2
 
 
+@pytest.mark.needs('clock')
 def test_a_page_is_refreshed_once_a_minute(site, page, htmx):
     asked = []
     def refresh(request):
@@ -61,11 +63,12 @@ def test_a_page_is_refreshed_once_a_minute(site, page, htmx):
     expect(page.locator('#sse')).to_have_text('3')
 
 
+@pytest.mark.feature('an event that the server could not show')
 def test_tabs_that_share_a_stream_are_told_without_asking(live, tabs):
     pages = [tabs(live.url) for _ in range(3)]
     for tab in pages:
-        tab.evaluate('''window.told = [];
-                        addEventListener('sse:reset', ({detail}) => window.told.push(detail.reason)); 0''')
+        tab.evaluate('''() => { window.told = [];
+            addEventListener('sse:reset', ({detail}) => window.told.push(detail.reason)); }''')
         tab.wait_for_function("[...cjmSSE.subscriptions].every(each => each.fed)")
     before = live.manager.statistics().replays
     live.manager.broadcast_threadsafe('number', {'n': -1}).result(10)

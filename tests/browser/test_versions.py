@@ -4,6 +4,8 @@ import pytest
 from .conftest import HTMX2, HTMX4
 from .rooms import PATIENCE, Rooms, expect_state, state
 
+pytestmark = pytest.mark.needs('init script')
+
 NAMES = """window.channels = [];
 window.BroadcastChannel = class extends BroadcastChannel { constructor(name) { super(name); channels.push(name); } };"""
 FED = "[...cjmSSE.subscriptions].every(each => each.fed)"

@@ -1,0 +1,112 @@
+"""The browsers that the tests run in: how each is started, and what each cannot do here
+
+A test runs in all of them. What it asks of a browser beyond a page it says in one line, `@pytest.mark.needs('clock')`;
+where `CANNOT` names that for an engine, the test is left out there, for that reason.
+"""
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from features import LEFT_OUT, VERSIONS  # noqa: F401 - the first for `conftest.py`
+from playwright.sync_api import expect as playwright_expect
+
+from . import webkit
+
+CHROMIUM = os.environ.get('CHROMIUM', '/usr/bin/chromium')
+FIREFOX = os.environ.get('FIREFOX', '/usr/bin/firefox-esr')
+NEEDED = dict(chromium=[CHROMIUM], firefox=[FIREFOX], webkit=[webkit.DRIVER, webkit.MINI_BROWSER, webkit.XVFB])
+PACKAGES = dict(chromium='chromium', firefox='firefox-esr', webkit='webkitgtk-webdriver xvfb')
+TIMEOUT = 10_000  # milliseconds that a wait may take before it fails; a generous limit, not a delay
+
+# Playwright turns the back/forward cache off; people's browsers have it on
+NOT_OURS = ['--disable-back-forward-cache']
+ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+        '--disable-component-update', '--disable-sync',
+        '--host-resolver-rules=MAP plain.test 127.0.0.1']  # a name that is neither https nor localhost
+PREFS = {'fission.bfcacheInParent': True, 'browser.sessionhistory.max_total_viewers': 8,  # the same, in Firefox
+         'network.dns.localDomains': 'plain.test'}
+
+# What tests may need, and which engine cannot do it, and why. The page about browsers says these sentences.
+DRIVER = 'its driver speaks WebDriver alone, which has no '
+BREAKS = 'a click on a link that leads nowhere breaks a page\'s streams there, and they begin again at once'
+CANNOT = {
+    'chromium': {},
+    'firefox': {
+        'crash': 'a tab cannot be killed: `chrome://crash` is Chromium\'s, and Playwright ends Firefox with a tab',
+        'kept pages': 'Firefox loads a page that had a stream anew on Back',
+        'whole streams': BREAKS,
+        'colours': 'the driver cannot say which colours a page should prefer'},
+    'webkit': {
+        'clock': DRIVER + 'clock to turn',
+        'routes': DRIVER + 'requests to answer',
+        'requests': DRIVER + 'requests to watch, and none of its own to send',
+        'init script': DRIVER + 'script before the page\'s own',
+        'arrivals': DRIVER + 'arrival of a page to wait for',
+        'dialogs': DRIVER + 'dialogs to wait for',
+        'downloads': DRIVER + 'downloads to wait for',
+        'messages': DRIVER + 'console to read while a page runs',
+        'kept pages': 'a page that WebKit kept is made anew by htmx 4 on Back, and which comes first differs',
+        'names': 'it has no table of names for hosts of its own',
+        'crash': 'a tab that is killed ends its session',
+        'whole streams': BREAKS,
+        'colours': 'the driver cannot say which colours a page should prefer'}}
+NEEDS = {need for cannot in CANNOT.values() for need in cannot}
+SHARE = dict(firefox=10, webkit=8)  # of the cases of an engine so many run each day, and all of them in the long run
+
+
+def params():
+    "The engines as parameters: Chromium always, the others by turns"
+    return [pytest.param(name, marks=[pytest.mark.sample(SHARE[name], of=name)] if name in SHARE else [])
+            for name in CANNOT]
+
+
+def engine_of(item):
+    "The engine of a case; none where it has none"
+    name = item.callspec.params.get('engine') if hasattr(item, 'callspec') else None
+    return name if name in CANNOT else None
+
+
+def reasons(item, engine):
+    "Why a case cannot run in an engine; nothing where it can"
+    needs = [need for mark in item.iter_markers('needs') for need in mark.args]
+    if unknown := {*needs} - NEEDS: raise pytest.UsageError(f'{item.nodeid}: no engine lacks {sorted(unknown)}')
+    return [CANNOT[engine][need] for need in needs if need in CANNOT[engine]]
+
+
+def missing(engine):
+    "What is not installed here"
+    absent = [path for path in NEEDED[engine] if not Path(path).exists()]
+    return f'{", ".join(absent)} missing: apt-get install {PACKAGES[engine]}' if absent else None
+
+
+def start_chromium(playwright):
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS, ignore_default_args=NOT_OURS)
+
+
+def start_firefox(playwright):
+    "The one of the distribution, which `tools/firefox.py` makes possible"
+    return playwright.firefox.launch(channel='moz-firefox', executable_path=FIREFOX, firefox_user_prefs=PREFS)
+
+
+@contextmanager
+def started(engine, playwright):
+    "A browser, on a screen of its own where it needs one; closed at the end, whatever happens"
+    if engine == 'webkit':
+        with webkit.display() as display:
+            browser = webkit.Browser(display)
+            try: yield browser
+            finally: browser.close()
+        return
+    browser = dict(chromium=start_chromium, firefox=start_firefox)[engine](playwright)
+    VERSIONS[engine] = browser.version
+    try: yield browser
+    finally: browser.close()
+
+
+def expect(what):
+    "Playwright's `expect`, for the pages of any engine"
+    return webkit.Expectation(what) if isinstance(what, webkit.Locator) else playwright_expect(what)
+
+
+playwright_expect.set_options(timeout=TIMEOUT)
