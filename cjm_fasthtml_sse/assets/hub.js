@@ -91,7 +91,7 @@
   const isBlock = each => Object(each) === each && ["id", "event", "data", "topic"].every(name => each[name] === undefined || isText(each[name]));
 
   /** Whether a leader said it: other scripts may know the name of the channel. @param {any} message */
-  const isFromLeader = ({type, term, n, cover, events, state}) => Number.isSafeInteger(term) && Number.isSafeInteger(n) && (
+  const isFromLeader = ({type, term, n, cover, events, state}) => Number.isSafeInteger(term * 2) && Number.isSafeInteger(n) && (
     type === "cover" ? areTexts(cover?.topics) && areTexts(cover.asked) && areTexts(cover.signed) && isText(cover.floor)
       : type === "events" ? Array.isArray(events) && events.every(isBlock)
         : type === "state" ? isText(state) : ["lead", "alone", "pong"].includes(type));
@@ -416,7 +416,8 @@
 
     /** Who holds no lock any more has crashed. */
     async prune() {
-      const {held} = await Promise.race([navigator.locks.query(), wait(TRY)]).catch(() => {}) ?? {};
+      const query = new Promise(resolve => { resolve(navigator.locks.query()); });
+      const {held} = await Promise.race([query, wait(TRY)]).catch(() => {}) ?? {};
       const alive = held?.map((/** @type {LockInfo} */ lock) => lock.name);
       for (const tab of this.members.keys()) if (alive && !alive.includes(lockName(tab))) this.members.delete(tab);
     }

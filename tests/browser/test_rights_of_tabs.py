@@ -207,6 +207,23 @@ def test_a_tab_that_is_denied_asks_again_when_another_person_signs_in(rooms, den
     for tab in (a, bob): rooms.expect_hears(tab, 'a')
 
 
+@pytest.mark.parametrize('share', ['', 'share=no&'], ids=['shared', 'each its own'])
+def test_a_right_that_is_taken_while_streams_are_open(rooms, share):
+    "Nothing breaks, and yet the page knows"
+    rooms.tab(path='/as/alice')
+    one, both = rooms.tab('b', path=f'/?{share}'), rooms.tab('a', 'b', path=f'/?{share}')
+    for tab in (one, both): expect_state(tab, 'open')
+    if not share: rooms.expect_streams(one, 1, 2)
+    rooms.may.discard('b')
+    rooms.do(rooms.manager.revoke('alice', 'b'))
+    expect_state(one, 'denied')
+    until(both, lambda: denied(both) == ['b'])
+    assert state(both) == 'open' and denied(one) == ['b']
+    rooms.send(topic='b')
+    rooms.expect_hears(both, 'a')
+    assert rooms.sent - 1 not in heard(both)
+
+
 # Ends
 
 

@@ -3,7 +3,7 @@
 ;const h=`${Math.random()}${Math.random()}`,a=new Map,c=new Set,d=new Set,l=new Map;let g,p,u;const m=t.sharing={on:!0
 },f=(t,s)=>t===s||t.endsWith("*")&&s.startsWith(t.replace(/\*+$/,""))&&(t.endsWith("**")||!s.slice(t.length-1).includes("/")),v=t.hears=(t,s)=>t.some(t=>f(t,s)),w=t=>{
 try{t()}catch(t){console.error("cjm-fasthtml-sse:",t)}
-},y=(t,s)=>t.every(t=>s.includes(t)),b=({event:s,data:e})=>"sse-reset"===s&&"render"!==t.parse(e).reason,k=t=>void 0!==t.id&&(void 0===t.data||b(t)),S=t=>`${o} ${t}`,x=t=>"string"==typeof t,M=t=>Array.isArray(t)&&t.every(x),A=t=>Object(t)===t&&["id","event","data","topic"].every(s=>void 0===t[s]||x(t[s])),O=({type:t,term:s,n:e,cover:i,events:n,state:o})=>Number.isSafeInteger(s)&&Number.isSafeInteger(e)&&("cover"===t?M(i?.topics)&&M(i.asked)&&M(i.signed)&&x(i.floor):"events"===t?Array.isArray(n)&&n.every(A):"state"===t?x(o):["lead","alone","pong"].includes(t)),T=()=>u??=new Promise(s=>{
+},y=(t,s)=>t.every(t=>s.includes(t)),b=({event:s,data:e})=>"sse-reset"===s&&"render"!==t.parse(e).reason,k=t=>void 0!==t.id&&(void 0===t.data||b(t)),S=t=>`${o} ${t}`,x=t=>"string"==typeof t,M=t=>Array.isArray(t)&&t.every(x),A=t=>Object(t)===t&&["id","event","data","topic"].every(s=>void 0===t[s]||x(t[s])),O=({type:t,term:s,n:e,cover:i,events:n,state:o})=>Number.isSafeInteger(2*s)&&Number.isSafeInteger(e)&&("cover"===t?M(i?.topics)&&M(i.asked)&&M(i.signed)&&x(i.floor):"events"===t?Array.isArray(n)&&n.every(A):"state"===t?x(o):["lead","alone","pong"].includes(t)),T=()=>u??=new Promise(s=>{
 const{signal:e}=p=new AbortController,i=i=>{e.aborted||(r=!1,P(),t.wrong?.("alone",i),s(!1))};try{g=new BroadcastChannel(o),g.onmessage=({data:t})=>{
 if(t?.key)w(()=>a.get(t.key)?.hear(t));else if("look"===t?.type){for(const t of a.values())t.check();for(const t of[...d])t.again()}
 "cover"===t?.type&&O(t)&&j(t)},navigator.locks.request(S(h),{signal:e},()=>new Promise(t=>{e.addEventListener("abort",t),s(!0)})).catch(i)}catch(t){i(t)}})
@@ -45,19 +45,20 @@ const t=[this.wish(),...this.members.values()];return{topics:[...new Set(t.flatM
 tabs:1+this.members.size}}regroup(t){this.regrouping&&t>s||(clearTimeout(this.regrouping),this.regrouping=setTimeout(async()=>{this.regrouping=void 0,
 await this.prune();const{main:s}=this;if(!s||this.next)return;const{topics:i,signed:n,tabs:o}=this.union();if(y(i,s.topics)&&y(n,s.signed)){
 if(t<e)return this.regroup(e);if(o===s.tabs&&i.length===s.topics.length&&n.length===s.signed.length)return}this.reopen()},t))}async prune(){
-const{held:t}=await Promise.race([navigator.locks.query(),new Promise(t=>{setTimeout(t,2e3)})]).catch(()=>{})??{};const s=t?.map(t=>t.name)
-;for(const t of this.members.keys())s&&!s.includes(S(t))&&this.members.delete(t)}async rollCall(){const t=this.members.size;await this.prune(),
-this.resign&&this.members.size!==t&&this.regroup(e)}reopen(){if(!this.resign||this.next)return;const s={...this.union(),granted:[],stream:void 0,tag:"",gap:!1,
-decision:0};return this.next=s,s.stream=t.stream(this.handlers(s)),this.main?void 0:"open"!==this.state?this.mainState(s,"connecting"):void setTimeout(()=>{
-this.next!==s||this.main||this.mainState(s,"connecting")},i)}handlers(t){return{request:()=>(Object.assign(t,this.union()),
-function(t,{topics:s,signed:e,tabs:i},n){const o=new URL(t);for(const t of s)o.searchParams.append("topic",t);for(const t of e)o.searchParams.append("signed",t)
-;return i>1&&o.searchParams.append("tabs",String(i)),C(o,n,{})}(this.key,t,this.last)),onopen:(e,i)=>{const n=this.main;if(D(t.topics,i))return this.tell({
-type:"alone"});t.tag=e.headers.get("SSE-Principal")??"",t.granted=i?.topics??t.topics,t.decision=t===n?Math.random():n?.decision??Math.random(),this.main=t,
-this.next===t&&(this.next=void 0),n!==t&&n?.stream.close(),this.announce(this.last),this.regroup(s)},onblocks:s=>{this.main===t&&this.read(t,s)},
-onstate:(s,e)=>this.mainState(t,s,e),onheld:()=>{this.members.size&&this.step()}}}mainState(t,e,i){const{next:n}=this
-;if(t===this.main&&n)return this.main=void 0,t.stream.close(),this.mainState(n,n.stream.state);if(t===n&&this.main&&!this.main.left){
-if("denied"!==e&&"closed"!==e)return;this.next=void 0,"denied"===e&&this.refused(this.main)}else t!==n&&t!==this.main||(t.left?setTimeout(()=>{
-this.main===t&&this.reopen()},s):"denied"===e?this.refused():"open"!==e&&this.tell({type:"state",state:e,status:i}))}refused(t){
+const t=new Promise(t=>{t(navigator.locks.query())}),{held:s}=await Promise.race([t,new Promise(t=>{setTimeout(t,2e3)})]).catch(()=>{})??{}
+;const e=s?.map(t=>t.name);for(const t of this.members.keys())e&&!e.includes(S(t))&&this.members.delete(t)}async rollCall(){const t=this.members.size
+;await this.prune(),this.resign&&this.members.size!==t&&this.regroup(e)}reopen(){if(!this.resign||this.next)return;const s={...this.union(),granted:[],
+stream:void 0,tag:"",gap:!1,decision:0};return this.next=s,s.stream=t.stream(this.handlers(s)),
+this.main?void 0:"open"!==this.state?this.mainState(s,"connecting"):void setTimeout(()=>{this.next!==s||this.main||this.mainState(s,"connecting")},i)}
+handlers(t){return{request:()=>(Object.assign(t,this.union()),function(t,{topics:s,signed:e,tabs:i},n){const o=new URL(t)
+;for(const t of s)o.searchParams.append("topic",t);for(const t of e)o.searchParams.append("signed",t);return i>1&&o.searchParams.append("tabs",String(i)),
+C(o,n,{})}(this.key,t,this.last)),onopen:(e,i)=>{const n=this.main;if(D(t.topics,i))return this.tell({type:"alone"});t.tag=e.headers.get("SSE-Principal")??"",
+t.granted=i?.topics??t.topics,t.decision=t===n?Math.random():n?.decision??Math.random(),this.main=t,this.next===t&&(this.next=void 0),n!==t&&n?.stream.close(),
+this.announce(this.last),this.regroup(s)},onblocks:s=>{this.main===t&&this.read(t,s)},onstate:(s,e)=>this.mainState(t,s,e),onheld:()=>{
+this.members.size&&this.step()}}}mainState(t,e,i){const{next:n}=this;if(t===this.main&&n)return this.main=void 0,t.stream.close(),
+this.mainState(n,n.stream.state);if(t===n&&this.main&&!this.main.left){if("denied"!==e&&"closed"!==e)return;this.next=void 0,
+"denied"===e&&this.refused(this.main)}else t!==n&&t!==this.main||(t.left?setTimeout(()=>{this.main===t&&this.reopen()
+},s):"denied"===e?this.refused():"open"!==e&&this.tell({type:"state",state:e,status:i}))}refused(t){
 const s=s=>!t||!y(s.topics,t.topics)||!y(s.signed,t.signed),e=[...this.members].filter(([,t])=>s(t)).map(([t])=>t);for(const t of e)this.members.delete(t)
 ;s(this.wish())&&e.push(h),this.tell({type:"alone",tabs:e.length?e:void 0})}read(s,e){const i=[],n=()=>{i.length&&this.tell({type:"events",events:i.splice(0),
 last:this.last})};for(const o of e){const{id:e,data:r,event:h}=o;if("sse-topics"!==h)if(b(o)&&(s.gap=!0),"sse-close"===h&&(s.left=Boolean(t.parse(r).topics)),
