@@ -164,7 +164,7 @@ class Page:
     def on(self, event, listener):
         "Errors and warnings, before the page is left; errors that no script catches are among them"
         if event == 'console': self.listeners.append(listener)
-        elif event != 'pageerror': raise NotImplementedError(event)
+        elif event != 'pageerror': raise ValueError(f'WebKit tells nothing of {event!r}')
 
     def listen(self):
         "Hand on what the page has said, where it can still be asked"
