@@ -114,7 +114,11 @@ class Nudged:
         self.stage = stage
         self.nudges[stage].add(self)
 
-    def drop(self, reason: str): self.stream.drop(reason)
+    def drop(self,
+        reason: str, # Why, for the log and the counts
+    ):
+        "As the stream's"
+        self.stream.drop(reason)
 
     def pause(self):
         "No nudge before something else was written"
