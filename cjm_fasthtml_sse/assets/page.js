@@ -15,7 +15,7 @@
     .map(name => `[${name}], [data-${name}]`).join();
   const WORST_FIRST = ["denied", "stale", "reconnecting", "connecting", "open", "closed"];
   const SETTLE = 500;  // ms: what lasts for less is not told to the reader
-  const CALM = 60000;  // ms: what cannot be shown fails again and again, and pages are not to be loaded as often
+  const CALM = 60000;  // ms: what cannot be shown, or is cut off on the way, is so again and again, and pages are not to be loaded as often
   const DEADLINE = 30_000, MAX_HELD = 1000;  // ms that a refresh may take, and events that are kept meanwhile
   const reloaded = performance.getEntriesByType("navigation").some(each => /** @type {any} */ (each).type === "reload");
 
@@ -161,7 +161,7 @@
   /** @param {Attached} entry @param {Block} block */
   function reset(entry, {data, id}) {
     const {elt} = entry;
-    const {reason, last_event_id: lastEventId = id} = sse.parse(data);
+    const {reason, last_event_id: lastEventId = id, cut} = sse.parse(data);
     const event = new CustomEvent("sse:reset", {bubbles: true, cancelable: true, detail: {reason, lastEventId}});
     if (!elt.dispatchEvent(event)) return;
     entry.stale = true;
@@ -170,7 +170,7 @@
     if (url === null || entry.refreshing) return;
     clearTimeout(entry.calming);
     const last = entry.refreshed ?? (reloaded && !url ? 0 : -CALM);
-    const wait = reason === "render" ? last + CALM - performance.now() : 0;
+    const wait = reason === "render" || cut ? last + CALM - performance.now() : 0;
     if (wait <= 0) renew(entry, url);
     else if (url) entry.calming = setTimeout(() => attached.get(elt) === entry && renew(entry, url), wait);
     showPage();

@@ -229,7 +229,7 @@
                 sse.asksByQuery = true;
                 return connect();
               }
-              blocks.unshift({event: "sse-reset", data: JSON.stringify({reason: "unknown", last_event_id: id})});
+              blocks.unshift({event: "sse-reset", data: JSON.stringify({reason: "unknown", last_event_id: id, cut: true})});
             }
             open = true;
             tries = refused = 0;

@@ -11,6 +11,8 @@ import pytest
 from browser.conftest import HTMX2, HTMX4, running
 from browser.live import HEARD, STATE, Live
 
+from cjm_fasthtml_sse.core.elements import create_sse_element
+
 from .conftest import port_of, until
 from .hostile import hostile
 
@@ -85,6 +87,25 @@ def test_a_tab_is_told_once_a_stream_where_its_id_cannot_reach_the_app_in_any_wa
         tab.wait_for_function(f"({HEARD})().at(-1) === 4")
         assert tab.evaluate(HEARD) == [1, 2, 4]
         assert tab.evaluate("window.resets") == ["unknown", "unknown"]
+
+
+def test_a_page_that_loads_itself_anew_when_it_is_told_does_so_once(behind, tab):
+    "Told again at once, it would do so for ever; it says that it is out of date, and leaves the rest to its reader."
+    with behind(takes=b"last-event-id", query=False) as (live, proxy):
+        made = []
+        def element(topics, share):
+            made.append(share)
+            return create_sse_element("/sse/broadcast", "sse", "beforeend", cursor=live.manager.cursor(), refresh=True,
+                                      refresh_spread=0, data_from=live.sent)
+        live.content = element
+        tab.goto(proxy.url)
+        tab.wait_for_function("document.querySelector('#state button')?.textContent === 'Reload'")
+        expect_state(tab, "stale")
+        live.send()
+        expect_heard(tab, 1)
+        assert len(made) == 2
+        tab.get_by_role("button", name="Reload").click()
+        until(lambda: len(made) == 3)
 
 
 def test_a_dead_line_is_noticed_where_the_heartbeat_is_taken_out_of_the_head(behind, tab):

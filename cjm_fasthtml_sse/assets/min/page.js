@@ -12,10 +12,10 @@ const e=document.documentElement.getAttribute("data-sse-state"),t=[...o.values()
 const s=n.getAttribute(`data-${e}`)??"",o="stale"===e&&!t&&n.getAttribute("data-reload")||"";if(n.setAttribute("data-sse-state",e??""),
 n.textContent===s+(o&&` ${o}`))continue;if(n.textContent=s,!o)continue;const i=document.createElement("button");i.type="button",i.textContent=o,
 i.onclick=()=>location.reload(),n.append(" ",i)}}const b=e=>new URL(e,document.baseURI).searchParams.get("connection_id");function m(t,n){t.sink(n),
-"sse-reset"===n.event&&function(t,{data:n,id:i}){const{elt:r}=t,{reason:c,last_event_id:d=i}=e.parse(n),l=new CustomEvent("sse:reset",{bubbles:!0,cancelable:!0,
-detail:{reason:c,lastEventId:d}});if(!r.dispatchEvent(l))return;t.stale=!0,a(t);const b=r.getAttribute("data-sse-refresh");if(null===b||t.refreshing)return
-;clearTimeout(t.calming);const m=t.refreshed??(s&&!b?0:-6e4),f="render"===c?m+6e4-performance.now():0
-;f<=0?p(t,b):b&&(t.calming=setTimeout(()=>o.get(r)===t&&p(t,b),f)),u()}(t,n)}function p(t,n){t.refreshing=!0,t.barred=!1,t.calming=void 0
+"sse-reset"===n.event&&function(t,{data:n,id:i}){const{elt:r}=t,{reason:c,last_event_id:d=i,cut:l}=e.parse(n),b=new CustomEvent("sse:reset",{bubbles:!0,
+cancelable:!0,detail:{reason:c,lastEventId:d}});if(!r.dispatchEvent(b))return;t.stale=!0,a(t);const m=r.getAttribute("data-sse-refresh")
+;if(null===m||t.refreshing)return;clearTimeout(t.calming);const f=t.refreshed??(s&&!m?0:-6e4),h="render"===c||l?f+6e4-performance.now():0
+;h<=0?p(t,m):m&&(t.calming=setTimeout(()=>o.get(r)===t&&p(t,m),h)),u()}(t,n)}function p(t,n){t.refreshing=!0,t.barred=!1,t.calming=void 0
 ;const s=Number(t.elt.getAttribute("data-sse-spread")??3e3);setTimeout(()=>n?async function(t,n){const{elt:s}=t,o=t.held=[],i=new AbortController;let r="",c=0
 ;const d=new Promise(e=>{t.giveUp=()=>{i.abort(),e(void 0)}}),u=setTimeout(()=>t.giveUp?.(),3e4);await Promise.race([(async()=>{const o=await fetch(n,{headers:{
 "HX-Request":"true",Accept:"text/html"},cache:"no-store",signal:i.signal});if(function({status:e,redirected:t,headers:n,url:s},o){const i=e=>{

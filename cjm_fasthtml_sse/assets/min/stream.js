@@ -22,7 +22,7 @@ const{status:t,redirected:o}=e,r=function({status:e,headers:t}){const n=t.get("R
 ;x(d?f:6e4);let a=R(D.decode(n,{stream:!0}));if(a.length){if(d&&!f&&a.some(e=>"heartbeat"===e.comment)&&x(f=k(o)),!d){
 const t=e.parse(a[0].comment?.match(/^connected (.*)/)?.[1]),n="asked"in t?t:void 0,o=1e3*(n?.heartbeat??Number(l.headers.get("SSE-Heartbeat")));if(x(f=k(o)),
 n&&u&&(!n.from||!u.startsWith(n.from))){if(!e.asksByQuery)return e.asksByQuery=!0,S();a.unshift({event:"sse-reset",data:JSON.stringify({reason:"unknown",
-last_event_id:u})})}if(d=!0,m=g=0,s=void 0,r.onopen(l,n),i.aborted)return;y("open")}a=a.filter(e=>void 0===e.comment);for(const e of a)s=e.retry??s
+last_event_id:u,cut:!0})})}if(d=!0,m=g=0,s=void 0,r.onopen(l,n),i.aborted)return;y("open")}a=a.filter(e=>void 0===e.comment);for(const e of a)s=e.retry??s
 ;if(a.length&&r.onblocks(a),a.some(e=>"sse-close"===e.event)&&!i.aborted)return $("closed");if(i.aborted)return}}}catch(e){o.debug&&console.debug("sse:",e)}
 if(!i.aborted)return a&&(v=!v)?S():void M()}return Promise.resolve().then(()=>{"connecting"===l&&S()}),{get state(){return l},close(){$("closed")},check(){
 "open"===l&&f&&Date.now()-h>f&&M()},now(){"denied"!==l&&("open"!==l||f&&Date.now()-h>f)&&("connecting"===l||u&&"open"!==l||(m=0,w("now"),y("reconnecting"),S()))
