@@ -47,7 +47,7 @@ REFUSED = {
     'fetch throws at first': """{ const real = fetch; let tries = 0;
         window.fetch = (...given) => { if (++tries < 3) throw new TypeError('no'); return real(...given); }; }"""}
 PLACES = ('all', 'first', 'second')
-CASES = [pytest.param(kind, where, marks=pytest.mark.sample(8)) for kind in REFUSED for where in PLACES]
+CASES = [pytest.param(kind, where, marks=pytest.mark.sample(4)) for kind in REFUSED for where in PLACES]
 
 
 @pytest.mark.parametrize(('kind', 'where'), CASES)
@@ -163,7 +163,7 @@ def show(site, page, htmx, console):
 
 
 @pytest.mark.parametrize('shared', [False, True], ids=['alone', 'shared'])
-@pytest.mark.parametrize('text', [pytest.param(text, marks=pytest.mark.sample(4)) for text in NO_JSON])
+@pytest.mark.parametrize('text', [pytest.param(text, marks=pytest.mark.sample(1)) for text in NO_JSON])
 @one_htmx
 def test_a_reset_without_json_is_a_reset(show, page, text, shared):
     stream = show(shared)
@@ -183,7 +183,7 @@ def test_a_reset_without_json_is_a_reset(show, page, text, shared):
 
 
 @pytest.mark.parametrize('shared', [False, True], ids=['alone', 'shared'])
-@pytest.mark.parametrize('text', [pytest.param(text, marks=pytest.mark.sample(4)) for text in NO_JSON])
+@pytest.mark.parametrize('text', [pytest.param(text, marks=pytest.mark.sample(1)) for text in NO_JSON])
 @one_htmx
 def test_an_end_without_json_is_an_end(show, page, text, shared):
     page.clock.install()
@@ -205,7 +205,7 @@ OPENINGS = ['connected', 'connected {', 'connected null', 'connected 5', 'connec
 
 
 @pytest.mark.parametrize('shared', [False, True], ids=['alone', 'shared'])
-@pytest.mark.parametrize('said', [pytest.param(said, marks=pytest.mark.sample(5), id=said[:60]) for said in OPENINGS])
+@pytest.mark.parametrize('said', [pytest.param(said, marks=pytest.mark.sample(1), id=said[:60]) for said in OPENINGS])
 @one_htmx
 def test_a_stream_that_opens_with_other_words_is_read(site, page, console, htmx, said, shared):
     "A comment that looks like ours and is none: the stream is another server's, and is read all the same"

@@ -19,7 +19,7 @@ from .conftest import HTMX2, HTMX4, running
 from .live import HEARD, LEADS, Live
 from .people import ENGINES, SECONDS, until
 
-pytestmark = [pytest.mark.sample(1)]
+pytestmark = [pytest.mark.sample(4, of='people')]
 feature = pytest.mark.feature
 both_htmx = pytest.mark.parametrize('htmx', [HTMX2, HTMX4], ids=str)
 
@@ -156,6 +156,7 @@ def reaches(live, tabs, number):
     except AssertionError: raise AssertionError({tab: live.reports[tab] for tab in tabs}) from None
 
 
+@pytest.mark.sample(1, of='ten tabs')
 @feature('ten tabs: the one that leads is closed, frozen and killed')
 @engines(*ENGINES)
 @both_htmx

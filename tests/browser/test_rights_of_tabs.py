@@ -10,7 +10,7 @@ from .conftest import HTMX2, HTMX4
 from .engines import expect
 from .rooms import Rooms, expect_state, heard, state, until
 
-pytestmark = pytest.mark.needs('init script')
+pytestmark = [pytest.mark.needs('init script'), pytest.mark.sample(1)]
 
 one_htmx = pytest.mark.parametrize('htmx', [HTMX2], ids=str)
 other_htmx = pytest.mark.parametrize('htmx', [HTMX4], ids=str)
@@ -270,7 +270,7 @@ ENDED = {'room/a': {'wide', 'widest', 'a', 'several'}, 'room/*': {'wide', 'wides
          'hall': {'several', 'hall'}, 'nobody/hears': set()}
 
 
-@pytest.mark.parametrize('topic', [pytest.param(topic, marks=pytest.mark.sample(3)) for topic in ENDED])
+@pytest.mark.parametrize('topic', [pytest.param(topic, marks=pytest.mark.sample(1)) for topic in ENDED])
 @one_htmx
 def test_who_asked_for_something_that_meets_it_ends(serve, htmx, tabs, rooms, topic):
     "In the tab that leads and in another one, element by element"

@@ -4,7 +4,7 @@ import pytest
 from .conftest import HTMX2, HTMX4
 from .rooms import PATIENCE, Rooms, expect_state, state
 
-pytestmark = pytest.mark.needs('init script')
+pytestmark = [pytest.mark.needs('init script'), pytest.mark.sample(1)]
 
 NAMES = """window.channels = [];
 window.BroadcastChannel = class extends BroadcastChannel { constructor(name) { super(name); channels.push(name); } };"""
@@ -115,7 +115,7 @@ SAY = """async ([wrong, name, key]) => {
     channel.close(); }"""
 
 
-@pytest.mark.parametrize('kind', [pytest.param(kind, marks=pytest.mark.sample(4)) for kind in WRONG])
+@pytest.mark.parametrize('kind', [pytest.param(kind, marks=pytest.mark.sample(2)) for kind in WRONG])
 @pytest.mark.parametrize('htmx', [HTMX2], ids=str)
 def test_another_script_on_the_channel_does_no_harm(rooms, tabs, console, kind):
     "What is no message of ours is passed over: nothing is lost or shown twice; the console may name it"
