@@ -18,11 +18,11 @@
   /** @type {WeakSet<Element>} Elements that htmx 4's extension has taken up. */
   const taken = new WeakSet();
 
-  /** @param {string} what @param {string} text @param {string} anchor A heading of `PAGE`. @param {"warn" | "error"} how */
-  const teach = (what, text, anchor, how = "warn") => {
+  /** @param {string} what @param {string} text @param {string} anchor A heading of `PAGE`. */
+  const teach = (what, text, anchor) => {
     if (told.has(what)) return;
     told.add(what);
-    console[how](`cjm-fasthtml-sse: ${text} See ${PAGE}#${anchor}`);
+    console[what === "twice" ? "error" : "warn"](`cjm-fasthtml-sse: ${text} See ${PAGE}#${anchor}`);
   };
 
   sse.late = url => {
@@ -39,7 +39,7 @@
         + "out of the URL.", "no-access");
     } else {
       teach(what, `Two elements of this page have the connection_id ${detail}. It names one stream, so one of them ends `
-        + "or is refused. Give each its own, or none.", "no-access", "error");
+        + "or is refused. Give each its own, or none.", "no-access");
     }
   };
 
