@@ -375,11 +375,11 @@
       this.regroup(REGROUP);
     }
 
-    /** @param {string} floor @param {boolean} [fresh] After a gap: what was covered before does not count. */
-    announce(floor, fresh = false) {
+    /** @param {string} floor @param {boolean} [fresh] After a gap: what was covered before does not count. @param {boolean} [narrowed] */
+    announce(floor, fresh = false, narrowed = false) {
       if (!this.main) return;
       const {topics: asked, granted: topics, signed, tag, decision} = this.main;
-      this.tell({type: "cover", cover: {asked, topics, signed, tag, decision, floor, fresh}});
+      this.tell({type: "cover", cover: {asked, topics, signed, tag, decision, floor, fresh, narrowed}});
     }
 
     /** Someone is there, perhaps with a new wish: say what is covered, and see to the rest. */
@@ -503,7 +503,7 @@
         if (event === "sse-topics") {  // a right was taken
           hand();
           main.granted = sse.parse(data).topics ?? [];
-          if (!main.gap) this.announce(this.last);
+          if (!main.gap) this.announce(this.last, false, true);
           continue;
         }
         if (isGap(block)) main.gap = true;
@@ -715,9 +715,8 @@
         },
         onblocks: blocks => blocks.every((block, i) => {
           if (this.own !== own) return false;
-          if (block.event === "sse-topics") {
+          if (block.event === "sse-topics") {  // what is for everyone, or for this person, still comes
             this.grant(sse.parse(block.data).topics ?? []);
-            if (this.topics.length && !this.granted.length) return this.close("denied", 403, true);
             return true;
           }
           this.take(block);
@@ -781,6 +780,7 @@
         this.uncover();
         this.floor = cover.floor;
       }
+      if (cover.narrowed && this.fed && this.tag === cover.tag) this.grant(this.granted.filter(topic => cover.topics.includes(topic)));
       const differs = this.differs(cover);
       if (this.fed && this.tag === cover.tag && !differs) return;
       this.fed = false;

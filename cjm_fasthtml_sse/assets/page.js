@@ -42,8 +42,9 @@
 
   // State
 
-  /** @param {Attached} entry @returns {string} */
-  const stateOf = ({stale, subscription: {state}}) => stale && state === "open" ? "stale" : state;
+  /** Denied is also who may hear nothing of what it asked for, and goes on to hear what is for everyone. @param {Attached} entry @returns {string} */
+  const stateOf = ({stale, subscription: {state, denied, topics}}) =>
+    state !== "open" ? state : denied.length && denied.length === topics.length ? "denied" : stale ? "stale" : state;
 
   /** @param {Attached} entry @param {number} [status] */
   function show(entry, status) {
@@ -132,7 +133,11 @@
         show(entry, status);
         if (entry.barred && state === "open") renew(entry, elt.getAttribute("data-sse-refresh") ?? "");
       },
-      ondenied: () => { if (entry.subscription) showDenied(entry); },
+      ondenied: () => {
+        if (!entry.subscription) return;
+        showDenied(entry);
+        show(entry);
+      },
       again: () => sse.open(elt),
     });
     showDenied(entry);

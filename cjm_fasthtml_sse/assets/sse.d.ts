@@ -37,8 +37,8 @@ interface Wish { topics: string[], signed: string[] }
 /** A leader's stream, on `topics`, of which it is `granted` some. `gap`: it was told of a reset and has not caught up yet. `decision`: another each time that the server has decided anew what its tabs may hear. `left`: it was ended for some topics. */
 interface Main extends Wish { stream: Stream, granted: string[], tabs: number, tag: string, gap: boolean, decision: number, left?: boolean }
 
-/** What a leader says that it relays: all of `topics`, which is what it was granted of what it `asked` for, later than `floor`, for the principal `tag`. */
-interface Cover extends Wish { asked: string[], tag: string, decision: number, floor: string, fresh: boolean }
+/** What a leader says that it relays: all of `topics`, which is what it was granted of what it `asked` for, later than `floor`, for the principal `tag`. `narrowed`: a right was taken. */
+interface Cover extends Wish { asked: string[], tag: string, decision: number, floor: string, fresh: boolean, narrowed: boolean }
 
 interface Wanted {
   url: string;
@@ -57,6 +57,7 @@ interface Wanted {
 
 interface Subscription {
   readonly state: State;
+  readonly topics: string[];
   /** The topics that were asked for and may not be heard. */
   readonly denied: string[];
   readonly cursor: string;

@@ -222,6 +222,7 @@ def test_a_right_that_is_taken_while_streams_are_open(rooms, share):
     rooms.send(topic='b')
     rooms.expect_hears(both, 'a')
     assert rooms.sent - 1 not in heard(both)
+    for tab in (one, both): rooms.expect_hears(tab, None)  # what is for everyone
 
 
 # Ends

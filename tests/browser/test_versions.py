@@ -25,9 +25,11 @@ locks.query = () => query().then(({held, pending}) => ({held: named(held), pendi
 
 
 @pytest.fixture
-def rooms(serve, htmx, tabs):
+def rooms(serve, htmx, tabs, context):
     rooms = Rooms(htmx.head(), tabs)
-    with serve(rooms.app) as rooms.url: yield rooms
+    with serve(rooms.app) as rooms.url:
+        yield rooms
+        for page in context.pages: page.close()  # they need not see the server go
 
 
 def with_script(tabs, script):

@@ -38,8 +38,8 @@ clearInterval(this.rolling),clearTimeout(this.regrouping),this.regrouping=void 0
 t?.stream.close(),s?.stream.close(),e?.()}begin(){const t=[...this.subscriptions].find(t=>!t.own)
 ;this.last?this.reopen():t&&![...this.subscriptions].some(t=>t.own)&&t.openOwn()}promote(t,e){const{own:i,topics:n,signed:o,granted:r}=t;if(!i)return;const h={
 stream:i.stream,topics:n,granted:r,signed:o,tabs:1,tag:e,gap:!1,decision:Math.random()};t.own=void 0,this.main=h,Object.assign(i.handlers,this.handlers(h)),
-this.announce(t.cursor),this.regroup(s)}announce(t,s=!1){if(!this.main)return;const{topics:e,granted:i,signed:n,tag:o,decision:r}=this.main;this.tell({
-type:"cover",cover:{asked:e,topics:i,signed:n,tag:o,decision:r,floor:t,fresh:s}})}welcome(){
+this.announce(t.cursor),this.regroup(s)}announce(t,s=!1,e=!1){if(!this.main)return;const{topics:i,granted:n,signed:o,tag:r,decision:h}=this.main;this.tell({
+type:"cover",cover:{asked:i,topics:n,signed:o,tag:r,decision:h,floor:t,fresh:s,narrowed:e}})}welcome(){
 this.main&&this.cover&&"open"===this.state&&!this.main.gap?this.announce(this.last):this.tell({type:"state",state:this.state}),this.regroup(s)}union(){
 const t=[this.wish(),...this.members.values()];return{topics:[...new Set(t.flatMap(t=>t.topics))].sort(),signed:[...new Set(t.flatMap(t=>t.signed))].sort(),
 tabs:1+this.members.size}}regroup(t){this.regrouping&&t>s||(clearTimeout(this.regrouping),this.regrouping=setTimeout(async()=>{this.regrouping=void 0,
@@ -63,7 +63,7 @@ const s=s=>!t||!y(s.topics,t.topics)||!y(s.signed,t.signed),e=[...this.members].
 ;s(this.wish())&&e.push(h),this.tell({type:"alone",tabs:e.length?e:void 0})}read(s,e){const i=[],n=()=>{i.length&&this.tell({type:"events",events:i.splice(0),
 last:this.last})};for(const o of e){const{id:e,data:r,event:h}=o;if("sse-topics"!==h)if(b(o)&&(s.gap=!0),"sse-close"===h&&(s.left=Boolean(t.parse(r).topics)),
 s.gap){if(!k(o))continue;s.gap=!1,this.announce(e??"",!0)}else"sse-retry"===h||void 0===e&&void 0===r||(i.push(o),this.last=e??this.last);else n(),
-s.granted=t.parse(r).topics??[],s.gap||this.announce(this.last)}n()}async check(){if(this.resign&&this.cover)try{
+s.granted=t.parse(r).topics??[],s.gap||this.announce(this.last,!1,!0)}n()}async check(){if(this.resign&&this.cover)try{
 const t=await fetch(new URL("principal",this.key),{cache:"no-store",credentials:"include"}),{principal:s}=t.ok?await t.json():{principal:void 0}
 ;void 0!==s&&s!==this.cover?.tag&&this.reopen()}catch(t){}}now(){this.main?.stream.now(),this.next?.stream.now()}}function C(s,e,i){
 const n=s.origin===location.origin,o=n&&/^[\x20-\x7e]+$/.test(e);return!e||o&&!t.asksByQuery||s.searchParams.set("last_event_id",e),i={
@@ -86,9 +86,9 @@ t?.stream.close()}goAlone(){this.alone=!0,this.uncover(),this.group?.remove(this
 request:()=>C(new URL(this.url),this.cursor,this.headers),onopen:(t,s)=>{if(this.own!==e)return;if(D(this.topics,s))return this.close("denied",t.status,!0)
 ;this.tag=t.headers.get("SSE-Principal")??"",this.grant(s?.topics??this.topics),this.shares&&this.tag&&!this.group&&this.join();const{group:i}=this
 ;this.begun&&!this.cursor&&this.take({event:"sse-reset",data:'{"reason": "restarted"}'}),i&&!this.tag&&(i.resign?i.tell({type:"alone"}):this.goAlone())},
-onblocks:s=>s.every((i,n)=>{if(this.own!==e)return!1;if("sse-topics"===i.event)return this.grant(t.parse(i.data).topics??[]),
-!(this.topics.length&&!this.granted.length)||this.close("denied",403,!0);if(this.take(i),"sse-close"===i.event)return this.close("closed",void 0,!0)
-;const{group:o}=this;return o&&k(i)&&this.caughtUp(o),o&&o.main?.stream===e.stream&&o.read(o.main,s.slice(n+1)),!0}),onstate:(t,s)=>{
+onblocks:s=>s.every((i,n)=>{if(this.own!==e)return!1;if("sse-topics"===i.event)return this.grant(t.parse(i.data).topics??[]),!0;if(this.take(i),
+"sse-close"===i.event)return this.close("closed",void 0,!0);const{group:o}=this;return o&&k(i)&&this.caughtUp(o),
+o&&o.main?.stream===e.stream&&o.read(o.main,s.slice(n+1)),!0}),onstate:(t,s)=>{
 this.own===e&&("closed"===t||"denied"===t?this.close(t,s,"denied"===t||204===s):this.enter(t,s))}},e=this.own={handlers:s,stream:t.stream(s)}}grant(t){
 this.granted=t;const s=this.topics.filter(s=>!t.some(t=>f(s,t)));String(s)!==String(this.denied)&&(this.denied=s,w(()=>this.ondenied()))}differs({topics:t}){
 return!y(this.granted,t)||this.denied.some(s=>t.includes(s))}caughtUp(s){const{cover:e}=s
@@ -97,8 +97,9 @@ s.resign?s.reopen():s.post({type:"verify"
 })):(this.differed=!1,void(this.feed(e)||(this.retrying=setTimeout(()=>this.openOwn(),500)))):void(!e&&s.slow||(this.closeOwn(),
 e&&this.tag!==e.tag&&t.principal(this.tag),this.retrying=setTimeout(()=>s.cover&&this.covered(s.cover),1e3))):s.promote(this,this.tag)}uncover(){this.fed=!1,
 this.floor=void 0,this.held=[]}covered(t){if(!y(this.topics,t.asked)||!y(this.signed,t.signed))return this.uncover()
-;(void 0===this.floor||t.fresh)&&(this.uncover(),this.floor=t.floor);const s=this.differs(t);this.fed&&this.tag===t.tag&&!s||(this.fed=!1,
-this.own||!s&&!t.fresh&&this.feed(t)||this.openOwn())}feed(t){const{held:s,floor:e}=this
+;(void 0===this.floor||t.fresh)&&(this.uncover(),
+this.floor=t.floor),t.narrowed&&this.fed&&this.tag===t.tag&&this.grant(this.granted.filter(s=>t.topics.includes(s)));const s=this.differs(t)
+;this.fed&&this.tag===t.tag&&!s||(this.fed=!1,this.own||!s&&!t.fresh&&this.feed(t)||this.openOwn())}feed(t){const{held:s,floor:e}=this
 ;return!(void 0===e||this.tag!==t.tag||!this.cursor||this.isAfter(e)||(this.closeOwn(),this.held=[],this.fed=!0,this.mirror(),this.relayed(s,t),0))}isAfter(s){
 return s!==this.cursor&&t.isLater(s,this.cursor)}relayed(s,e){if(!this.fed){if(void 0===this.floor)return;if(this.held.push(...s),
 this.held.length<=1e3||!this.group)return;return this.held=[],void(this.floor=this.group.last)}for(const i of s){const{id:s,topic:n,event:o}=i
