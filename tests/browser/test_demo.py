@@ -99,7 +99,8 @@ def test_no_click_is_lost(open_tab, url):
 
 @pytest.mark.needs('clock')
 def test_a_job_runs_to_its_end_and_its_stream_is_not_opened_again(open_tab, tabs, failed, url, console):
-    console.allow('error: Event', 'error: {}', 'htmx:sse:error')  # two minutes of the clock in a moment are a silence to the stream
+    # Two minutes of the clock in a moment are a silence to the stream
+    console.allow('error: Event', 'error: {}', 'htmx:sse:error')
     other, tab, asked = open_tab(url), tabs(), []
     tab.on('request', lambda request: re.search(r'/jobs/\d', request.url) and asked.append(request))
     tab.clock.install()
