@@ -99,7 +99,8 @@ def test_no_click_is_lost(open_tab, url):
 
 @pytest.mark.needs('clock')
 def test_a_job_runs_to_its_end_and_its_stream_is_not_opened_again(open_tab, tabs, failed, url, console):
-    console.allow('error: Event', 'htmx:sse:error')  # two minutes of the clock in a moment are a silence to the stream
+    # Two minutes of the clock in a moment are a silence to the stream
+    console.allow('error: Event', 'error: {}', 'htmx:sse:error')
     other, tab, asked = open_tab(url), tabs(), []
     tab.on('request', lambda request: re.search(r'/jobs/\d', request.url) and asked.append(request))
     tab.clock.install()
@@ -136,7 +137,7 @@ def test_the_numbers_are_live(open_tab, url):
 
 
 def test_a_restart_is_shown_and_the_page_goes_on(tabs, options, console):
-    console.allow('net::ERR_', 'error: Event', 'htmx:sse:error')  # while nobody is there to ask
+    console.allow('net::ERR_', 'error: Event', 'error: {}', 'htmx:sse:error')  # while nobody is there to ask
     port = free_port()
     with demo(*options, port=port) as (_, url):
         tab = tabs(url)

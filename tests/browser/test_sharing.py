@@ -278,8 +278,9 @@ SHOWN = f'''last => {{
 
 
 @pytest.mark.feature('back and forward')
-def test_away_and_back(live, tabs):
+def test_away_and_back(live, tabs, console):
     "Whether the browser kept the page or loads it anew, it shows everything, once"
+    console.allow_failing()  # a stream that is broken by leaving, in WebKit
     live = live()
     one, two = tabs(live.url), tabs(live.url)
     for tab in (one, two): expect_state(tab, 'open')
