@@ -52,7 +52,7 @@ CANNOT = {
         'whole streams': BREAKS,
         'colours': 'the driver cannot say which colours a page should prefer'}}
 NEEDS = {need for cannot in CANNOT.values() for need in cannot}
-SHARE = dict(firefox=6, webkit=5)  # of the cases of an engine so many run each day, and all of them in the long run
+SHARE = dict(firefox=5, webkit=4)  # of the cases of an engine so many run each day, and all of them in the long run
 
 
 def params():

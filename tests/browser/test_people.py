@@ -19,7 +19,7 @@ from .conftest import HTMX2, HTMX4, running
 from .live import HEARD, LEADS, Live
 from .people import ENGINES, SECONDS, until
 
-pytestmark = [pytest.mark.sample(2, of='people')]
+pytestmark = [pytest.mark.sample(1, of='people')]
 feature = pytest.mark.feature
 both_htmx = pytest.mark.parametrize('htmx', [HTMX2, HTMX4], ids=str)
 
