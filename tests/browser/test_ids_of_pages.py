@@ -12,7 +12,7 @@ from .conftest import HTMX2, HTMX4
 from .engines import expect
 from .rooms import Rooms, expect_state, heard, state, until
 
-pytestmark = [pytest.mark.needs('init script'), pytest.mark.sample(1)]
+pytestmark = [pytest.mark.needs('init script'), pytest.mark.sample(1), pytest.mark.heavy]
 
 URL = '/sse/broadcast?connection_id=mine'
 STATES = "() => [...document.querySelectorAll('[data-sse-connect]')].map(each => each.dataset.sseState)"

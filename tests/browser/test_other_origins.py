@@ -11,7 +11,7 @@ from .conftest import HTMX2, HTMX4
 from .live import HEARD
 from .rooms import expect_state, heard, state, until
 
-pytestmark = [pytest.mark.needs('requests'), pytest.mark.sample(1)]
+pytestmark = [pytest.mark.needs('requests'), pytest.mark.sample(1), pytest.mark.heavy]
 
 one_htmx = pytest.mark.parametrize('htmx', [HTMX2], ids=str)
 COOKIE = 'who=alice'

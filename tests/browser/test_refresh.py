@@ -11,7 +11,7 @@ from .conftest import HTMX2, HTMX4
 from .engines import expect
 from .live import HEARD
 
-pytestmark = [pytest.mark.needs('init script'), pytest.mark.sample(1)]
+pytestmark = [pytest.mark.needs('init script'), pytest.mark.sample(1), pytest.mark.heavy]
 
 RESET = '{"reason": "expired", "last_event_id": "e-9"}'
 SIGN_IN = '<form>Please sign in</form>'

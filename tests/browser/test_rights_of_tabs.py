@@ -10,7 +10,7 @@ from .conftest import HTMX2, HTMX4
 from .engines import expect
 from .rooms import Rooms, expect_state, heard, state, until
 
-pytestmark = [pytest.mark.needs('init script'), pytest.mark.sample(1)]
+pytestmark = [pytest.mark.needs('init script'), pytest.mark.sample(1), pytest.mark.heavy]
 
 one_htmx = pytest.mark.parametrize('htmx', [HTMX2], ids=str)
 other_htmx = pytest.mark.parametrize('htmx', [HTMX4], ids=str)

@@ -4,7 +4,7 @@ import pytest
 from .conftest import HTMX2, HTMX4
 from .rooms import PATIENCE, Rooms, expect_state, state
 
-pytestmark = [pytest.mark.needs('init script'), pytest.mark.sample(1)]
+pytestmark = [pytest.mark.needs('init script'), pytest.mark.sample(1), pytest.mark.heavy]
 
 NAMES = """window.channels = [];
 window.BroadcastChannel = class extends BroadcastChannel { constructor(name) { super(name); channels.push(name); } };"""
