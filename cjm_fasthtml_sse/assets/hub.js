@@ -110,8 +110,8 @@
       if (signal.aborted) return;
       able = false;
       depart();
-      sse.wrong?.("alone", error);
       answer(false);
+      sse.wrong?.("alone", error);
     };
     try {
       channel = new BroadcastChannel(NAME);

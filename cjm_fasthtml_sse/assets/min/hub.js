@@ -4,7 +4,7 @@
 },f=(t,s)=>t===s||t.endsWith("*")&&s.startsWith(t.replace(/\*+$/,""))&&(t.endsWith("**")||!s.slice(t.length-1).includes("/")),v=t.hears=(t,s)=>t.some(t=>f(t,s)),w=t=>{
 try{t()}catch(t){console.error("cjm-fasthtml-sse:",t)}
 },y=(t,s)=>t.every(t=>s.includes(t)),b=({event:s,data:e})=>"sse-reset"===s&&"render"!==t.parse(e).reason,k=t=>void 0!==t.id&&(void 0===t.data||b(t)),S=t=>`${o} ${t}`,x=t=>"string"==typeof t,M=t=>Array.isArray(t)&&t.every(x),A=t=>Object(t)===t&&["id","event","data","topic"].every(s=>void 0===t[s]||x(t[s])),O=({type:t,term:s,n:e,cover:i,events:n,state:o})=>Number.isSafeInteger(2*s)&&Number.isSafeInteger(e)&&("cover"===t?M(i?.topics)&&M(i.asked)&&M(i.signed)&&x(i.floor):"events"===t?Array.isArray(n)&&n.every(A):"state"===t?x(o):["lead","alone","pong"].includes(t)),T=()=>u??=new Promise(s=>{
-const{signal:e}=p=new AbortController,i=i=>{e.aborted||(r=!1,P(),t.wrong?.("alone",i),s(!1))};try{g=new BroadcastChannel(o),g.onmessage=({data:t})=>{
+const{signal:e}=p=new AbortController,i=i=>{e.aborted||(r=!1,P(),s(!1),t.wrong?.("alone",i))};try{g=new BroadcastChannel(o),g.onmessage=({data:t})=>{
 if(t?.key)w(()=>a.get(t.key)?.hear(t));else if("look"===t?.type){for(const t of a.values())t.check();for(const t of[...d])t.again()}
 "cover"===t?.type&&O(t)&&j(t)},navigator.locks.request(S(h),{signal:e},()=>new Promise(t=>{e.addEventListener("abort",t),s(!0)})).catch(i)}catch(t){i(t)}})
 ;function P(){r&&(a.size||d.size)||(g?.close(),p?.abort(),g=u=void 0)}function j({key:t,cover:s}){const e=`${s.tag} ${s.decision}`;if(l.get(t)!==e){l.set(t,e)
