@@ -5,6 +5,7 @@ As a program (`python live.py PORT HTMX BACKPLANE`) it is a server that a test c
 import asyncio
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -76,6 +77,19 @@ class Live:
         self.sent += 1
         await self.manager.broadcast('number', {'n': self.sent}, topic=topic)
         return str(self.sent)
+
+    @contextmanager
+    def talking(self, often):
+        "Numbers are broadcast meanwhile, one each `often` seconds"
+        stop = threading.Event()
+        def feed():
+            while not stop.wait(often): self.send()
+        thread = threading.Thread(target=feed)
+        thread.start()
+        try: yield
+        finally:
+            stop.set()
+            thread.join()
 
     def send(self, count=1, topic=None):
         "Broadcast the next numbers, from the test's thread, after a page was opened"

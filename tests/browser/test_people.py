@@ -5,7 +5,7 @@ does not outlive a tab, the pages report to the server.
 """
 import json
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 
 import httpx2
@@ -135,20 +135,6 @@ def open_tabs(live, browser, count, path=''):
 # Ten tabs
 
 
-@contextmanager
-def numbers(live):
-    "Twenty a second"
-    stop = threading.Event()
-    def feed():
-        while not stop.wait(.05): live.send()
-    thread = threading.Thread(target=feed)
-    thread.start()
-    try: yield
-    finally:
-        stop.set()
-        thread.join()
-
-
 def reaches(live, tabs, number):
     "Until every one of these tabs has shown it"
     def there(): return all(live.reports[tab]['runs'] and live.reports[tab]['runs'][-1][1] >= number for tab in tabs)
@@ -166,7 +152,7 @@ def test_ten_tabs(live, people, engine, htmx):
     browser = people(engine)
     tabs = dict(enumerate(browser.open_all(*(f'{live.url}?tab={n}' for n in range(10)))))
     until(lambda: len(live.reports) == 10 and {each['state'] for each in live.reports.values()} == {'open'})
-    with numbers(live):
+    with live.talking(.05):
         for end in ('close', 'freeze', 'kill'):
             reaches(live, tabs, live.sent + 1)
             [lost] = until(lambda: [n for n in tabs if live.reports[n]['leads']][:1], 'a tab leads')

@@ -3,7 +3,6 @@ import asyncio
 import random
 import subprocess
 import sys
-import threading
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -103,20 +102,6 @@ def crash(tab):
     with pytest.raises(Error): tab.goto('chrome://crash')
 
 
-@contextmanager
-def under_load(live):
-    "A hundred numbers a second"
-    stop = threading.Event()
-    def feed():
-        while not stop.wait(.01): live.send()
-    thread = threading.Thread(target=feed)
-    thread.start()
-    try: yield
-    finally:
-        stop.set()
-        thread.join()
-
-
 def hang(tab):
     """Stops everything in the tab, until the server answers; its streams are read on by the browser meanwhile
 
@@ -135,7 +120,7 @@ def lose_leaders(live, tabs, console, kinds):
     live = live()
     opened = [tabs(live.url) for _ in range(4)]
     for tab in opened: expect_state(tab, 'open')
-    with under_load(live):
+    with live.talking(.01):
         for kind in kinds:
             lost = leader(opened)
             opened.remove(lost)
@@ -260,7 +245,7 @@ def test_a_hidden_tab(live, tabs): hide_and_show(live, tabs, lambda live: live.s
 @long
 def test_a_tab_hidden_for_thirty_seconds(live, tabs):
     def events(live):
-        with under_load(live): time.sleep(30)
+        with live.talking(.01): time.sleep(30)
     hide_and_show(live, tabs, events)
 
 
