@@ -58,7 +58,7 @@ def expect_all(tab, last):
     "Everything from the page's making up to `last`, once and in order"
     first = int(tab.get_attribute('#sse', 'data-from'))
     heard = f'last => ({HEARD})().at(-1) >= last'
-    if last > first: tab.wait_for_function(heard, arg=last, timeout=PATIENCE)  # a page may be made after the last number
+    if last > first: tab.wait_for_function(heard, arg=last, timeout=PATIENCE)  # a page may be made after the last
     expect_heard(tab, *range(first + 1, last + 1))
 
 
