@@ -177,6 +177,7 @@
       }, TRY);
       arrive().then(able => {
         clearTimeout(slow);
+        this.slow = false;
         if (groups.get(key) !== this) return;
         if (!able) return this.disband();
         this.candidate();

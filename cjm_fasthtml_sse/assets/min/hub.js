@@ -11,8 +11,8 @@ if(t?.key)w(()=>a.get(t.key)?.hear(t));else if("look"===t?.type){for(const t of 
 ;for(const s of[...d])s.key===t&&s.again()}}class z{constructor(s){this.key=s,this.subscriptions=new Set,this.members=new Map,this.term=0,this.n=0,
 this.cover=void 0,this.last="",this.state="connecting",this.heard=Date.now(),this.resign=void 0,this.main=void 0,this.next=void 0,this.slow=!1
 ;const e=setTimeout(()=>{this.slow=a.get(s)===this,this.slow&&t.wrong?.("alone","no answer");for(const t of this.subscriptions)t.own||t.openOwn()},i)
-;T().then(t=>{if(clearTimeout(e),a.get(s)===this){if(!t)return this.disband();this.candidate(),this.watch()}})}post(t){try{g?.postMessage({key:this.key,from:h,
-...t})}catch(t){this.disband()}}wish(){const t=[...this.subscriptions];return{topics:[...new Set(t.flatMap(t=>t.topics))],
+;T().then(t=>{if(clearTimeout(e),this.slow=!1,a.get(s)===this){if(!t)return this.disband();this.candidate(),this.watch()}})}post(t){try{g?.postMessage({
+key:this.key,from:h,...t})}catch(t){this.disband()}}wish(){const t=[...this.subscriptions];return{topics:[...new Set(t.flatMap(t=>t.topics))],
 signed:[...new Set(t.flatMap(t=>t.signed))]}}hello(){this.resign?this.regroup(s):T().then(t=>{t&&this.subscriptions.size&&this.post({type:"hello",...this.wish()
 })})}add(t){this.subscriptions.add(t),this.hello(),!this.resign||this.main||this.next?this.cover?t.covered(this.cover):this.slow&&t.openOwn():this.begin()}
 remove(t){if(this.subscriptions.delete(t)){if(this.subscriptions.size)return this.hello(),void(!this.resign||this.main||this.next||this.begin());this.post({
