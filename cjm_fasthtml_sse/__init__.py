@@ -25,43 +25,46 @@ Every broadcast is handed to every tab that is subscribed, once and in order, or
 
 Modules:
 
+- `cjm_fasthtml_sse.asgi.nudges`: A few bytes more, for a browser that shows the end of what came only once more comes
+- `cjm_fasthtml_sse.asgi.response`: How an event stream begins: past the middleware, then around it
+- `cjm_fasthtml_sse.asgi.scheduler`: Who is served when: all that was sent in one turn of the loop together, and a heartbeat for those who heard nothing
+- `cjm_fasthtml_sse.asgi.server_stream`: What a server holds for one reader, and how that is freed without touching anybody else
+- `cjm_fasthtml_sse.asgi.shutdown`: When a server has to go, its streams go first, and at once
+- `cjm_fasthtml_sse.asgi.sources`: Whatever has items, read from a task, and closed in the end
+- `cjm_fasthtml_sse.asgi.stream`: One open response: who calls the server's `send`, when, and how it ends
+- `cjm_fasthtml_sse.asgi.workers`: Whether other processes answer for the same application
+- `cjm_fasthtml_sse.backplanes.base`: The one place where an event gets its place in the order that everyone sees
+- `cjm_fasthtml_sse.backplanes.conformance`: The contract of the backplane, line by line, as a function that says which line an adapter breaks
+- `cjm_fasthtml_sse.backplanes.memory`: The order of one process, for managers that share it
+- `cjm_fasthtml_sse.backplanes.publisher`: Broadcasting from a background job, a cron script or another program, without a web server
 - `cjm_fasthtml_sse.backplanes.redis`: Many hosts, one order: events in a stream of Redis or Valkey
-- `cjm_fasthtml_sse.backplanes.redis_engine`: Where an engine is, how it is asked, and what a broken line leaves in doubt
+- `cjm_fasthtml_sse.backplanes.redis_client`: Where an engine is, how it is asked, and what a broken line leaves in doubt
 - `cjm_fasthtml_sse.backplanes.sqlite`: All processes of one machine in one order, by a file and without a server
-- `cjm_fasthtml_sse.backplanes.waking`: How an adapter that shares a file leaves the event loop alone, and hears at once when another process has written
+- `cjm_fasthtml_sse.backplanes.sqlite_notify`: How an adapter that shares a file leaves the event loop alone, and hears at once when another process has written
+- `cjm_fasthtml_sse.browser.elements`: One line of Python gives a page its stream, on htmx 2 and on htmx 4
+- `cjm_fasthtml_sse.browser.scripts`: The browser's script under a name that says what is in it, so that it is fetched once
+- `cjm_fasthtml_sse.cluster.relay`: Between one process and the engine that all of them share: what is lost there is noticed, what is doubtful is made certain
 - `cjm_fasthtml_sse.core.access`: Whose a request is, where it comes from, and what it may hear
 - `cjm_fasthtml_sse.core.admission`: How a browser's stream comes in to a crowd, and whom it has to make room for
-- `cjm_fasthtml_sse.core.announcer`: Who has come to a topic and who has left it, told to those who are there
-- `cjm_fasthtml_sse.core.assets`: The browser's script under a name that says what is in it, so that it is fetched once
-- `cjm_fasthtml_sse.core.backplane`: The one place where an event gets its place in the order that everyone sees
 - `cjm_fasthtml_sse.core.broadcast`: One call, and every open tab that may see it has it
-- `cjm_fasthtml_sse.core.conformance`: The contract of the backplane, line by line, as a function that says which line an adapter breaks
 - `cjm_fasthtml_sse.core.connections`: Who is there, and what waits for them: one registry, whose numbers are true
-- `cjm_fasthtml_sse.core.crowd`: Everyone who is connected to one manager: how they come in, how they go, how they are kept warm
-- `cjm_fasthtml_sse.core.elements`: One line of Python gives a page its stream, on htmx 2 and on htmx 4
 - `cjm_fasthtml_sse.core.feeds`: Whatever has items becomes the events of a topic, and its end becomes one too
-- `cjm_fasthtml_sse.core.history`: The newest part of everything that was sent, in one order, so that a reader who was away can go on from where it was
-- `cjm_fasthtml_sse.core.lifecycle`: When a server has to go, its streams go first, and at once
-- `cjm_fasthtml_sse.core.mailbox`: What waits for one reader: references while it keeps up, a place in the log once it does not
-- `cjm_fasthtml_sse.core.nudges`: A few bytes more, for a browser that shows the end of what came only once more comes
-- `cjm_fasthtml_sse.core.outbox`: Who is served when: all that was sent in one turn of the loop together, and a heartbeat for those who heard nothing
-- `cjm_fasthtml_sse.core.owners`: What an application does with people rather than with connections: send to one, take back what one may hear, send one away
+- `cjm_fasthtml_sse.core.hub`: Everyone who is connected to one manager: how they come in, how they go, how they are kept warm
 - `cjm_fasthtml_sse.core.presence`: Who is there, over all tabs and all processes
-- `cjm_fasthtml_sse.core.process`: Which process this is, whether another one lives, and what a fork must not copy
-- `cjm_fasthtml_sse.core.publisher`: Broadcasting from a background job, a cron script or another program, without a web server
-- `cjm_fasthtml_sse.core.readers`: Two sorts of reader, fed from one log: streams, and queues that are read by hand
-- `cjm_fasthtml_sse.core.relay`: Between one process and the engine that all of them share: what is lost there is noticed, what is doubtful is made certain
-- `cjm_fasthtml_sse.core.response`: How an event stream begins: past the middleware, then around it
+- `cjm_fasthtml_sse.core.presence_events`: Who has come to a topic and who has left it, told to those who are there
 - `cjm_fasthtml_sse.core.revocations`: What was taken from whom, compared by places in the log and never by clocks
 - `cjm_fasthtml_sse.core.routes`: What an application serves so that its pages can hear
-- `cjm_fasthtml_sse.core.server_stream`: What a server holds for one reader, and how that is freed without touching anybody else
-- `cjm_fasthtml_sse.core.sources`: Whatever has items, read from a task, and closed in the end
 - `cjm_fasthtml_sse.core.streaming`: One source, one page, every item in order, and always a clean end
-- `cjm_fasthtml_sse.core.topics`: Who hears what, found by a few look-ups in a dictionary
-- `cjm_fasthtml_sse.core.wire`: A frame is bytes, built once, valid by construction
-- `cjm_fasthtml_sse.core.workers`: Whether other processes answer for the same application
-- `cjm_fasthtml_sse.core.writer`: One open response: who calls the server's `send`, when, and how it ends
-- `cjm_fasthtml_sse.demo.app`: What happens in the demo: the requests that change its state, and what they tell all tabs"""
+- `cjm_fasthtml_sse.core.subscribers`: Two sorts of reader, fed from one log: streams, and queues that are read by hand
+- `cjm_fasthtml_sse.core.users`: What an application does with people rather than with connections: send to one, take back what one may hear, send one away
+- `cjm_fasthtml_sse.demo.app`: What happens in the demo: the requests that change its state, and what they tell all tabs
+- `cjm_fasthtml_sse.events.log`: The newest part of everything that was sent, in one order, so that a reader who was away can go on from where it was
+- `cjm_fasthtml_sse.events.mailbox`: What waits for one reader: references while it keeps up, a place in the log once it does not
+- `cjm_fasthtml_sse.events.marks`: Which topics a reader asked for and does not receive, in a few characters of its id
+- `cjm_fasthtml_sse.events.record`: An event on its way, in its place, and as an application reads it
+- `cjm_fasthtml_sse.events.topics`: Who hears what, found by a few look-ups in a dictionary
+- `cjm_fasthtml_sse.events.wire`: A frame is bytes, built once, valid by construction
+- `cjm_fasthtml_sse.runtime.process`: Which process this is, whether another one lives, and what a fork must not copy"""
 
 __version__ = "0.1.0"
 

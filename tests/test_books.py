@@ -4,15 +4,15 @@ import asyncio
 
 import pytest
 from cjm_fasthtml_sse import BroadcastManager, BroadcastMessage, ConnectionClosed, FrameError, setup_broadcast_routes
-from cjm_fasthtml_sse.core import lifecycle
-from cjm_fasthtml_sse.core.mailbox import View
+from cjm_fasthtml_sse.asgi import shutdown
+from cjm_fasthtml_sse.events.mailbox import View
 from fasthtml.common import fast_app
 from starlette.testclient import TestClient
 
 
 def books_are_empty(manager):
     assert manager.get_connection_count() == 0 and manager._loop is None and manager.clock._timer is None
-    assert not list(manager._index.readers(None)) and not lifecycle._watched
+    assert not list(manager._index.readers(None)) and not shutdown._watched
 
 
 def test_a_connection_that_the_registry_added_is_one_like_any_other():
@@ -54,7 +54,7 @@ def test_what_a_closed_loop_left_behind_does_not_bind_the_next():
     async def story():
         _, queue = await manager.register("new")
         assert manager.registry.get_connections()[0].queue is queue and await manager.broadcast("note", {}) == 1
-        assert lifecycle._watched[manager.end] is asyncio.get_running_loop()
+        assert shutdown._watched[manager.end] is asyncio.get_running_loop()
         await manager.unregister("new")
         books_are_empty(manager)
 

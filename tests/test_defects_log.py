@@ -12,9 +12,11 @@ from statistics import median
 import pytest
 from cjm_fasthtml_sse import BackplaneError, BroadcastManager, setup_broadcast_routes
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
-from cjm_fasthtml_sse.core.backplane import Limits, MemoryBackplane
-from cjm_fasthtml_sse.core.history import BroadcastMessage, LetGo, Log
-from cjm_fasthtml_sse.core.mailbox import Mailbox, View
+from cjm_fasthtml_sse.backplanes.base import Limits
+from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
+from cjm_fasthtml_sse.events.record import BroadcastMessage
+from cjm_fasthtml_sse.events.log import LetGo, Log
+from cjm_fasthtml_sse.events.mailbox import Mailbox, View
 from fasthtml.common import FastHTML
 from hypothesis import given, settings, strategies as st
 

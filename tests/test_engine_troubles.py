@@ -16,7 +16,8 @@ import pytest
 from fasthtml.common import fast_app
 
 from cjm_fasthtml_sse import BackplaneError, BroadcastManager, setup_broadcast_routes
-from cjm_fasthtml_sse.core.backplane import MemoryBackplane, Unable
+from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
+from cjm_fasthtml_sse.backplanes.base import Unable
 
 
 class Tab:

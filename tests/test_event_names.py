@@ -7,7 +7,9 @@ import sys
 import pytest
 from asgi_tab import Tab, until
 from cjm_fasthtml_sse import BroadcastManager, FrameError, Publisher, SSEStream, encode_frame, setup_broadcast_routes
-from cjm_fasthtml_sse.core.backplane import Draft, Limits, MemoryBackplane, encode_record, make_record
+from cjm_fasthtml_sse.backplanes.base import Draft, Limits
+from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
+from cjm_fasthtml_sse.events.record import encode_record, make_record
 from cjm_fasthtml_sse.core.broadcast import BroadcastMessage
 from fasthtml.common import FastHTML
 

@@ -14,10 +14,11 @@ from hypothesis.stateful import (
     RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test)
 
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager
-from cjm_fasthtml_sse.core.history import OVERHEAD, BroadcastMessage, LetGo, Log
-from cjm_fasthtml_sse.core.mailbox import Mailbox, View
-from cjm_fasthtml_sse.core.topics import TopicIndex, hears
-from cjm_fasthtml_sse.core.wire import ConnectionClosed, FrameError
+from cjm_fasthtml_sse.events.record import OVERHEAD, BroadcastMessage
+from cjm_fasthtml_sse.events.log import LetGo, Log
+from cjm_fasthtml_sse.events.mailbox import Mailbox, View
+from cjm_fasthtml_sse.events.topics import TopicIndex, hears
+from cjm_fasthtml_sse.events.wire import ConnectionClosed, FrameError
 
 sys.path.insert(0, str(Path(__file__).parent))
 from soak.check import asked_for

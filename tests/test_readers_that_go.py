@@ -6,7 +6,7 @@ import logging
 import pytest
 from asgi_tab import Tab, until
 from cjm_fasthtml_sse import BroadcastManager, setup_broadcast_routes
-from cjm_fasthtml_sse.core.backplane import MemoryBackplane
+from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML
 
 needs_shutdown = pytest.mark.skipif(not hasattr(asyncio.Queue, "shutdown"), reason="Python 3.13 and later")

@@ -14,8 +14,10 @@ import httpx2
 import pytest
 
 from cjm_fasthtml_sse import BackplaneError, BroadcastManager
-from cjm_fasthtml_sse.core.backplane import Draft, MemoryBackplane, Record, encode_record
-from cjm_fasthtml_sse.core.mailbox import View
+from cjm_fasthtml_sse.backplanes.base import Draft
+from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
+from cjm_fasthtml_sse.events.record import Record, encode_record
+from cjm_fasthtml_sse.events.mailbox import View
 
 MANAGERS, SENDERS, KEPT = 3, 4, 40
 

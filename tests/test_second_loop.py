@@ -8,7 +8,7 @@ import logging
 import pytest
 from asgi_tab import Tab, until
 from cjm_fasthtml_sse import BroadcastManager, Publisher, setup_broadcast_routes
-from cjm_fasthtml_sse.core.backplane import MemoryBackplane
+from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of what was left behind

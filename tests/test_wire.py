@@ -1,4 +1,4 @@
-"""What `core.wire` writes, read back by readers that no one here wrote
+"""What `events.wire` writes, read back by readers that no one here wrote
 
 Hypothesis makes up streams: frames with any text, names, ids and delays, comments between them, the bytes cut anywhere.
 Three kinds of readers tell what they heard: `httpx2.EventSource`, the reader in htmx 4's own extension (run by node),
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import sync_playwright
 
-from cjm_fasthtml_sse.core import wire
+from cjm_fasthtml_sse.events import wire
 
 HERE = Path(__file__).parent
 NODE_MODULES = HERE.parent/'node_modules'

@@ -1,4 +1,4 @@
-"""Write `cjm_fasthtml_sse/_exports.py`: which module of the package's core holds each public name.
+"""Write `cjm_fasthtml_sse/_exports.py`: which module of the package holds each public name.
 
 A module may list a name that it only imports (a name of an older version keeps its old address so); the table then
 names the module that defines it. The modules are read, not imported, so that a broken one does not stand in the way.
@@ -11,34 +11,38 @@ from tree import ROOT
 
 PACKAGE = ROOT / "cjm_fasthtml_sse"
 TABLE = PACKAGE / "_exports.py"
+WINGS = ("runtime", "events", "asgi", "browser", "backplanes", "cluster", "core")  # what is imported comes first
 # What modules share with each other and applications have no use for: it is imported from its module only.
 INTERNAL = {
-    "core.access":
-        "GUEST MAX_OWNER check_owner owner_topic secret_of principal_tag call_hook find_owner "
-        "guest_of check_origin covers meets authorized read_signed granted EXPOSED",
-    "core.announcer": "Announcer",
-    "core.assets": "FILES script",
-    "core.routes": "MAX_QUERY MAX_TABS RETRY_AFTER refusal Rules BroadcastResponse",
-    "core.backplane": "VERSION shared_memory",
-    "core.connections": "SHUT",
-    "core.history": "OVERHEAD LetGo Resume",
-    "core.mailbox": "CHUNK HOLDS TELL_EVERY Counters",
-    "core.lifecycle":
-        "LOOK_AGAIN LOOK_EVERY SIGNALS farewell servers_of is_leaving watch unwatch around_lifespan",
-    "core.outbox": "BATCH SLOTS Outbox HeartbeatClock",
-    "core.process": "in_each_child this_process lives copies",
-    "core.readers": "StreamConnection HandConnection Leaving",
-    "core.relay": "Hooks Relay",
-    "core.response": "OPENING HANDOVER_TIMEOUT HEADERS",
-    "core.revocations": "MOST MOST_OF_ONE Revocations MARK MOST_LACKED mark_of lacking",
-    "core.server_stream":
+    "runtime.process": "in_each_child this_process lives copies",
+    "events.topics": "CONTROL PRIVATE hearers hears TopicIndex private_topic covers meets",
+    "events.wire": "RESERVED check_name",
+    "events.record": "VERSION OVERHEAD",
+    "events.log": "LetGo Resume",
+    "events.marks": "MARK MOST_LACKED mark_of lacking",
+    "events.mailbox": "CHUNK HOLDS TELL_EVERY Counters",
+    "asgi.shutdown": "LOOK_AGAIN LOOK_EVERY SIGNALS farewell servers_of is_leaving watch unwatch around_lifespan",
+    "asgi.scheduler": "BATCH SLOTS Outbox HeartbeatClock",
+    "asgi.stream": "FAREWELL_TIMEOUT transport_of",
+    "asgi.server_stream":
         "CANCEL HELD ServerStream OwnTransport SharedConnection UvicornStream HypercornStream "
         "find_server_stream tell_unbounded",
-    "core.sources": "CLOSE_GRACE check_source open_source close_source",
-    "core.topics": "CONTROL PRIVATE hearers hears TopicIndex private_topic",
-    "core.wire": "RESERVED check_name",
-    "core.workers": "LOOKS TOGETHER WorkerWatch listening_siblings look_for_workers said_workers",
-    "core.writer": "FAREWELL_TIMEOUT transport_of",
+    "asgi.response": "OPENING HANDOVER_TIMEOUT HEADERS",
+    "asgi.sources": "CLOSE_GRACE check_source open_source close_source",
+    "asgi.workers": "LOOKS TOGETHER WorkerWatch listening_siblings look_for_workers said_workers",
+    "browser.scripts": "FILES script",
+    "backplanes.memory": "from_url",
+    "backplanes.sqlite": "from_url",
+    "backplanes.redis": "from_url",
+    "cluster.relay": "Hooks Relay",
+    "core.access":
+        "GUEST MAX_OWNER check_owner owner_topic secret_of principal_tag call_hook find_owner "
+        "guest_of check_origin authorized read_signed granted EXPOSED",
+    "core.presence_events": "Announcer",
+    "core.routes": "MAX_QUERY MAX_TABS RETRY_AFTER refusal Rules BroadcastResponse",
+    "core.connections": "SHUT",
+    "core.subscribers": "StreamConnection HandConnection Leaving",
+    "core.revocations": "MOST MOST_OF_ONE Revocations",
 }
 HEAD = '''"The module that holds each public name. Written by `make export` from their `__all__`: do not edit."
 
@@ -63,10 +67,10 @@ def public_names(path: Path) -> tuple[list[str], set[str]]:
 
 
 def find_exports(package: Path) -> tuple[dict[str, str], list[str]]:
-    "Each public name of `package`'s core with the module that defines it, by module and place; and what is wrong."
+    "Each public name of `package`'s wings with the module that defines it, by module and place; and what is wrong."
     homes, listed, problems = {}, {}, []
-    for path in sorted((package / "core").glob("[!_]*.py")):
-        module, (names, own) = f"core.{path.stem}", public_names(path)
+    for path in (each for wing in WINGS for each in sorted((package / wing).glob("[!_]*.py"))):
+        module, (names, own) = f"{path.parent.name}.{path.stem}", public_names(path)
         for name in names:
             listed.setdefault(name, module)
             if name not in own: continue

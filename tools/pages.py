@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FunctionType
 
 from fastcore.docments import docments
+from exports import WINGS
 from links import Page
 from tree import ROOT
 
@@ -22,7 +23,7 @@ FENCE = re.compile(r"^ *(```|~~~).*?^ *\1", re.M | re.S)
 NOT_PROSE = re.compile(r"^(\||#|>|- \w+: |#\|).*$", re.M)  # tables, headings, the description, settings
 INCLUDE = re.compile(r"\{\{< include (\S+) >\}\}")
 LINK = re.compile(r"\]\((?!https?:)([^)]+\.(?:ipynb|qmd|html))(?:#[^)]*)?\)")
-REFERENCE = ("core", "backplanes")  # folders with a page for each module
+REFERENCE = WINGS  # folders with a page for each module
 LEARNT = ("tutorials", "explains")  # folders whose pages are read to their end
 NAMELESS = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 

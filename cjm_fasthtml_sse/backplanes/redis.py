@@ -1,6 +1,6 @@
 """Many hosts, one order: events in a stream of Redis or Valkey
 
-Where workers run on several hosts, a server between them says what the order is. Redis 6.2 and later, and Valkey, have *streams*, which are nearly what a [backplane](../core/backplane.html) has to be: the server gives each entry its id, ids grow, entries are let go by number or age, and readers name the last id that they know and wait for the next.
+Where workers run on several hosts, a server between them says what the order is. Redis 6.2 and later, and Valkey, have *streams*, which are nearly what a [backplane](base.html) has to be: the server gives each entry its id, ids grow, entries are let go by number or age, and readers name the last id that they know and wait for the next.
 
 So this adapter adds little. Each process holds two connections, however many browsers it serves: one on which it publishes, and one on which a single blocking read waits for both lanes. What has to happen in one step, an entry together with what is retained, is a script that the engine runs. Nothing is tried twice behind anyone's back: when an answer is lost, the error says that nobody knows.
 
@@ -31,10 +31,10 @@ from urllib.parse import parse_qsl, urlencode, urlunsplit
 from fastcore.basics import patch
 from redis.asyncio.connection import Connection
 
-from .redis_engine import _drop, _Elsewhere, _Engine, _moved, _split
-from ..core.backplane import Draft, Entry, Gap, Limits, Opened
-from ..core.process import in_each_child
-from ..core.wire import BackplaneError
+from .redis_client import _drop, _Elsewhere, _Engine, _moved, _split
+from .base import Draft, Entry, Gap, Limits, Opened
+from ..runtime.process import in_each_child
+from ..events.wire import BackplaneError
 
 _logger = logging.getLogger(__name__)
 

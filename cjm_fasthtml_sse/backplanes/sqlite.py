@@ -8,7 +8,7 @@ It is Python's own `sqlite3` in WAL mode, on one machine: no server, no package 
 from tempfile import TemporaryDirectory
 
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
-from cjm_fasthtml_sse.core.backplane import Draft, Limits
+from cjm_fasthtml_sse.backplanes.base import Draft, Limits
 ```
 
 ```python
@@ -34,10 +34,10 @@ from urllib.parse import parse_qsl
 
 from fastcore.basics import patch
 
-from .waking import _Bell, _Worker
-from ..core.backplane import Draft, Entry, Gap, Limits, Opened, Unable
-from ..core.process import in_each_child
-from ..core.wire import BackplaneError
+from .sqlite_notify import _Bell, _Worker
+from .base import Draft, Entry, Gap, Limits, Opened, Unable
+from ..runtime.process import in_each_child
+from ..events.wire import BackplaneError
 
 # %% ../../nbs/backplanes/sqlite.ipynb #7e97247c
 _FORM = 1 # of the tables; a file of another form is refused

@@ -3,7 +3,7 @@
 A stream stays open for hours, so what it may hear is decided once, before anything is sent, and that decision bounds all that follows: replay, retained events, live ones. This module makes the decision from a request: whose it is (the application's `auth`, or what its own hook says), whether it comes from this
 site, and which of the topics that it asks for it is allowed, by a function of the application's or by a token that the page carries.
 
-It refuses by raising `ConnectionRefused`, with a status and a sentence. It knows nothing of streams; what has been let in is the business of [Crowd](crowd.html).
+It refuses by raising `ConnectionRefused`, with a status and a sentence. It knows nothing of streams; what has been let in is the business of [Crowd](hub.html).
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/access.html.md"""
 
@@ -11,8 +11,8 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/access.html.md"""
 
 # %% auto #0
 __all__ = ['GUEST', 'MAX_OWNER', 'EXPOSED', 'SIGNED_FOR', 'check_owner', 'owner_topic', 'secret_of', 'nameless', 'principal_tag',
-           'call_hook', 'find_owner', 'guest_of', 'check_origin', 'covers', 'meets', 'authorized', 'sign_topics',
-           'read_signed', 'signed_only', 'granted']
+           'call_hook', 'find_owner', 'guest_of', 'check_origin', 'authorized', 'sign_topics', 'read_signed',
+           'signed_only', 'granted']
 
 # %% ../../nbs/core/access.ipynb #ad040e75
 import hmac, inspect, logging, secrets, time
@@ -32,8 +32,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Scope
 
-from .topics import check_topic, hears, private_topic
-from .wire import ConnectionRefused
+from ..events.topics import check_topic, covers, private_topic
+from ..events.wire import ConnectionRefused
 
 _logger = logging.getLogger(__name__)
 
@@ -156,30 +156,6 @@ def check_origin(
         raise ConnectionRefused('Pages of another site may not read this; allow_origins= lets some in', 403)
     names = {'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true', 'vary': 'Origin'}
     return names | seen
-
-# %% ../../nbs/core/access.ipynb #864e1f6c
-def _split(topic: str) -> tuple[list[str], str]:
-    *head, last = topic.split('/')
-    return (head, last) if last in ('*', '**') else ([*head, last], '')
-
-def covers(
-    wide: str, # A topic or pattern
-    narrow: str, # Another
-) -> bool: # Whether `wide` hears all that `narrow` hears
-    "Whether nothing of `narrow` is outside `wide`"
-    (head, star), (inner, kind) = _split(wide), _split(narrow)
-    if not star or not kind: return wide == narrow or (bool(star) and hears(frozenset({wide}), narrow))
-    return wide == narrow or (star == '**' and inner[:len(head)] == head)
-
-def meets(
-    one: str, # A topic or pattern
-    other: str, # Another
-) -> bool: # Whether some event is heard under both
-    "Whether `one` and `other` have a topic in common"
-    if covers(one, other) or covers(other, one): return True
-    (head, star), (inner, kind) = _split(one), _split(other)
-    deep = star == '**' and inner[:len(head)] == head
-    return bool(star and kind) and (deep or (kind == '**' and head[:len(inner)] == inner))
 
 # %% ../../nbs/core/access.ipynb #5406b327
 _NOTHING = 'You may not hear this; sign in, or ask for other topics'

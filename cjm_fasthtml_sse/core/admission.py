@@ -18,15 +18,15 @@ from typing import Any
 
 from fastcore.basics import patch
 
-from . import lifecycle
+from ..asgi import shutdown
 from .access import owner_topic
 from .connections import check_connection_id
-from .crowd import Crowd, _taken
-from .mailbox import Mailbox, View
-from .readers import StreamConnection
-from .revocations import lacking
-from .topics import check_topic
-from .wire import CLOSE_EVENT, ConnectionRefused, encode_frame
+from .hub import Crowd, _taken
+from ..events.mailbox import Mailbox, View
+from .subscribers import StreamConnection
+from ..events.marks import lacking
+from ..events.topics import check_topic
+from ..events.wire import CLOSE_EVENT, ConnectionRefused, encode_frame
 
 # %% ../../nbs/core/admission.ipynb #ca903ccd
 _OURS = re.compile('conn_[0-9]+(@.*)?')  # a name that was somebody's a moment ago is not for strangers
@@ -58,7 +58,7 @@ def open_stream(self: Crowd,
         stream.tabs = tabs
         self._enter(stream, topics)
     self.clock.add(stream)
-    if self.closed or lifecycle.is_leaving(self._loop): stream.finish(self.farewell())
+    if self.closed or shutdown.is_leaving(self._loop): stream.finish(self.farewell())
     return stream
 
 # %% ../../nbs/core/admission.ipynb #12da5392

@@ -35,20 +35,25 @@ from typing import Any
 
 from fastcore.basics import patch
 
-from .backplane import Backplane, Limits, MemoryBackplane, Record, backplane_from_url
-from .backplane import decode_record, encode_record, make_record
+from ..backplanes.base import Backplane, Limits, backplane_from_url
+
+from ..backplanes.memory import MemoryBackplane
+
+from ..events.record import Record
+from ..events.record import decode_record, encode_record, make_record
 from .connections import SSEConnection
-from .crowd import Crowd, _running_loop
-from .history import BroadcastMessage, Event, Log, is_id
-from .lifecycle import RETRY_SPAN
-from .mailbox import CHUNK
-from .process import copies
-from .readers import Leaving, StreamConnection
-from .relay import Hooks, Relay
+from .hub import Crowd, _running_loop
+from ..events.record import BroadcastMessage, Event
+from ..events.log import Log, is_id
+from ..events.wire import RETRY_SPAN
+from ..events.mailbox import CHUNK
+from ..runtime.process import copies
+from .subscribers import Leaving, StreamConnection
+from ..cluster.relay import Hooks, Relay
 from .routes import create_broadcast_handler, setup_broadcast_routes  # chkstyle: ignore
-from .topics import CONTROL, MAX_TOPICS, PRIVATE
-from .wire import BackplaneError
-from .workers import look_for_workers
+from ..events.topics import CONTROL, MAX_TOPICS, PRIVATE
+from ..events.wire import BackplaneError
+from ..asgi.workers import look_for_workers
 
 _logger = logging.getLogger(__name__)
 _all_ = ['BroadcastMessage', 'create_broadcast_handler', 'setup_broadcast_routes']

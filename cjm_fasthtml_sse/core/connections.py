@@ -5,7 +5,7 @@ one by its id, and let one go.
 
 The rule that holds everything else up: nobody waits for a reader. What a sender leaves is put where the reader will find it, and the sender goes on. So a connection that is dropped
 must be gone everywhere at once (from the registry, from the counts, from under whoever waits on its queue), or someone would go on feeding it. The browser's
-side of a connection, the element and the scripts, is built in `core.elements` and can be imported from here too.
+side of a connection, the element and the scripts, is built in `browser.elements` and can be imported from here too.
 
 ```python
 from cjm_fasthtml_sse.core.connections import ConnectionRegistry
@@ -38,10 +38,10 @@ from typing import Any
 
 from fastcore.basics import patch
 
-from .elements import (
+from ..browser.elements import (
     cleanup_sse_on_unload, create_connection_manager_script, create_reconnection_script, create_sse_element)
-from .process import in_each_child
-from .wire import ConnectionClosed, ConnectionRefused, encode_comment
+from ..runtime.process import in_each_child
+from ..events.wire import ConnectionClosed, ConnectionRefused, encode_comment
 
 _logger = logging.getLogger(__name__)
 _all_ = [cleanup_sse_on_unload, create_connection_manager_script, create_reconnection_script, create_sse_element]

@@ -21,10 +21,10 @@ from typing import Any
 
 from fastcore.basics import patch
 
-from .crowd import Crowd
-from .sources import check_source, open_source
-from .topics import check_topic
-from .wire import SSEError, check_name
+from .hub import Crowd
+from ..asgi.sources import check_source, open_source
+from ..events.topics import check_topic
+from ..events.wire import SSEError, check_name
 
 # %% ../../nbs/core/feeds.ipynb #9470533a
 @patch

@@ -2,7 +2,7 @@
 
 Present in a topic is who has asked for it by its name; who listens by a pattern looks on. A person may have several connections, and a connection may speak for several tabs, so the three are counted apart. `manager.presence(topic)` asks all processes and answers with people.
 
-Who has come and gone since is told by [Comings and goings](announcer.html).
+Who has come and gone since is told by [Comings and goings](presence_events.html).
 
 ```python
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager
@@ -27,9 +27,9 @@ from hashlib import sha256
 from fastcore.basics import patch
 
 from .access import GUEST
-from .crowd import _ANSWERS, Crowd
-from .readers import StreamConnection
-from .topics import check_topic
+from .hub import _ANSWERS, Crowd
+from .subscribers import StreamConnection
+from ..events.topics import check_topic
 
 # %% ../../nbs/core/presence.ipynb #7a5e9da7
 @dataclass(frozen=True)

@@ -35,18 +35,18 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from .access import SIGNED_FOR, call_hook, check_origin, find_owner, granted, principal_tag
-from . import admission, announcer, feeds, owners, presence
-from .assets import serve_assets
+from . import admission, feeds, presence, presence_events, users
+from ..browser.scripts import serve_assets
 from .connections import SSEConnection
-from .lifecycle import around_lifespan
-from .mailbox import View
-from .readers import StreamConnection
-from .response import SSEResponse, encode_opening, stream_around
-from .topics import PRIVATE
-from .wire import BackplaneError, ConnectionRefused
+from ..asgi.shutdown import around_lifespan
+from ..events.mailbox import View
+from .subscribers import StreamConnection
+from ..asgi.response import SSEResponse, encode_opening, stream_around
+from ..events.topics import PRIVATE
+from ..events.wire import BackplaneError, ConnectionRefused
 
 _logger = logging.getLogger(__name__)
-_METHODS = (admission, announcer, feeds, owners, presence)  # imported for the methods that they give to managers
+_METHODS = (admission, feeds, presence, presence_events, users)  # imported for the methods that they give to managers
 
 # %% ../../nbs/core/routes.ipynb #d40321c6
 MAX_QUERY = 32 * 1024  # bytes

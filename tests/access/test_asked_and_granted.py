@@ -6,7 +6,7 @@ import json
 import pytest
 from cjm_fasthtml_sse import BroadcastManager, setup_broadcast_routes, sign_topics, signed_only
 from cjm_fasthtml_sse.core.access import owner_topic
-from cjm_fasthtml_sse.core.backplane import MemoryBackplane
+from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML
 
 from .tabs import Tab, until

@@ -11,7 +11,7 @@ import time
 
 import pytest
 from cjm_fasthtml_sse import BackplaneError, BroadcastManager, ConnectionRefused
-from cjm_fasthtml_sse.core.backplane import MemoryBackplane
+from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from server.clients import Stream, until
 
 from .nodes import leaving, person, settles

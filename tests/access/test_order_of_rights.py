@@ -7,7 +7,7 @@ import time
 
 import pytest
 from cjm_fasthtml_sse import BackplaneError, BroadcastManager, setup_broadcast_routes, sign_topics, signed_only
-from cjm_fasthtml_sse.core.backplane import MemoryBackplane
+from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML
 
 from .tabs import Line, Tab, until

@@ -5,8 +5,8 @@ import time
 
 import pytest
 from cjm_fasthtml_sse import BroadcastManager
-from cjm_fasthtml_sse.core.backplane import MemoryBackplane
-from cjm_fasthtml_sse.core.mailbox import View
+from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
+from cjm_fasthtml_sse.events.mailbox import View
 from engines.conftest import ENGINES
 
 from .nodes import Node, events, leaving, settles, until

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from cjm_fasthtml_sse import BroadcastManager, sign_topics, signed_only
-from cjm_fasthtml_sse.core.backplane import MemoryBackplane
+from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 
 from .tabs import Line, Tab, until
 from .test_order_of_rights import loop, make

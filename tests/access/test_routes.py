@@ -5,7 +5,7 @@ import pytest
 from cjm_fasthtml_sse import BroadcastManager, create_broadcast_handler, setup_broadcast_routes
 from cjm_fasthtml_sse.core import access
 from cjm_fasthtml_sse.core.access import owner_topic, principal_tag, sign_topics, signed_only
-from cjm_fasthtml_sse.core.wire import BackplaneError
+from cjm_fasthtml_sse.events.wire import BackplaneError
 from fasthtml.common import FastHTML
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from cjm_fasthtml_sse import BroadcastManager
 from cjm_fasthtml_sse.core.access import sign_topics, signed_only
-from cjm_fasthtml_sse.core.backplane import MemoryBackplane
-from cjm_fasthtml_sse.core.mailbox import View
-from cjm_fasthtml_sse.core.wire import BackplaneError, ConnectionRefused
+from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
+from cjm_fasthtml_sse.events.mailbox import View
+from cjm_fasthtml_sse.events.wire import BackplaneError, ConnectionRefused
 
 from server.clients import Stream
 

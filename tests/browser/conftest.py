@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from cjm_fasthtml_sse.core.elements import sse_headers
+from cjm_fasthtml_sse.browser.elements import sse_headers
 from .engines import ARGS, CHROMIUM, LEFT_OUT, TIMEOUT, engine_of, missing, params, reasons, started  # noqa: F401
 
 left_out_by = Counter()  # cases, by engine and reason

@@ -14,7 +14,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes
-from cjm_fasthtml_sse.core.elements import connection_indicator, create_sse_element, sse_headers
+from cjm_fasthtml_sse.browser.elements import connection_indicator, create_sse_element, sse_headers
 
 NPM = Path(__file__).parents[2]/'node_modules'
 ICON = Link(rel='icon', href='data:,')

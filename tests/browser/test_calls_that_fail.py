@@ -5,7 +5,7 @@ import pytest
 from fasthtml.common import Div, Script
 from starlette.responses import StreamingResponse
 
-from cjm_fasthtml_sse.core.elements import create_sse_element
+from cjm_fasthtml_sse.browser.elements import create_sse_element
 from .conftest import HTMX2
 from .engines import expect
 from .live import HEARD

@@ -4,7 +4,7 @@ import itertools
 import pytest
 from fasthtml.common import Div, Li, P, Table, Tbody, Td, Tr, Ul
 
-from cjm_fasthtml_sse.core.elements import create_sse_element
+from cjm_fasthtml_sse.browser.elements import create_sse_element
 from .conftest import HTMX2, HTMX4
 from .engines import expect
 

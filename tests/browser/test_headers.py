@@ -4,7 +4,7 @@ from fasthtml.common import Script, fast_app
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from cjm_fasthtml_sse.core.elements import create_sse_element, sse_headers
+from cjm_fasthtml_sse.browser.elements import create_sse_element, sse_headers
 from .conftest import Stream
 from .engines import expect
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from fasthtml.common import Div
 
-from cjm_fasthtml_sse.core.elements import create_sse_element
+from cjm_fasthtml_sse.browser.elements import create_sse_element
 from .conftest import HTMX2, HTMX4
 from .engines import expect
 from .rooms import Rooms, expect_state, heard, state, until

@@ -6,7 +6,7 @@ from fasthtml.common import (
 )
 from fasthtml.svg import Circle, Svg
 
-from cjm_fasthtml_sse.core.elements import create_sse_element
+from cjm_fasthtml_sse.browser.elements import create_sse_element
 from cjm_fasthtml_sse.core.streaming import OOBStreamBuilder
 
 BOX = Div(P('old'), id='t', title='kept')

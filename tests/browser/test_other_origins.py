@@ -6,7 +6,7 @@ from fastcore.net import free_port
 from fasthtml.common import I, fast_app
 
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes
-from cjm_fasthtml_sse.core.elements import create_sse_element
+from cjm_fasthtml_sse.browser.elements import create_sse_element
 from .conftest import HTMX2, HTMX4
 from .live import HEARD
 from .rooms import expect_state, heard, state, until

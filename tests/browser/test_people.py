@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from fasthtml.common import A, EventStream, I, P, Response, Script
 
-from cjm_fasthtml_sse.core.elements import create_sse_element
+from cjm_fasthtml_sse.browser.elements import create_sse_element
 from cjm_fasthtml_sse.core.streaming import SSEStream, StreamConfig
 
 from .conftest import HTMX2, HTMX4, running

@@ -6,7 +6,7 @@ import pytest
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from cjm_fasthtml_sse.core.elements import connection_indicator, create_sse_element
+from cjm_fasthtml_sse.browser.elements import connection_indicator, create_sse_element
 from .conftest import HTMX2, HTMX4
 from .engines import expect
 from .live import HEARD

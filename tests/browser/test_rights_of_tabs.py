@@ -5,7 +5,7 @@ import pytest
 from fasthtml.common import Div
 
 from cjm_fasthtml_sse.core.access import sign_topics, signed_only
-from cjm_fasthtml_sse.core.elements import create_sse_element
+from cjm_fasthtml_sse.browser.elements import create_sse_element
 from .conftest import HTMX2, HTMX4
 from .engines import expect
 from .rooms import Rooms, expect_state, heard, state, until

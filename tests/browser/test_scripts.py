@@ -6,7 +6,7 @@ import pytest
 from fasthtml.common import A, B, Button, Div, Script
 from starlette.responses import JSONResponse, Response
 
-from cjm_fasthtml_sse.core.elements import (cleanup_sse_on_unload, create_connection_manager_script,
+from cjm_fasthtml_sse.browser.elements import (cleanup_sse_on_unload, create_connection_manager_script,
                                             create_reconnection_script, create_sse_element, sse_headers)
 from .conftest import HTMX2, HTMX4, Site
 from .engines import expect

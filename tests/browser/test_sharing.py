@@ -13,7 +13,7 @@ from fastcore.net import free_port
 from fasthtml.common import Div, I, Meta
 from playwright.sync_api import Error
 
-from cjm_fasthtml_sse.core.elements import (cleanup_sse_on_unload, create_connection_manager_script,
+from cjm_fasthtml_sse.browser.elements import (cleanup_sse_on_unload, create_connection_manager_script,
                                             create_reconnection_script, create_sse_element, sse_headers)
 from .conftest import HTMX2, HTMX4
 from .engines import CANNOT, expect

@@ -6,7 +6,7 @@ import pytest
 from fasthtml.common import Div, Input, Script
 from starlette.responses import HTMLResponse, Response
 
-from cjm_fasthtml_sse.core.elements import connection_indicator, create_sse_element
+from cjm_fasthtml_sse.browser.elements import connection_indicator, create_sse_element
 from .engines import expect
 
 STATES = '''window.states = [];

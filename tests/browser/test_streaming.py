@@ -2,7 +2,7 @@
 import pytest
 from fasthtml.common import EventStream, P, Script
 
-from cjm_fasthtml_sse.core.elements import create_sse_element
+from cjm_fasthtml_sse.browser.elements import create_sse_element
 from cjm_fasthtml_sse.core.streaming import SSEStream, StreamConfig
 from .engines import expect
 

@@ -3,7 +3,7 @@ import pytest
 from fasthtml.common import I
 from starlette.responses import HTMLResponse
 
-from cjm_fasthtml_sse.core.elements import connection_indicator, create_sse_element
+from cjm_fasthtml_sse.browser.elements import connection_indicator, create_sse_element
 
 from .engines import expect
 from .live import Live

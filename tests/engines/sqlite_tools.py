@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
-from cjm_fasthtml_sse.core.backplane import Draft, Limits
+from cjm_fasthtml_sse.backplanes.base import Draft, Limits
 
 ROLES = {}
 

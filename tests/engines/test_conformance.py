@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from cjm_fasthtml_sse.core.backplane import Draft, Entry, Gap, MemoryBackplane
-from cjm_fasthtml_sse.core.conformance import check_backplane
-from cjm_fasthtml_sse.core.wire import BackplaneError
+from cjm_fasthtml_sse.backplanes.base import Draft, Entry, Gap
+from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
+from cjm_fasthtml_sse.backplanes.conformance import check_backplane
+from cjm_fasthtml_sse.events.wire import BackplaneError
 
 Memory = MemoryBackplane
 

@@ -4,8 +4,8 @@ import contextlib
 
 import pytest
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
-from cjm_fasthtml_sse.core.backplane import Draft, Gap, Limits, backplane_from_url
-from cjm_fasthtml_sse.core.publisher import Publisher
+from cjm_fasthtml_sse.backplanes.base import Draft, Gap, Limits, backplane_from_url
+from cjm_fasthtml_sse.backplanes.publisher import Publisher
 
 from .pages import application, soon
 from .sqlite_tools import files

@@ -6,8 +6,8 @@ import sqlite3
 
 import pytest
 from cjm_fasthtml_sse.backplanes.redis import from_url
-from cjm_fasthtml_sse.core.backplane import Limits
-from cjm_fasthtml_sse.core.publisher import Publisher
+from cjm_fasthtml_sse.backplanes.base import Limits
+from cjm_fasthtml_sse.backplanes.publisher import Publisher
 
 from .machines import until
 from .pages import application, soon

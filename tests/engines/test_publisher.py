@@ -9,9 +9,9 @@ import threading
 import time
 
 import pytest
-from cjm_fasthtml_sse.core.backplane import MemoryBackplane
-from cjm_fasthtml_sse.core.publisher import Publisher
-from cjm_fasthtml_sse.core.wire import BackplaneError
+from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
+from cjm_fasthtml_sse.backplanes.publisher import Publisher
+from cjm_fasthtml_sse.events.wire import BackplaneError
 
 from .machines import PATIENCE, until
 from .sqlite_tools import locked
@@ -27,7 +27,7 @@ def command(*arguments, stdin='', **environment):
 
 PROGRAM = """
 import sys
-from cjm_fasthtml_sse.core.publisher import Publisher
+from cjm_fasthtml_sse.backplanes.publisher import Publisher
 tag, n = sys.argv[2], int(sys.argv[3])
 with Publisher(sys.argv[1], timeout=60) as p:
     print('ready', flush=True)

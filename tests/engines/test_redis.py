@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 from cjm_fasthtml_sse.backplanes.redis import RedisBackplane, from_url
-from cjm_fasthtml_sse.core.backplane import Draft, Gap, Limits
-from cjm_fasthtml_sse.core.conformance import check_backplane
-from cjm_fasthtml_sse.core.wire import BackplaneError
+from cjm_fasthtml_sse.backplanes.base import Draft, Gap, Limits
+from cjm_fasthtml_sse.backplanes.conformance import check_backplane
+from cjm_fasthtml_sse.events.wire import BackplaneError
 from fastcore.net import free_port
 
 from .machines import SERVER, until

@@ -11,9 +11,10 @@ import time
 import pytest
 from cjm_fasthtml_sse.backplanes import sqlite, waking
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
-from cjm_fasthtml_sse.core.backplane import Draft, Gap, Limits, MemoryBackplane
-from cjm_fasthtml_sse.core.conformance import check_backplane
-from cjm_fasthtml_sse.core.wire import BackplaneError
+from cjm_fasthtml_sse.backplanes.base import Draft, Gap, Limits
+from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
+from cjm_fasthtml_sse.backplanes.conformance import check_backplane
+from cjm_fasthtml_sse.events.wire import BackplaneError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

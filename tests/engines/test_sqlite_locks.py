@@ -5,7 +5,7 @@ import sqlite3
 from functools import partial
 
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
-from cjm_fasthtml_sse.core.backplane import Draft, Limits
+from cjm_fasthtml_sse.backplanes.base import Draft, Limits
 
 from .sqlite_tools import locked
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cjm_fasthtml_sse.core.assets import script
+from cjm_fasthtml_sse.browser.scripts import script
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ import pytest
 from browser.conftest import HTMX2, HTMX4, running
 from browser.live import HEARD, STATE, Live
 
-from cjm_fasthtml_sse.core.elements import create_sse_element
+from cjm_fasthtml_sse.browser.elements import create_sse_element
 
 from .conftest import port_of, until
 from .hostile import hostile

@@ -9,9 +9,9 @@ from functools import cache
 
 import psutil
 import uvicorn
-from cjm_fasthtml_sse.core import lifecycle
+from cjm_fasthtml_sse.asgi import shutdown
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes
-from cjm_fasthtml_sse.core.response import SSEResponse
+from cjm_fasthtml_sse.asgi.response import SSEResponse
 from cjm_fasthtml_sse.core.streaming import SSEStream, StreamConfig
 from fasthtml.common import Div, EventStream, FastHTML, cancel_on_disconnect
 from starlette.applications import Starlette
@@ -136,7 +136,7 @@ def routes(app):
     async def debug():
         handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
         return JSONResponse(dict(tasks=len(asyncio.all_tasks()), rss=psutil.Process().memory_info().rss, seen=seen,
-            watched=len(lifecycle._watched), timers=len(lifecycle._timers), clock=manager.clock._timer is not None,
+            watched=len(shutdown._watched), timers=len(shutdown._timers), clock=manager.clock._timer is not None,
             handlers=[getattr(handler, '__qualname__', str(handler)) for handler in handlers],
             count=manager.get_connection_count(), drops=manager.statistics().drops, lag=manager.statistics().lag,
             idle=manager.outbox._next is None, buffered=sum(map(waiting, connections()))))

@@ -110,10 +110,10 @@ import asyncio, json, signal, sys, threading
 sys.path.insert(0, {here!r})
 import uvicorn
 from app import app, manager
-from cjm_fasthtml_sse.core import lifecycle
+from cjm_fasthtml_sse.asgi import shutdown
 from fasthtml.jupyter import JupyUvi, nb_serve
 port = {port}
-def books(): return [len(b) for b in (lifecycle._watched, lifecycle._before, lifecycle._timers, manager.connections)]
+def books(): return [len(b) for b in (shutdown._watched, shutdown._before, shutdown._timers, manager.connections)]
 def theirs(number, frame): print('theirs', number, flush=True)
 signal.signal(signal.SIGTERM, theirs)
 def at_the_moment(): return [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]

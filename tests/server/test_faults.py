@@ -15,7 +15,7 @@ import tracemalloc
 
 import pytest
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager
-from cjm_fasthtml_sse.core.wire import FrameError
+from cjm_fasthtml_sse.events.wire import FrameError
 
 from .clients import PATIENCE, Stream, until
 from .test_races import Wire, opens, run, scope

@@ -7,10 +7,10 @@ import logging
 import threading
 
 import pytest
-from cjm_fasthtml_sse.core import lifecycle, response
+from cjm_fasthtml_sse.asgi import response, shutdown
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager, create_broadcast_handler
-from cjm_fasthtml_sse.core.mailbox import View
-from cjm_fasthtml_sse.core.response import OPENING, FrameStream, SSEResponse, StreamMiddleware
+from cjm_fasthtml_sse.events.mailbox import View
+from cjm_fasthtml_sse.asgi.response import OPENING, FrameStream, SSEResponse, StreamMiddleware
 
 PATIENCE = 10  # seconds: generous, since nothing here waits for a clock unless something is wrong
 
@@ -55,12 +55,12 @@ def run(coroutine):
         await asyncio.wait_for(coroutine, PATIENCE * 2)
         await asyncio.sleep(0)
         await until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, 'all tasks gone')
-        assert (lifecycle._watched, lifecycle._before, lifecycle._timers) == ({}, {}, {})
+        assert (shutdown._watched, shutdown._before, shutdown._timers) == ({}, {}, {})
     try: asyncio.run(whole())
     finally:
-        for end in list(lifecycle._watched): lifecycle._watched.pop(end)
-        lifecycle._before.clear()
-        lifecycle._timers.clear()
+        for end in list(shutdown._watched): shutdown._watched.pop(end)
+        shutdown._before.clear()
+        shutdown._timers.clear()
 
 
 def opens(manager): return SSEResponse(lambda scope: manager.open_stream(View(), None))
@@ -389,7 +389,7 @@ def test_a_source_that_will_not_close_does_not_hold_up_the_end():
             finally: await asyncio.sleep(30)
         task = asyncio.create_task(SSEResponse(frames())(scope(), wire.receive, wire.send))
         await until(lambda: b'data: 1' in wire.body)
-        for end in list(lifecycle._watched): end()
+        for end in list(shutdown._watched): end()
         done, _ = await asyncio.wait([task], timeout=5)
         task.cancel()
         await asyncio.wait([task])
@@ -407,7 +407,7 @@ def test_an_end_while_the_source_is_being_closed_still_ends_the_response():
                 await go.wait()
         task = asyncio.create_task(SSEResponse(frames())(scope(), wire.receive, wire.send))
         await closing.wait()
-        for end in list(lifecycle._watched): end()
+        for end in list(shutdown._watched): end()
         go.set()
         done, _ = await asyncio.wait([task], timeout=5)
         wire.left.set()
@@ -428,7 +428,7 @@ def test_a_stalled_reader_of_frames_is_given_up_at_the_end():
         await until(lambda: len(wire.messages) > 3)
         wire.hold = asyncio.Event()
         await asyncio.sleep(0.01)
-        for end in list(lifecycle._watched): end()
+        for end in list(shutdown._watched): end()
         done, _ = await asyncio.wait([task], timeout=5)
         task.cancel()
         await asyncio.wait([task])
@@ -442,7 +442,7 @@ def test_streams_of_frames_are_told_when_to_come_back():
         answer = SSEResponse(Source([b'data: 1\n\n'], forever=True))
         task = asyncio.create_task(answer(scope(), wire.receive, wire.send))
         await until(lambda: b'data: 1' in wire.body)
-        for end in list(lifecycle._watched): end()
+        for end in list(shutdown._watched): end()
         done, _ = await asyncio.wait([task], timeout=5)
         wire.left.set()
         await asyncio.wait([task])

@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes
-from cjm_fasthtml_sse.core.response import SSEResponse, stream_around
+from cjm_fasthtml_sse.asgi.response import SSEResponse, stream_around
 from cjm_fasthtml_sse.core.streaming import OOBStreamBuilder, SSEStream, StreamConfig
 from fasthtml.common import Div, EventStream, FastHTML, cancel_on_disconnect, sse_message
 from starlette.applications import Starlette
