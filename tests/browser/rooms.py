@@ -7,7 +7,7 @@ import time
 
 from playwright.sync_api import Error
 
-from cjm_fasthtml_sse.core.access import hears
+from cjm_fasthtml_sse.events.topics import hears
 from .live import HEARD, STATE, Live
 
 PATIENCE = 60  # seconds that anything may take before a test fails; a generous limit, not a delay

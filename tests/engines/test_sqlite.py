@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from cjm_fasthtml_sse.backplanes import sqlite, waking
+from cjm_fasthtml_sse.backplanes import sqlite, sqlite_notify
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
 from cjm_fasthtml_sse.backplanes.base import Draft, Gap, Limits
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
@@ -87,8 +87,8 @@ async def may_have_pages(engine, n):
 
 
 def test_the_contract_holds_where_nobody_can_watch_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(waking, '_watch_file', lambda path: None)
-    assert waking._Bell('nowhere').looks == (0.002, 0.05)
+    monkeypatch.setattr(sqlite_notify, '_watch_file', lambda path: None)
+    assert sqlite_notify._Bell('nowhere').looks == (0.002, 0.05)
     asyncio.run(check_backplane(lambda store: SqliteBackplane(tmp_path/store)))
 
 
@@ -254,7 +254,7 @@ def test_file_and_log_stay_bounded_while_others_read_without_pause(path):
 
 @pytest.mark.parametrize('watched', [True, False])
 def test_who_waits_looks_at_the_file_twenty_times_a_second_at_most(path, monkeypatch, watched):
-    if not watched: monkeypatch.setattr(waking, '_watch_file', lambda path: None)
+    if not watched: monkeypatch.setattr(sqlite_notify, '_watch_file', lambda path: None)
     looks, look = [], sqlite._Session._look
     monkeypatch.setattr(sqlite._Session, '_look', lambda *args: looks.append(1) or look(*args))
     async def run():
