@@ -15,22 +15,22 @@ from pathlib import Path
 from statistics import median
 
 from cjm_fasthtml_sse import BroadcastManager
-from cjm_fasthtml_sse.events.mailbox import View
+from cjm_fasthtml_sse.events.mailbox import Renderer
 
 SIZES, EVENTS = (10, 1_000, 100_000), 5_000
 
 
 async def measure(topics: int) -> float:
     "Seconds of CPU a broadcast, to one of `topics` readers at random"
-    manager, view, rng = BroadcastManager(heartbeat_interval=0), View(), random.Random(topics)
-    readers = [manager.open_stream(view, topics=f"job/{n}") for n in range(topics)]
+    manager, renderer, rng = BroadcastManager(heartbeat_interval=0), Renderer(), random.Random(topics)
+    readers = [manager.open_stream(renderer, topics=f"job/{n}") for n in range(topics)]
     chosen = [rng.randrange(topics) for _ in range(EVENTS)]
     start = time.process_time()
     for n in chosen:
         assert await manager.broadcast("step", {"n": n}, topic=f"job/{n}") == 1
         readers[n].queue.take()
     spent = time.process_time() - start
-    for reader in readers: reader.gone("left")
+    for reader in readers: reader.on_close("left")
     return spent / EVENTS
 
 

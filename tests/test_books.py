@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from cjm_fasthtml_sse import BroadcastManager, BroadcastMessage, ConnectionClosed, FrameError, setup_broadcast_routes
 from cjm_fasthtml_sse.asgi import shutdown
-from cjm_fasthtml_sse.events.mailbox import View
+from cjm_fasthtml_sse.events.mailbox import Renderer
 from fasthtml.common import fast_app
 from starlette.testclient import TestClient
 
@@ -19,7 +19,7 @@ def test_a_connection_that_the_registry_added_is_one_like_any_other():
     async def story():
         manager = BroadcastManager()
         added = await manager.registry.add_connection(conn_type="job")
-        stream = manager.open_stream(View(), "tab", owner="ana")
+        stream = manager.open_stream(Renderer(), "tab", owner="ana")
         assert await manager.broadcast("note", {"n": 1}) == 2
         assert await manager.send_to(added.connection_id, "hint", {})
         assert [(await added.queue.get()).type for _ in range(2)] == ["note", "hint"]
@@ -28,7 +28,7 @@ def test_a_connection_that_the_registry_added_is_one_like_any_other():
         manager.end()
         assert stream.ended
         with pytest.raises(ConnectionClosed): await added.queue.get()
-        stream.gone("left")
+        stream.on_close("left")
         books_are_empty(manager)
 
     asyncio.run(story())
@@ -65,11 +65,11 @@ def test_what_a_closed_loop_left_behind_does_not_bind_the_next():
 def test_a_stream_is_sent_messages_by_hand():
     async def story():
         manager = BroadcastManager()
-        stream = manager.open_stream(View())
+        stream = manager.open_stream(Renderer())
         assert await stream.send(BroadcastMessage("hint", {"n": 7}))
         assert b'"n": 7' in stream.take()
         with pytest.raises(FrameError, match="send_to"): await stream.send({"n": 7})
-        stream.gone("left")
+        stream.on_close("left")
         assert not await stream.send(BroadcastMessage("hint", {}))
         books_are_empty(manager)
 
@@ -97,12 +97,12 @@ def test_the_session_is_the_applications():
 def test_a_heartbeat_that_fails_is_one_streams_affair(caplog):
     class Broken:
         dropped = None
-        def beat(self): raise ZeroDivisionError
-        def drop(self, reason): self.dropped = reason
+        def send_heartbeat(self): raise ZeroDivisionError
+        def abort(self, reason): self.dropped = reason
 
     class Quiet:
         beats = 0
-        def beat(self): self.beats += 1
+        def send_heartbeat(self): self.beats += 1
 
     async def story():
         manager = BroadcastManager()

@@ -15,8 +15,8 @@ from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
 from cjm_fasthtml_sse.backplanes.base import Limits
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.events.record import BroadcastMessage
-from cjm_fasthtml_sse.events.log import LetGo, Log
-from cjm_fasthtml_sse.events.mailbox import Mailbox, View
+from cjm_fasthtml_sse.events.log import Trimmed, Log
+from cjm_fasthtml_sse.events.mailbox import Mailbox, Renderer
 from fasthtml.common import FastHTML
 from hypothesis import given, settings, strategies as st
 
@@ -105,7 +105,7 @@ async def new_life(engine, line, manager):
     "The engine's events begin another life, as this process finds out"
     before = manager.cursor()
     await cut(line, manager)
-    await engine.renew(engine.epoch)
+    await engine.new_epoch(engine.epoch)
     line.up = True
     await until(lambda: manager.cursor().split('-')[0] != before.split('-')[0])
 
@@ -141,7 +141,7 @@ def test_after_a_restart_retained_events_do_not_hide_what_is_gone(tmp_path, topi
 @given(st.integers(1, 8), st.lists(st.tuples(st.sampled_from(['let go', 'rise']), st.integers(0, 60),
     st.sampled_from([None, 'a', 'b', 'x/1', 'x/2'])), max_size=40))
 def test_a_floor_never_sinks_and_nobody_below_it_is_told_that_all_is_there(limit, steps):
-    memory, gone, floor = LetGo(limit), [], 0
+    memory, gone, floor = Trimmed(limit), [], 0
     for what, position, topic in steps:
         if what == 'rise': memory.rise(position)
         elif position >= max((at for at, _ in gone), default=0) or position <= memory.floor:
@@ -153,7 +153,7 @@ def test_a_floor_never_sinks_and_nobody_below_it_is_told_that_all_is_there(limit
         for position in range(61):
             missed = position < floor or any(position < at and (topic is None or topic in reader
                 or 'x/*' in reader and topic[:2] == 'x/' or '**' in reader) for at, topic in gone)
-            assert memory.since(position, reader) or not missed
+            assert memory.any_since(position, reader) or not missed
 
 
 # ---- lives of a log
@@ -176,10 +176,10 @@ def test_what_is_shown_late_of_an_old_life_does_not_count_in_the_new_one():
         await until(lambda: late.text.count('yyy"') == 5)
         late_text, newcomer = late.text, Tab(app)
         await until(lambda: newcomer.ids)
-        every = manager.log.newest()
+        every = manager.log.retained_for()
         kept = manager.statistics().retained_bytes, sum(event.size for event in every), len(every)
         await manager.broadcast('value', {'text': 'z' * 3_000}, key='k0', retain=True)
-        kept += (len(manager.log.newest()),)
+        kept += (len(manager.log.retained_for()),)
         await asyncio.gather(late.leave(), newcomer.leave())
         await manager.close()
         return late_text, newcomer, kept
@@ -200,7 +200,7 @@ LIFE = st.lists(max_size=60, elements=st.one_of(
 def test_sizes_and_lag_are_true_after_any_number_of_lives(steps):
     "Whatever was rendered when: a log counts the bytes of what it holds, and of nothing else"
     limits = dict(replay_limit=8, retain_limit=3, retain_bytes=4_000)
-    log, every, views, all_topics = Log(**limits), [], (View(), View(named=True)), frozenset(['a', 'b/*'])
+    log, every, views, all_topics = Log(**limits), [], (Renderer(), Renderer(named=True)), frozenset(['a', 'b/*'])
     def add(log, n, topic, key):
         every.append(log.append(BroadcastMessage('m', {'n': n}, timestamp=''), topic=topic, key=key, retain=key == 'k'))
     for what, a, b, c in steps:
@@ -209,9 +209,9 @@ def test_sizes_and_lag_are_true_after_any_number_of_lives(steps):
         elif what == 'become':
             other = Log(**limits)
             for n in range(a): add(other, n, None, 'k' if b else None)
-            log.become(other)
-        events, kept = log.read(0, all_topics)[0], log.newest(all_topics)
-        assert (log.live, log.size) == (len(events), sum(event.size for event in events))
+            log.replace_with(other)
+        events, kept = log.read(0, all_topics)[0], log.retained_for(all_topics)
+        assert (log.event_count, log.size) == (len(events), sum(event.size for event in events))
         assert log.retained_size == sum(event.size for event in kept) and len(kept) <= 3
         assert [log.lag(event.position)[0] for event in events] == [*range(len(events))][::-1]
 
@@ -231,25 +231,25 @@ def test_a_reader_goes_through_any_number_of_lives(maxsize, newcomer, steps):
         return log.append(BroadcastMessage('m', {'n': n}, timestamp=''), key=key, retain=key is not None)
     if not newcomer: add(log, None)
     seen, text, lives = None if newcomer else log.cursor(), '', 0
-    box = Mailbox(log, 'me', View(), maxsize=maxsize, last_event_id=seen)
+    box = Mailbox(log, 'me', Renderer(), maxsize=maxsize, last_event_id=seen)
     for what, how in steps:
         if what == 'send': box.offer(add(log, how))
-        elif what == 'alone' and box.put(f'data: alone {n}\n\n'.encode()): alone.append(str(n))
+        elif what == 'alone' and box.put_private(f'data: alone {n}\n\n'.encode()): alone.append(str(n))
         elif what == 'take': text += box.take(how).decode()
         elif what == 'life':
             lives, other = lives + 1, Log()
             for i in range(how): add(other, 'k' if i % 2 else 'm')
-            log.become(other)
+            log.replace_with(other)
             box.reset('unknown')
-    while box.waits(): text += box.take().decode()
-    assert box.idle() and re.findall('alone ([0-9]+)', text) == alone and text.count('sse-reset') <= lives
+    while box.has_more(): text += box.take().decode()
+    assert box.advance_if_idle() and re.findall('alone ([0-9]+)', text) == alone and text.count('sse-reset') <= lives
     _, reset, after = text.rpartition('event: sse-reset\n')
     assert bool(reset) == bool(lives)
     begun = int(re.search(f'{log.epoch}-([0-9]+)', after)[1]) if lives else 1 - newcomer
     shown = [int(number) for number in re.findall('"n": ([0-9]+)', after)]
     live = [event.message.data['n'] for event in log.read(begun)[0]]
     assert len(set(shown)) == len(shown) and [number for number in shown if number in live] == live
-    for event in log.newest(): assert event.message.data['n'] in shown or not lives and not newcomer
+    for event in log.retained_for(): assert event.message.data['n'] in shown or not lives and not newcomer
     ids = [int(id) for id in re.findall(f'^id: {log.epoch}-([0-9]+)$', after, re.M)]
     assert ids == sorted(ids) and ids[-1:] == [log.head][:len(ids)]
 
@@ -262,7 +262,7 @@ def test_a_heartbeat_names_the_life_that_is(tmp_path):
         await manager.broadcast('note', {'n': 1})
         tab, other = Tab(app), SqliteBackplane(path)
         await until(lambda: ': heartbeat' in tab.text)
-        await other.renew((await other.open(Limits())).epoch)
+        await other.new_epoch((await other.open(Limits())).epoch)
         await other.close()
         await until(lambda: tab.resets)
         await until(lambda: ': heartbeat' in tab.text.partition('sse-reset')[2])
@@ -369,7 +369,7 @@ def test_a_new_life_of_the_log_does_not_stop_the_loop(topics):
         tabs = await come([manager.cursor()] * readers)
         await until(lambda: all(tab.ids for tab in tabs))
         await cut(line, manager)
-        await engine.renew(engine.epoch)
+        await engine.new_epoch(engine.epoch)
         gc.collect()
         gc.disable()
         try:
@@ -422,7 +422,7 @@ def test_no_single_event_costs_the_log_much(full):
             log.append(BroadcastMessage('m', {'n': n}, timestamp=''), topic=f'row/{n % 2_000}')
             costs.append(time.thread_time() - begun)
     finally: gc.enable()
-    assert log.live == (most if full == 'by number' else 300)
+    assert log.event_count == (most if full == 'by number' else 300)
     assert max(costs) < max(0.02, 400 * median(costs)), f'{max(costs):.4f} s for one, {median(costs):.6f} s for most'
 
 
@@ -436,9 +436,10 @@ class WithHoles(MemoryBackplane):
         return replace(opened, first=opened.first << 24, last=opened.last << 24)
 
     async def read(self, after, count=500, wait=0):
-        places = {lane: at >> 24 if lane == 'events' else at for lane, at in after.items()}
+        places = {channel: at >> 24 if channel == 'events' else at for channel, at in after.items()}
         found = await super().read(places, count, wait)
-        return [replace(entry, position=entry.position << 24) if entry.lane == 'events' else entry for entry in found]
+        events = [each.channel == 'events' for each in found]
+        return [replace(each, position=each.position << 24) if event else each for each, event in zip(found, events, strict=True)]
 
 
 def test_how_far_behind_the_slowest_reader_is_is_told_in_events_and_in_seconds():

@@ -238,27 +238,27 @@ def test_a_kept_event_that_is_given_up_is_told_to_whom_it_was_for_and_to_nobody_
         line = Line(engine)
         (here, app), (there, other_app) = new_app(line), new_app(Line(engine))
         for manager in (here, there): await manager.ready()
-        hears = [Tab(app, query="topic=a"), Tab(other_app, query="topic=a&topic=b"), Tab(app, query="topic=*")]
+        matches = [Tab(app, query="topic=a"), Tab(other_app, query="topic=a&topic=b"), Tab(app, query="topic=*")]
         others = [Tab(app), Tab(other_app, query="topic=b")]
-        await until(lambda: all(tab.last_id for tab in hears + others))
+        await until(lambda: all(tab.last_id for tab in matches + others))
         await here.broadcast("t", {"n": 0})
-        await until(lambda: all(tab.seen == [0] for tab in hears + others))
-        before, by_hand = hears[0].last_id, (await there.register(topics="a"))[1]
+        await until(lambda: all(tab.seen == [0] for tab in matches + others))
+        before, by_hand = matches[0].last_id, (await there.register(topics="a"))[1]
         line.refuses = poison
         assert await here.broadcast("t", {"n": "poison"}, topic="a", buffer=True) == 0
         for n in (1, 2): assert await here.broadcast("t", {"n": n}, buffer=True) == 0
-        await until(lambda: all(tab.seen == [0, 1, 2] for tab in hears + others))
+        await until(lambda: all(tab.seen == [0, 1, 2] for tab in matches + others))
         (late, late_app), back = new_app(Line(engine)), Tab(app, before, "topic=a")
         await late.ready()
         comers = [back, Tab(late_app, before, "topic=a"), Tab(late_app, before, "topic=b")]
         await until(lambda: all(tab.text.count("\n\n") for tab in comers))
-        assert [tab.resets for tab in hears] == [1, 1, 1] and [tab.resets for tab in others] == [0, 0]
+        assert [tab.resets for tab in matches] == [1, 1, 1] and [tab.resets for tab in others] == [0, 0]
         assert [tab.resets for tab in comers] == [1, 1, 0]
-        for tab in hears: assert tab.text.index("sse-reset") < tab.text.index('"n": 1')
+        for tab in matches: assert tab.text.index("sse-reset") < tab.text.index('"n": 1')
         with pytest.raises(Exception, match="clos|ended|overflow"):  # a queue read by hand cannot be told: it ends
             while True: await asyncio.wait_for(by_hand.get(), 5)
-        assert not any("poison" in tab.text for tab in hears + comers)
-        for tab in hears + others + comers: await tab.leave()
+        assert not any("poison" in tab.text for tab in matches + comers)
+        for tab in matches + others + comers: await tab.leave()
         for manager in (here, there, late): await manager.close()
     asyncio.run(go())
     assert caplog.text.count("it is given up") == 1

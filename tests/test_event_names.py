@@ -7,7 +7,7 @@ import sys
 import pytest
 from asgi_tab import Tab, until
 from cjm_fasthtml_sse import BroadcastManager, FrameError, Publisher, SSEStream, encode_frame, setup_broadcast_routes
-from cjm_fasthtml_sse.backplanes.base import Draft, Limits
+from cjm_fasthtml_sse.backplanes.base import Publication, Limits
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.events.record import encode_record, make_record
 from cjm_fasthtml_sse.core.broadcast import BroadcastMessage
@@ -28,7 +28,7 @@ WAYS = dict(
     broadcast_nowait=lambda m, name, id: m.broadcast_nowait(name, {}),
     broadcast_threadsafe=lambda m, name, id: asyncio.to_thread(m.broadcast_threadsafe, name, {}),
     send_to=lambda m, name, id: m.send_to(id, name, {}),
-    send_to_owner=lambda m, name, id: m.send_to_owner("ana", name, {}),
+    send_to_user=lambda m, name, id: m.send_to_user("ana", name, {}),
     stream_to=lambda m, name, id: m.stream_to("job/1", source(), name),
     end_of_stream_to=lambda m, name, id: m.stream_to("job/1", source(), end_type=name),
     send=lambda m, name, id: m.registry.get_connection(id).send(BroadcastMessage(name, {})),
@@ -117,7 +117,7 @@ def test_what_another_version_has_sent():
         record.type, record.json = "sse-close", record.json.replace("note", "sse-close")
         apps = [served(named, backplane=engine) for named in (True, False)]
         async with Tab(apps[0][0]) as named, Tab(apps[1][0]) as plain:
-            await engine.publish([Draft(encode_record(record, "an older one", 1))])
+            await engine.publish([Publication(encode_record(record, "an older one", 1))])
             await apps[0][1].broadcast("note", {"n": 2})
             await named.hears('"n": 2')
             assert [name for name, *_ in named.events] == ["sse-reset", "note"]

@@ -242,7 +242,7 @@ def test_a_child_of_a_server_leaves_its_streams_and_queues_alone():
         heard = await asyncio.wait_for(queue.get(), 10)
         beats = tab.text.count(': heartbeat')
         await tab.has(f'(?s)(: heartbeat.*){{{beats + 2}}}')
-        numbers = manager.get_connection_count(), manager.log.position(tab.last_id)
+        numbers = manager.get_connection_count(), manager.log.position_of(tab.last_id)
         await tab.leave()
         await manager.close()
         return said, tab.text, heard.type, numbers

@@ -14,10 +14,10 @@ from hypothesis.stateful import (
     RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test)
 
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager
-from cjm_fasthtml_sse.events.record import OVERHEAD, BroadcastMessage
-from cjm_fasthtml_sse.events.log import LetGo, Log
-from cjm_fasthtml_sse.events.mailbox import Mailbox, View
-from cjm_fasthtml_sse.events.topics import TopicIndex, hears
+from cjm_fasthtml_sse.events.record import EVENT_OVERHEAD, BroadcastMessage
+from cjm_fasthtml_sse.events.log import Trimmed, Log
+from cjm_fasthtml_sse.events.mailbox import Mailbox, Renderer
+from cjm_fasthtml_sse.events.topics import TopicIndex, matches
 from cjm_fasthtml_sse.events.wire import ConnectionClosed, FrameError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -61,7 +61,7 @@ class LogMachine(RuleBasedStateMachine):
         "Limits that matter, and a beginning"
         self.now, self.limit, self.bytes, self.age, self.retain_limit = 0.0, limit, size, age, retain
         self.log = Log(limit, size, age, retain, clock=lambda: self.now)
-        self.log.let_go = LetGo(memory)
+        self.log.trimmed = Trimmed(memory)
         self.live, self.gone, self.retained, self.all = [], [], OrderedDict(), []
 
         for n in range(count): self.append(None if n % 2 else 'a', 'k' if n % 3 else None, False, frozenset(), 0)
@@ -69,7 +69,7 @@ class LogMachine(RuleBasedStateMachine):
     def let_go(self):
         "The limits, as naively as can be"
         def over(): return len(self.live) > self.limit or sum(e.size for e in self.live) > self.bytes
-        def old(): return self.age is not None and self.live[0].at < self.now - self.age
+        def old(): return self.age is not None and self.live[0].added_at < self.now - self.age
         while self.live and (over() or old()): self.gone.append(self.live.pop(0))
 
     @rule(topic=SENT_TO, key=KEYS, retain=st.booleans(), exclude=EXCLUDED, pad=st.integers(0, 300))
@@ -78,7 +78,7 @@ class LogMachine(RuleBasedStateMachine):
         retain = retain and key is not None
         event = self.log.append(message(len(self.all) + 1, pad), None, topic, key, retain, exclude)
         assert event.position == len(self.all) + 1 and event.id == self.log.cursor()
-        assert event.size == OVERHEAD + len(event.json.encode())
+        assert event.size == EVENT_OVERHEAD + len(event.json.encode())
         if key is not None:
             self.live = [e for e in self.live if not same_key(e, event) or self.needed(e, event)]
             kept = [e for e in self.retained.pop((topic, key), []) if self.needed(e, event)]
@@ -108,8 +108,8 @@ class LogMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.all)
     @rule(data=st.data(), size=st.integers(1, 400))
     def render(self, data, size):
-        "A view leaves its bytes with an event, which the log may hold no longer"
-        self.log.account(data.draw(st.sampled_from(self.all)), size)
+        "A renderer leaves its bytes with an event, which the log may hold no longer"
+        self.log.add_size(data.draw(st.sampled_from(self.all)), size)
 
     @rule(data=st.data(), topics=WANTED)
     def resume(self, data, topics):
@@ -120,7 +120,7 @@ class LogMachine(RuleBasedStateMachine):
         missed = any(e.position > seen and asked_for(topics, e.topic) for e in self.gone)
         assert found.reason in (None, 'expired') and found.position == (seen if found.reason is None else self.log.head)
         if missed: assert found.reason == 'expired'
-        elif found.reason: assert seen < self.log.let_go.floor and self.log.let_go.floor <= self.gone[-1].position
+        elif found.reason: assert seen < self.log.trimmed.floor and self.log.trimmed.floor <= self.gone[-1].position
 
     @rule(id=st.sampled_from(['', None, 'x', 'x-1', '-1', '-', '1']), further=st.integers(1, 10**20))
     def strange(self, id, further):
@@ -149,7 +149,7 @@ class LogMachine(RuleBasedStateMachine):
         every = [e for events in self.retained.values() for e in events]
         kept = [e for e in every if e.position > after and asked_for(topics, e.topic)]
         assert self.log.retained_size == sum(e.size for e in every)
-        assert self.log.newest(topics, after) == sorted(kept, key=lambda e: e.position)
+        assert self.log.retained_for(topics, after) == sorted(kept, key=lambda e: e.position)
 
     @rule(connection=st.sampled_from(['me', 'you', 'other']))
     def hidden(self, connection):
@@ -157,16 +157,16 @@ class LogMachine(RuleBasedStateMachine):
         for event in self.live:
             newer = [e for e in self.all[event.position:] if same_key(e, event)]
             replaced = any(connection not in e.exclude for e in newer)
-            assert event.hidden_from(connection) == (connection in event.exclude or replaced)
+            assert event.excluded_for(connection) == (connection in event.exclude or replaced)
 
     @invariant()
     def adds_up(self):
         "Sizes, counts, and memory"
         if not hasattr(self, 'log'): return
-        assert self.log.live == len(self.live) and self.log.size == sum(e.size for e in self.live)
-        assert len(self.log._events) <= 2 * self.log.live + 65
-        assert sum(map(len, self.log._heard.values())) <= 5 * (2 * self.log.live + 65)
-        assert len(self.log._keyed) <= self.log.live and len(self.log.let_go._newest) <= self.log.let_go.limit
+        assert self.log.event_count == len(self.live) and self.log.size == sum(e.size for e in self.live)
+        assert len(self.log._events) <= 2 * self.log.event_count + 65
+        assert sum(map(len, self.log._heard.values())) <= 5 * (2 * self.log.event_count + 65)
+        assert len(self.log._keyed) <= self.log.event_count and len(self.log.trimmed._newest) <= self.log.trimmed.limit
 
 
 test_log, test_log_long = both(LogMachine)
@@ -183,14 +183,14 @@ class MailboxMachine(RuleBasedStateMachine):
     def begin(self, limit, maxsize, max_bytes, topics, html, overflow):
         "A log, and a reader who comes"
         self.log, self.topics = Log(limit), topics
-        self.view = View((lambda kind, data: Div(json.dumps(data))) if html else None)
+        self.renderer = Renderer((lambda kind, data: Div(json.dumps(data))) if html else None)
         self.how = dict(topics=topics, maxsize=maxsize, max_bytes=max_bytes, overflow=overflow)
         self.sent, self.last_id, self.got, self.gaps, self.directs = [], None, [], [], 0
         self.connect()
 
     def connect(self):
         "A new connection of the same reader; what was for the old one alone is gone with it"
-        self.box = Mailbox(self.log, 'me', self.view, last_event_id=self.last_id, **self.how)
+        self.box = Mailbox(self.log, 'me', self.renderer, last_event_id=self.last_id, **self.how)
         self.expected_directs = []
         self.seen = int(self.last_id.split('-')[1]) if self.last_id else 0
         self.newcomer = self.last_id is None
@@ -226,12 +226,12 @@ class MailboxMachine(RuleBasedStateMachine):
         "A frame for this reader alone"
         self.directs += 1
         frame = f'data: direct {self.directs} {"." * pad}\n\n'.encode()
-        if self.box.put(frame): self.expected_directs.append((self.directs, len(self.sent)))
+        if self.box.put_private(frame): self.expected_directs.append((self.directs, len(self.sent)))
 
     @rule(limit=st.sampled_from([1, 100, 300, 10**6]))
     def take(self, limit):
         "The reader's side takes what is there"
-        behind = self.box.waits()
+        behind = self.box.has_more()
         try: data = self.box.take(limit)
         except ConnectionClosed:
             assert self.how['overflow'] == 'disconnect' and self.missed(self.box.cursor)
@@ -306,8 +306,9 @@ class MailboxMachine(RuleBasedStateMachine):
     @rule()
     def drain(self):
         "At rest, everything has come"
-        while self.box.waits(): self.take(10**6)
-        assert self.box.idle() and self.box.cursor == self.log.head and not self.expected_directs and not self.box._size
+        while self.box.has_more(): self.take(10**6)
+        assert self.box.advance_if_idle() and self.box.cursor == self.log.head
+        assert not self.expected_directs and not self.box._size
         if not self.newcomer: self.skip_to(self.log.head)
 
     @invariant()
@@ -416,7 +417,7 @@ def test_topics(wanted, leaving, topics):
     for topic in topics:
         found = list(index.readers(topic))
         assert sorted(found) == [i for i in here if asked_for(wanted[i], topic)] and len(set(found)) == len(found)
-        for patterns in wanted: assert hears(patterns, topic) == asked_for(patterns, topic)
+        for patterns in wanted: assert matches(patterns, topic) == asked_for(patterns, topic)
     for i in here: index.discard(i, wanted[i])
     assert set(index._by_topic) == {None} and not index._by_topic[None]
 
@@ -428,10 +429,10 @@ def test_a_stream_that_has_left_is_not_served_again():
     "A client that leaves while its stream waits for its turn kept the loop busy for ever"
     async def main():
         manager = BroadcastManager()
-        stream = manager.open_stream(View())
+        stream = manager.open_stream(Renderer())
         for _ in range(3): await manager.broadcast('m', {})
         assert stream.queued
-        stream.gone('left')
+        stream.on_close('left')
         for _ in range(3): await asyncio.sleep(0)
         assert not stream.queued and manager.outbox._next is None
     asyncio.run(main())
@@ -449,7 +450,7 @@ def test_a_thread_broadcasts_while_the_first_reader_comes(kind):
             threads[0].join(0.2)
             return enter(connection)
         manager.registry.enter = enter_slowly
-        if kind == 'stream': stream = manager.open_stream(View())
+        if kind == 'stream': stream = manager.open_stream(Renderer())
         else: _, queue = await manager.register()
         await asyncio.to_thread(threads[0].join)
         for _ in range(3): await asyncio.sleep(0)
@@ -488,13 +489,13 @@ def test_a_stream_that_fails_does_not_stop_the_others_of_its_round():
     "They kept waiting for a turn that never came"
     async def main():
         manager = BroadcastManager()
-        bad, good = manager.open_stream(View()), manager.open_stream(View())
+        bad, good = manager.open_stream(Renderer()), manager.open_stream(Renderer())
         served = []
         bad.flush, good.flush = lambda: 1 / 0, lambda: served.append(good)
         await manager.broadcast('m', {})
         for _ in range(3): await asyncio.sleep(0)
         assert served and not good.queued
-        for stream in (bad, good): stream.gone('left')
+        for stream in (bad, good): stream.on_close('left')
     asyncio.run(main())
 
 
@@ -502,7 +503,7 @@ def test_a_stream_that_fails_does_not_stop_the_others_of_its_round():
 def test_superseded_events_are_let_go(who):
     "One old event of a key held all the newer ones"
     log, alive = Log(replay_limit=10), weakref.WeakSet()
-    box = Mailbox(log, 'me', View(), maxsize=5)
+    box = Mailbox(log, 'me', Renderer(), maxsize=5)
     if who == 'log': log.append(message(0), key='k', exclude=frozenset({'x'}))
     for n in range(1_000):
         event = log.append(message(n), key='k', exclude=frozenset({'x'}) if not n and who == 'log' else frozenset())
@@ -520,11 +521,11 @@ class _Tracked: "Something that lives as long as the event that holds it"
 def test_the_id_that_closes_a_reset_comes_last():
     "A direct frame in the queue put it before the retained events, and the reader's cursor went back"
     log = Log(replay_limit=3)
-    box = Mailbox(log, 'me', View(), maxsize=1)
+    box = Mailbox(log, 'me', Renderer(), maxsize=1)
     box.take()
     for n in range(2): box.offer(log.append(message(n), key='k', retain=True))
     for n in range(8): box.offer(log.append(message(n)))
-    assert box.put(b'data: direct\n\n')
+    assert box.put_private(b'data: direct\n\n')
     ids = re.findall(r'^id: \w+-(\d+)', box.take().decode(), re.M)
     assert ids == ['10']
 
@@ -534,7 +535,7 @@ def test_a_newcomer_cut_off_inside_its_retained_events_is_a_newcomer_again():
     log = Log(replay_limit=3)
     for n in range(2): log.append(message(n), key=f'k{n}', retain=True)
     for n in range(9): log.append(message(n))
-    first = Mailbox(log, 'me', View()).take(1)
+    first = Mailbox(log, 'me', Renderer()).take(1)
     assert first and not re.search(rb'^id: ', first, re.M)
 
 
@@ -560,10 +561,10 @@ def test_a_builder_that_broadcasts(limit):
     def build(kind, data):
         if data['n'] == 0: box.offer(log.append(message(99)))
         return Div(data['n'])
-    box = Mailbox(log, 'me', View(build))
+    box = Mailbox(log, 'me', Renderer(build))
     for n in range(3): box.offer(log.append(message(n)))
     data = b''
-    while box.waits(): data += box.take(limit)
+    while box.has_more(): data += box.take(limit)
     assert re.findall(rb'<div>(\d+)', data) == [b'0', b'1', b'2', b'99']
 
 
@@ -573,7 +574,7 @@ def test_bytes_are_bytes():
         manager = BroadcastManager(max_event_bytes=1_000)
         with pytest.raises(FrameError): await manager.broadcast('m', {'x': '😀' * 300})
         await manager.broadcast('m', {'x': '😀' * 200})
-        assert manager.log.size >= OVERHEAD + 800
+        assert manager.log.size >= EVENT_OVERHEAD + 800
     asyncio.run(main())
 
 

@@ -9,12 +9,12 @@ from pkgutil import iter_modules
 
 import cjm_fasthtml_sse
 import pytest
-from cjm_fasthtml_sse import core
 
 sys.path.append(str(Path(__file__).parents[1] / "tools"))
-from exports import INTERNAL  # noqa: E402
+from exports import INTERNAL, WINGS  # noqa: E402
 
-MODULES = [f"{core.__name__}.{m.name}" for m in iter_modules(core.__path__)]
+PACKAGES = [import_module(f"cjm_fasthtml_sse.{wing}") for wing in WINGS]
+MODULES = [f"{each.__name__}.{m.name}" for each in PACKAGES for m in iter_modules(each.__path__)]
 
 
 def public_names(module: str) -> list[str]:

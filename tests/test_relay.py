@@ -14,10 +14,10 @@ import httpx2
 import pytest
 
 from cjm_fasthtml_sse import BackplaneError, BroadcastManager
-from cjm_fasthtml_sse.backplanes.base import Draft
+from cjm_fasthtml_sse.backplanes.base import Publication
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.events.record import Record, encode_record
-from cjm_fasthtml_sse.events.mailbox import View
+from cjm_fasthtml_sse.events.mailbox import Renderer
 
 MANAGERS, SENDERS, KEPT = 3, 4, 40
 
@@ -70,7 +70,7 @@ class Engine(MemoryBackplane):
 
     async def publish(self, drafts):
         positions = await super().publish(drafts)
-        self.given += [(place, d.body) for place, d in zip(positions, drafts, strict=True) if d.lane == "events"]
+        self.given += [(place, d.body) for place, d in zip(positions, drafts, strict=True) if d.channel == "events"]
         return positions
 
     def lose_newest(self, number: int):
@@ -92,7 +92,7 @@ class Reader:
         self.manager, self.last, self.seen, self.reset_at = manager, last_event_id, [], None
         self.open()
 
-    def open(self): self.stream = self.manager.open_stream(View(), last_event_id=self.last)
+    def open(self): self.stream = self.manager.open_stream(Renderer(), last_event_id=self.last)
 
     async def come_back(self):
         try: self.last = await self.manager.ready(self.last)
@@ -112,7 +112,7 @@ class Reader:
             elif event.data: self.seen.append(json.loads(event.data)["data"]["n"])
 
     def move_to(self, manager: BroadcastManager):
-        if self.stream is not None: self.stream.gone("left")
+        if self.stream is not None: self.stream.on_close("left")
         self.manager, self.stream = manager, None
 
 
@@ -175,8 +175,8 @@ async def run(seed: int, steps: int, losses: bool) -> tuple[list[Reader], dict[i
     for reader in readers:
         here = reader.manager.registry
         if reader.stream is None or here.get_connection(reader.stream.connection_id) is None: await reader.come_back()
-        while reader.stream.queue.waits(): reader.read()
-        reader.stream.gone("left")
+        while reader.stream.queue.has_more(): reader.read()
+        reader.stream.on_close("left")
     for manager in managers: await manager.close()
     assert asyncio.all_tasks() == {asyncio.current_task()}
     return readers, outcome, engine
@@ -276,7 +276,7 @@ def alone(name):
     return call
 
 
-for name in ("open", "publish", "retained", "renew", "put_report", "reports", "drop_report"):
+for name in ("open", "publish", "retained", "renew", "put_node_info", "reports", "drop_node_info"):
     setattr(OneAtATime, name, alone(name))
 
 
@@ -324,8 +324,8 @@ async def faulty_publish(self, drafts):
 Faulty.publish = faulty_publish
 
 
-def entry(n: int, publisher: str = "elsewhere") -> Draft:
-    return Draft(encode_record(Record("t", {"n": n}, ""), publisher, n + 1))
+def entry(n: int, publisher: str = "elsewhere") -> Publication:
+    return Publication(encode_record(Record("t", {"n": n}, ""), publisher, n + 1))
 
 
 def test_a_process_that_fell_behind_what_the_engine_keeps_tells_its_readers_once(caplog):
@@ -351,7 +351,8 @@ def test_a_repeated_or_unreadable_entry_moves_every_process_alike(caplog):
         await one.ready()
         await one.broadcast("t", {"n": 0})
         last = engine._lanes["events"][-1].body
-        await engine.publish([Draft(last), Draft(b"what is this?"), Draft(last.replace(b', null, ', b', 5, ', 1))])
+        changed = last.replace(b', null, ', b', 5, ', 1)
+        await engine.publish([Publication(last), Publication(b"what is this?"), Publication(changed)])
         two = BroadcastManager(backplane=engine)
         await two.ready()
         await one.ready(two.cursor())
@@ -442,11 +443,11 @@ def test_from_another_loop_everything_works_without_a_connection():
 def test_who_registers_before_the_engine_was_reached_loses_nothing():
     async def go():
         manager = BroadcastManager(backplane=MemoryBackplane())
-        stream = manager.open_stream(View())
+        stream = manager.open_stream(Renderer())
         _, queue = await manager.register()
         assert await manager.broadcast("t", {"n": 1}) == 2
         assert (await queue.get()).data == {"n": 1} and b"sse-reset" not in stream.queue.take()
-        stream.gone("left")
+        stream.on_close("left")
         await manager.close()
     asyncio.run(go())
 
@@ -510,7 +511,7 @@ def test_a_new_life_is_known_to_all_where_who_made_it_told_nobody(caplog):
         await two.broadcast("t", {"n": 1})
         await until(lambda: one.log.head == 1)
         reader.read()
-        await engine.renew(engine.epoch)
+        await engine.new_epoch(engine.epoch)
         lines[1].cut = True
         await until(lambda: not opened(two))
         lines[1].cut = False
@@ -534,11 +535,11 @@ def test_two_who_close_at_once_take_leave_all_the_same(caplog):
         one, two = BroadcastManager(backplane=line), BroadcastManager(backplane=engine)
         for manager in (one, two): await manager.ready()
         leaves = asyncio.Event()
-        async def drop_report(node):
+        async def drop_node_info(node):
             leaves.set()
             await asyncio.sleep(0.05)
-            await engine.drop_report(node)
-        line.drop_report = drop_report
+            await engine.drop_node_info(node)
+        line.drop_node_info = drop_node_info
         first = asyncio.create_task(one.close())
         await leaves.wait()
         await one.close()

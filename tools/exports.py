@@ -15,33 +15,35 @@ WINGS = ("runtime", "events", "asgi", "browser", "backplanes", "cluster", "core"
 # What modules share with each other and applications have no use for: it is imported from its module only.
 INTERNAL = {
     "runtime.process": "in_each_child this_process lives copies",
-    "events.topics": "CONTROL PRIVATE hearers hears TopicIndex private_topic covers meets",
+    "events.topics": "CONTROL PRIVATE matching_patterns TopicIndex private_topic covers meets",
     "events.wire": "RESERVED check_name",
-    "events.record": "VERSION OVERHEAD",
-    "events.log": "LetGo Resume",
+    "events.record": "VERSION EVENT_OVERHEAD",
+    "events.log": "Trimmed Resume",
     "events.marks": "MARK MOST_LACKED mark_of lacking",
-    "events.mailbox": "CHUNK HOLDS TELL_EVERY Counters",
-    "asgi.shutdown": "LOOK_AGAIN LOOK_EVERY SIGNALS farewell servers_of is_leaving watch unwatch around_lifespan",
-    "asgi.scheduler": "BATCH SLOTS Outbox HeartbeatClock",
-    "asgi.stream": "FAREWELL_TIMEOUT transport_of",
+    "events.mailbox": "MAX_SEND_BYTES HOLDS TELL_EVERY Counters",
+    "asgi.shutdown":
+        "SEARCH_INTERVAL POLL_INTERVAL SIGNALS closing_frame find_servers is_shutting_down on_shutdown remove "
+        "wrap_lifespan",
+    "asgi.scheduler": "BATCH SLOTS FlushScheduler HeartbeatTimer",
+    "asgi.stream": "CLOSING_TIMEOUT transport_of",
     "asgi.server_stream":
         "CANCEL HELD ServerStream OwnTransport SharedConnection UvicornStream HypercornStream "
         "find_server_stream tell_unbounded",
     "asgi.response": "OPENING HANDOVER_TIMEOUT HEADERS",
-    "asgi.sources": "CLOSE_GRACE check_source open_source close_source",
+    "asgi.sources": "CLOSE_TIMEOUT check_source open_source close_source",
     "asgi.workers": "LOOKS TOGETHER WorkerWatch listening_siblings look_for_workers said_workers",
     "browser.scripts": "FILES script",
     "backplanes.memory": "from_url",
-    "backplanes.sqlite": "from_url",
-    "backplanes.redis": "from_url",
+    "backplanes.sqlite": "SqliteBackplane from_url",  # sqlite3 and redis are loaded by who names an address
+    "backplanes.redis": "RedisBackplane from_url",
     "cluster.relay": "Hooks Relay",
     "core.access":
-        "GUEST MAX_OWNER check_owner owner_topic secret_of principal_tag call_hook find_owner "
-        "guest_of check_origin authorized read_signed granted EXPOSED",
-    "core.presence_events": "Announcer",
+        "GUEST_PREFIX MAX_USER check_user user_topic secret_key_of user_tag call_hook find_user "
+        "guest_user check_origin authorized read_token granted EXPOSED_HEADERS",
+    "core.presence_events": "PresenceTracker",
     "core.routes": "MAX_QUERY MAX_TABS RETRY_AFTER refusal Rules BroadcastResponse",
     "core.connections": "SHUT",
-    "core.subscribers": "StreamConnection HandConnection Leaving",
+    "core.subscribers": "StreamConnection QueueConnection Leaving",
     "core.revocations": "MOST MOST_OF_ONE Revocations",
 }
 HEAD = '''"The module that holds each public name. Written by `make export` from their `__all__`: do not edit."

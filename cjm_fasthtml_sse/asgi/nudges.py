@@ -114,11 +114,11 @@ class Nudged:
         self.stage = stage
         self.nudges[stage].add(self)
 
-    def drop(self,
+    def abort(self,
         reason: str, # Why, for the log and the counts
     ):
         "As the stream's"
-        self.stream.drop(reason)
+        self.stream.abort(reason)
 
     def pause(self):
         "No nudge before something else was written"
@@ -159,7 +159,7 @@ def _go_on(self: Nudged, rest: Any): self.task = asyncio.get_running_loop().crea
 async def _finish(self: Nudged, rest: Any):
     try:
         async with asyncio.timeout(self.stream.send_timeout): await rest
-    except TimeoutError: self.stream.drop('stalled')
+    except TimeoutError: self.stream.abort('stalled')
     except Exception: self.stream.failed()  # noqa: BLE001 - the same
     finally: self.task = None
 

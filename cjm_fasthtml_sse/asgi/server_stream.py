@@ -21,7 +21,7 @@ from typing import Any
 
 from starlette.types import Receive, Send
 
-from .shutdown import servers_of
+from .shutdown import find_servers
 
 _logger = logging.getLogger(__name__)
 
@@ -188,7 +188,7 @@ def _of_task() -> Iterator[Any]:
     yield getattr(known.get('send'), '__self__', None)
 
 def _of_servers() -> Iterator[Any]:
-    for server in servers_of(asyncio.get_running_loop()):
+    for server in find_servers(asyncio.get_running_loop()):
         for protocol in list(_at(server, 'server_state.connections') or ()):
             yield getattr(protocol, 'cycle', None)
             yield from list((getattr(protocol, 'cycles', None) or {}).values())

@@ -27,7 +27,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .base import Backplane, Draft, Entry, Gap, Limits, Opened
+from .base import Backplane, Publication, Entry, Gap, Limits, Opened
 from ..events.wire import BackplaneError
 
 # %% ../../nbs/backplanes/conformance.ipynb #1f78fc98
@@ -92,14 +92,14 @@ async def _settled(before: set[asyncio.Task]):
 @_promise('`open` tells how things stand, also when it is called again.')
 async def _opens(lab: _Lab):
     adapter, opened = await lab.open()
-    _check((opened.first, opened.last, opened.last_call) == (0, 0, 0), f'an empty store is opened as {opened}')
+    _check((opened.first, opened.last, opened.last_control) == (0, 0, 0), f'an empty store is opened as {opened}')
     _check(re.fullmatch('[a-z0-9]{1,40}', opened.epoch), f'the epoch is {opened.epoch!r}')
-    places = await adapter.publish([Draft(b'a'), Draft(b'c', 'calls'), Draft(b'b')])
+    places = await adapter.publish([Publication(b'a'), Publication(b'c', 'calls'), Publication(b'b')])
     entries = await adapter.read({'events': 0, 'calls': 0})
     for again in (await adapter.open(Limits()), (await lab.open())[1]):
-        found = (again.epoch, again.first, again.last, again.last_call)
+        found = (again.epoch, again.first, again.last, again.last_control)
         expected = (opened.epoch, 0, places[2], places[1])
-        _check(found == expected, f'(epoch, first, last, last_call) is {found}, not {expected}')
+        _check(found == expected, f'(epoch, first, last, last_control) is {found}, not {expected}')
         _check(all(-1 <= again.now - entry.at < 60 for entry in entries), 'ages by the clock of the engine are wrong')
 
 @_promise('The epoch is made once: two who find none agree.')
@@ -108,28 +108,28 @@ async def _agrees(lab: _Lab):
     _check(len(epochs) == 1, f'five who opened an empty store at once found {len(epochs)} epochs')
 
 # %% ../../nbs/backplanes/conformance.ipynb #6a38aba4
-@_promise('`publish` gives drafts their places, in their order, and returns the positions.')
+@_promise('`publish` gives publications their places, in their order, and returns the positions.')
 async def _publishes(lab: _Lab):
     adapter, _ = await lab.open()
-    _check(await adapter.publish([]) == [], 'no drafts, and yet positions')
+    _check(await adapter.publish([]) == [], 'no publications, and yet positions')
     lanes = ['events', 'calls', 'calls', 'events', 'events'] * 20
-    drafts = [Draft(b'%d' % i, lane) for i, lane in enumerate(lanes)]
-    places = [*await adapter.publish(drafts[:50]), *await adapter.publish(drafts[50:])]
+    publications = [Publication(b'%d' % i, channel) for i, channel in enumerate(lanes)]
+    places = [*await adapter.publish(publications[:50]), *await adapter.publish(publications[50:])]
     _check(all(type(place) is int and place > 0 for place in places), f'positions are no whole numbers: {places[:5]}')
-    for lane in ('events', 'calls'):
-        expected = [(place, draft.body) for place, draft in zip(places, drafts, strict=True) if draft.lane == lane]
-        found = [(entry.position, entry.body) for entry in await _everything(adapter, lane)]
-        _check(found == expected == sorted(expected), f'published {expected[:4]} in {lane}, read {found[:4]}')
+    for channel in ('events', 'calls'):
+        expected = [(place, draft.body) for place, draft in zip(places, publications, strict=True) if draft.channel == channel]
+        found = [(entry.position, entry.body) for entry in await _everything(adapter, channel)]
+        _check(found == expected == sorted(expected), f'published {expected[:4]} in {channel}, read {found[:4]}')
 
 @_promise('`publish` answers each call with the positions of that call, also after one that was cancelled.')
 async def _cancels(lab: _Lab):
     adapter, _ = await lab.open()
     for i in range(20):
-        task = asyncio.ensure_future(adapter.publish([Draft(b'cancelled')]))
+        task = asyncio.ensure_future(adapter.publish([Publication(b'cancelled')]))
         for _ in range(i): await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait({task})
-        place, = await adapter.publish([Draft(b'%d' % i)])
+        place, = await adapter.publish([Publication(b'%d' % i)])
         found = [entry.body for entry in await adapter.read({'events': place - 1}, count=1)]
         _check(found == [b'%d' % i], f'at the position that was returned for {i} stands {found}')
 
@@ -138,12 +138,12 @@ async def _cancels(lab: _Lab):
 async def _carries(lab: _Lab):
     adapter, _ = await lab.open()
     bodies = [bytes(range(256)), b'', b'\r\n\0', 'ü €'.encode(), secrets.token_bytes(1 << 20)]
-    await adapter.publish([Draft(body) for body in bodies])
+    await adapter.publish([Publication(body) for body in bodies])
     found = [entry.body for entry in await _everything(adapter, 'events')]
     _check(found == bodies, f'bodies of {[len(b) for b in bodies]} bytes came back as {[len(b) for b in found]}')
     if adapter.max_bytes is None or adapter.max_bytes > 1 << 26: return
     before = (await adapter.open(Limits())).last
-    try: await adapter.publish([Draft(b'small'), Draft(bytes(adapter.max_bytes + 1))])
+    try: await adapter.publish([Publication(b'small'), Publication(bytes(adapter.max_bytes + 1))])
     except BackplaneError as e: _check(not e.doubtful, 'a body that is too large is no doubtful case')
     else: raise AssertionError('a body of `max_bytes` + 1 bytes went through')
     _check((await adapter.open(Limits())).last == before, 'part of a batch that was refused has a place')
@@ -155,7 +155,7 @@ async def _orders(lab: _Lab):
     readers = [(await lab.open())[0] for _ in range(3)]
     names = [[b'%d.%d' % (who, n) for n in range(200)] for who in range(2)]
     async def send(who):
-        for n in range(0, 200, 5): await publishers[who].publish([Draft(body) for body in names[who][n:n + 5]])
+        for n in range(0, 200, 5): await publishers[who].publish([Publication(body) for body in names[who][n:n + 5]])
     reading = (_read_on(reader, 400, count) for reader, count in zip(readers, (3, 50, 500), strict=True))
     seen = (await asyncio.gather(*reading, send(0), send(1)))[:3]
     seen.append(await _read_on((await lab.open())[0], 400, 100))
@@ -174,21 +174,21 @@ async def _read_on(adapter: Backplane, n: int, count: int) -> list[tuple[int, by
     return found
 
 # %% ../../nbs/backplanes/conformance.ipynb #a36ec9fc
-@_promise('`read` gives what comes after the positions named, oldest first, at most `count` entries a lane.')
+@_promise('`read` gives what comes after the positions named, oldest first, at most `count` entries a channel.')
 async def _reads(lab: _Lab):
     adapter, _ = await lab.open()
     lanes = {'events': 0, 'calls': 0}
     _check(await adapter.read(lanes) == [], 'an empty store holds something')
-    places = await adapter.publish([Draft(b'%d' % i, lane) for i in range(10) for lane in lanes])
-    for lane, own in (('events', places[::2]), ('calls', places[1::2])):
+    places = await adapter.publish([Publication(b'%d' % i, channel) for i in range(10) for channel in lanes])
+    for channel, own in (('events', places[::2]), ('calls', places[1::2])):
         for at in (0, 4, 9):
-            found = await adapter.read({lane: own[at]}, count=3)
-            expected = [(place, lane) for place in own[at + 1:at + 4]]
-            _check([(e.position, e.lane) for e in found] == expected, f'after {own[at]} of {own} came {found}')
+            found = await adapter.read({channel: own[at]}, count=3)
+            expected = [(place, channel) for place in own[at + 1:at + 4]]
+            _check([(e.position, e.channel) for e in found] == expected, f'after {own[at]} of {own} came {found}')
         for beyond in (own[-1] + 1000, 10**20 - 1):
-            _check(await adapter.read({lane: beyond}) == [], f'something comes after {beyond}, the last is {own[-1]}')
+            _check(await adapter.read({channel: beyond}) == [], f'something comes after {beyond}, the last is {own[-1]}')
     both = await adapter.read({'events': places[3], 'calls': 0}, count=3)
-    found = {lane: [e.body for e in both if e.lane == lane] for lane in lanes}
+    found = {channel: [e.body for e in both if e.channel == channel] for channel in lanes}
     _check(found == {'events': [b'2', b'3', b'4'], 'calls': [b'0', b'1', b'2']}, f'of both lanes came {found}')
 
 # %% ../../nbs/backplanes/conformance.ipynb #a7ebd19f
@@ -200,15 +200,15 @@ async def _waits(lab: _Lab):
         start = clock()
         _check(await reader.read(after, wait=wait) == [], 'an empty store holds something')
         _check(least <= clock() - start < wait + 15, f'with wait={wait} it took {clock() - start:.2f} s')
-    for lane in ('calls', 'events', 'calls'):
+    for channel in ('calls', 'events', 'calls'):
         task, start = asyncio.ensure_future(reader.read(after, wait=20)), clock()
         await asyncio.wait({task}, timeout=0.2)
         _check(clock() - start < 10, 'the loop stood still while a read waited')
         _check(not task.done(), 'it did not wait')
-        place, = await sender.publish([Draft(b'new', lane)])
-        found = [(entry.lane, entry.position) for entry in await task]
-        _check(found == [(lane, place)] and clock() - start < 15, f'published ({lane}, {place}), woke with {found}')
-        after[lane] = place
+        place, = await sender.publish([Publication(b'new', channel)])
+        found = [(entry.channel, entry.position) for entry in await task]
+        _check(found == [(channel, place)] and clock() - start < 15, f'published ({channel}, {place}), woke with {found}')
+        after[channel] = place
 
 @_promise('`read` may be cancelled, and the next one misses nothing.')
 async def _leaves(lab: _Lab):
@@ -216,10 +216,10 @@ async def _leaves(lab: _Lab):
     for i in range(10):
         task = asyncio.ensure_future(reader.read({'events': seen[-1][0] if seen else 0}, wait=20))
         await asyncio.wait({task}, timeout=0.01 * (i % 3))
-        if i % 2: await sender.publish([Draft(b'%d' % i)])
+        if i % 2: await sender.publish([Publication(b'%d' % i)])
         task.cancel()
         await asyncio.wait({task})
-        if not i % 2: await sender.publish([Draft(b'%d' % i)])
+        if not i % 2: await sender.publish([Publication(b'%d' % i)])
         seen += [(e.position, e.body) for e in await reader.read({'events': seen[-1][0] if seen else 0}, wait=20)]
     _check([body for _, body in seen] == [b'%d' % i for i in range(10)], f'10 were published, read: {seen}')
 
@@ -228,14 +228,14 @@ async def _leaves(lab: _Lab):
 async def _shares(lab: _Lab):
     adapter, opened = await lab.open()
     clock = asyncio.get_running_loop().time
-    task, start = asyncio.ensure_future(adapter.read({'calls': opened.last_call}, wait=30)), clock()
+    task, start = asyncio.ensure_future(adapter.read({'calls': opened.last_control}, wait=30)), clock()
     await asyncio.wait({task}, timeout=0.1)
-    place, = await adapter.publish([Draft(b'e', key='k', retain=True)])
-    await adapter.put_report('n', b'r')
+    place, = await adapter.publish([Publication(b'e', key='k', retain=True)])
+    await adapter.put_node_info('n', b'r')
     found = ([entry.position for entry in await adapter.retained()], await adapter.reports())
     _check(found == ([place], {'n': b'r'}), f'beside a read that waits, the others answered {found}')
     _check(clock() - start < 20 and not task.done(), 'the others waited for the read')
-    await adapter.publish([Draft(b'c', 'calls')])
+    await adapter.publish([Publication(b'c', 'calls')])
     _check([entry.body for entry in await task] == [b'c'], 'the read did not wake')
 
 # %% ../../nbs/backplanes/conformance.ipynb #5b9cf62c
@@ -243,20 +243,20 @@ async def _shares(lab: _Lab):
 async def _trims(lab: _Lab):
     adapter, _ = await lab.open(Limits(events=400, calls=400))
     places = {'events': [], 'calls': []}
-    for lane in places:
-        for _ in range(0, 2000, 50): places[lane] += await adapter.publish([Draft(b'x' * 100, lane)] * 50)
-        left = await _everything(adapter, lane)
-        _check(400 <= len(left) <= 1000, f'of 2,000 {lane} {len(left)} are left, the limit is 400')
-        _check([entry.position for entry in left] == places[lane][-len(left):], 'what is left is not the newest')
+    for channel in places:
+        for _ in range(0, 2000, 50): places[channel] += await adapter.publish([Publication(b'x' * 100, channel)] * 50)
+        left = await _everything(adapter, channel)
+        _check(400 <= len(left) <= 1000, f'of 2,000 {channel} {len(left)} are left, the limit is 400')
+        _check([entry.position for entry in left] == places[channel][-len(left):], 'what is left is not the newest')
     _, opened = await lab.open(Limits(events=400, calls=400))
     kept = [entry.position for entry in await _everything(adapter, 'events')]
     _check(opened.first > 0, 'events have been let go, and `first` is 0')
     _check([p for p in places['events'] if p > opened.first] == kept, f'after `first` ({opened.first}) some are gone')
 
-async def _everything(adapter: Backplane, lane: str) -> list[Entry]:
+async def _everything(adapter: Backplane, channel: str) -> list[Entry]:
     found, after = [], 0
     while True:
-        try: new = await adapter.read({lane: after})
+        try: new = await adapter.read({channel: after})
         except Gap as e: after, new = e.first, None
         if new == []: return found
         found += new or []
@@ -268,7 +268,7 @@ async def _everything(adapter: Backplane, lane: str) -> list[Entry]:
 async def _tells_gaps(lab: _Lab):
     limits = Limits(events=100, calls=100)
     (reader, _), (sender, _), places = await lab.open(limits), await lab.open(limits), []
-    for _ in range(0, 1000, 50): places += await sender.publish([Draft(b'x' * 100)] * 50 + [Draft(b'c', 'calls')] * 50)
+    for _ in range(0, 1000, 50): places += await sender.publish([Publication(b'x' * 100)] * 50 + [Publication(b'c', 'calls')] * 50)
     places = [place for n in range(0, 2000, 100) for place in places[n:n + 50]]
     first = await _gap(reader, {'events': 0, 'calls': 0})
     _check(first is not None, 'a read from the beginning, which has been let go, says nothing')
@@ -292,8 +292,8 @@ async def _trims_bytes(lab: _Lab):
     adapter, _ = await lab.open(limits := Limits(event_bytes=most, retained_bytes=most, call_bytes=most))
     places = []
     for n in range(100):
-        drafts = [Draft(bytes(size), key=f'k{n}', retain=True), Draft(bytes(size), 'calls')]
-        places.append(await adapter.publish(drafts))
+        publications = [Publication(bytes(size), key=f'k{n}', retain=True), Publication(bytes(size), 'calls')]
+        places.append(await adapter.publish(publications))
     for kind, given in zip(('events', 'calls'), zip(*places, strict=True), strict=True):
         left = [entry.position for entry in await _everything(adapter, kind)]
         _check_bytes(kind, left, list(given), most // size, (2 * most + 2**20) // size)
@@ -303,8 +303,8 @@ async def _trims_bytes(lab: _Lab):
     kept = [entry.position for entry in await adapter.retained()]
     _check_bytes('retained', kept, [place for place, _ in places], most // size, (2 * most + 2**20) // size)
     large = bytes(3 * most)
-    event, call = await adapter.publish([Draft(large, key='k', retain=True), Draft(large, 'calls')])
-    newest = [(await _everything(adapter, lane))[-1].position for lane in ('events', 'calls')]
+    event, call = await adapter.publish([Publication(large, key='k', retain=True), Publication(large, 'calls')])
+    newest = [(await _everything(adapter, channel))[-1].position for channel in ('events', 'calls')]
     newest.append((await adapter.retained())[-1].position)
     _check(newest == [event, call, event], f'{event} and {call} are larger than the limit; the newest are {newest}')
 
@@ -316,7 +316,7 @@ def _check_bytes(kind: str, left: list[int], given: list[int], least: int, most:
 @_promise('What is older than `Limits.age` goes, by the clock of the engine; retained entries stay.')
 async def _ages(lab: _Lab):
     adapter, _ = await lab.open(limits := Limits(age=1.5))
-    places = await adapter.publish([Draft(b'old')] * 5 + [Draft(b'kept', key='k', retain=True)])
+    places = await adapter.publish([Publication(b'old')] * 5 + [Publication(b'kept', key='k', retain=True)])
     young = await adapter.read({'events': 0})
     _check(len(young) == 6, f'of 6 events of this moment {len(young)} are left, the age is 1.5 s')
     opened = await adapter.open(limits)
@@ -325,7 +325,7 @@ async def _ages(lab: _Lab):
     _check(opened.first == places[-1] == opened.last, f'all up to {places[-1]} is too old, it was opened as {opened}')
     gaps = [await _gap(adapter, {'events': after}) for after in (0, *places)]
     _check(gaps == [places[-1]] * 6 + [None], f'all up to {places[-1]} was let go; the gaps that it tells are {gaps}')
-    place, = await adapter.publish([Draft(b'new')])
+    place, = await adapter.publish([Publication(b'new')])
     left = [entry.body for entry in await _everything(adapter, 'events')]
     _check(left == [b'new'], f'after the age has passed, there still is {left}')
     gaps = [await _gap(adapter, {'events': after}) for after in (0, *places[-2:])]
@@ -338,18 +338,18 @@ async def _ages(lab: _Lab):
 @_promise('`retained` gives the newest retained entry of each key, oldest first; a newer event replaces or removes it.')
 async def _retains(lab: _Lab):
     (adapter, _), (other, _) = await lab.open(limits := Limits(events=1, retained=3)), await lab.open(limits)
-    def keep(name, retain=True): return Draft(name.encode(), key=f'{name[0]}\0\n ü', retain=retain)
+    def keep(name, retain=True): return Publication(name.encode(), key=f'{name[0]}\0\n ü', retain=retain)
     await adapter.publish([keep('a1'), keep('b1')])
-    await other.publish([keep('c1'), keep('a2'), Draft(b'd1', key='d')])
+    await other.publish([keep('c1'), keep('a2'), Publication(b'd1', key='d')])
     found = [entry.body for entry in await adapter.retained()]
     _check(found == [b'b1', b'c1', b'a2'], f'b1, c1 and a2 are the newest; it gave {found}')
     await other.publish([keep('b2', retain=False)])
-    await other.publish([Draft(b'call', 'calls')])
-    await adapter.publish([Draft(b'x' * 100)] * 500)
+    await other.publish([Publication(b'call', 'calls')])
+    await adapter.publish([Publication(b'x' * 100)] * 500)
     kept = await adapter.retained()
     _check([e.body for e in kept] == [b'c1', b'a2'], f'b was taken away; it gave {kept}')
     last = (await other.open(limits)).last
-    _check(all(e.lane == 'events' and 0 < e.position < last for e in kept), f'what is retained has no place: {kept}')
+    _check(all(e.channel == 'events' and 0 < e.position < last for e in kept), f'what is retained has no place: {kept}')
     places = await adapter.publish([keep('e1'), keep('f1'), keep('g1'), keep('e2')])
     found = [(e.position, e.body) for e in await other.retained()]
     expected = list(zip(places[1:], [b'f1', b'g1', b'e2'], strict=True))
@@ -360,11 +360,11 @@ async def _retains(lab: _Lab):
 async def _renews(lab: _Lab):
     adapters = [await lab.open() for _ in range(4)]
     old = adapters[0][1].epoch
-    epochs = set(await asyncio.gather(*(adapter.renew(old) for adapter, _ in adapters)))
+    epochs = set(await asyncio.gather(*(adapter.new_epoch(old) for adapter, _ in adapters)))
     _check(len(epochs) == 1 and old not in epochs, f'four who renewed {old} at once got {epochs}')
     new = epochs.pop()
     _check(re.fullmatch('[a-z0-9]{1,40}', new), f'the epoch is {new!r}')
-    _check(await adapters[0][0].renew(old) == new, 'an epoch that is over was renewed once more')
+    _check(await adapters[0][0].new_epoch(old) == new, 'an epoch that is over was renewed once more')
     _check((await lab.open())[1].epoch == new, 'one who opens later finds another epoch')
 
 # %% ../../nbs/backplanes/conformance.ipynb #3b170b51
@@ -372,13 +372,13 @@ async def _renews(lab: _Lab):
 async def _reports(lab: _Lab):
     (one, _), (two, _) = await lab.open(), await lab.open()
     _check(await one.reports() == {}, 'an empty store has reports')
-    await one.put_report('a', b'old')
-    await one.put_report('a', bytes(range(256)))
-    await two.put_report('b:1', b'b')
-    await two.drop_report('nobody')
+    await one.put_node_info('a', b'old')
+    await one.put_node_info('a', bytes(range(256)))
+    await two.put_node_info('b:1', b'b')
+    await two.drop_node_info('nobody')
     found = await one.reports()
     _check(found == {'a': bytes(range(256)), 'b:1': b'b'}, f'the reports are {found}')
-    await two.drop_report('a')
+    await two.drop_node_info('a')
     _check(await one.reports() == {'b:1': b'b'}, 'a report that was taken away is still there')
     _check(await one.read({'events': 0, 'calls': 0}) == [], 'a report came as an event')
 
@@ -390,7 +390,7 @@ async def _closes(lab: _Lab):
     async def life(body):
         opened = await adapter.open(Limits())
         waiting = asyncio.ensure_future(adapter.read({'events': opened.last}, wait=20))
-        await adapter.publish([Draft(body)])
+        await adapter.publish([Publication(body)])
         found = [entry.body for entry in await waiting]
         await adapter.close()
         await adapter.close()
@@ -413,7 +413,7 @@ async def _errs(lab: _Lab):
     if lab.unreachable:
         astray = lab.adapter(lab.unreachable)
         shown += [astray.name, repr(astray)]
-        for call in (lambda: astray.open(Limits()), lambda: astray.publish([Draft(b'x')]), lambda: astray.retained()):
+        for call in (lambda: astray.open(Limits()), lambda: astray.publish([Publication(b'x')]), lambda: astray.retained()):
             shown += await _failure(call(), astray)
     _check(not lab.secret or not any(lab.secret in text for text in shown), 'the password is shown')
 

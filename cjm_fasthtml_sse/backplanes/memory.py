@@ -3,14 +3,14 @@
 Managers of one process share their events by this adapter. It is also what tests use, and what an author of an adapter reads first.
 
 ```python
-from cjm_fasthtml_sse.backplanes.base import Draft, Limits
+from cjm_fasthtml_sse.backplanes.base import Publication, Limits
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 ```
 
 ```python
 engine = MemoryBackplane()
 opened = await engine.open(Limits())
-positions = await engine.publish([Draft(b'one'), Draft(b'two')])
+positions = await engine.publish([Publication(b'one'), Publication(b'two')])
 positions, await engine.read({'events': opened.last})
 ```
 
@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 
 from fastcore.basics import patch
 
-from .base import Draft, Entry, Gap, Limits, Opened
+from .base import Publication, Entry, Gap, Limits, Opened
 from ..runtime.process import in_each_child
 
 # %% ../../nbs/backplanes/memory.ipynb #1a6bb66b
@@ -61,10 +61,10 @@ class MemoryBackplane:
 
 # %% ../../nbs/backplanes/memory.ipynb #1a6a50bb
 @patch
-async def publish(self: MemoryBackplane, drafts: Sequence[Draft]) -> list[int]:
-    "Give `drafts` their places"
+async def publish(self: MemoryBackplane, publications: Sequence[Publication]) -> list[int]:
+    "Give `publications` their places"
     with self._lock:
-        positions = [self._append(draft) for draft in drafts]
+        positions = [self._append(draft) for draft in publications]
         self._trim()
         waiting, self._waiting = self._waiting, set()
     for loop, future in waiting: _wake(loop, future)
@@ -75,11 +75,11 @@ def _wake(loop: asyncio.AbstractEventLoop, future: asyncio.Future):
     except RuntimeError: pass # its loop is closed: nobody waits there any more
 
 @patch
-def _append(self: MemoryBackplane, draft: Draft) -> int:
-    self._heads[draft.lane] += 1
-    entry = Entry(self._heads[draft.lane], draft.body, draft.lane, time.monotonic())
-    self._lanes[draft.lane].append(entry)
-    self._sizes[draft.lane] += len(draft.body)
+def _append(self: MemoryBackplane, draft: Publication) -> int:
+    self._heads[draft.channel] += 1
+    entry = Entry(self._heads[draft.channel], draft.body, draft.channel, time.monotonic())
+    self._lanes[draft.channel].append(entry)
+    self._sizes[draft.channel] += len(draft.body)
     if draft.key is not None and (old := self._retained.pop(draft.key, None)): self._sizes['retained'] -= len(old.body)
     if draft.retain:
         self._retained[draft.key] = entry
@@ -115,8 +115,8 @@ async def read(self: MemoryBackplane, after: Mapping[str, int], count: int = 500
     while True:
         with self._lock:
             if after.get('events', self._first) < self._first: raise Gap(self.name, self._first)
-            lanes = (self._after(self._lanes[lane], position) for lane, position in after.items())
-            found = [entry for lane in lanes for entry in lane[:count]]
+            lanes = (self._after(self._lanes[channel], position) for channel, position in after.items())
+            found = [entry for channel in lanes for entry in channel[:count]]
             left = deadline - time.monotonic()
             if found or left <= 0: return found
             waiter = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
@@ -127,9 +127,9 @@ async def read(self: MemoryBackplane, after: Mapping[str, int], count: int = 500
         finally: self._waiting.discard(waiter)
 
 @patch
-def _after(self: MemoryBackplane, lane: deque[Entry], position: int) -> list[Entry]:
+def _after(self: MemoryBackplane, channel: deque[Entry], position: int) -> list[Entry]:
     new = []
-    for entry in reversed(lane):
+    for entry in reversed(channel):
         if entry.position <= position: break
         new.append(entry)
     return new[::-1]
@@ -141,14 +141,14 @@ async def retained(self: MemoryBackplane) -> list[Entry]:
     with self._lock: return sorted(self._retained.values(), key=lambda entry: entry.position)
 
 @patch
-async def renew(self: MemoryBackplane, epoch: str) -> str:
+async def new_epoch(self: MemoryBackplane, epoch: str) -> str:
     "A new epoch, where the old one is still `epoch`"
     with self._lock:
         if self.epoch == epoch: self.epoch = secrets.token_hex(8)
         return self.epoch
 
 @patch
-async def put_report(self: MemoryBackplane, node: str, body: bytes):
+async def put_node_info(self: MemoryBackplane, node: str, body: bytes):
     "Store what `node` says"
     with self._lock: self._reports[node] = body
 
@@ -159,7 +159,7 @@ async def reports(self: MemoryBackplane) -> dict[str, bytes]:
     with self._lock: return dict(self._reports)
 
 @patch
-async def drop_report(self: MemoryBackplane, node: str):
+async def drop_node_info(self: MemoryBackplane, node: str):
     "Take back what `node` said"
     with self._lock: self._reports.pop(node, None)
 

@@ -33,7 +33,7 @@ from typing import Any
 
 from fastcore.basics import patch
 
-from .base import Backplane, Draft, Limits, backplane_from_url
+from .base import Backplane, Publication, Limits, backplane_from_url
 
 from ..events.record import encode_record, make_record
 from ..runtime.process import in_each_child
@@ -84,7 +84,7 @@ class Publisher:
 
 # %% ../../nbs/backplanes/publisher.ipynb #7b30827c
 @patch
-async def _deliver(self: Publisher, draft: Draft | None, seconds: float) -> list[int]:
+async def _deliver(self: Publisher, draft: Publication | None, seconds: float) -> list[int]:
     "Publish `draft`, or only connect where it is None"
     pause, doubtful, error, clock = 0.05, False, '', asyncio.get_running_loop().time
     deadline = clock() + seconds
@@ -104,7 +104,7 @@ async def _deliver(self: Publisher, draft: Draft | None, seconds: float) -> list
     raise BackplaneError(f'{"Nobody knows whether it was sent" if doubtful else "Not sent"}: {error}', doubtful)
 
 @patch
-async def _try(self: Publisher, draft: Draft | None) -> list[int]:
+async def _try(self: Publisher, draft: Publication | None) -> list[int]:
     if self._epoch is None: self._epoch = (await self.backplane.open(_KEEP)).epoch
     if draft is None: return []
     largest = self.backplane.max_bytes
@@ -132,7 +132,7 @@ async def publish_async(self: Publisher,
     async with self._turn:
         self._number += 1
         body = encode_record(record, self._name, self._number)
-        draft = Draft(body, key=None if key is None else json.dumps([topic, key]), retain=retain)
+        draft = Publication(body, key=None if key is None else json.dumps([topic, key]), retain=retain)
         position, = await self._deliver(draft, max(until - time.monotonic(), 0.1))
         return f'{self._epoch}-{position}'
 

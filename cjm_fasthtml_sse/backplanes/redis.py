@@ -32,7 +32,7 @@ from fastcore.basics import patch
 from redis.asyncio.connection import Connection
 
 from .redis_client import _drop, _Elsewhere, _Engine, _moved, _split
-from .base import Draft, Entry, Gap, Limits, Opened
+from .base import Publication, Entry, Gap, Limits, Opened
 from ..runtime.process import in_each_child
 from ..events.wire import BackplaneError
 
@@ -95,7 +95,7 @@ local marks, step = {events = KEYS[6], calls = KEYS[7]}, 262144
 
 local function bytes_of(kept) return #kept - (string.find(kept, ' ', 1, true) or 0) end -- an id, and a body
 
-local function size(of) -- bytes: of a lane, all that it was ever given; of what is retained, what there is
+local function size(of) -- bytes: of a channel, all that it was ever given; of what is retained, what there is
     local said = redis.call('HGET', KEYS[5], of)
     if said then return tonumber(said) end
     if marks[of] then -- a script that has written is not stopped by a full engine any more: so write only what must be
@@ -125,11 +125,11 @@ end
 
 # %% ../../nbs/backplanes/redis.ipynb #f612e258
 _TRIM = _SIZES + '''
-local function trim_bytes(lane, sum)
-    local key, most, cut = lane == 'events' and KEYS[1] or KEYS[2], tonumber(ARGV[lane == 'events' and 2 or 4]), nil
-    local mark = redis.call('ZPOPMIN', marks[lane])
-    while mark[1] and sum - mark[2] >= most do cut, mark = mark[1], redis.call('ZPOPMIN', marks[lane]) end
-    if mark[1] then redis.call('ZADD', marks[lane], mark[2], mark[1]) end
+local function trim_bytes(channel, sum)
+    local key, most, cut = channel == 'events' and KEYS[1] or KEYS[2], tonumber(ARGV[channel == 'events' and 2 or 4]), nil
+    local mark = redis.call('ZPOPMIN', marks[channel])
+    while mark[1] and sum - mark[2] >= most do cut, mark = mark[1], redis.call('ZPOPMIN', marks[channel]) end
+    if mark[1] then redis.call('ZADD', marks[channel], mark[2], mark[1]) end
     if not cut then return end
     local milliseconds, sequence = string.match(cut, '^(%d+)-(%d+)$')
     redis.call('XTRIM', key, 'MINID', string.format('%s-%.0f', milliseconds, sequence + 1))
@@ -145,7 +145,7 @@ end
 local function trim_all()
     redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[1])
     redis.call('XTRIM', KEYS[2], 'MAXLEN', '~', ARGV[3])
-    for lane in pairs(marks) do trim_bytes(lane, size(lane)) end
+    for channel in pairs(marks) do trim_bytes(channel, size(channel)) end
     redis.call('HSET', KEYS[5], 'retained', trim_keys(size('retained')))
     trim_age()
 end
@@ -305,27 +305,27 @@ _PLACE = '''
 redis.call('XPENDING', KEYS[1], ARGV[8])
 local ids, newest, sums, due, noted, said = {}, redis.call('HGET', KEYS[3], 'l'), {}, {}, {}, {}
 
-local function begin(lane, sum) sums[lane], due[lane] = sum, (math.floor(sum / step) + 1) * step end
+local function begin(channel, sum) sums[channel], due[channel] = sum, (math.floor(sum / step) + 1) * step end
 
-local function count(lane, id, bytes)
-    local sum = sums[lane] + bytes
-    ids[#ids + 1], sums[lane] = id, sum
-    if sum < due[lane] then return end
-    redis.call('ZADD', marks[lane], sum, id)
-    begin(lane, sum)
-    noted[lane] = true
+local function count(channel, id, bytes)
+    local sum = sums[channel] + bytes
+    ids[#ids + 1], sums[channel] = id, sum
+    if sum < due[channel] then return end
+    redis.call('ZADD', marks[channel], sum, id)
+    begin(channel, sum)
+    noted[channel] = true
 end
 
 local function place(kind, key, body)
-    local lane = kind == 'c' and 'calls' or 'events'
-    if not sums[lane] then begin(lane, size(lane)) end
+    local channel = kind == 'c' and 'calls' or 'events'
+    if not sums[channel] then begin(channel, size(channel)) end
     if kind == 'c' then
-        return count(lane, redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'b', body), #body)
+        return count(channel, redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'b', body), #body)
     end
     local id = newest and redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'b', body, 'p', newest)
         or redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'b', body)
     newest = id
-    count(lane, id, #body)
+    count(channel, id, #body)
     if kind == 'e' then return end
     local sum = without(key, sums.retained or size('retained'))
     if kind == 'r' then
@@ -348,7 +348,7 @@ local whole, told = pcall(function()
     if newest then redis.call('HSET', KEYS[3], 'e', string.sub(ARGV[8], 7), 'l', newest) end
     for of, sum in pairs(sums) do said[#said + 1], said[#said + 2] = of, sum end
     if #said > 0 then redis.call('HSET', KEYS[5], unpack(said)) end
-    for lane in pairs(noted) do trim_bytes(lane, sums[lane]) end
+    for channel in pairs(noted) do trim_bytes(channel, sums[channel]) end
     trim_age()
 end)
 if whole then return ids end
@@ -357,19 +357,19 @@ return redis.error_reply((#ids > 0 and 'PARTLY ' or '') .. told)
 '''
 
 # %% ../../nbs/backplanes/redis.ipynb #0aad1cf7
-def _kind(draft: Draft) -> str:
-    if draft.lane == 'calls': return 'c'
+def _kind(draft: Publication) -> str:
+    if draft.channel == 'calls': return 'c'
     return 'e' if draft.key is None else 'r' if draft.retain else 'd'
 
 @patch
-async def publish(self: RedisBackplane, drafts: Sequence[Draft]) -> list[int]:
-    "Give `drafts` their places, all or none"
+async def publish(self: RedisBackplane, publications: Sequence[Publication]) -> list[int]:
+    "Give `publications` their places, all or none"
     line = self._line(0)
-    if not drafts: return []
-    size = max(len(draft.body) for draft in drafts)
+    if not publications: return []
+    size = max(len(draft.body) for draft in publications)
     if self.max_bytes is not None and size > self.max_bytes:
         raise BackplaneError(f'{self.name}: an event of {size:,} bytes is over its limit of {self.max_bytes:,}')
-    told = [part for draft in drafts for part in (_kind(draft), draft.key or '', draft.body)]
+    told = [part for draft in publications for part in (_kind(draft), draft.key or '', draft.body)]
     running = self._engine.run(line, _PUBLISH, self._keys, *self._numbers, self._group, *told)
     ids = await self._answered(running)
     return [_position(id) for id in ids]
@@ -380,8 +380,8 @@ _MUCH = 4 << 20 # Bytes of one answer
 
 @patch
 async def read(self: RedisBackplane, after: Mapping[str, int], count: int = 500, wait: float = 0) -> list[Entry]:
-    "What comes after the positions of `after`, lane by lane"
-    deadline, where = time.monotonic() + wait, [*(self._streams[lane] for lane in after), *map(_id, after.values())]
+    "What comes after the positions of `after`, channel by channel"
+    deadline, where = time.monotonic() + wait, [*(self._streams[channel] for channel in after), *map(_id, after.values())]
     while True:
         block, n = min(max(deadline - time.monotonic(), 0), _WAIT), min(count, self._rows)
         waiting = ('BLOCK', max(round(block * 1000), 1)) if block else ()
@@ -412,16 +412,16 @@ def _check_gap(self: RedisBackplane, after: int, newest: bytes | None, found: li
 
 @patch
 def _entries(self: RedisBackplane, found: list, lanes: list[str]) -> list[Entry]:
-    names = {self._streams[lane].encode(): lane for lane in lanes}
+    names = {self._streams[channel].encode(): channel for channel in lanes}
     return [_entry(id, _field(fields, b'b') or b'', names[key]) for key, entries in found for id, fields in entries]
 
 # %% ../../nbs/backplanes/redis.ipynb #67949b71
 def _field(fields: list[bytes], name: bytes) -> bytes | None:
     return next((value for field, value in zip(fields[::2], fields[1::2], strict=True) if field == name), None)
 
-def _entry(id: bytes, body: bytes, lane: str = 'events') -> Entry:
+def _entry(id: bytes, body: bytes, channel: str = 'events') -> Entry:
     position = _position(id)
-    return Entry(position, body, lane, position // _SEQUENCE / 1000)
+    return Entry(position, body, channel, position // _SEQUENCE / 1000)
 
 # %% ../../nbs/backplanes/redis.ipynb #99d15f6e
 @patch
@@ -441,7 +441,7 @@ async def retained(self: RedisBackplane) -> list[Entry]:
     return sorted((_entry(id, body) for id, body in pairs), key=lambda entry: entry.position)
 
 @patch
-async def renew(self: RedisBackplane, epoch: str) -> str:
+async def new_epoch(self: RedisBackplane, epoch: str) -> str:
     "A new epoch, where the old one is still `epoch`"
     begin = (*self._numbers, secrets.token_hex(8), epoch, '', '', '', '', '')
     opened = _opened(await self._engine.run(self._line(0), _OPEN, self._keys, *begin))
@@ -450,7 +450,7 @@ async def renew(self: RedisBackplane, epoch: str) -> str:
 
 # %% ../../nbs/backplanes/redis.ipynb #57a18ce9
 @patch
-async def put_report(self: RedisBackplane, node: str, body: bytes):
+async def put_node_info(self: RedisBackplane, node: str, body: bytes):
     "Store what `node` says"
     await self._ask('HSET', self._reports, node, body)
     await self._answered(self._engine.run(self._line(0), _TRIM + 'trim_all()', self._keys, *self._numbers))
@@ -462,6 +462,6 @@ async def reports(self: RedisBackplane) -> dict[str, bytes]:
     return {node.decode(): body for node, body in zip(values[::2], values[1::2], strict=True)}
 
 @patch
-async def drop_report(self: RedisBackplane, node: str):
+async def drop_node_info(self: RedisBackplane, node: str):
     "Take back what `node` said"
     await self._ask('HDEL', self._reports, node)

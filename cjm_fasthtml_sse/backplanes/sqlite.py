@@ -8,14 +8,14 @@ It is Python's own `sqlite3` in WAL mode, on one machine: no server, no package 
 from tempfile import TemporaryDirectory
 
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
-from cjm_fasthtml_sse.backplanes.base import Draft, Limits
+from cjm_fasthtml_sse.backplanes.base import Publication, Limits
 ```
 
 ```python
 folder = TemporaryDirectory()
 one, two = SqliteBackplane(f'{folder.name}/events.db'), SqliteBackplane(f'{folder.name}/events.db')
 for engine in (one, two): await engine.open(Limits())
-places = await one.publish([Draft(b'hello'), Draft(b'world')])
+places = await one.publish([Publication(b'hello'), Publication(b'world')])
 places, [entry.body for entry in await two.read({'events': 0}, wait=10)]
 ```
 
@@ -35,7 +35,7 @@ from urllib.parse import parse_qsl
 from fastcore.basics import patch
 
 from .sqlite_notify import _Bell, _Worker
-from .base import Draft, Entry, Gap, Limits, Opened, Unable
+from .base import Publication, Entry, Gap, Limits, Opened, Unable
 from ..runtime.process import in_each_child
 from ..events.wire import BackplaneError
 
@@ -53,7 +53,7 @@ INSERT INTO sqlite_sequence VALUES ('events', 0), ('calls', 0);
 PRAGMA application_id = {_OWN};
 PRAGMA user_version = {_FORM}"""
 _HEADS = """(SELECT seq FROM sqlite_sequence WHERE name = 'events') AS last,
-    (SELECT seq FROM sqlite_sequence WHERE name = 'calls') AS last_call,
+    (SELECT seq FROM sqlite_sequence WHERE name = 'calls') AS last_control,
     (SELECT min(position) FROM events) AS oldest,
     (SELECT value FROM life WHERE name = 'epoch') AS epoch"""
 
@@ -211,52 +211,52 @@ def _set_up(self: _Session):
 
 @patch
 def _stand(self: _Session) -> Opened:
-    now, last, last_call, oldest, self.epoch = self.con.execute(f'SELECT {_NOW}, {_HEADS}').fetchone()
-    self.heads = dict(events=last, calls=last_call)
-    return Opened(self.epoch, _first(last, oldest), last, last_call, now / 1000)
+    now, last, last_control, oldest, self.epoch = self.con.execute(f'SELECT {_NOW}, {_HEADS}').fetchone()
+    self.heads = dict(events=last, calls=last_control)
+    return Opened(self.epoch, _first(last, oldest), last, last_control, now / 1000)
 
 def _first(last: int, oldest: int | None) -> int: return last if oldest is None else oldest - 1
 
 # %% ../../nbs/backplanes/sqlite.ipynb #25142af2
 _BATCH = 128 # Rows that one statement writes
 
-def _insert(con: sqlite3.Connection, lane: str, bodies: list[bytes]) -> list[int]:
-    "Rows at the end of `lane`; their positions follow each other, since nobody else writes meanwhile"
+def _insert(con: sqlite3.Connection, channel: str, bodies: list[bytes]) -> list[int]:
+    "Rows at the end of `channel`; their positions follow each other, since nobody else writes meanwhile"
     values = ', '.join([f'({_NOW}, ?)'] * len(bodies))
-    last = con.execute(f'INSERT INTO {lane}(at, body) VALUES {values}', bodies).lastrowid
+    last = con.execute(f'INSERT INTO {channel}(at, body) VALUES {values}', bodies).lastrowid
     return list(range(last - len(bodies) + 1, last + 1))
 
 @patch
-def write(self: _Session, drafts: Sequence[Draft]) -> list[int]:
+def write(self: _Session, publications: Sequence[Publication]) -> list[int]:
     with _telling(self.name, self.timeout):
         self._check_inodes()
-        lanes = {draft.lane for draft in drafts}
-        if len(lanes) == 1 and len(drafts) <= _BATCH and all(draft.key is None for draft in drafts):
-            positions = _insert(self.con, *lanes, [draft.body for draft in drafts])
+        lanes = {draft.channel for draft in publications}
+        if len(lanes) == 1 and len(publications) <= _BATCH and all(draft.key is None for draft in publications):
+            positions = _insert(self.con, *lanes, [draft.body for draft in publications])
         else:
-            with _transaction(self.con): positions = self._publish_all(drafts, lanes)
+            with _transaction(self.con): positions = self._publish_all(publications, lanes)
         self._check_inodes(doubtful=True)
         self.bell.ring()
         spans = {}
-        for place, draft in zip(positions, drafts, strict=True):
-            spans.setdefault(draft.lane, [place, place])[1] = place
-            self.own[draft.lane] += len(draft.body)
+        for place, draft in zip(positions, publications, strict=True):
+            spans.setdefault(draft.channel, [place, place])[1] = place
+            self.own[draft.channel] += len(draft.body)
             if draft.retain: self.own['retained'] += len(draft.body)
         self._trim_all(spans)
         return positions
 
 @patch
-def _publish_all(self: _Session, drafts: Sequence[Draft], lanes: set[str]) -> list[int]:
+def _publish_all(self: _Session, publications: Sequence[Publication], lanes: set[str]) -> list[int]:
     positions = {}
-    for lane in lanes:
-        own = [i for i, draft in enumerate(drafts) if draft.lane == lane]
+    for channel in lanes:
+        own = [i for i, draft in enumerate(publications) if draft.channel == channel]
         for n in range(0, len(own), _BATCH):
             part = own[n:n + _BATCH]
-            given = _insert(self.con, lane, [drafts[i].body for i in part])
+            given = _insert(self.con, channel, [publications[i].body for i in part])
             positions |= zip(part, given, strict=True)
-    keyed = ((i, draft) for i, draft in enumerate(drafts) if draft.key is not None and draft.lane == 'events')
+    keyed = ((i, draft) for i, draft in enumerate(publications) if draft.key is not None and draft.channel == 'events')
     self._retain({draft.key: (positions[i], draft.retain) for i, draft in keyed})
-    return [positions[i] for i in range(len(drafts))]
+    return [positions[i] for i in range(len(publications))]
 
 # %% ../../nbs/backplanes/sqlite.ipynb #0f84f348
 @patch
@@ -281,24 +281,24 @@ _HEAD = 'SELECT seq FROM sqlite_sequence WHERE name = ?'
 
 @patch
 def _trim_all(self: _Session, new: Mapping[str, Sequence] | None = None):
-    "Trim after a publication, which gave the first and the last position of `new` in each lane, or in any case"
+    "Trim after a publication, which gave the first and the last position of `new` in each channel, or in any case"
     with suppress(sqlite3.Error, OSError):
-        for lane in new or ('events', 'calls'): self._trim(lane, *(new[lane] if new else (None, self._head(lane))))
+        for channel in new or ('events', 'calls'): self._trim(channel, *(new[channel] if new else (None, self._head(channel))))
         if new is None: self.con.execute(_FEWER_KEYS, [self.limits.retained])
         self._shorten_log()
 
 @patch
-def _head(self: _Session, lane: str) -> int: return self.con.execute(_HEAD, [lane]).fetchone()[0]
+def _head(self: _Session, channel: str) -> int: return self.con.execute(_HEAD, [channel]).fetchone()[0]
 
 @patch
-def _trim(self: _Session, lane: str, new: int | None, last: int):
-    limit = getattr(self.limits, lane)
+def _trim(self: _Session, channel: str, new: int | None, last: int):
+    limit = getattr(self.limits, channel)
     step = max(1, min(64, limit // 8))
     stepped = new is None or last // step != (new - 1) // step
-    if stepped: self.con.execute(f'DELETE FROM {lane} WHERE position <= ?', [last - limit])
-    for kept in ('events', 'retained') if lane == 'events' else ('calls',): self._trim_bytes(kept, stepped)
+    if stepped: self.con.execute(f'DELETE FROM {channel} WHERE position <= ?', [last - limit])
+    for kept in ('events', 'retained') if channel == 'events' else ('calls',): self._trim_bytes(kept, stepped)
     age, now = self.limits.age, time.monotonic()
-    if lane == 'calls' or age is None or new is not None and now - self.aged < age / 10: return
+    if channel == 'calls' or age is None or new is not None and now - self.aged < age / 10: return
     self.aged, oldest = now, f'{_NOW} - {int(age * 1000)}'
     self.con.execute(f"""DELETE FROM events WHERE position < coalesce(
         (SELECT position FROM events WHERE at >= {oldest} ORDER BY position LIMIT 1), {last} + 1)""")
@@ -333,18 +333,18 @@ def _shorten_log(self: _Session):
 
 # %% ../../nbs/backplanes/sqlite.ipynb #76f280df
 _BYTES = 1 << 20 # What one look from the thread takes, or one row
-_FEW, _SMALL = 32, 4096 # Rows of a lane, and bytes of a body, that are looked at from the loop
-_AFTER = 'FROM {lane} WHERE position > ? ORDER BY position LIMIT ?'
+_FEW, _SMALL = 32, 4096 # Rows of a channel, and bytes of a body, that are looked at from the loop
+_AFTER = 'FROM {channel} WHERE position > ? ORDER BY position LIMIT ?'
 _LANE = f"""(SELECT group_concat(position), group_concat(at), group_concat(size), group_concat(body, '') FROM (
     SELECT position, at, length(body) AS size, CASE WHEN length(body) <= ? THEN body END AS body {_AFTER}))"""
-_LOOK = f'SELECT * FROM {_LANE.format(lane="events")}, {_LANE.format(lane="calls")}, (SELECT {_HEADS})'
+_LOOK = f'SELECT * FROM {_LANE.format(channel="events")}, {_LANE.format(channel="calls")}, (SELECT {_HEADS})'
 _SIZES = f'SELECT group_concat(size) FROM (SELECT length(body) AS size {_AFTER})'
 
-def _entries(lane: str, positions: bytes | None, times: bytes, sizes: bytes, bodies: bytes | None) -> list[Entry]:
+def _entries(channel: str, positions: bytes | None, times: bytes, sizes: bytes, bodies: bytes | None) -> list[Entry]:
     if positions is None: return []
     found, start, numbers = [], 0, (map(int, column.split(b',')) for column in (positions, times, sizes))
     for position, at, size in zip(*numbers, strict=True):
-        found.append(Entry(position, (bodies or b'')[start:start + size], lane, at / 1000))
+        found.append(Entry(position, (bodies or b'')[start:start + size], channel, at / 1000))
         start += size
     return found
 
@@ -353,9 +353,9 @@ _NEVER = (1 << 63) - 1
 
 @patch
 def _look(self: _Session, after: Mapping[str, int], counts: tuple[int, int], most: int = _NEVER) -> list[Entry] | None:
-    "So many rows of each lane; None where a body is larger than `most`"
+    "So many rows of each channel; None where a body is larger than `most`"
     self._check_inodes()
-    events, calls = (after.get(lane, _NEVER) for lane in ('events', 'calls'))
+    events, calls = (after.get(channel, _NEVER) for channel in ('events', 'calls'))
     row = self.reading.execute(_LOOK, [most, events, counts[0], most, calls, counts[1]]).fetchone()
     self._check_heads(*row[8:], after.get('events'))
     if any(size > most for sizes in (row[2], row[6]) if sizes for size in map(int, sizes.split(b','))): return None
@@ -371,8 +371,8 @@ def _look_from_loop(self: _Session, after: Mapping[str, int], count: int) -> lis
 @patch
 def _look_from_thread(self: _Session, after: Mapping[str, int], count: int) -> list[Entry]:
     counts, more = [], False
-    for lane in ('events', 'calls'):
-        told, = self.reading.execute(_SIZES.format(lane=lane), [after.get(lane, _NEVER), count]).fetchone()
+    for channel in ('events', 'calls'):
+        told, = self.reading.execute(_SIZES.format(channel=channel), [after.get(channel, _NEVER), count]).fetchone()
         sizes, total, n = [int(size) for size in told.split(b',')] if told else [], 0, 0
         while n < len(sizes) and (n == 0 or total + sizes[n] <= _BYTES): total, n = total + sizes[n], n + 1
         counts, more = [*counts, max(n, 1)], more or n < len(sizes) or n == count
@@ -382,11 +382,11 @@ def _look_from_thread(self: _Session, after: Mapping[str, int], count: int) -> l
 
 # %% ../../nbs/backplanes/sqlite.ipynb #cc7cb38d
 @patch
-def _check_heads(self: _Session, last: int, last_call: int, oldest: int | None, epoch: bytes, after: int | None):
+def _check_heads(self: _Session, last: int, last_control: int, oldest: int | None, epoch: bytes, after: int | None):
     if epoch.decode() != self.epoch: raise BackplaneError(f'{self.name}: somebody has begun a new epoch')
-    if last < self.heads['events'] or last_call < self.heads['calls']: raise BackplaneError(
+    if last < self.heads['events'] or last_control < self.heads['calls']: raise BackplaneError(
         f'{self.name}: its newest events are gone; an older state has been put back')
-    self.heads = dict(events=last, calls=last_call)
+    self.heads = dict(events=last, calls=last_control)
     if after is not None and after < (first := _first(last, oldest)): raise Gap(self.name, first)
 
 # %% ../../nbs/backplanes/sqlite.ipynb #3378fe31
@@ -487,13 +487,13 @@ def _opened(self: SqliteBackplane) -> _Session:
     return self._session
 
 @patch
-async def publish(self: SqliteBackplane, drafts: Sequence[Draft]) -> list[int]:
-    "Give `drafts` their places, all or none"
-    session, largest = self._opened(), max((len(draft.body) for draft in drafts), default=0)
+async def publish(self: SqliteBackplane, publications: Sequence[Publication]) -> list[int]:
+    "Give `publications` their places, all or none"
+    session, largest = self._opened(), max((len(draft.body) for draft in publications), default=0)
     if largest > self.max_bytes: raise BackplaneError(
         f'{self.name}: an event of {largest:,} bytes; the largest that it takes is {self.max_bytes:,}')
-    if not drafts: return []
-    places = await session.thread.ask(session.write, drafts)
+    if not publications: return []
+    places = await session.thread.ask(session.write, publications)
     session.bell.ring_here()
     return places
 
@@ -502,7 +502,7 @@ async def read(self: SqliteBackplane, after: Mapping[str, int], count: int = 500
     "What comes next"
     session = self._opened()
     if session.bell is None: raise BackplaneError(f'{self.name}: it is not open')
-    after = {lane: min(position, _NEVER) for lane, position in after.items()}
+    after = {channel: min(position, _NEVER) for channel, position in after.items()}
     with _telling(self.name, self.timeout): return await session.await_news(after, count, wait)
 
 # %% ../../nbs/backplanes/sqlite.ipynb #2946c13b
@@ -513,13 +513,13 @@ async def retained(self: SqliteBackplane) -> list[Entry]:
     return await session.thread.ask(session.kept)
 
 @patch
-async def renew(self: SqliteBackplane, epoch: str) -> str:
+async def new_epoch(self: SqliteBackplane, epoch: str) -> str:
     "Begin a new life where the old one is still `epoch`"
     session = self._opened()
     return await session.thread.ask(session.begin_life, epoch)
 
 @patch
-async def put_report(self: SqliteBackplane, node: str, body: bytes):
+async def put_node_info(self: SqliteBackplane, node: str, body: bytes):
     "Store what `node` says about itself"
     session = self._opened()
     await session.thread.ask(session.store_report, node, body)
@@ -532,7 +532,7 @@ async def reports(self: SqliteBackplane) -> dict[str, bytes]:
     return dict(await session.thread.ask(session.run, 'SELECT node, body FROM reports'))
 
 @patch
-async def drop_report(self: SqliteBackplane, node: str):
+async def drop_node_info(self: SqliteBackplane, node: str):
     "Take back what `node` said"
     session = self._opened()
     await session.thread.ask(session.run, 'DELETE FROM reports WHERE node = ?', node)

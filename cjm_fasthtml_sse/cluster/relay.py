@@ -41,7 +41,7 @@ from weakref import WeakValueDictionary
 
 from fastcore.basics import patch
 
-from ..backplanes.base import Backplane, Draft, Entry, Gap, Limits, Opened, Unable
+from ..backplanes.base import Backplane, Publication, Entry, Gap, Limits, Opened, Unable
 
 from ..events.record import Record
 from ..events.record import VERSION, decode_record, encode_record
@@ -68,7 +68,7 @@ class Hooks:
 class _Out:
     "Something on its way to the engine"
     number: int
-    draft: Draft
+    draft: Publication
     future: asyncio.Future
     deadline: float
     record: Record | None = None
@@ -86,7 +86,7 @@ class _Waiter:
     position: int | None
 
 # %% ../../nbs/cluster/relay.ipynb #e898b22e
-_BATCH = 500 # entries that are read, and drafts that are published, at once
+_BATCH = 500 # entries that are read, and publications that are published, at once
 _PATIENCE = 10.0 # seconds that one blocking read waits
 _SLICE = 0.005 # seconds of hearing before the loop gets a turn
 _REFUSALS = 10 # of one event on end, while something else is taken before each of them
@@ -255,12 +255,12 @@ async def _join(self: Relay):
     elif opened.epoch != self.epoch: await self._begin(opened, 'unknown')
     elif not await self._still_there(opened):
         async with self._line:
-            await self.backplane.renew(self.epoch)
+            await self.backplane.new_epoch(self.epoch)
             opened = await self.backplane.open(self.limits)
         await self._begin(opened, 'unknown')
     elif opened.first > self.position: await self._begin(opened, 'expired')
     else: self.hooks.lost([reader for reader in ahead if reader.cursor > opened.last])
-    self._call_position, self._opened_at = min(self._call_position, opened.last_call), opened.last_call
+    self._call_position, self._opened_at = min(self._call_position, opened.last_control), opened.last_control
     while self.position < opened.last and await self._hear_some(0): pass
     self._tell_gone()
     await self._tell_and_hear()
@@ -342,7 +342,7 @@ async def _begin(self: Relay, opened: Opened, reason: str | None):
         except Gap: continue
         break
     log.head = max(log.head, opened.last)
-    if reason is None: self._call_position = opened.last_call
+    if reason is None: self._call_position = opened.last_control
     self.epoch, self.position, self._marks, self._heard = opened.epoch, log.head, marks, heard
     self.hooks.turn(log, reason)
     for waiter in self._waiters: waiter.position = waiter.place()
@@ -354,13 +354,13 @@ async def _begin(self: Relay, opened: Opened, reason: str | None):
 async def _load(self: Relay, opened: Opened, patience: bool) -> tuple[Any, deque, OrderedDict]:
     log, heard, position, retained = self.hooks.begin(opened.epoch), OrderedDict(), opened.first, None
     marks, until = deque(maxlen=_BATCH), time.monotonic() + _SLICE
-    log.let_go.rise(opened.first)
+    log.trimmed.rise(opened.first)
     while position < opened.last or retained is None:
         try: entries = await self.backplane.read({'events': position}, _BATCH)
         except Gap as e:
             if patience: raise
             position = e.first
-            log.let_go.rise(position)
+            log.trimmed.rise(position)
             continue
         if retained is None: entries = [*(retained := await self._retained_before(entries, opened)), *entries]
         for entry in entries:
@@ -401,7 +401,7 @@ async def _hear_some(self: Relay, wait: float) -> int: # How many entries there 
     entries = await self._read_some({'events': self.position, 'calls': self._call_position}, wait)
     until = time.monotonic() + _SLICE
     for entry in entries:
-        if entry.lane == 'calls': self._hear_call(entry)
+        if entry.channel == 'calls': self._hear_call(entry)
         else: self._hear_event(entry)
         if time.monotonic() < until: continue
         await asyncio.sleep(0)
@@ -486,10 +486,10 @@ def _out(self: Relay, record: Record, keep: bool) -> _Out:
     if largest is not None and len(body) > largest:
         raise FrameError(f'{len(body)} bytes are over what {self.backplane.name} takes ({largest}); send a reference')
     key = None if record.key is None else json.dumps([record.topic, record.key])
-    return self._numbered(Draft(body, 'events', key, record.retain), record, keep)
+    return self._numbered(Publication(body, 'events', key, record.retain), record, keep)
 
 @patch
-def _numbered(self: Relay, draft: Draft, record: Record | None = None, keep: bool = False) -> _Out:
+def _numbered(self: Relay, draft: Publication, record: Record | None = None, keep: bool = False) -> _Out:
     self._number += 1
     deadline = time.monotonic() + self.publish_timeout
     return _Out(self._number, draft, self.loop.create_future(), deadline, record, keep)
@@ -600,7 +600,7 @@ def _give_up_refused(self: Relay, out: _Out):
     if not (out.keep and out.future.done()): return self._done(out, told)
     _logger.error('%s refuses an event of %s bytes; it is given up, and its readers are told', name, size)
     out.record = Record('lost', dict(topic=out.record.topic), out.record.timestamp, topic=_LOST)
-    out.draft, out.refused = Draft(encode_record(out.record, self.publisher, out.number)), 0
+    out.draft, out.refused = Publication(encode_record(out.record, self.publisher, out.number)), 0
     self._size += len(out.draft.body) - size
 
 # %% ../../nbs/cluster/relay.ipynb #184504a8
@@ -712,7 +712,7 @@ async def _tell_and_hear(self: Relay):
     own = dict(beats=self._beats, beat=self.beat, process=this_process())
     mine = {name: report() for name, report in self.reports.items()} | own
     async with self._line:
-        await self.backplane.put_report(self.node, json.dumps(mine).encode())
+        await self.backplane.put_node_info(self.node, json.dumps(mine).encode())
         bodies = await self.backplane.reports()
     now = time.monotonic()
     seen = {node: body for node, body in bodies.items() if node != self.node}
@@ -724,7 +724,7 @@ async def _tell_and_hear(self: Relay):
 # %% ../../nbs/cluster/relay.ipynb #17be821a
 @patch
 async def _drop(self: Relay, node: str):
-    async with self._line: await self.backplane.drop_report(node)
+    async with self._line: await self.backplane.drop_node_info(node)
 
 # %% ../../nbs/cluster/relay.ipynb #543dca52
 @dataclass(slots=True)
@@ -836,7 +836,7 @@ def _call(self: Relay, message: dict) -> _Out:
 @patch
 def _called(self: Relay, message: dict) -> _Out:
     text = json.dumps([VERSION, self.publisher, self._number + 1, self.node, message])
-    out = self._numbered(Draft(text.encode(), 'calls'))
+    out = self._numbered(Publication(text.encode(), 'calls'))
     out.future.add_done_callback(lambda future: future.cancelled() or future.exception())
     return out
 

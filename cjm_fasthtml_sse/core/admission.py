@@ -19,10 +19,10 @@ from typing import Any
 from fastcore.basics import patch
 
 from ..asgi import shutdown
-from .access import owner_topic
+from .access import user_topic
 from .connections import check_connection_id
-from .hub import Crowd, _taken
-from ..events.mailbox import Mailbox, View
+from .hub import Hub, _taken
+from ..events.mailbox import Mailbox, Renderer
 from .subscribers import StreamConnection
 from ..events.marks import lacking
 from ..events.topics import check_topic
@@ -32,8 +32,8 @@ from ..events.wire import CLOSE_EVENT, ConnectionRefused, encode_frame
 _OURS = re.compile('conn_[0-9]+(@.*)?')  # a name that was somebody's a moment ago is not for strangers
 
 @patch
-def open_stream(self: Crowd,
-    view: View, # How the stream shows events
+def open_stream(self: Hub,
+    renderer: Renderer, # How the stream shows events
     connection_id: str | None = None, # The id that it asks for; None for one of ours
     owner: Any = None, # Whose it is; None can take over nothing
     topics: str | Iterable[str] = (), # What it asks for
@@ -44,34 +44,34 @@ def open_stream(self: Crowd,
     metadata: Mapping[str, Any] | None = None, # What is noted of it, besides when it came
 ) -> StreamConnection: # Entered, not yet begun
     "Let a stream in; raises `ConnectionRefused` (400, 409, 429, 503) or ends it at once where the server is leaving"
-    topics = self.check_asked(topics)
+    topics = self.check_requested_topics(topics)
     marks = self._marks_for(owner, asked or topics, topics, last_event_id)
-    topics |= {owner_topic(owner)} if owner is not None else frozenset()
+    topics |= {user_topic(owner)} if owner is not None else frozenset()
     if connection_id and _OURS.fullmatch(check_connection_id(connection_id)):
         raise ConnectionRefused(f'{connection_id!r} looks like an id that the server makes; choose another', 409)
     connection_id = connection_id or self.registry.new_id('conn')
-    if (old := self.check_place(connection_id, owner)) is not None: self.take_over(old)
+    if (old := self.check_capacity(connection_id, owner)) is not None: self.take_over(old)
     with self._guard:
         limits, how = (self.max_queue_size, self.max_queue_bytes), (last_event_id, self.overflow, self.counters)
-        mailbox = Mailbox(self.log, connection_id, view, topics, *limits, *how, *marks)
+        mailbox = Mailbox(self.log, connection_id, renderer, topics, *limits, *how, *marks)
         stream = StreamConnection(self, mailbox, owner, dict(metadata or {}))
         stream.tabs = tabs
         self._enter(stream, topics)
     self.clock.add(stream)
-    if self.closed or shutdown.is_leaving(self._loop): stream.finish(self.farewell())
+    if self.closed or shutdown.is_shutting_down(self._loop): stream.end(self.closing_frame())
     return stream
 
 # %% ../../nbs/core/admission.ipynb #12da5392
 @patch
-def _marks_for(self: Crowd, owner: str | None, asked: Iterable[str], topics: frozenset[str], last_event_id: str | None):
+def _marks_for(self: Hub, owner: str | None, asked: Iterable[str], topics: frozenset[str], last_event_id: str | None):
     marks, regained = lacking(self.log.marks(last_event_id), asked, topics, self.revocations.of(owner))
-    if regained and (self.log.heard_of(last_event_id) or 0) > self.log.head:
+    if regained and (self.log.parse_id(last_event_id) or 0) > self.log.head:
         raise ConnectionRefused('This server has not come so far yet; come back', 503)
     return marks, regained
 
 # %% ../../nbs/core/admission.ipynb #8d857e75
 @patch
-def check_asked(self: Crowd,
+def check_requested_topics(self: Hub,
     topics: str | Iterable[str], # What a request asks for
 ) -> frozenset[str]: # The same, each checked
     "Refuse (400) what is no topic, and more topics than one connection may have"
@@ -81,7 +81,7 @@ def check_asked(self: Crowd,
     except ValueError as e: raise ConnectionRefused(str(e)) from e
 
 @patch
-def check_place(self: Crowd,
+def check_capacity(self: Hub,
     connection_id: str | None, # What a request asks for
     owner: Any, # Whose it is
 ) -> StreamConnection | None: # Who has that id, and would have to go
@@ -97,8 +97,8 @@ def check_place(self: Crowd,
 
 # %% ../../nbs/core/admission.ipynb #27baa165
 @patch
-def take_over(self: Crowd,
+def take_over(self: Hub,
     old: StreamConnection, # Whose id passes to a newer one
 ):
     "End `old` with a word that keeps its page from coming back"
-    self.send_away(old, encode_frame('{"reason": "taken over"}', event=CLOSE_EVENT))
+    self.terminate(old, encode_frame('{"reason": "taken over"}', event=CLOSE_EVENT))

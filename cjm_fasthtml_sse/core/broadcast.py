@@ -42,11 +42,11 @@ from ..backplanes.memory import MemoryBackplane
 from ..events.record import Record
 from ..events.record import decode_record, encode_record, make_record
 from .connections import SSEConnection
-from .hub import Crowd, _running_loop
+from .hub import Hub, _running_loop
 from ..events.record import BroadcastMessage, Event
 from ..events.log import Log, is_id
-from ..events.wire import RETRY_SPAN
-from ..events.mailbox import CHUNK
+from ..events.wire import RETRY_RANGE
+from ..events.mailbox import MAX_SEND_BYTES
 from ..runtime.process import copies
 from .subscribers import Leaving, StreamConnection
 from ..cluster.relay import Hooks, Relay
@@ -59,7 +59,7 @@ _logger = logging.getLogger(__name__)
 _all_ = ['BroadcastMessage', 'create_broadcast_handler', 'setup_broadcast_routes']
 
 # %% ../../nbs/core/broadcast.ipynb #211941b2
-class BroadcastManager(Crowd):
+class BroadcastManager(Hub):
     "Manages SSE broadcast connections across multiple tabs/clients"
     def __init__(self,
         max_queue_size: int = 100, # Events that wait for one reader; what is more it reads from the log
@@ -68,7 +68,7 @@ class BroadcastManager(Crowd):
         debug: bool = False, # Log each coming, going and broadcast
         *,
         max_queue_bytes: int = 2**20, # Bytes that wait for one reader
-        max_send_bytes: int = CHUNK, # Bytes after which no further event is joined to a send
+        max_send_bytes: int = MAX_SEND_BYTES, # Bytes after which no further event is joined to a send
         max_event_bytes: int = 4 * 2**20, # Bytes of JSON that one event may have
         replay_limit: int = 10_000, # Events kept for readers to resume from
         replay_bytes: int = 16 * 2**20, # Bytes kept for readers to resume from
@@ -78,7 +78,7 @@ class BroadcastManager(Crowd):
         overflow: str = 'reset', # For a reader whose events are gone: `reset` tells it, `disconnect` ends its stream
         heartbeat_interval: float = 15.0, # Seconds without a sign of life at most; 0 for none
         send_timeout: float = 30.0, # Seconds that one send may wait for a reader
-        retry_span: tuple[int, int] = RETRY_SPAN, # Milliseconds; when readers that are sent away come back
+        retry_span: tuple[int, int] = RETRY_RANGE, # Milliseconds; when readers that are sent away come back
         clock: Callable[[], float] = time.monotonic, # Seconds, for the age of events
         max_connections: int | None = None, # Connections in all; beyond it streams are refused with 503; None: no limit
         max_connections_per_owner: int | None = None, # Streams of one owner; beyond it 429; None: no limit
@@ -152,16 +152,16 @@ def _share(self: BroadcastManager, buffer_limit: int, publish_timeout: float, be
     times = dict(publish_timeout=publish_timeout, beat=beat)
     self.relay = Relay(self.backplane, limits, hooks, buffer_limit=buffer_limit, **times)
     self.relay.answers, self.relay.reports = self.answers, self.reports
-    self.log.cut_off = self.relay.look_soon
+    self.log.may_lag = self.relay.look_soon
 
 @patch
 def _turn(self: BroadcastManager, log: Log, reason: str | None):
-    begins, floor = log.epoch != self.log.epoch, log.let_go.floor
+    begins, floor = log.epoch != self.log.epoch, log.trimmed.floor
     missed = floor if reason == 'expired' or (not begins and floor > self.log.head) else None
-    self.log.become(log)
+    self.log.replace_with(log)
     self.recall(begins, missed)
     self.history.clear()
-    kept = [event for event in log.last(self.history.maxlen) if not (event.topic or '').startswith(PRIVATE)]
+    kept = [event for event in log.latest(self.history.maxlen) if not (event.topic or '').startswith(PRIVATE)]
     self.history.extend(event.message for event in kept)
     for reader in self.registry.get_connections():
         if reason and _has_rights(reader): self.outbox.add(Leaving(reader))
@@ -209,7 +209,7 @@ def _ask_anew(self: BroadcastManager, position: int):
 @patch
 def _tell_lost(self: BroadcastManager, reader: SSEConnection, reason: str):
     if not isinstance(reader, StreamConnection) or self.overflow == 'disconnect':
-        if isinstance(reader, StreamConnection): reader.finish(self.farewell())
+        if isinstance(reader, StreamConnection): reader.end(self.closing_frame())
         return self.dropped(reader, 'overflow')
     reader.queue.reset(reason)
     self.outbox.add(reader)
@@ -303,7 +303,7 @@ def _relay_from_afar(self: BroadcastManager, record: Record, buffer: bool | None
 
 @patch
 def _home(self: BroadcastManager) -> asyncio.AbstractEventLoop | None:
-    loops = (Crowd._home(self), self.relay.loop if self.relay is not None else None)
+    loops = (Hub._home(self), self.relay.loop if self.relay is not None else None)
     return next((loop for loop in loops if loop is not None and not loop.is_closed()), None)
 
 # %% ../../nbs/core/broadcast.ipynb #c0dbad8e
@@ -366,7 +366,7 @@ class Statistics:
     waiting: int # Events and frames in all mailboxes and queues
     lag: int # How many events, of those that the log holds, the slowest reader is behind; whoever they are for
     broadcasts: int # Events sent since the start
-    drops: dict[str, int] # Readers let go: `slow`, `stalled`, `overflow`, `no farewell`, `failed`, `shut`, `error`
+    drops: dict[str, int] # Readers let go: `slow`, `stalled`, `overflow`, `no closing frame`, `failed`, `shut`, `error`
     resets: int # Readers told that they missed something
     render_failures: int # Times that a view could make nothing of an event
     replays: int # Readers that came back and read on from the log
@@ -394,7 +394,7 @@ def statistics(self: BroadcastManager) -> Statistics: # Frozen; a new one at eac
     behind = [reader for reader in readers if reader.queue.qsize() or reader.behind]
     cursors = [reader.cursor for reader in behind if reader.cursor is not None]
     waiting = sum(reader.queue.qsize() for reader in readers)
-    kept = dict(log_events=self.log.live, log_bytes=self.log.size, retained_bytes=self.log.retained_size)
+    kept = dict(log_events=self.log.event_count, log_bytes=self.log.size, retained_bytes=self.log.retained_size)
     lag, seconds = self.log.lag(min(cursors, default=self.log.head))
     counted = dict(drops=dict(self.drops), broadcasts=self.broadcasts, **asdict(self.counters))
     engine = dict(backplane='memory', buffered=0)
@@ -416,7 +416,7 @@ async def ready(self: BroadcastManager,
 async def _ready(self: BroadcastManager, last_event_id: str | None) -> str | None:
     await self.relay.ready()
     if not is_id(last_event_id): return last_event_id
-    return last_event_id if await self.relay.knows(lambda: self.log.heard_of(last_event_id)) else 'never given out'
+    return last_event_id if await self.relay.knows(lambda: self.log.parse_id(last_event_id)) else 'never given out'
 
 @patch
 @asynccontextmanager
@@ -445,7 +445,7 @@ def _tell_workers(workers: int):
 
 @patch
 def _begin_anew(self: BroadcastManager):
-    Crowd._begin_anew(self)
+    Hub._begin_anew(self)
     self.broadcasts, self._alone = 0, False
 
 @patch

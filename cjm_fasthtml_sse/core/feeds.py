@@ -21,14 +21,14 @@ from typing import Any
 
 from fastcore.basics import patch
 
-from .hub import Crowd
+from .hub import Hub
 from ..asgi.sources import check_source, open_source
 from ..events.topics import check_topic
 from ..events.wire import SSEError, check_name
 
 # %% ../../nbs/core/feeds.ipynb #9470533a
 @patch
-async def stream_to(self: Crowd,
+async def stream_to(self: Hub,
     topic: str, # Whose events the items become
     source: Any, # Async or sync iterable, generator or queue, or a function (sync or async) that returns one
     message_type: str = 'item', # Type of the event that an item becomes

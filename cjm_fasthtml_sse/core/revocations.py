@@ -68,7 +68,7 @@ def begin_life(self: Revocations):
 
 @patch
 def doubt(self: Revocations,
-    position: int, # Where this process hears on
+    position: int, # Where this process matches on
 ):
     "Nobody knows what was taken before `position`: what was granted before it is no good"
     self.floor = max(self.floor, position)

@@ -34,14 +34,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from .access import SIGNED_FOR, call_hook, check_origin, find_owner, granted, principal_tag
+from .access import TOKEN_MAX_AGE, call_hook, check_origin, find_user, granted, user_tag
 from . import admission, feeds, presence, presence_events, users
 from ..browser.scripts import serve_assets
 from .connections import SSEConnection
-from ..asgi.shutdown import around_lifespan
-from ..events.mailbox import View
+from ..asgi.shutdown import wrap_lifespan
+from ..events.mailbox import Renderer
 from .subscribers import StreamConnection
-from ..asgi.response import SSEResponse, encode_opening, stream_around
+from ..asgi.response import SSEResponse, encode_opening, bypass_middleware
 from ..events.topics import PRIVATE
 from ..events.wire import BackplaneError, ConnectionRefused
 
@@ -89,7 +89,7 @@ class Rules:
     identify: Callable[..., Any] | None = None # Whose a request is, with FastHTML's parameters; None takes `auth`
     authorize: Callable[..., Any] | None = None # Which of `topics` a request may hear; None lets everyone hear all
     allow_origins: Iterable[str] = () # Other sites whose pages may read, as in `https://app.example.org`
-    signed_for: float = SIGNED_FOR # Seconds for which a token of `sign_topics` is good
+    signed_for: float = TOKEN_MAX_AGE # Seconds for which a token of `sign_topics` is good
 
     def __post_init__(self):
         origins = frozenset([self.allow_origins] if isinstance(self.allow_origins, str) else self.allow_origins)
@@ -105,12 +105,12 @@ class BroadcastResponse(SSEResponse):
     "The stream of a manager, once its request has been let in"
     def __init__(self,
         manager: Any, # The `BroadcastManager` that is heard
-        view: View, # How events are shown
+        renderer: Renderer, # How events are shown
         rules: Rules, # The application's say
         connection_id: str, # What the request asks for; empty for an id of ours
     ):
         super().__init__(lambda scope: None)
-        self.manager, self.view, self.rules, self.connection_id = manager, view, rules, connection_id
+        self.manager, self.renderer, self.rules, self.connection_id = manager, renderer, rules, connection_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send):
         refused, cors = None, {}
@@ -133,19 +133,19 @@ class BroadcastResponse(SSEResponse):
 async def _let_in(self: BroadcastResponse, scope: Scope, since: list[tuple]):
     headers, query, manager, rules = Headers(scope=scope), _query(scope), self.manager, self.rules
     self.connection_id = _own_id(scope, query, self.connection_id)
-    tabs, asked = _tabs(query.get('tabs', '1')), manager.check_asked(query.getlist('topic'))
+    tabs, asked = _tabs(query.get('tabs', '1')), manager.check_requested_topics(query.getlist('topic'))
     await manager.ready()
-    owner = await find_owner(scope, rules.identify, guest=bool(self.connection_id) or manager.names_guests)
-    self.headers['sse-principal'] = principal_tag(scope.get('app'), owner)
+    owner = await find_user(scope, rules.identify, guest=bool(self.connection_id) or manager.needs_guest_names)
+    self.headers['sse-principal'] = user_tag(scope.get('app'), owner)
     self.headers['sse-heartbeat'] = f'{manager.clock.interval:g}'
     tokens, given = query.getlist('signed'), _last_seen(headers, query)
     may, at, seen = await self._decide(scope, owner, asked, tokens, given)
     if scope['method'] == 'HEAD': return
     if self.connection_id: await manager.claim(self.connection_id, owner)
-    manager.check_welcome(self.connection_id, owner, may, since)
+    manager.check_not_disconnected(self.connection_id, owner, may, since)
     topics = manager.check_grants(owner, may, at, since)
     about = dict(tabs=tabs, asked=asked | may.keys(), metadata=_script(headers))
-    stream = manager.open_stream(self.view, self.connection_id, owner, topics, seen, **about)
+    stream = manager.open_stream(self.renderer, self.connection_id, owner, topics, seen, **about)
     self.open, self.opening = lambda scope: stream, _opening(stream, given, len(asked))
 
 @patch
@@ -155,10 +155,10 @@ async def _decide(self: BroadcastResponse, scope: Scope, owner: str | None, aske
         at = manager.cursor()
         may = await granted(scope, scope.get('app'), owner, asked, tokens, rules.authorize, rules.signed_for, at)
         if scope['method'] == 'HEAD': break
-        manager.check_place(self.connection_id, owner)
+        manager.check_capacity(self.connection_id, owner)
         seen = await manager.ready(seen)
         await manager.ready(manager.latest(place for places in may.values() for place in places))
-        if manager.log.heard_of(at) is not None: break
+        if manager.log.parse_id(at) is not None: break
     return may, at, seen
 
 def _own_id(scope: Scope, query: QueryParams, given: str) -> str:
@@ -188,7 +188,7 @@ def create_broadcast_handler(
         wrong = f'element_builder is a plain function of type and data, not {element_builder!r:.80}'
         raise ValueError(f'{wrong}; fetch what it needs before you broadcast')
     manager.signed_for = max(manager.signed_for, (given := Rules(**rules)).signed_for)
-    respond = partial(BroadcastResponse, manager, View(element_builder, named, manager.counters), given)
+    respond = partial(BroadcastResponse, manager, Renderer(element_builder, named, manager.counters), given)
     async def broadcast_stream(connection_id: str = ''): return respond(connection_id)
     return broadcast_stream
 
@@ -219,7 +219,7 @@ def setup_broadcast_routes(
     identify: Callable[..., Any] | None = None, # Whose a request is; None takes `auth`
     reveal: Callable[..., Any] | None = None, # True if a request may see ids, owners and topics; None for nobody
     allow_origins: Iterable[str] = (), # Other sites whose pages may read, as in `https://app.example.org`
-    signed_for: float = SIGNED_FOR, # Seconds for which a token of `sign_topics` is good
+    signed_for: float = TOKEN_MAX_AGE, # Seconds for which a token of `sign_topics` is good
 ):
     "Setup broadcast routes on a FastHTML app, under `prefix`: the stream, numbers, tags and the script"
     if not prefix.startswith('/') or prefix.endswith('/'):
@@ -231,8 +231,8 @@ def setup_broadcast_routes(
     for answer in _once_routes(app, manager, identify, reveal):
         app.get(f'{prefix}/{answer.__name__}', name=answer.__name__)(_answers(Rules(**given), answer))
     serve_assets(app, prefix)
-    stream_around(app)
-    if getattr(manager, 'relay', None) is not None: around_lifespan(app, manager.running)
+    bypass_middleware(app)
+    if getattr(manager, 'relay', None) is not None: wrap_lifespan(app, manager.running)
 
 def _note_manager(app: Any, manager: Any, prefix: str):
     known = getattr(app.state, 'sse_managers', None) or {}
@@ -242,7 +242,7 @@ def _note_manager(app: Any, manager: Any, prefix: str):
     app.state.sse_managers, manager.app = known | {prefix: manager}, app
 
 def _once_routes(app: Any, manager: Any, identify: Any, reveal: Any) -> list[Callable[..., Any]]:
-    async def principal(req): return dict(principal=principal_tag(app, await find_owner(req.scope, identify)))
+    async def principal(req): return dict(principal=user_tag(app, await find_user(req.scope, identify)))
     async def status(req): return asdict(manager.statistics()) | dict(history_size=len(manager.history))
     async def connections(req):
         numbers = manager.registry.get_stats()

@@ -38,7 +38,7 @@ from fasthtml.components import Div
 
 from ..asgi import shutdown
 from ..asgi.sources import check_source, close_source, open_source
-from ..events.wire import CLOSE_EVENT, RESERVED, FrameError, carry, encode_comment, encode_frame
+from ..events.wire import CLOSE_EVENT, RESERVED, FrameError, validate, encode_comment, encode_frame
 from ..events.wire import check_name, is_markup, render_html, to_json
 
 _logger = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class _Reader:
         self.deadline = math.inf if timeout is None else self.loop.time() + timeout
         self.task = self.loop.create_task(self.pump.run(), name='sse-source')
         self.task.add_done_callback(lambda _: self.wake.set())
-        shutdown.watch(self.leave)
+        shutdown.on_shutdown(self.leave)
 
     def outcome(self) -> str | None:
         if self.leaving: return 'leaving'
@@ -151,7 +151,7 @@ class _Reader:
 
     async def close(self):
         if self.task is None: self.start()
-        shutdown.unwatch(self.leave)
+        shutdown.remove(self.leave)
         if self.pump.reading and not self.pump.closing: self.task.cancel()
         self.pump.closing, cancelled = True, None
         with CancelScope(shield=True):
@@ -178,7 +178,7 @@ def _item_frame(item: Any) -> bytes:
     if isinstance(item, str): return encode_frame(item)
     if _is_html(item): return encode_frame(render_html(tuple(item) if isinstance(item, list) else item))
     if isinstance(item, (date, time)): return encode_frame(item.isoformat())
-    data = carry(item, 'item')
+    data = validate(item, 'item')
     named = isinstance(data, (bool, dict, list))
     return encode_frame(to_json(data), event='message' if named else None)
 
@@ -193,7 +193,7 @@ async def _frames(reader: _Reader, config: StreamConfig) -> AsyncGenerator[str, 
         while (frame := await reader.next(config.heartbeat_interval)) is not None: yield frame
         outcome = reader.outcome()
         _logger.debug('A stream ends: %s', outcome)
-        if outcome == 'leaving': yield shutdown.farewell().decode()
+        if outcome == 'leaving': yield shutdown.closing_frame().decode()
         elif outcome == 'failed': yield _FAILED
         elif outcome != 'timeout' and config.close_event:
             yield encode_frame(to_json({'reason': outcome}), event=config.close_event).decode()

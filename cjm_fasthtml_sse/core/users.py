@@ -1,6 +1,6 @@
 """What an application does with people rather than with connections: send to one, take back what one may hear, send one away
 
-A person has several tabs, in one browser or two, on one process or four. An application thinks of the person. Here are the calls that take an owner (the user's name, as `auth` or `identify` gives it) and reach every connection of theirs, wherever it is: `send_to_owner`, `revoke`, `disconnect`. Here, too, an id that a page gave itself is kept one owner's across processes.
+A person has several tabs, in one browser or two, on one process or four. An application thinks of the person. Here are the calls that take an owner (the user's name, as `auth` or `identify` gives it) and reach every connection of theirs, wherever it is: `send_to_user`, `revoke`, `disconnect`. Here, too, an id that a page gave itself is kept one owner's across processes.
 
 What is taken back has its place in the one order of events. Whatever is sent after it finds it done in every process, also in one that is slow or cut off and hears of it late: it hears of it first. What had not been written yet is not sent, whether it waited in a mailbox or was still to be read from the log. And it stays taken back for a request that was under way, or that comes with an older token.
 
@@ -19,24 +19,24 @@ from typing import Any
 
 from fastcore.basics import patch
 
-from .access import GUEST, check_owner, nameless, owner_topic
+from .access import GUEST_PREFIX, check_user, nameless, user_topic
 
 from ..events.topics import covers, meets
 from .connections import SSEConnection
-from .hub import _ANSWERS, _CONTROLS, Crowd, _taken
+from .hub import _ANSWERS, _CONTROLS, Hub, _taken
 from ..events.mailbox import Mailbox
 from .subscribers import StreamConnection
 from ..events.marks import mark_of
-from ..events.topics import CONTROL, PRIVATE, check_topic, hears
+from ..events.topics import CONTROL, PRIVATE, check_topic, matches
 from ..events.wire import CLOSE_EVENT, BackplaneError, ConnectionRefused, encode_frame, to_json
 
 _logger = logging.getLogger(__name__)
 
 # %% ../../nbs/core/users.ipynb #11c21c1a
-def _named(owner: Any) -> str: return owner if str(owner).startswith(GUEST) else check_owner(owner)
+def _named(owner: Any) -> str: return owner if str(owner).startswith(GUEST_PREFIX) else check_user(owner)
 
 @patch
-async def send_to_owner(self: Crowd,
+async def send_to_user(self: Hub,
     owner: Any, # The user, as `auth` or `identify` names them
     message_type: str, # Type of the message
     data: dict[str, Any], # Message data
@@ -46,19 +46,19 @@ async def send_to_owner(self: Crowd,
     retain: bool = False, # Whether connections that come later get the newest event of this key
 ) -> int: # Number of this process's connections that it was left with
     "Send a message to all connections of one user, in all processes; it is replayed to that user, and to nobody else"
-    topic = owner_topic(_named(owner))
+    topic = user_topic(_named(owner))
     return await self.broadcast(message_type, data, metadata, topic=topic, key=key, retain=retain)
 
 # %% ../../nbs/core/users.ipynb #b7d8f625
 @patch
-def narrow(self: Mailbox,
+def restrict(self: Mailbox,
     topics: frozenset[str], # What the reader may hear from now on
 ) -> bool: # False where it holds frames of unknown topic; then nothing was done
     "Drop what waits of other topics, and read no more of them from the log"
     frames = [each for each in (*self._waiting, *(frame for _, frame in self._direct)) if isinstance(each, bytes)]
     if not all(frame.startswith(_TOPICS) for frame in frames): return False
     self.topics, self._direct = topics, []
-    self._waiting = [event for event in self._waiting if event not in frames and hears(topics, event.topic)]
+    self._waiting = [event for event in self._waiting if event not in frames and matches(topics, event.topic)]
     self._weigh()
     return True
 
@@ -69,15 +69,15 @@ def _lost(topics: Iterable[str], revoked: Iterable[str]) -> set[str]:
 
 # %% ../../nbs/core/users.ipynb #ee0db8c6
 @patch
-def _take_back(self: Crowd, connection: SSEConnection, revoked: list[str]) -> bool:
+def _take_back(self: Hub, connection: SSEConnection, revoked: list[str]) -> bool:
     lost = _lost(connection.topics, revoked)
     if not lost: return False
     kept, whole = connection.topics - lost, all(any(covers(r, t) for r in revoked) for t in lost)
-    narrows = whole and isinstance(connection, StreamConnection) and connection.queue.narrow(kept)
-    if not narrows or not connection.queue.put(_left_to_hear(kept)): self.send_away(connection, self.farewell())
+    narrows = whole and isinstance(connection, StreamConnection) and connection.queue.restrict(kept)
+    if not narrows or not connection.queue.put_private(_left_to_hear(kept)): self.terminate(connection, self.closing_frame())
     else:
         connection.queue.lack(mark_of(t) for t in (*lost, *_lost(revoked, lost)))
-        self.retopic(connection, kept)
+        self.set_topics(connection, kept)
         self.outbox.add(connection)
     return True
 
@@ -86,10 +86,10 @@ def _left_to_hear(topics: Iterable[str]) -> bytes:
     return _TOPICS + b'data: ' + to_json(dict(topics=sorted(t for t in topics if t[0] != PRIVATE))).encode() + b'\n\n'
 
 @patch
-def _take_from(self: Crowd, owner: str, topics: list[str]) -> int:
+def _take_from(self: Hub, owner: str, topics: list[str]) -> int:
     "From every stream of `owner` here; one where that fails is dropped, since it may not go on as it was"
     count = 0
-    for connection in self.of_owner(owner):
+    for connection in self.connections_of(owner):
         try: count += self._take_back(connection, topics)
         except Exception:  # noqa: BLE001 - of one stream; the others lose the topics all the same
             _logger.exception('A right could not be taken from a stream; it is dropped')
@@ -100,18 +100,18 @@ def _take_from(self: Crowd, owner: str, topics: list[str]) -> int:
 # %% ../../nbs/core/users.ipynb #231612f5
 @patch
 @contextmanager
-def arriving(self: Crowd) -> Iterator[list[tuple]]: # Kind and payload of what was taken back within
+def arriving(self: Hub) -> Iterator[list[tuple]]: # Kind and payload of what was taken back within
     "Around a request, from before it is decided about until its stream is entered"
     since = self.arrivals[object()] = []
     try: yield since
     finally: self.arrivals = {key: each for key, each in self.arrivals.items() if each is not since}
 
-def _tell_arrivals(crowd: Crowd, kind: str, said: dict[str, Any]):
+def _tell_arrivals(crowd: Hub, kind: str, said: dict[str, Any]):
     for since in list(crowd.arrivals.values()): since.append((kind, said))
 
 # %% ../../nbs/core/users.ipynb #16c7f7e6
 @patch
-async def revoke(self: Crowd,
+async def revoke(self: Hub,
     owner: Any, # The user, as `auth` or `identify` names them
     topics: str | Iterable[str], # Topics and patterns; `**` for every topic
 ) -> int: # How many streams were narrowed or ended, in all processes that have told so within a second
@@ -122,7 +122,7 @@ async def revoke(self: Crowd,
     return await self._at_home(self._place_revocation(dict(owner=_named(owner), topics=names)))
 
 @patch
-async def _place_revocation(self: Crowd, said: dict[str, Any]) -> int:
+async def _place_revocation(self: Hub, said: dict[str, Any]) -> int:
     at_once = _on_revoke(self, said)
     try: return at_once + sum(await self.place('revoke', said))
     except BackplaneError as e:
@@ -130,12 +130,12 @@ async def _place_revocation(self: Crowd, said: dict[str, Any]) -> int:
         raise BackplaneError(f'{e}. It is taken back in this process alone', e.doubtful) from e
 
 # %% ../../nbs/core/users.ipynb #46cbeb35
-def _on_revoke(crowd: Crowd, said: dict[str, Any], position: int | None = None) -> int:
+def _on_revoke(crowd: Hub, said: dict[str, Any], position: int | None = None) -> int:
     if position is not None: _remember(crowd, said, position, crowd.log.clock())
     _tell_arrivals(crowd, 'revoke', said)
     return crowd._take_from(said['owner'], said['topics'])
 
-def _remember(crowd: Crowd, said: dict[str, Any], position: int, at: float):
+def _remember(crowd: Hub, said: dict[str, Any], position: int, at: float):
     crowd.revocations.forget(crowd.log.clock() - crowd.signed_for)
     crowd.revocations.add(said['owner'], said['topics'], position, at)
 
@@ -143,7 +143,7 @@ _CONTROLS['revoke'] = _on_revoke
 
 # %% ../../nbs/core/users.ipynb #c59d6242
 @patch
-def still_granted(self: Crowd,
+def without_revoked(self: Hub,
     owner: str | None, # Whose the request is
     topics: Mapping[str, tuple], # What it may hear, and where logs stood when that was decided
     since: Iterable[tuple] = (), # What was taken back while it was under way
@@ -151,35 +151,35 @@ def still_granted(self: Crowd,
     "What of `topics` has not been taken back since"
     gone = {t for kind, said in since if kind == 'revoke' and said['owner'] == owner for t in said['topics']}
     def taken(places):
-        known = [p for place in places if (p := self.log.position(place)) is not None]
+        known = [p for place in places if (p := self.log.position_of(place)) is not None]
         return gone | self.revocations.since(owner, max(known, default=None))
     return [t for t, places in topics.items() if not _lost([t], taken(places))]
 
 # %% ../../nbs/core/users.ipynb #a1220f02
 @patch
-def latest(self: Crowd,
+def latest(self: Hub,
     places: Iterable[str], # Where logs stood
 ) -> str | None: # None where none is of this life of the log
     "The newest of `places`"
-    return max((p for p in places if self.log.heard_of(p) is not None), key=self.log.heard_of, default=None)
+    return max((p for p in places if self.log.parse_id(p) is not None), key=self.log.parse_id, default=None)
 
 @patch
-def check_grants(self: Crowd,
+def check_grants(self: Hub,
     owner: str | None, # Whose the request is
     may: Mapping[str, tuple], # What it was granted, and where logs stood
     at: str, # Where the log stood when the request was decided about
     since: Iterable[tuple], # What was taken back while it was under way
 ) -> list[str]: # What it may hear now
     "Refuse (403) a request of which nothing is left, and (503) one that has to be decided about anew"
-    if (place := self.log.heard_of(at)) is None: raise ConnectionRefused('The events have begun anew; come back', 503)
+    if (place := self.log.parse_id(at)) is None: raise ConnectionRefused('The events have begun anew; come back', 503)
     if place < self.revocations.floor: raise ConnectionRefused('Nobody knows what was taken since; come back', 503)
-    topics = self.still_granted(owner, may, since)
+    topics = self.without_revoked(owner, may, since)
     if may and not topics: raise ConnectionRefused('You may not hear this any more', 403)
     return topics
 
 # %% ../../nbs/core/users.ipynb #c95d9f43
 @patch
-def recall(self: Crowd,
+def recall(self: Hub,
     begins: bool, # Whether the log begins a new life
     missed: int | None = None, # Up to where this process does not know what was taken
 ):
@@ -187,13 +187,13 @@ def recall(self: Crowd,
     if begins: self.revocations.begin_life()
     if missed is not None: self.revocations.doubt(missed)
     for event in self.log.of_topic(CONTROL):
-        if event.message.type == 'revoke': _remember(self, event.message.data, event.position, event.at)
+        if event.message.type == 'revoke': _remember(self, event.message.data, event.position, event.added_at)
 
 # %% ../../nbs/core/users.ipynb #b412a5eb
 _WHERE = ('owner', 'connection_id', 'topic')
 
 @patch
-async def disconnect(self: Crowd,
+async def disconnect(self: Hub,
     where: Mapping[str, Any], # `owner`, `connection_id`, `topic`: a value or a list of values each; empty for all
     *,
     come_back: bool = False, # Whether their pages connect again by themselves
@@ -208,19 +208,19 @@ async def disconnect(self: Crowd,
     return await self._at_home(self._place_disconnect(dict(where=values, come_back=bool(come_back))))
 
 @patch
-async def _place_disconnect(self: Crowd, said: dict[str, Any]) -> int:
+async def _place_disconnect(self: Hub, said: dict[str, Any]) -> int:
     try: return sum(await self.place('disconnect', said))
     except BackplaneError as e:
         ended = _on_disconnect(self, said)
         raise BackplaneError(f'{e}. {ended} streams of this process alone were ended', e.doubtful) from e
 
 # %% ../../nbs/core/users.ipynb #438ab4b4
-def _on_disconnect(crowd: Crowd, said: dict[str, Any], position: int | None = None) -> int:
+def _on_disconnect(crowd: Hub, said: dict[str, Any], position: int | None = None) -> int:
     where = said['where']
     owners = where.get('owner')
-    among = crowd.registry.get_connections() if owners is None else [c for o in owners for c in crowd.of_owner(o)]
+    among = crowd.registry.get_connections() if owners is None else [c for o in owners for c in crowd.connections_of(o)]
     ends = [c for c in among if isinstance(c, StreamConnection) and _is_meant(where, c.connection_id, c.topics)]
-    for c in ends: crowd.send_away(c, crowd.farewell() if said['come_back'] else _closing(where, c.topics))
+    for c in ends: crowd.terminate(c, crowd.closing_frame() if said['come_back'] else _closing(where, c.topics))
     _tell_arrivals(crowd, 'disconnect', said)
     return len(ends)
 
@@ -236,7 +236,7 @@ _CONTROLS['disconnect'] = _on_disconnect
 
 # %% ../../nbs/core/users.ipynb #51a33313
 @patch
-def check_welcome(self: Crowd,
+def check_not_disconnected(self: Hub,
     connection_id: str, # What a request asks for
     owner: str | None, # Whose it is
     topics: Iterable[str], # What it may hear
@@ -252,7 +252,7 @@ def check_welcome(self: Crowd,
 
 # %% ../../nbs/core/users.ipynb #1435765b
 @patch
-async def claim(self: Crowd,
+async def claim(self: Hub,
     connection_id: str, # What a request asks for
     owner: str | None, # Whose it is
 ):
@@ -273,7 +273,7 @@ async def claim(self: Crowd,
 
 def _verdict(*between: str | None) -> str: return 'held' if any(map(nameless, between)) else 'taken'
 
-def _on_claim(crowd: Crowd, said: dict[str, Any]) -> list[str] | None: # Node, and `busy`, `free`, `held` or `taken`
+def _on_claim(crowd: Hub, said: dict[str, Any]) -> list[str] | None: # Node, and `busy`, `free`, `held` or `taken`
     owner, old = said['owner'], crowd.registry.get_connection(said['id'])
     if said['node'] == crowd.node: return None
     if old is not None and (owner is None or old.owner != owner): return [crowd.node, _verdict(owner, old.owner)]

@@ -7,11 +7,11 @@ The one idea: a topic has few possible hearers, and they can be written down. `j
 of strings, a match is a look-up, and an event finds its readers without a walk over all readers or all topics.
 
 ```python
-from cjm_fasthtml_sse.events.topics import hearers
+from cjm_fasthtml_sse.events.topics import matching_patterns
 ```
 
 ```python
-hearers('job/42')
+matching_patterns('job/42')
 ```
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/events/topics.html.md"""
@@ -20,7 +20,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/events/topics.html.md"""
 
 # %% auto #0
 __all__ = ['MAX_TOPIC', 'MAX_PARTS', 'MAX_TOPICS', 'PRIVATE', 'CONTROL', 'check_topic', 'check_topics', 'private_topic',
-           'hearers', 'hears', 'TopicIndex', 'covers', 'meets']
+           'matching_patterns', 'matches', 'TopicIndex', 'covers', 'meets']
 
 # %% ../../nbs/events/topics.ipynb #c83333de
 from collections.abc import Hashable, Iterable
@@ -66,13 +66,13 @@ def private_topic(
     "A topic of this package's own"
     return _Private(PRIVATE + name)
 
-CONTROL = private_topic('control') # of events that no reader hears: every process acts on them, at their place
+CONTROL = private_topic('control') # of events that no reader matches: every process acts on them, at their place
 
 # %% ../../nbs/events/topics.ipynb #54694558
 @lru_cache(maxsize=1024)
-def hearers(
+def matching_patterns(
     topic: str | None, # The topic of an event; None reaches everyone
-) -> tuple[str | None, ...]: # Every name and pattern under which a reader hears it
+) -> tuple[str | None, ...]: # Every name and pattern under which a reader matches it
     "All that a reader can have asked for to hear `topic`"
     if topic is None: return (None,)
     if topic[0] == PRIVATE: return (topic,)
@@ -80,12 +80,12 @@ def hearers(
     rests = ('/'.join((*parts[:i], '**')) for i in range(len(parts) - 1, -1, -1))
     return (topic, '/'.join((*parts[:-1], '*')), *rests)
 
-def hears(
+def matches(
     topics: frozenset[str], # What a reader asked for
     topic: str | None, # The topic of an event
 ) -> bool: # Whether the event is for that reader
-    "Whether a reader of `topics` hears an event of `topic`"
-    return topic is None or not topics.isdisjoint(hearers(topic))
+    "Whether a reader of `topics` matches an event of `topic`"
+    return topic is None or not topics.isdisjoint(matching_patterns(topic))
 
 # %% ../../nbs/events/topics.ipynb #070b06af
 class TopicIndex:
@@ -96,7 +96,7 @@ class TopicIndex:
         reader: Hashable, # Who reads
         topics: frozenset[str], # What it asked for
     ):
-        "Enter `reader`; it hears what has no topic as well"
+        "Enter `reader`; it matches what has no topic as well"
         for topic in (None, *topics): self._by_topic.setdefault(topic, {})[reader] = None
 
     def discard(self,
@@ -118,8 +118,8 @@ class TopicIndex:
     def readers(self,
         topic: str | None, # The topic of an event
     ) -> Iterable[Any]: # Its readers, each once, in the order in which they came
-        "Everyone who hears `topic`"
-        found = [readers for h in hearers(topic) if (readers := self._by_topic.get(h))]
+        "Everyone who matches `topic`"
+        found = [readers for h in matching_patterns(topic) if (readers := self._by_topic.get(h))]
         if len(found) < 2: return found[0] if found else ()
         return dict.fromkeys(reader for readers in found for reader in readers)
 
@@ -131,10 +131,10 @@ def _split(topic: str) -> tuple[list[str], str]:
 def covers(
     wide: str, # A topic or pattern
     narrow: str, # Another
-) -> bool: # Whether `wide` hears all that `narrow` hears
+) -> bool: # Whether `wide` matches all that `narrow` matches
     "Whether nothing of `narrow` is outside `wide`"
     (head, star), (inner, kind) = _split(wide), _split(narrow)
-    if not star or not kind: return wide == narrow or (bool(star) and hears(frozenset({wide}), narrow))
+    if not star or not kind: return wide == narrow or (bool(star) and matches(frozenset({wide}), narrow))
     return wide == narrow or (star == '**' and inner[:len(head)] == head)
 
 def meets(

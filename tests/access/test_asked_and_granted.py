@@ -5,7 +5,7 @@ import json
 
 import pytest
 from cjm_fasthtml_sse import BroadcastManager, setup_broadcast_routes, sign_topics, signed_only
-from cjm_fasthtml_sse.core.access import owner_topic
+from cjm_fasthtml_sse.core.access import user_topic
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML
 
@@ -81,7 +81,7 @@ async def test_a_stream_that_goes_on_without_a_topic_says_what_is_left():
     for topic, left in (('b', ['a']), ('a', [])):
         await manager.revoke('ana', topic)
         await tab.hears(f'event: sse-topics\ndata: {json.dumps(dict(topics=left))}\n\n')
-    assert not tab.task.done() and owner_topic('ana') not in tab.text
+    assert not tab.task.done() and user_topic('ana') not in tab.text
     await tab.leave()
 
 
@@ -101,8 +101,8 @@ async def test_rights_that_are_taken_one_by_one_before_anything_is_written_are_t
 async def test_the_topic_of_a_person_is_named_to_nobody():
     app, manager = make()
     tab = await Tab(app, 'a', user='ana').opens()
-    assert tab.opening['topics'] == ['a'] and owner_topic('ana') not in tab.text
-    await manager.send_to_owner('ana', 'hint', {'n': 1})
+    assert tab.opening['topics'] == ['a'] and user_topic('ana') not in tab.text
+    await manager.send_to_user('ana', 'hint', {'n': 1})
     await tab.hears('"n": 1')
     await tab.leave()
 

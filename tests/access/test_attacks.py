@@ -13,7 +13,7 @@ import pytest
 from cjm_fasthtml_sse import BroadcastManager, FrameError
 from cjm_fasthtml_sse.browser import elements
 from cjm_fasthtml_sse.core.access import sign_topics, signed_only
-from cjm_fasthtml_sse.events.mailbox import View
+from cjm_fasthtml_sse.events.mailbox import Renderer
 from fasthtml.common import Div, to_xml
 
 from .nodes import SECRET, blocks, events, hears, last_id, leaving, open_sockets, person, until
@@ -44,7 +44,7 @@ def test_a_forged_or_guessed_id_replays_nothing_of_others(two, ids):
     one.rights.of |= {'ana': {'room/ana'}, 'ben': {'room/ben'}}
     with leaving(one.listen('topic=room/ana', 'ana')) as (stream,):
         start = last_id(stream)
-        one.do(one.manager.send_to_owner, 'ana', 'hint', {'secret': 1}, key='k', retain=True)
+        one.do(one.manager.send_to_user, 'ana', 'hint', {'secret': 1}, key='k', retain=True)
         one.send(data={'secret': 2}, topic='room/ana', key='k', retain=True)
         one.send(data={'ben': 3}, topic='room/ben')
         hears(one, stream)
@@ -99,7 +99,7 @@ def test_no_field_makes_an_event_that_nobody_sent(node, show):
             if kind != text:
                 with pytest.raises(FrameError): one.send(text, {'text': text}, topic='t')
             one.send(kind, {'text': text, text: text}, metadata={text: text}, topic='t', key=text)
-            one.do(one.manager.send_to_owner, 'ana', kind, {'text': text}, key=text)
+            one.do(one.manager.send_to_user, 'ana', kind, {'text': text}, key=text)
             for topic in (text, 'a\nb'):
                 with pytest.raises(ValueError): one.send('note', {'text': ''}, topic=topic)
         one.send('last', {'text': 'the last one'}, topic='t')
@@ -189,7 +189,7 @@ def test_five_thousand_connections_of_one_owner_leave_room_for_others(node):
             socks += (fresh := open_sockets(one.port, 500, request))
             answers = [sock.recv(12) for sock in fresh]
             refused += answers.count(b'HTTP/1.1 429')
-            assert len(one.manager.of_owner('eve')) == one.count() == 20
+            assert len(one.manager.connections_of('eve')) == one.count() == 20
         assert refused == 5_000 - 20
         with leaving(one.listen('', 'ana')) as (ana,): assert hears(one, ana) == []
     finally:
@@ -229,13 +229,13 @@ def test_who_is_revoked_between_replay_and_live_gets_nothing_more():
         manager = BroadcastManager(max_queue_size=10)
         start = manager.cursor()
         for n in range(1_000): await manager.broadcast('note', {'n': n, 'text': 'x' * 500}, topic='room/1')
-        stream = manager.open_stream(View(), owner='ana', topics=['room/1', 'room/2'], last_event_id=start)
+        stream = manager.open_stream(Renderer(), owner='ana', topics=['room/1', 'room/2'], last_event_id=start)
         replayed = stream.take()
         assert 0 < replayed.count(b'"text"') < 1_000 and await manager.revoke('ana', 'room/1') == 1
         for n in (1, 2): await manager.broadcast('note', {'live': n}, topic=f'room/{n}')
         rest = b''
         while body := stream.take(): rest += body
-        stream.gone('left')
+        stream.on_close('left')
         return rest
     rest = asyncio.run(story())
     assert b'"text"' not in rest and b'"live": 1' not in rest and rest.count(b'"live": 2') == 1
@@ -247,12 +247,12 @@ def test_who_is_revoked_while_retained_events_wait_gets_none_of_them(begun):
     async def story():
         manager = BroadcastManager()
         for n in (1, 2): await manager.broadcast('note', {'room': n}, topic=f'room/{n}', key='k', retain=True)
-        stream = manager.open_stream(View(), owner='ana', topics=['room/1', 'room/2'])
+        stream = manager.open_stream(Renderer(), owner='ana', topics=['room/1', 'room/2'])
         if begun: assert b'"room": 1' in stream.queue.take(1)
         assert await manager.revoke('ana', 'room/2') == 1
-        sent = stream.farewell if stream.ended else stream.take()
+        sent = stream.closing_frame if stream.ended else stream.take()
         ended, left = stream.ended, manager.get_connection_count()
-        stream.gone('left')
+        stream.on_close('left')
         return sent, ended, left
     sent, ended, left = asyncio.run(story())
     assert b'"room": 2' not in sent and ended == begun and left == 1 - begun

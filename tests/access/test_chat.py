@@ -117,7 +117,7 @@ def test_what_is_taken_back_is_not_heard_by_a_page_that_is_open(people, chat):
     assert do(manager.revoke('cem', 'room/lounge')) == 1
     say(ana, 'among ourselves')
     expect(lines(ben).filter(has_text='among ourselves')).to_have_count(1)
-    do(manager.send_to_owner('cem', 'line', dict(who='the house', text='you have left')))
+    do(manager.send_to_user('cem', 'line', dict(who='the house', text='you have left')))
     expect(lines(cem).filter(has_text='you have left')).to_have_count(1)
     assert 'among ourselves' not in cem.content()
     expect(lines(ben).filter(has_text='cem has gone')).to_have_count(1)

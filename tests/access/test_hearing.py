@@ -104,7 +104,7 @@ def test_what_is_sent_to_an_owner_is_replayed_to_that_owner_alone(two):
     streams = one.listen('', 'ana'), other.listen('', 'ana'), other.listen('topic=open/**', 'ben')
     with leaving(*streams):
         seen = last_id(streams[0])
-        one.do(one.manager.send_to_owner, 'ana', 'hint', {'for': 'ana'})
+        one.do(one.manager.send_to_user, 'ana', 'hint', {'for': 'ana'})
         assert [hears(one, stream) for stream in streams] == [[{'for': 'ana'}], [{'for': 'ana'}], []]
     for name, said in (('ana', [{'for': 'ana'}]), ('ben', []), (None, [])):
         back = other.listen('', name, f'Last-Event-ID: {seen}\r\n')
@@ -115,7 +115,7 @@ def test_what_is_sent_to_an_owner_is_replayed_to_that_owner_alone(two):
 def test_no_pattern_hears_what_is_for_an_owner(node):
     one = node()
     with leaving(one.listen('topic=**&topic=*', 'ben'), one.listen('', 'ana')) as (stranger, ana):
-        one.do(one.manager.send_to_owner, 'ana', 'hint', {'for': 'ana'}, key='k', retain=True)
+        one.do(one.manager.send_to_user, 'ana', 'hint', {'for': 'ana'}, key='k', retain=True)
         assert hears(one, ana) == [{'for': 'ana'}] and hears(one, stranger) == []
     with leaving(one.listen('topic=**', 'ben'), one.listen('', 'ana')) as (stranger, ana):
         assert hears(one, ana) == [{'for': 'ana'}] and hears(one, stranger) == []
@@ -124,7 +124,7 @@ def test_no_pattern_hears_what_is_for_an_owner(node):
 def test_the_hook_says_who_somebody_is(node):
     one = node(identify=lambda sess: sess.get('user'))
     with leaving(one.listen('', headers=cookie(user='ana'))) as (stream,):
-        one.do(one.manager.send_to_owner, 'ana', 'hint', {'n': 1})
+        one.do(one.manager.send_to_user, 'ana', 'hint', {'n': 1})
         assert hears(one, stream) == [{'n': 1}]
 
 

@@ -112,7 +112,7 @@ def test_a_process_of_another_host_is_gone_after_two_reports_that_did_not_come()
         told = dict(beat=beat, process=['another host', os.getpid(), 1])
         async def report():
             for n in range(10**6):
-                await engine.put_report('elsewhere', json.dumps(told | dict(beats=n)).encode())
+                await engine.put_node_info('elsewhere', json.dumps(told | dict(beats=n)).encode())
                 await asyncio.sleep(beat / 3)
         reports = asyncio.create_task(report())
         await asyncio.sleep(0)
@@ -141,7 +141,7 @@ def test_an_engine_that_was_away_makes_nobody_dead():
     async def story():
         engine, beat = Away(), 0.2
         manager = BroadcastManager(backplane=engine, beat=beat)
-        await engine.put_report('elsewhere', b'{"beats": 1, "process": ["another host", 1, 1]}')
+        await engine.put_node_info('elsewhere', b'{"beats": 1, "process": ["another host", 1, 1]}')
         await manager.ready()
         engine.away = True
         await settles(lambda: manager.statistics().backplane == 'lost')

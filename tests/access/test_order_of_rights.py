@@ -137,7 +137,7 @@ async def test_a_new_life_of_the_log_takes_nothing_back_and_gives_nothing_back()
     await manager.revoke('ana', 'secret')
     line.up = False
     await until(lambda: manager.statistics().backplane == 'lost')
-    await engine.renew(engine.epoch)
+    await engine.new_epoch(engine.epoch)
     line.up = True
     await until(lambda: manager.statistics().backplane == 'open')
     assert (await Tab(app, 'secret', user='ana', signed=old).opens()).status == 403

@@ -6,7 +6,7 @@ import time
 import pytest
 from cjm_fasthtml_sse import BroadcastManager
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
-from cjm_fasthtml_sse.events.mailbox import View
+from cjm_fasthtml_sse.events.mailbox import Renderer
 from engines.conftest import ENGINES
 
 from .nodes import Node, events, leaving, settles, until
@@ -92,18 +92,18 @@ def test_guests_are_counted_and_never_named(rooms):
 def test_ten_thousand_who_arrive_at_once_are_told_in_a_few_numbers():
     "A list at each join would be a hundred million names"
     async def story():
-        manager, view = BroadcastManager(heartbeat_interval=0, replay_limit=100), View()
+        manager, renderer = BroadcastManager(heartbeat_interval=0, replay_limit=100), Renderer()
         manager.announce_presence('room/*', interval=0.2)
         _, queue = await manager.register(topics='room/*')
         began, streams = asyncio.get_running_loop().time(), []
         for n in range(10_000):
-            streams.append(manager.open_stream(view, owner=f'user-{n}', topics=['room/1']))
+            streams.append(manager.open_stream(renderer, owner=f'user-{n}', topics=['room/1']))
             if n % 100 == 0: await asyncio.sleep(0)
         told = []
         async with asyncio.timeout(60):
             while not told or told[-1].data.get('people', 0) < 10_000: told.append(await queue.get())
         took = asyncio.get_running_loop().time() - began
-        for stream in streams: stream.gone('left')
+        for stream in streams: stream.on_close('left')
         await manager.close()
         return told, took
     told, took = asyncio.run(story())
@@ -156,14 +156,14 @@ def test_one_who_cannot_be_named_keeps_nobody_else_from_being_told(caplog):
         manager = BroadcastManager()
         manager.announce_presence('room/*', show=names.__getitem__, **QUICK)
         _, queue = await manager.register(topics='room/*')
-        eve = manager.open_stream(View(), owner='eve', topics=['room/1'])
+        eve = manager.open_stream(Renderer(), owner='eve', topics=['room/1'])
         await comes(queue, 'presence', topic='room/1', people=1)
         del names['eve']
-        eve.gone('left')
+        eve.on_close('left')
         await comes(queue, 'presence', topic='room/1', people=0)
-        ana = manager.open_stream(View(), owner='ana', topics=['room/2'])
+        ana = manager.open_stream(Renderer(), owner='ana', topics=['room/2'])
         assert await comes(queue, 'join') == dict(topic='room/2', owner='Ana')
-        ana.gone('left')
+        ana.on_close('left')
         await manager.close()
     asyncio.run(story())
     assert len([record for record in caplog.records if 'could not be named' in record.getMessage()]) == 1
@@ -179,10 +179,10 @@ def test_what_was_heard_of_others_is_let_go_of():
             await manager.ready()
         await settles(lambda: all(len(manager.relay.nodes()) == 2 for manager in managers))
         _, queue = await other.register(topics='room/*')
-        stream = one.open_stream(View(), owner='eve', topics=['room/made-up'])
+        stream = one.open_stream(Renderer(), owner='eve', topics=['room/made-up'])
         await comes(queue, 'join')
         heard = [names for each in other.watcher.heard.values() for names in each]
-        stream.gone('left')
+        stream.on_close('left')
         await comes(queue, 'leave')
         left = [names for each in other.watcher.heard.values() for names in each]
         for manager in managers: await manager.close()
@@ -198,7 +198,7 @@ def test_a_manager_closes_where_somebody_leaves_in_the_same_turn():
         manager.announce_presence('room/*', **QUICK)
         await manager.ready()
         _, queue = await manager.register(topics='room/*')
-        manager.open_stream(View(), owner='ana', topics=['room/1'])
+        manager.open_stream(Renderer(), owner='ana', topics=['room/1'])
         await comes(queue, 'presence')
         await settles(lambda: manager.watcher.more._waiters)
         closing = asyncio.create_task(manager.close())

@@ -4,7 +4,7 @@ import json
 import pytest
 from cjm_fasthtml_sse import BroadcastManager, create_broadcast_handler, setup_broadcast_routes
 from cjm_fasthtml_sse.core import access
-from cjm_fasthtml_sse.core.access import owner_topic, principal_tag, sign_topics, signed_only
+from cjm_fasthtml_sse.core.access import user_topic, user_tag, sign_topics, signed_only
 from cjm_fasthtml_sse.events.wire import BackplaneError
 from fasthtml.common import FastHTML
 from starlette.applications import Starlette
@@ -68,7 +68,7 @@ def test_who_asks_is_not_what_the_query_says(node):
     one = node(authorize=typed, identify=named, reveal=reveal)
     for forged in ('auth=admin', 'sess=admin', 'session=admin', 'req=admin', 'auth=admin&user=admin'):
         assert one.refuses(f'/sse/broadcast?topic=a&{forged}', 'eve') == 403
-        assert json.loads(one.get(f'/sse/principal?{forged}', 'eve')[2]) == dict(principal=principal_tag(SECRET, 'eve'))
+        assert json.loads(one.get(f'/sse/principal?{forged}', 'eve')[2]) == dict(principal=user_tag(SECRET, 'eve'))
         assert 'each' not in one.get(f'/sse/connections?{forged}', 'eve')[2]
     assert one.get('/sse/broadcast?topic=a', 'admin')[0] == 200
 
@@ -141,9 +141,9 @@ def test_an_id_is_not_taken_from_a_cookie_or_a_header(node, headers):
 
 def test_a_topic_of_this_package_is_not_named_by_an_application():
     manager = BroadcastManager()
-    for topic in ('\ue000x', str(owner_topic('ana').encode(), 'utf-8')):
+    for topic in ('\ue000x', str(user_topic('ana').encode(), 'utf-8')):
         with pytest.raises(ValueError, match='printable'): manager.broadcast_nowait('note', {}, topic=topic)
-    assert manager.broadcast_nowait('note', {}, topic=owner_topic('ana')) == 0
+    assert manager.broadcast_nowait('note', {}, topic=user_topic('ana')) == 0
 
 
 def test_a_topic_has_not_more_parts_than_a_few(node):
@@ -160,7 +160,7 @@ def test_an_application_that_is_mounted_signs_with_its_own_key():
     client = TestClient(outer)
     answer = client.head('/in/sse/broadcast')
     assert answer.headers['sse-principal'] == client.get('/in/sse/principal').json()['principal']
-    assert answer.headers['sse-principal'] == principal_tag('the inner key', None)
+    assert answer.headers['sse-principal'] == user_tag('the inner key', None)
     assert client.head(f'/in/sse/broadcast?signed={sign_topics("the inner key", "a")}').status_code == 200
     assert client.head(f'/in/sse/broadcast?signed={sign_topics("another", "a")}').status_code == 403
 
@@ -177,7 +177,7 @@ def test_an_auth_that_names_nobody_is_told_once_and_is_a_guest(node, caplog):
     def identify(req): return dict(name='ana')
     one = node(identify=identify)
     access._tell_once.cache_clear()
-    for _ in range(3): assert json.loads(one.get('/sse/principal')[2]) == dict(principal=principal_tag(SECRET, None))
+    for _ in range(3): assert json.loads(one.get('/sse/principal')[2]) == dict(principal=user_tag(SECRET, None))
     assert len([record for record in caplog.records if 'identify=' in record.getMessage()]) == 1
 
 

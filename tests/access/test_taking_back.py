@@ -8,7 +8,7 @@ import pytest
 from cjm_fasthtml_sse import BroadcastManager
 from cjm_fasthtml_sse.core.access import sign_topics, signed_only
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
-from cjm_fasthtml_sse.events.mailbox import View
+from cjm_fasthtml_sse.events.mailbox import Renderer
 from cjm_fasthtml_sse.events.wire import BackplaneError, ConnectionRefused
 
 from server.clients import Stream
@@ -132,13 +132,13 @@ def test_what_was_not_written_is_not_sent(node):
 def test_a_revoked_reader_that_is_behind_reads_nothing_more_of_it():
     async def story():
         manager = BroadcastManager(max_queue_size=3)
-        stream = manager.open_stream(View(), owner='ana', topics=['room/1', 'room/2'])
+        stream = manager.open_stream(Renderer(), owner='ana', topics=['room/1', 'room/2'])
         stream.take()
         for n in range(20): await manager.broadcast('note', {'room': 1 + n % 2}, topic=f'room/{1 + n % 2}')
         assert stream.behind and await manager.revoke('ana', 'room/1') == 1
         sent = b''
         while body := stream.take(): sent += body
-        stream.gone('left')
+        stream.on_close('left')
         return sent
     sent = asyncio.run(story())
     assert sent.count(b'"room": 2') == 10 and b'"room": 1' not in sent

@@ -7,7 +7,7 @@ import time
 
 from playwright.sync_api import Error
 
-from cjm_fasthtml_sse.events.topics import hears
+from cjm_fasthtml_sse.events.topics import matches
 from .live import HEARD, STATE, Live
 
 PATIENCE = 60  # seconds that anything may take before a test fails; a generous limit, not a delay
@@ -74,7 +74,7 @@ class Rooms(Live):
     def meant_for(self, tab):
         "All numbers since the page was made that it may hear, in order"
         since = int(tab.get_attribute('#sse', 'data-from'))
-        return [n for n, topic in self.said if n > since and (topic is None or hears(frozenset(tab.topics), topic))]
+        return [n for n, topic in self.said if n > since and (topic is None or matches(frozenset(tab.topics), topic))]
 
     def expect_all(self, tab):
         "Each of them, once and in order"

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
-from cjm_fasthtml_sse.backplanes.base import Draft, Limits
+from cjm_fasthtml_sse.backplanes.base import Publication, Limits
 
 ROLES = {}
 
@@ -30,7 +30,7 @@ async def publish(engine, tag, n, at_most):
     sent, dice = 0, random.Random(tag)
     while sent < n:
         numbers = range(sent, min(n, sent + dice.randint(1, at_most)))
-        say(*zip(await engine.publish([Draft(f'{tag}.{i}'.encode()) for i in numbers]), numbers, strict=True))
+        say(*zip(await engine.publish([Publication(f'{tag}.{i}'.encode()) for i in numbers]), numbers, strict=True))
         sent = numbers.stop
 
 
@@ -61,13 +61,13 @@ async def fork(engine):
     await engine.open(Limits())
     if child := os.fork():
         os.waitpid(child, 0)  # noqa: ASYNC222 - nothing else happens in this process
-        return say(await engine.publish([Draft(b'from the parent')]))
+        return say(await engine.publish([Publication(b'from the parent')]))
     asyncio.run(be_child(engine))
     os._exit(0)
 
 
 async def be_child(engine):
-    for use in (engine.publish([Draft(b'x')]), engine.close(), SqliteBackplane(engine.path).open(Limits())):
+    for use in (engine.publish([Publication(b'x')]), engine.close(), SqliteBackplane(engine.path).open(Limits())):
         try: say(repr(await use))
         except Exception as e: say(type(e).__name__, str(e))  # noqa: BLE001 - that is what is asked
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from cjm_fasthtml_sse.backplanes.base import Draft, Entry, Gap
+from cjm_fasthtml_sse.backplanes.base import Publication, Entry, Gap
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.backplanes.conformance import check_backplane
 from cjm_fasthtml_sse.events.wire import BackplaneError
@@ -50,7 +50,7 @@ class OtherEpochs(Memory):
 class NoFirst(Memory):
     async def open(self, limits):
         opened = await super().open(limits)
-        return type(opened)(opened.epoch, 0, opened.last, opened.last_call, opened.now)
+        return type(opened)(opened.epoch, 0, opened.last, opened.last_control, opened.now)
 
 
 class NoGap(Memory):
@@ -104,11 +104,11 @@ class DropsTheLarge(Memory):
 class KeepsKeys(Memory):
     "An event that is not to be retained does not take away what is"
     async def publish(self, drafts):
-        return await super().publish([d if d.retain else Draft(d.body, d.lane) for d in drafts])
+        return await super().publish([d if d.retain else Publication(d.body, d.channel) for d in drafts])
 
 
 class OneLane(Memory):
-    async def publish(self, drafts): return await super().publish([Draft(d.body) for d in drafts])
+    async def publish(self, drafts): return await super().publish([Publication(d.body) for d in drafts])
 
 
 class Mixed(Memory):
@@ -142,7 +142,7 @@ class Takes(Memory):
     taken = 0
 
     async def read(self, after, count=500, wait=0):
-        after = {lane: max(position, self.taken) if lane == 'events' else position for lane, position in after.items()}
+        after = {channel: max(at, self.taken) if channel == 'events' else at for channel, at in after.items()}
         try: return await super().read(after, count, wait)
         except asyncio.CancelledError:
             self.taken = self._heads['events']
@@ -177,7 +177,7 @@ class Late(Memory):
 
 
 class EachRenews(Memory):
-    async def renew(self, epoch):
+    async def new_epoch(self, epoch):
         await asyncio.sleep(0)
         self.epoch += 'y'
         return self.epoch
@@ -185,7 +185,8 @@ class EachRenews(Memory):
 
 class Text(Memory):
     async def publish(self, drafts):
-        return await super().publish([Draft(d.body.replace(b'\r\n', b'\n'), d.lane, d.key, d.retain) for d in drafts])
+        changed = [Publication(d.body.replace(b'\r\n', b'\n'), d.channel, d.key, d.retain) for d in drafts]
+        return await super().publish(changed)
 
 
 class Small(Memory):
@@ -199,7 +200,7 @@ class Small(Memory):
 
 
 class Reports(Memory):
-    async def drop_report(self, node): del self._reports[node]
+    async def drop_node_info(self, node): del self._reports[node]
 
 
 class Leaves(Memory):

@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
-from cjm_fasthtml_sse.backplanes.base import Draft, Gap, Limits, backplane_from_url
+from cjm_fasthtml_sse.backplanes.base import Publication, Gap, Limits, backplane_from_url
 from cjm_fasthtml_sse.backplanes.publisher import Publisher
 
 from .pages import application, soon
@@ -82,7 +82,7 @@ def test_keys_of_redis_that_are_lost_alone_leave_it_within_its_bytes(valkey, los
         backplane, limits = backplane_from_url(engine.url), Limits(event_bytes=MOST, retained_bytes=MOST)
         for _ in range(2):
             await backplane.open(limits)
-            for n in range(80): await backplane.publish([Draft(bytes(30_000), key=f'k{n}', retain=True)])
+            for n in range(80): await backplane.publish([Publication(bytes(30_000), key=f'k{n}', retain=True)])
             _, events, retained = await kept(engine.url)
             assert MOST - 30_000 < events < BOUND and MOST - 30_000 < retained <= MOST
             with engine.client as client: assert client.delete(f'sse:{{sse}}:{lost}') or lost == 'calls-sizes'
@@ -98,7 +98,7 @@ def test_many_who_write_to_one_file_keep_within_its_bytes_together(tmp_path):
             for engine in engines:
                 await engine.open(limits)
                 stack.push_async_callback(engine.close)
-            for n in range(160): await engines[n * 5 % 8].publish([Draft(bytes(40_000))] * (1 + n % 2))
+            for n in range(160): await engines[n * 5 % 8].publish([Publication(bytes(40_000))] * (1 + n % 2))
             first = (await engines[0].open(limits)).first
             assert 25 <= 240 - first <= 60
         assert sum(file.stat().st_size for file in files(path)) < 4_000_000  # of 9.6 MB

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from cjm_fasthtml_sse.backplanes.redis import RedisBackplane, from_url
-from cjm_fasthtml_sse.backplanes.base import Draft, Gap, Limits
+from cjm_fasthtml_sse.backplanes.base import Publication, Gap, Limits
 from cjm_fasthtml_sse.backplanes.conformance import check_backplane
 from cjm_fasthtml_sse.events.wire import BackplaneError
 from fastcore.net import free_port
@@ -27,11 +27,11 @@ async def opened(url, **limits):
 async def works(url):
     "Two adapters for `url` hear each other"
     (one, before), (two, _) = await opened(url), await opened(url)
-    reading = asyncio.ensure_future(two.read({'events': before.last, 'calls': before.last_call}, wait=30))
-    places = await one.publish([Draft(b'x' * 100_000, key='k', retain=True), Draft(b'c', 'calls')])
+    reading = asyncio.ensure_future(two.read({'events': before.last, 'calls': before.last_control}, wait=30))
+    places = await one.publish([Publication(b'x' * 100_000, key='k', retain=True), Publication(b'c', 'calls')])
     assert [entry.position for entry in await reading] == places
     assert [entry.position for entry in await two.retained()] == places[:1]
-    assert await two.renew(before.epoch) != before.epoch
+    assert await two.new_epoch(before.epoch) != before.epoch
     for backplane in (one, two): await backplane.close()
 
 
@@ -44,14 +44,14 @@ def test_a_lost_answer_leaves_a_doubt_and_nothing_is_sent_twice(valkey, proxy):
     async def go():
         backplane, _ = await opened(f'redis://127.0.0.1:{line.port}')
         line.swallow = b'EVALSHA'
-        await backplane.publish([Draft(b'first')])
+        await backplane.publish([Publication(b'first')])
     async def again():
         backplane, _ = await opened(f'redis://127.0.0.1:{line.port}?retry_on_timeout=true')
-        await backplane.publish([Draft(b'one')])
+        await backplane.publish([Publication(b'one')])
         line.swallow = b'EVALSHA'
-        with pytest.raises(BackplaneError) as raised: await backplane.publish([Draft(b'two')])
+        with pytest.raises(BackplaneError) as raised: await backplane.publish([Publication(b'two')])
         assert raised.value.doubtful and await bodies(backplane) == [b'one', b'two']
-        assert len(await backplane.publish([Draft(b'three')])) == 1, 'the adapter goes on with a new line'
+        assert len(await backplane.publish([Publication(b'three')])) == 1, 'the adapter goes on with a new line'
         assert await bodies(backplane) == [b'one', b'two', b'three']
         await backplane.close()
     with pytest.raises(BackplaneError): run(go())
@@ -64,8 +64,8 @@ def test_what_never_left_is_no_doubt(valkey, proxy):
     async def go():
         backplane, _ = await opened(engine.url)
         engine.kill()
-        with pytest.raises(BackplaneError): await backplane.publish([Draft(b'x')])
-        with pytest.raises(BackplaneError) as raised: await backplane.publish([Draft(b'x')])
+        with pytest.raises(BackplaneError): await backplane.publish([Publication(b'x')])
+        with pytest.raises(BackplaneError) as raised: await backplane.publish([Publication(b'x')])
         assert not raised.value.doubtful and 'Connect' in str(raised.value)
         with pytest.raises(BackplaneError): await backplane.read({'events': 0}, wait=10)
         with pytest.raises(BackplaneError): await backplane.open(Limits())
@@ -84,7 +84,7 @@ def test_silence_is_noticed_in_time_and_the_rest_goes_on(valkey, proxy):
         line.hold()
         start = clock()
         reading = asyncio.ensure_future(backplane.read({'events': 0}, wait=60))
-        with pytest.raises(BackplaneError) as raised: await backplane.publish([Draft(b'x')])
+        with pytest.raises(BackplaneError) as raised: await backplane.publish([Publication(b'x')])
         assert raised.value.doubtful and 'no answer in time' in str(raised.value)
         with pytest.raises(BackplaneError): await reading
         with pytest.raises(BackplaneError): await backplane.open(Limits())
@@ -100,17 +100,18 @@ def test_events_that_are_gone_end_the_life_at_once(valkey, how):
     engine = valkey(appendonly='no')
     async def go():
         (backplane, before), (reader, _) = await opened(engine.url), await opened(engine.url)
-        last, = await backplane.publish([Draft(b'one', key='k', retain=True)])
+        last, = await backplane.publish([Publication(b'one', key='k', retain=True)])
         reading = asyncio.ensure_future(reader.read({'events': last}, wait=60))
         with engine.client as client:
             if how == 'delete': client.delete(EVENTS)
             elif how == 'flush': client.flushall()
             else: client.xgroup_destroy(EVENTS, f'epoch-{before.epoch}')
-        with pytest.raises(BackplaneError, match='lost its events') as raised: await backplane.publish([Draft(b'two')])
+        with pytest.raises(BackplaneError, match='lost its events') as raised:
+            await backplane.publish([Publication(b'two')])
         assert not raised.value.doubtful
         after = await backplane.open(Limits())
         assert after.epoch != before.epoch and await backplane.retained() == []
-        await backplane.publish([Draft(b'of the new life')])
+        await backplane.publish([Publication(b'of the new life')])
         with pytest.raises(BackplaneError, match='begun a new life'): await reading
         for one in (backplane, reader): await one.close()
     run(go())
@@ -121,12 +122,12 @@ def test_keys_that_are_lost_alone(valkey, lost):
     engine = valkey(appendonly='no')
     async def go():
         backplane, before = await opened(engine.url)
-        await backplane.publish([Draft(b'one', key='k', retain=True), Draft(b'call', 'calls')])
+        await backplane.publish([Publication(b'one', key='k', retain=True), Publication(b'call', 'calls')])
         with engine.client as client: assert client.delete(f'sse:{{sse}}:{lost}') == (lost != 'reports')
         after = await backplane.open(Limits(retained=2))
         assert after.epoch == before.epoch and await bodies(backplane) == [b'one']
         assert len(await backplane.retained()) == (lost in ('calls', 'sizes', 'reports')), 'half of it is none of it'
-        await backplane.publish([Draft(b'%d' % i, key=f'{i}', retain=True) for i in range(5)])
+        await backplane.publish([Publication(b'%d' % i, key=f'{i}', retain=True) for i in range(5)])
         assert [entry.body for entry in await backplane.retained()] == [b'3', b'4']
         await backplane.close()
     run(go())
@@ -140,7 +141,7 @@ def test_a_clock_of_the_engine_that_stands_still(valkey):
         with engine.client as client:
             seconds, _ = client.time()
             client.xadd(EVENTS, {'b': b'ahead'}, id=f'{(seconds + 3600) * 1000}-0')
-        places = [place for _ in range(20) for place in await backplane.publish([Draft(b'x')] * 50)]
+        places = [place for _ in range(20) for place in await backplane.publish([Publication(b'x')] * 50)]
         found = []
         while new := await backplane.read({'events': found[-1] if found else 0}): found += [e.position for e in new]
         assert found[1:] == places == sorted(set(places))
@@ -157,7 +158,7 @@ def test_what_others_put_there_is_handed_on_as_it_is(valkey):
             client.xadd(EVENTS, {'other': b'1'})
             client.xadd(EVENTS, {'a': b'b', 'b': b'body'})
             client.script_flush()
-        await backplane.publish([Draft(b'ours')])
+        await backplane.publish([Publication(b'ours')])
         assert await bodies(backplane) == [b'', b'body', b'ours']
         with engine.client as client:
             client.delete(EVENTS)
@@ -172,7 +173,7 @@ def test_ids_that_lie_far_apart_are_no_gap(valkey):
         backplane, _ = await opened(engine.url)
         places = []
         for i in range(4):
-            places += await backplane.publish([Draft(b'%d' % i)])
+            places += await backplane.publish([Publication(b'%d' % i)])
             await asyncio.sleep(0.01)  # so that the engine's ids, which are milliseconds, have holes
         assert places[2] - places[1] > 1
         with engine.client as client: assert client.xtrim(EVENTS, maxlen=2, approximate=False) == 2
@@ -181,7 +182,7 @@ def test_ids_that_lie_far_apart_are_no_gap(valkey):
         with pytest.raises(Gap) as raised: await backplane.read({'events': places[0]})
         assert raised.value.first == places[1]
         with engine.client as client: client.xadd(EVENTS, {'of': 'somebody else'})
-        places += await backplane.publish([Draft(b'4')])
+        places += await backplane.publish([Publication(b'4')])
         with engine.client as client: client.xtrim(EVENTS, maxlen=2, approximate=False)
         assert [e.body for e in await backplane.read({'events': places[3]})] == [b'', b'4']
         with pytest.raises(Gap): await backplane.read({'events': places[2]})
@@ -198,7 +199,7 @@ def test_a_line_too_thin_for_many_large_events_is_not_too_thin_for_few(valkey, p
     line = proxy(engine.port)
     async def go():
         sender, _ = await opened(engine.url)
-        for _ in range(n): await sender.publish([Draft(bytes(200_000))])
+        for _ in range(n): await sender.publish([Publication(bytes(200_000))])
         line.rate = 2_000_000
         backplane, found = from_url(f'redis://127.0.0.1:{line.port}?timeout=1'), []
         async with asyncio.timeout(120):
@@ -216,12 +217,12 @@ def test_one_answer_is_bounded_by_bytes(valkey):
     engine = valkey(appendonly='no')
     async def go():
         backplane, _ = await opened(engine.url, event_bytes=2**30)
-        for _ in range(40): await backplane.publish([Draft(bytes(1_000_000))])
+        for _ in range(40): await backplane.publish([Publication(bytes(1_000_000))])
         after, sizes = 0, []
         while found := await backplane.read({'events': after}):
             after, sizes = found[-1].position, [*sizes, len(found)]
         assert sum(sizes) == 40 and sizes[0] <= 16 and max(sizes[2:]) <= 4, sizes
-        await backplane.publish([Draft(b'x')] * 2000)
+        await backplane.publish([Publication(b'x')] * 2000)
         sizes = []
         while found := await backplane.read({'events': after}):
             after, sizes = found[-1].position, [*sizes, len(found)]
@@ -236,13 +237,14 @@ def test_what_is_refused_midway_is_a_doubt(valkey):
         backplane, _ = await opened(engine.url)
         with engine.client as client: client.set('sse:{sse}:calls', 'no stream')
         with pytest.raises(BackplaneError, match='WRONGTYPE') as raised:
-            await backplane.publish([Draft(b'event'), Draft(b'call', 'calls')])
+            await backplane.publish([Publication(b'event'), Publication(b'call', 'calls')])
         assert raised.value.doubtful and await bodies(backplane) == [b'event']
         with pytest.raises(BackplaneError, match='WRONGTYPE') as raised:
-            await backplane.publish([Draft(b'call', 'calls'), Draft(b'event')])
+            await backplane.publish([Publication(b'call', 'calls'), Publication(b'event')])
         assert not raised.value.doubtful and await bodies(backplane) == [b'event']
         with engine.client as client: client.set('sse:{sse}:retained', 'no hash')
-        with pytest.raises(BackplaneError, match='WRONGTYPE') as raised: await backplane.publish([Draft(b'again')])
+        with pytest.raises(BackplaneError, match='WRONGTYPE') as raised:
+            await backplane.publish([Publication(b'again')])
         assert not raised.value.doubtful
         await backplane.close()
     run(go())
@@ -289,7 +291,7 @@ def test_a_user_with_no_more_rights_than_needed(valkey):
     run(check_backplane(lambda store: from_url(f'redis://app:s3cret%40@{at}/2?name={store}'), **secret))
     async def small():
         backplane, _ = await opened(f'redis://app:s3cret%40@{at}?max_bytes=1000')
-        with pytest.raises(BackplaneError, match='limit of 1,000'): await backplane.publish([Draft(bytes(1001))])
+        with pytest.raises(BackplaneError, match='limit of 1,000'): await backplane.publish([Publication(bytes(1001))])
         await backplane.close()
     run(small())
     async def refused(url, why):
@@ -365,13 +367,13 @@ def test_sentinels_and_a_failover(valkey, tmp_path):
     async def go():
         backplane = from_url(url)
         before = await _opens(backplane)
-        await backplane.publish([Draft(b'%d' % i) for i in range(10)])
+        await backplane.publish([Publication(b'%d' % i) for i in range(10)])
         assert len(await bodies(backplane)) == 10, 'it is one who listens'
         with master.client as client: assert client.wait(1, 10_000) == 1
         master.kill()
         after = await _opens(backplane)
         assert after.epoch == before.epoch and await bodies(backplane) == [b'%d' % i for i in range(10)]
-        assert len(await backplane.publish([Draft(b'after')])) == 1
+        assert len(await backplane.publish([Publication(b'after')])) == 1
         with replica.client as client: assert client.xlen(EVENTS) == 11
         await backplane.close()
     try: run(go())

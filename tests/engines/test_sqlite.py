@@ -11,7 +11,7 @@ import time
 import pytest
 from cjm_fasthtml_sse.backplanes import sqlite, sqlite_notify
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
-from cjm_fasthtml_sse.backplanes.base import Draft, Gap, Limits
+from cjm_fasthtml_sse.backplanes.base import Publication, Gap, Limits
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.backplanes.conformance import check_backplane
 from cjm_fasthtml_sse.events.wire import BackplaneError
@@ -67,16 +67,16 @@ def test_a_file_that_may_not_grow_is_an_error_to_the_caller_readers_go_on_and_it
     "A full disk, as SQLite itself plays it: this needs no right to mount one"
     async def run():
         async with opened(path) as engine, opened(path) as reader:
-            kept = [(await engine.publish([Draft(b'%d' % i)]))[0] for i in range(10)]
+            kept = [(await engine.publish([Publication(b'%d' % i)]))[0] for i in range(10)]
             await may_have_pages(engine, 20)
             with pytest.raises(BackplaneError, match='its disk is full') as told:
-                for i in range(10, 1000): kept += await engine.publish([Draft(b'%d' % i + bytes(3000))])
+                for i in range(10, 1000): kept += await engine.publish([Publication(b'%d' % i + bytes(3000))])
             assert not told.value.doubtful and len(kept) < 1000
             with pytest.raises(BackplaneError, match='its disk is full'):
-                await engine.publish([Draft(bytes(3000)), Draft(bytes(9000), key='k', retain=True)])
+                await engine.publish([Publication(bytes(3000)), Publication(bytes(9000), key='k', retain=True)])
             assert [place for place, _ in await everything(reader)] == kept
             await may_have_pages(engine, 10**9)
-            kept += await engine.publish([Draft(b'again'), Draft(b'kept', key='k', retain=True)])
+            kept += await engine.publish([Publication(b'again'), Publication(b'kept', key='k', retain=True)])
             assert [place for place, _ in await everything(reader)] == kept
     asyncio.run(run())
 
@@ -118,7 +118,7 @@ def test_a_writer_that_is_killed_loses_nothing_and_stops_nobody(other, path):
                 while len(answered) < 50: answered += victim.hear()
                 victim.process.kill()
                 answered += heard_of(victim)
-                place, = await engine.publish([Draft(b'after')])
+                place, = await engine.publish([Publication(b'after')])
                 seen = [(p, body) for p, body in await everything(engine) if body.startswith(f'victim{round}.')]
                 assert [body for _, body in seen] == [f'victim{round}.{i}' for i in range(len(seen))]
                 answered = [(p, f'victim{round}.{i}') for p, i in answered]
@@ -133,16 +133,16 @@ def test_a_writer_that_is_killed_loses_nothing_and_stops_nobody(other, path):
 def test_a_full_disk_is_an_error_to_the_caller_readers_go_on_and_it_recovers(disk):
     async def run():
         async with opened(disk.folder/'events.db') as engine, opened(disk.folder/'events.db') as reader:
-            kept = [(await engine.publish([Draft(b'%d' % i)]))[0] for i in range(10)]
+            kept = [(await engine.publish([Publication(b'%d' % i)]))[0] for i in range(10)]
             disk.fill()
             with pytest.raises(BackplaneError, match='its disk is full') as told:
-                for i in range(10, 1000): kept += await engine.publish([Draft(b'%d' % i + bytes(3000))])
+                for i in range(10, 1000): kept += await engine.publish([Publication(b'%d' % i + bytes(3000))])
             assert not told.value.doubtful and len(kept) < 1000
             assert [place for place, _ in await everything(reader)] == kept
             await reader.open(Limits(events=1000))
             assert [place for place, _ in await everything(reader)] == kept
             disk.empty()
-            kept += await engine.publish([Draft(b'again'), Draft(b'kept', key='k', retain=True)])
+            kept += await engine.publish([Publication(b'again'), Publication(b'kept', key='k', retain=True)])
             assert [place for place, _ in await everything(reader)] == kept
     asyncio.run(run())
 
@@ -161,18 +161,19 @@ def test_a_new_file_on_a_full_disk_is_an_error_and_can_be_made_later(disk):
 def test_another_program_that_locks_the_file_for_too_long_is_an_error_and_nothing_is_left_behind(path):
     async def run():
         async with opened(path, timeout=0.3) as engine, opened(path, timeout=20) as patient:
-            await engine.publish([Draft(b'before', key='k', retain=True)])
+            await engine.publish([Publication(b'before', key='k', retain=True)])
             with locked(path):
-                waiting = asyncio.ensure_future(patient.publish([Draft(b'patient')]))
-                for drafts in ([Draft(b'no')], [Draft(b'no'), Draft(b'no', key='k')], [Draft(b'no', 'calls')] * 200):
+                waiting = asyncio.ensure_future(patient.publish([Publication(b'patient')]))
+                no = Publication(b'no')
+                for drafts in ([no], [no, Publication(b'no', key='k')], [Publication(b'no', 'calls')] * 200):
                     with pytest.raises(BackplaneError, match='more than 0.3 s') as told: await engine.publish(drafts)
                     assert not told.value.doubtful
-                with pytest.raises(BackplaneError, match='more than 0.3 s'): await engine.put_report('n', b'r')
-                with pytest.raises(BackplaneError, match='more than 0.3 s'): await engine.renew('x')
+                with pytest.raises(BackplaneError, match='more than 0.3 s'): await engine.put_node_info('n', b'r')
+                with pytest.raises(BackplaneError, match='more than 0.3 s'): await engine.new_epoch('x')
                 assert [body for _, body in await everything(engine)] == ['before']
                 assert not waiting.done()
             await waiting
-            await engine.publish([Draft(b'after')])
+            await engine.publish([Publication(b'after')])
             assert [body for _, body in await everything(engine)] == ['before', 'patient', 'after']
             assert [entry.body for entry in await engine.retained()] == [b'before']
     asyncio.run(run())
@@ -183,9 +184,9 @@ def test_a_file_that_is_another_one_is_noticed_by_who_reads_and_who_writes(path,
     async def run():
         async with opened(path) as engine, opened(path) as reader:
             epoch = (await engine.open(Limits())).epoch
-            await engine.publish([Draft(b'old')])
+            await engine.publish([Publication(b'old')])
             backup(path, tmp_path/'copy')
-            await engine.publish([Draft(b'new')])
+            await engine.publish([Publication(b'new')])
             place = (await everything(reader))[-1][0]
             reading = asyncio.ensure_future(reader.read({'events': place}, wait=60))
             if fault == 'deleted':
@@ -197,12 +198,12 @@ def test_a_file_that_is_another_one_is_noticed_by_who_reads_and_who_writes(path,
             with pytest.raises(BackplaneError): await reading
             assert time.monotonic() - start < 30
             with contextlib.nullcontext() if fault == 'written over' else pytest.raises(BackplaneError, match='moved'):
-                await engine.publish([Draft(b'nowhere')])
+                await engine.publish([Publication(b'nowhere')])
             if fault == 'log deleted': return
             for one in (engine, reader): again = await one.open(Limits())
             assert again.last == {'deleted': 0, 'replaced': 1, 'written over': 2}[fault]
             assert again.epoch != epoch
-            await engine.publish([Draft(b'go on')])
+            await engine.publish([Publication(b'go on')])
             assert (await everything(reader))[-1][1] == 'go on'
     asyncio.run(run())
 
@@ -221,7 +222,7 @@ def test_a_file_or_a_folder_that_may_only_be_read_is_a_clear_error(path, other, 
 
 
 async def make(path):
-    async with opened(path) as engine: await engine.publish([Draft(b'x')])
+    async with opened(path) as engine: await engine.publish([Publication(b'x')])
 
 
 def test_a_child_that_was_forked_after_open_is_told_so_and_its_parent_goes_on(path, other):
@@ -244,9 +245,9 @@ def test_file_and_log_stay_bounded_while_others_read_without_pause(path):
             readers = [asyncio.ensure_future(read_on(reader)) for reader in (one, two)]
             largest = 0
             for _ in range(60):
-                await engine.publish([Draft(bytes(100_000))] * 10)
+                await engine.publish([Publication(bytes(100_000))] * 10)
                 largest = max(largest, sum(file.stat().st_size for file in files(path)))
-            await engine.publish([Draft(b'end')])
+            await engine.publish([Publication(b'end')])
             await asyncio.gather(*readers)
             return largest
     assert asyncio.run(run()) < 45_000_000  # of 60 MB that went through
@@ -265,19 +266,19 @@ def test_who_waits_looks_at_the_file_twenty_times_a_second_at_most(path, monkeyp
 
 def test_large_events_are_not_read_on_the_loop(path, monkeypatch):
     looks, look = [], sqlite._entries
-    def noticed(lane, positions, times, sizes, bodies):
+    def noticed(channel, positions, times, sizes, bodies):
         looks.append((threading.current_thread() is threading.main_thread(), len(bodies or b'')))
-        return look(lane, positions, times, sizes, bodies)
+        return look(channel, positions, times, sizes, bodies)
     monkeypatch.setattr(sqlite, '_entries', noticed)
     limits = Limits(event_bytes=2**30)
     async def run():
         async with opened(path, limits) as engine, opened(path, limits) as reader:
-            place, = await engine.publish([Draft(b'small')])
+            place, = await engine.publish([Publication(b'small')])
             while await reader.read({'events': place}): pass
             for size in (2 << 20, 8000, 300):
                 reading = asyncio.ensure_future(reader.read({'events': place}, wait=60))
                 await asyncio.sleep(0)
-                places = await engine.publish([Draft(bytes(size))] * 30)
+                places = await engine.publish([Publication(bytes(size))] * 30)
                 found = list(await reading)
                 while found[-1].position < places[-1]: found += await reader.read({'events': found[-1].position})
                 assert [(e.position, len(e.body)) for e in found] == [(at, size) for at in places]
@@ -296,7 +297,7 @@ def test_a_close_that_is_cancelled_while_it_waits_for_a_lock_closes_all_the_same
         engine = SqliteBackplane(path, timeout=0.5)
         await engine.open(Limits())
         with locked(path):
-            publishing = asyncio.ensure_future(engine.publish([Draft(b'x')]))
+            publishing = asyncio.ensure_future(engine.publish([Publication(b'x')]))
             await asyncio.sleep(0)
             closing = asyncio.ensure_future(engine.close())
             await asyncio.sleep(0)
@@ -313,15 +314,15 @@ def test_a_reader_on_another_loop_after_close_hears_on(path):
     engine = SqliteBackplane(path)
     async def once(n):
         last = (await engine.open(Limits())).last
-        await engine.publish([Draft(b'%d' % n)])
+        await engine.publish([Publication(b'%d' % n)])
         found = await engine.read({'events': last}, wait=30)
         await engine.close()
         return found[0].body
     assert [asyncio.run(once(n)) for n in range(3)] == [b'0', b'1', b'2']
 
 
-def draft(body, lane, key, retain):
-    return Draft(body, lane) if lane == 'calls' or not key else Draft(body, lane, key, retain)
+def draft(body, channel, key, retain):
+    return Publication(body, channel) if channel == 'calls' or not key else Publication(body, channel, key, retain)
 
 
 DRAFTS = st.lists(st.builds(draft, st.binary(max_size=9), st.sampled_from(['events', 'events', 'calls']),
@@ -336,7 +337,7 @@ STEPS = st.one_of(st.tuples(st.just('publish'), st.sampled_from([0, 1]), DRAFTS,
 @given(st.lists(STEPS, max_size=25))
 def test_two_adapters_answer_as_the_one_in_memory_does(tmp_path_factory, steps):
     path, limits, model = tmp_path_factory.mktemp('model')/'events.db', Limits(retained=3), MemoryBackplane()
-    def told(entries): return [(entry.position, entry.lane, entry.body) for entry in entries]
+    def told(entries): return [(entry.position, entry.channel, entry.body) for entry in entries]
     async def run():
         await model.open(limits)
         async with opened(path, limits) as one, opened(path, limits) as two:
@@ -350,15 +351,15 @@ def test_two_adapters_answer_as_the_one_in_memory_does(tmp_path_factory, steps):
                         expected, seen, found = told(await model.read(after, 10**6)), [], None
                         while found := await engine.read(after, how[1]):
                             seen += told(found)
-                            after |= {entry.lane: entry.position for entry in found}
+                            after |= {entry.channel: entry.position for entry in found}
                         assert sorted(seen) == sorted(expected) and len(seen) == len(expected)
                 elif what == 'retained': assert told(await engine.retained()) == told(await model.retained())
                 elif what == 'report':
-                    for each in (engine, model): await each.put_report(*how)
+                    for each in (engine, model): await each.put_node_info(*how)
                     assert await engine.reports() == await model.reports()
                 else:
                     at, expected = await engine.open(limits), await model.open(limits)
-                    assert (at.first, at.last, at.last_call) == (0, expected.last, expected.last_call)
+                    assert (at.first, at.last, at.last_control) == (0, expected.last, expected.last_control)
     asyncio.run(run())
 
 

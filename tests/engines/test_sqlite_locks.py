@@ -5,7 +5,7 @@ import sqlite3
 from functools import partial
 
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
-from cjm_fasthtml_sse.backplanes.base import Draft, Limits
+from cjm_fasthtml_sse.backplanes.base import Publication, Limits
 
 from .sqlite_tools import locked
 
@@ -25,10 +25,10 @@ def test_after_a_cut_of_the_log_that_failed_a_lock_is_waited_for_as_long_as_befo
         await engine.open(Limits())
         with contextlib.closing(connect(path, isolation_level=None)) as reader:  # who reads keeps the log from its end
             reader.execute('BEGIN').execute('SELECT * FROM events').fetchall()
-            await engine.publish([Draft(bytes(300_000))] * 70)
+            await engine.publish([Publication(bytes(300_000))] * 70)
         assert tried, 'the log was never to be cut'
         with locked(path):
-            publishing = asyncio.ensure_future(engine.publish([Draft(b'waits')]))
+            publishing = asyncio.ensure_future(engine.publish([Publication(b'waits')]))
             await asyncio.wait({publishing}, timeout=0.6)
             assert not publishing.done(), f'it waited no more than a moment: {publishing.exception()}'
         assert len(await publishing) == 1

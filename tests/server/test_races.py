@@ -9,7 +9,7 @@ import threading
 import pytest
 from cjm_fasthtml_sse.asgi import response, shutdown
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager, create_broadcast_handler
-from cjm_fasthtml_sse.events.mailbox import View
+from cjm_fasthtml_sse.events.mailbox import Renderer
 from cjm_fasthtml_sse.asgi.response import OPENING, FrameStream, SSEResponse, StreamMiddleware
 
 PATIENCE = 10  # seconds: generous, since nothing here waits for a clock unless something is wrong
@@ -63,7 +63,7 @@ def run(coroutine):
         shutdown._timers.clear()
 
 
-def opens(manager): return SSEResponse(lambda scope: manager.open_stream(View(), None))
+def opens(manager): return SSEResponse(lambda scope: manager.open_stream(Renderer(), None))
 
 
 class Source:
@@ -168,11 +168,11 @@ def test_the_outbox_rests_while_a_stream_has_not_begun():
     "Between `open_stream` and `run` there is no `send`: what is offered waits, and the loop does not spin"
     async def main():
         manager = BroadcastManager()
-        stream = manager.open_stream(View())
+        stream = manager.open_stream(Renderer())
         await manager.broadcast('t', {})
         for _ in range(5): await asyncio.sleep(0)
         assert manager.outbox._next is None, 'the outbox spins: flush() re-enters a stream that cannot send'
-        stream.gone('left')
+        stream.on_close('left')
     run(main())
 
 
@@ -198,7 +198,7 @@ def test_ending_a_stream_does_not_cancel_what_the_request_does_afterwards():
 def test_a_background_task_does_not_hold_up_the_stream():
     async def main():
         manager, wire, go = BroadcastManager(), Wire(), asyncio.Event()
-        answer = SSEResponse(lambda scope: manager.open_stream(View()), background=go.wait)
+        answer = SSEResponse(lambda scope: manager.open_stream(Renderer()), background=go.wait)
         task = asyncio.create_task(StreamMiddleware(answer)(scope(), wire.receive, wire.send))
         try:
             await until(lambda: manager.get_connection_count() == 1)
@@ -236,7 +236,7 @@ def test_a_reader_that_takes_no_farewell_is_dropped(monkeypatch):
         await manager.broadcast('t', {'n': 1})
         await manager.close()
         await asyncio.wait([task])
-        assert not task.cancelled() and manager.drops == {'no farewell': 1} and manager.get_connection_count() == 0
+        assert not task.cancelled() and manager.drops == {'no closing frame': 1} and manager.get_connection_count() == 0
     run(main())
 
 
@@ -572,7 +572,7 @@ def test_frame_streams_stop_at_once():
         stream, wire = FrameStream(Source(forever=True)), Wire()
         task = asyncio.create_task(stream.run(wire.receive, wire.send))
         await asyncio.sleep(0)
-        stream.finish(b'data: bye\n\n')
+        stream.end(b'data: bye\n\n')
         await asyncio.wait([task])
         assert wire.body == b'data: bye\n\n' and wire.complete and stream.frames.closed == 1
     run(main())

@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes
-from cjm_fasthtml_sse.asgi.response import SSEResponse, stream_around
+from cjm_fasthtml_sse.asgi.response import SSEResponse, bypass_middleware
 from cjm_fasthtml_sse.core.streaming import OOBStreamBuilder, SSEStream, StreamConfig
 from fasthtml.common import Div, EventStream, FastHTML, cancel_on_disconnect, sse_message
 from starlette.applications import Starlette
@@ -118,5 +118,5 @@ inner = FastHTML(secret_key='of these tests', middleware=MIDDLEWARE[CONFIG.get('
 routes(inner)
 around = CONFIG.get('around', 'routes')
 if around == 'routes': setup_broadcast_routes(inner, BroadcastManager())
-elif around == 'hand': stream_around(inner)
+elif around == 'hand': bypass_middleware(inner)
 app = Starlette(routes=[Mount('/', inner)], middleware=[Middleware(Passing)]) if CONFIG.get('mounted') else inner
