@@ -26,8 +26,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from browser.conftest import running  # noqa: E402
 from cjm_fasthtml_sse import BroadcastManager, setup_broadcast_routes  # noqa: E402
 from fasthtml.common import FastHTML  # noqa: E402
-from proxies.hurts import RUNS  # noqa: E402
-from proxies.real import APACHE, CADDY, HAPROXY, NGINX, SQUID, VARNISH, Way, in_front  # noqa: E402
+from system.proxies.hurts import RUNS  # noqa: E402
+from system.proxies.real import APACHE, CADDY, HAPROXY, NGINX, SQUID, VARNISH, Way, in_front  # noqa: E402
 
 README = ROOT / "examples/proxies/README.md"
 MARKS = "<!-- measured -->", "<!-- /measured -->"

@@ -178,9 +178,9 @@ def test_name(case: ET.Element) -> str:
 
 
 # Those that use a browser, and the one that makes network interfaces, of which a browser beside it would take notice.
-BROWSER = ["tests/browser", "tests/js", "tests/test_site.py", "tests/test_wire.py", "tests/proxies",
-           "tests/test_tutorials.py", "tests/access/test_chat.py", "tests/server/test_faults.py"]
-ENGINES, ACCESS = ["tests/engines"], ["tests/access"]
+BROWSER = ["tests/browser", "tests/system/test_site.py", "tests/events/test_wire.py", "tests/system/proxies",
+           "tests/system/test_tutorials.py", "tests/core/access/test_chat.py", "tests/asgi/test_faults.py"]
+ENGINES, ACCESS = ["tests/backplanes"], ["tests/core/access"]
 
 
 def check_browser(long: bool = False) -> list[Result]:

@@ -2,7 +2,7 @@
 import re
 
 import pytest
-from demo_process import demo
+from system.demo_process import demo
 from fastcore.net import free_port
 from .engines import expect
 

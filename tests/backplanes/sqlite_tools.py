@@ -1,0 +1,139 @@
+"Processes that share a file, a disk that can be filled, and another program: what the tests of the SQLite adapter need"
+import asyncio
+import contextlib
+import json
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
+from cjm_fasthtml_sse.backplanes.base import Publication, Limits
+
+ROLES = {}
+
+
+def role(function): return ROLES.setdefault(function.__name__, function)
+
+
+def say(*what): print(json.dumps(what), flush=True)
+
+
+@role
+async def publish(engine, tag, n, at_most):
+    "Publish `n` events in batches of random sizes; say each batch's positions once they are answered"
+    say('open', (await engine.open(Limits())).epoch)
+    sys.stdin.readline()
+    sent, dice = 0, random.Random(tag)
+    while sent < n:
+        numbers = range(sent, min(n, sent + dice.randint(1, at_most)))
+        say(*zip(await engine.publish([Publication(f'{tag}.{i}'.encode()) for i in numbers]), numbers, strict=True))
+        sent = numbers.stop
+
+
+@role
+async def read(engine, n, count):
+    "Read `n` events and say them"
+    opened, found = await engine.open(Limits()), []
+    say('open', opened.epoch)
+    while len(found) < n:
+        after = found[-1][0] if found else 0
+        found += [(e.position, e.body.decode()) for e in await engine.read({'events': after}, count, wait=5)]
+    say(*found)
+
+
+@role
+async def be_nobody(engine):
+    "Try to open the file without any right to write"
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+    try: say(str(await engine.open(Limits())))
+    except Exception as e: say(type(e).__name__, str(e))  # noqa: BLE001 - that is what is asked
+
+
+@role
+async def fork(engine):
+    "Use in a child what its parent has opened, and open it there"
+    await engine.open(Limits())
+    if child := os.fork():
+        os.waitpid(child, 0)  # noqa: ASYNC222 - nothing else happens in this process
+        return say(await engine.publish([Publication(b'from the parent')]))
+    asyncio.run(be_child(engine))
+    os._exit(0)
+
+
+async def be_child(engine):
+    for use in (engine.publish([Publication(b'x')]), engine.close(), SqliteBackplane(engine.path).open(Limits())):
+        try: say(repr(await use))
+        except Exception as e: say(type(e).__name__, str(e))  # noqa: BLE001 - that is what is asked
+
+
+class Other:
+    "`Other(path, 'publish', 'a', 100, 5)`: a role in a process of its own"
+    def __init__(self, path, *what):
+        command = [sys.executable, '-m', 'tests.backplanes.sqlite_tools', str(path), json.dumps(what)]
+        pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, cwd=Path(__file__).parents[2], **pipes)
+
+    def hear(self):
+        "The next thing that it says; None at its end"
+        return json.loads(line) if (line := self.process.stdout.readline()).endswith('\n') else None
+
+    def go(self):
+        with contextlib.suppress(BrokenPipeError): print(file=self.process.stdin, flush=True)
+
+    def end(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+class Disk:
+    "A small disk of its own, which can be filled"
+    def __init__(self, folder, size):
+        self.folder, self.filler = folder, folder/'filler'
+        folder.mkdir()
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={size}', 'tmpfs', str(folder)], check=True)
+
+    def fill(self):
+        with open(self.filler, 'wb', buffering=0) as file, contextlib.suppress(OSError):
+            for size in (65536, 4096, 1):
+                with contextlib.suppress(OSError):
+                    while file.write(bytes(size)) == size: pass
+
+    def empty(self): self.filler.unlink()
+
+    def close(self): subprocess.run(['umount', '-l', str(self.folder)], check=True)
+
+
+@contextlib.contextmanager
+def locked(path):
+    "Another program that writes, and does not come to an end"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute('BEGIN IMMEDIATE')
+        yield
+        other.execute('ROLLBACK')
+
+
+def files(path): return [file for end in ('', '-wal', '-shm') if (file := Path(f'{path}{end}')).exists()]
+
+
+def backup(path, copy):
+    "A copy of the file as it is, by SQLite's own means"
+    with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+
+
+def put_back(copy, path):
+    "As the notebook says it: delete the file with what is beside it, and move the copy there"
+    shutil.copy(copy, f'{copy}.moved')
+    for file in files(path): file.unlink()
+    os.replace(f'{copy}.moved', path)
+
+
+if __name__ == '__main__':
+    path, (name, *arguments) = sys.argv[1], json.loads(sys.argv[2])
+    asyncio.run(ROLES[name](SqliteBackplane(path), *arguments))

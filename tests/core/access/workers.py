@@ -1,0 +1,49 @@
+"An application that announces presence, in a process of its own that a test may kill"
+import http.client
+import json
+import os
+import sys
+from pathlib import Path
+
+from cjm_fasthtml_sse import BroadcastManager, setup_broadcast_routes
+from fastcore.net import free_port
+from fasthtml.common import FastHTML
+from asgi.clients import PATIENCE, Server
+from starlette.responses import JSONResponse
+
+from .nodes import SECRET, Node, sign_in
+
+HERE = str(Path(__file__).parents[2])
+
+
+class Worker(Server):
+    "`app` below, under uvicorn"
+    listen = Node.listen
+
+    def __init__(self, folder, url, beat):
+        port = free_port()
+        given = ['--factory', '--app-dir', HERE, '--port', str(port), '--no-access-log']
+        env = dict(ACCESS_TEST=json.dumps(dict(backplane=url, beat=beat)))
+        super().__init__([sys.executable, '-m', 'uvicorn', 'core.access.workers:make', *given], port, folder, env, '/nodes')
+
+    def ask(self, path):
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=PATIENCE)
+        connection.request('GET', path)
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        assert answer.status == 200, (answer.status, text, self.log[-2000:])
+        return json.loads(text)
+
+    def kill(self): self.stop()
+
+
+def make():
+    app = FastHTML(secret_key=SECRET, before=sign_in)
+    manager = BroadcastManager(**json.loads(os.environ['ACCESS_TEST']))
+    manager.announce_presence('room/*', grace=0.5, interval=0.1)
+    setup_broadcast_routes(app, manager)
+    async def nodes(): return JSONResponse(len(manager.relay.nodes()))
+    async def presence(topic: str): return JSONResponse(list((await manager.presence(topic)).owners))
+    for each in (nodes, presence): app.get(f'/{each.__name__}')(each)
+    return app

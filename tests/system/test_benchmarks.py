@@ -1,0 +1,131 @@
+"What can be asked of the benchmarks without a stopwatch: arithmetic, order, messages, a round that comes to its end."
+
+import importlib
+import json
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+from statistics import median
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = ROOT / "benchmarks"
+SERVER = "benchmarks/systems/package.py"
+
+
+@pytest.fixture(scope="module")
+def before():
+    "The module that compares two checkouts; benchmarks are programs, found by their folder."
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(BENCHMARKS)
+        return importlib.import_module("before")
+
+
+def fanout(*args, seconds=60):
+    "Run the benchmark."
+    command = [sys.executable, BENCHMARKS / "fanout.py", *args]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=seconds)
+
+
+# Ranks as tables of the sign test have them: the interval's ends are the values of the first rank and its mirror image.
+@pytest.mark.parametrize("n, rank", [(6, 1), (8, 1), (9, 2), (10, 2), (15, 4), (20, 6), (25, 8), (40, 14), (100, 40)])
+def test_the_ends_of_an_interval_are_those_of_the_tables(before, n, rank):
+    assert before.interval(list(range(n, 0, -1))) == (rank, n + 1 - rank)
+
+
+@pytest.mark.parametrize("n", range(6))
+def test_few_values_have_no_interval(before, n): assert before.interval([1.0] * n) is None
+
+
+@pytest.mark.parametrize("n", range(6, 15))
+def test_an_interval_holds_the_median_as_often_as_it_says_and_is_the_narrowest_that_does(before, n):
+    "Counted: each value lies below or above the median, with equal chances, so all patterns are equally likely."
+    low, high = before.interval(list(range(n)))
+
+    def held(low, high):
+        "In what part of all patterns the median lies from the value of rank `low` to that of rank `high`."
+        return sum(low < sum(below) <= high for below in product((0, 1), repeat=n)) / 2**n
+
+    assert held(low, high) >= 0.95 > held(low + 1, high - 1)
+
+
+@given(st.lists(st.floats(0.5, 2), min_size=6, max_size=60))
+def test_an_interval_lies_around_the_median_in_any_order(before, values):
+    low, high = before.interval(values)
+    assert low <= median(values) <= high and {low, high} <= set(values)
+    assert before.interval(values[::-1]) == (low, high)
+    assert before.interval([2 * x for x in values]) == (2 * low, 2 * high)
+
+
+def test_a_drift_cancels(before):
+    "Every side is measured as late as the others on average, and every side in every round."
+    steps = before.plan(["one", "two"], 4)
+    assert len(steps) == len(set(steps)) == 4 * 2 * 3
+    late = {side: sum(at for at, step in enumerate(steps) if step[2] == side) for side in before.SIDES}
+    assert len(set(late.values())) == 1
+    assert [step[0] for step in steps] == sorted(step[0] for step in steps)
+
+
+def figures(cpu): return dict(cpu=cpu, memory=1000 * cpu, connect=10 * cpu)
+
+
+def runs(rounds, **cpus):
+    "What measuring would have found, were each side's figures the same in all rounds but for the machine's pace."
+    return [dict(round=i, scenario=scenario, side=side, figures=figures(cpu * (1 + i % 3)))
+            for i in range(rounds) for scenario in ("fanout", "bursts") for side, cpu in cpus.items()]
+
+
+def test_ratios_are_taken_within_a_round_and_judged_by_their_lower_end(before):
+    rows = before.judge(runs(6, this=4.0, before=2.0, again=4.0))
+    assert [(r["ratio"]["median"], r["ratio"]["low"], r["itself"]["median"]) for r in rows] == [(2, 2, 1)] * 4
+    assert [r.get("within") for r in rows] == [False, False, None, None]
+    assert [r.get("within") for r in before.judge(runs(6, this=2.0, before=2.0, again=4.0))] == [True, True, None, None]
+    assert [r.get("within") for r in before.judge(runs(5, this=4.0, before=2.0, again=4.0))] == [None] * 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
+def test_what_is_no_checkout_is_named(tmp_path):
+    done = fanout("--before", tmp_path / "nowhere")
+    assert done.returncode == 2
+    assert f"{tmp_path}/nowhere is no checkout of this project: it has no {SERVER}" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
+@pytest.mark.parametrize("program, said", [
+    ("raise RuntimeError('out of luck')", "RuntimeError: out of luck"),
+    ("import sys; sys.exit()", "it stopped without a word"),
+    ("print('hello', flush=True)", "hello")])
+def test_a_server_that_does_not_start_says_why(tmp_path, program, said):
+    for name, text in {SERVER: program, "cjm_fasthtml_sse/__init__.py": ""}.items():
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text)
+    done = fanout("--before", tmp_path, "--out", tmp_path / "out")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert f"the server of {tmp_path} does not run: " in done.stderr and said in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
+@pytest.mark.parametrize("args, said", [
+    (["--rows", "1"], "--before measures two checkouts and nothing else"),
+    (["--systems", "nchan"], "--before measures two checkouts and nothing else"),
+    (["--profile", "package"], "not allowed with"), (["--repeat", "0"], "--repeat is at least 1")])
+def test_what_does_not_go_together_is_refused(args, said):
+    done = fanout("--before", ROOT, *args)
+    assert done.returncode == 2 and said in done.stderr
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
+def test_a_round_comes_to_its_end(tmp_path):
+    "This checkout before and after: what is measured is not looked at, but that it was measured."
+    done = fanout("--before", ROOT, "--quick", "--out", tmp_path, seconds=600)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "before.json").read_text())
+    assert len(found["runs"]) == 2 * 3 and found["settings"]["rounds"] == 1
+    assert all(row["ratio"]["median"] > 0 and row["ratio"]["low"] is None for row in found["rows"])
+    assert "this / before" in done.stdout and "Fewer than 6 rounds" in done.stdout

@@ -1,0 +1,165 @@
+"The demo's command, without a browser"
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import httpx2
+import pytest
+from cjm_fasthtml_sse.demo.__main__ import main, make_app
+from cjm_fasthtml_sse.demo.state import MAX_ITEMS, MAX_JOBS, State
+from cjm_fasthtml_sse.demo.page import MAX_TEXT
+from .demo_process import SECONDS, demo
+from starlette.testclient import TestClient
+
+
+@pytest.fixture(scope='module')
+def url():
+    "A demo that the tests share"
+    with demo() as (_, url): yield url
+
+
+@pytest.fixture
+def curl():
+    "`curl(url)` reads a stream; its `print_until(text)` says all that it has printed when that has come"
+    readers = []
+    def curl(url):
+        reader = subprocess.Popen(['curl', '--silent', '--no-buffer', url], stdout=subprocess.PIPE, text=True)
+        reader.limit = threading.Timer(SECONDS, reader.kill)
+        reader.limit.start()
+        readers.append(reader)
+        return reader
+    yield curl
+    for reader in readers:
+        reader.limit.cancel()
+        reader.kill()
+        reader.wait()
+        reader.stdout.close()
+
+
+def read_until(reader, part):
+    "What `reader` prints, up to the line that has `part`"
+    lines = []
+    for line in reader.stdout:
+        lines.append(line)
+        if part in line: return ''.join(lines)
+    pytest.fail(f'{part!r} did not come, only {lines}')
+
+
+@pytest.fixture
+def refused(monkeypatch, capsys):
+    "`refused(*args)` is what the command says where it ends before it begins, and its exit code"
+    def refused(*args):
+        monkeypatch.setattr(sys, 'argv', ['demo', *args])
+        with pytest.raises(SystemExit) as end: main()
+        return capsys.readouterr(), end.value.code
+    return refused
+
+
+def counter(url): return int(re.search(r'id="counter"[^>]*>\s*<span>(\d+)<', httpx2.get(url).text)[1])
+
+
+def todos(url): return re.findall(r'<span>([^<]*)</span>\s*</li>', httpx2.get(url).text)
+
+
+def test_two_curls_hear_one_increment_and_ctrl_c_ends_all_at_once(curl):
+    with demo() as (process, url):
+        readers = [curl(f'{url}/sse/broadcast') for _ in range(2)]
+        for reader in readers: read_until(reader, 'id: ')
+        assert httpx2.post(f'{url}/increment').status_code == 204
+        for reader in readers: assert '<span>1</span>' in read_until(reader, 'data: ')
+        asked = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        for reader in readers:
+            assert 'retry: ' in reader.stdout.read()
+            assert reader.wait(SECONDS) == 0
+        assert process.wait(SECONDS) == 0
+        assert time.monotonic() - asked < 10  # it would wait for ever for the streams
+
+
+@pytest.mark.parametrize('engine', ['', 'sqlite'])
+def test_with_several_workers_every_reader_hears_every_click(curl, engine, tmp_path):
+    more = ['--backplane', f'sqlite:///{tmp_path}/events.db'] if engine else []
+    with demo('--workers', 2, *more) as (_, url):
+        readers = [curl(f'{url}/sse/broadcast') for _ in range(4)]
+        for reader in readers: read_until(reader, 'id: ')
+        for _ in range(8): assert httpx2.post(f'{url}/increment').status_code == 204
+        for reader in readers: assert '<span>8</span>' in read_until(reader, '<span>8</span>')
+        started = httpx2.post(f'{url}/jobs')
+        stream = url + re.search(r'data-sse-connect="(/jobs/\d+)"', started.text)[1]
+        told = httpx2.get(stream, timeout=SECONDS).text  # by whichever worker: only one does the job
+        assert told.index(f'value="{State.steps}"') < told.index('event: sse-close')
+
+
+def test_a_page_connects_from_what_it_shows(url, curl):
+    shown = counter(url)
+    path = re.search(r'data-sse-connect="(/sse/broadcast\?last_event_id=[^"]+)"', httpx2.get(url).text)[1]
+    httpx2.post(f'{url}/increment')
+    assert f'<span>{shown + 1}</span>' in read_until(curl(url + path), 'data: ')
+
+
+def test_text_stays_text_and_is_limited(url, curl):
+    reader = curl(f'{url}/sse/broadcast')
+    read_until(reader, 'id: ')
+    for text in ('<img src=x onerror=alert(1)>"\'', '  two\r\nlines\t ', 'x' * 500, ' \n'):
+        assert httpx2.post(f'{url}/todos', data={'text': text}).status_code == 200
+    heard = read_until(reader, 'x' * MAX_TEXT)
+    for html in (heard, httpx2.get(url).text):
+        assert '<img' not in html and '&lt;img src=x' in html
+        assert '>two lines<' in html and 'x' * (MAX_TEXT + 1) not in html
+    assert todos(url)[-2:] == ['two lines', 'x' * MAX_TEXT]
+
+
+def test_the_oldest_makes_room_and_what_is_done_goes(url, curl):
+    for n in range(MAX_ITEMS + 2): httpx2.post(f'{url}/todos', data={'text': f'thing {n}'})
+    assert todos(url) == [f'thing {n}' for n in range(2, MAX_ITEMS + 2)]
+    number = re.search(r'/todos/(\d+)"[^>]*aria-label="Done: thing 5"', httpx2.get(url).text)[1]
+    for _ in range(2): assert httpx2.delete(f'{url}/todos/{number}').status_code == 204
+    assert 'thing 5' not in todos(url) and len(todos(url)) == MAX_ITEMS - 1
+
+
+def test_jobs_stream_to_their_end_and_are_limited(url, curl):
+    answers = [httpx2.post(f'{url}/jobs', headers={'HX-Request': 'true'}) for _ in range(MAX_JOBS + 1)]
+    assert [answer.status_code for answer in answers] == [200] * MAX_JOBS + [204]
+    stream = url + re.search(r'data-sse-connect="(/jobs/\d+)"', answers[0].text)[1]
+    watcher, told = curl(stream), httpx2.get(stream, timeout=SECONDS).text
+    assert told.index(f'value="{State.steps}"') < told.index('event: sse-close')
+    assert f'value="{State.steps}"' in watcher.stdout.read()
+    again = httpx2.get(stream, timeout=SECONDS).text
+    assert again.count('<progress') == 1 and 'Done' in again and 'event: sse-close' in again
+
+
+@pytest.mark.parametrize('htmx, scripts', [
+    (2, ['htmx.org@2.0.7/dist/htmx.js', 'htmx-ext-sse@2.2.4/dist/sse.min.js']),
+    (4, ['htmx.org@4.0.0/dist/htmx.min.js', 'htmx.org@4.0.0/dist/ext/hx-sse.min.js'])])
+def test_without_a_folder_the_page_takes_what_fasthtml_takes_from_the_cdn(htmx, scripts):
+    page = TestClient(make_app(htmx)).get('/').text
+    assert [src for src in re.findall(r'<script[^>]* src="https://cdn.jsdelivr.net/npm/([^"]+)"', page)] == scripts
+    assert 'pico.min.css' in page and '/npm/@picocss' not in page
+
+
+@pytest.mark.parametrize('args, said', [
+    (['--port', '99999'], 'cannot listen on port 99999 of 127.0.0.1'),
+    (['--workers', '0'], '--workers is 0; there has to be one'),
+    (['--backplane', 'mysql://x'], "backplane is 'mysql'; give an object, or a URL that begins with"),
+    (['--port', 'x'], "argument --port: invalid int value: 'x'"),
+    (['--htmx', '3'], 'argument --htmx: invalid choice'),
+    (['--htmx-from', 'nowhere'], 'nowhere does not hold htmx 2 and its extension; make it by: npm install htmx.org@2')])
+def test_what_cannot_be_is_said(refused, args, said):
+    output, code = refused(*args)
+    assert code == 2 and said in output.err
+
+
+def test_a_port_that_is_taken(url, refused):
+    port = url.rpartition(':')[2]
+    output, code = refused('--port', port)
+    assert code == 2 and f'cannot listen on port {port} of 127.0.0.1' in output.err and 'in use' in output.err
+
+
+def test_help(refused):
+    output, code = refused('--help')
+    assert code == 0
+    assert all(option in output.out for option in ('--workers', '--backplane'))
+    assert all(option in output.out for option in ('--host', '--port', '5001', '--htmx {2,4}', '--htmx-from'))

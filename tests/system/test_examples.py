@@ -1,0 +1,159 @@
+"""Each tutorial's app as one file: the same code, and it runs as its first lines say."""
+
+import ast
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from time import monotonic
+
+import httpx2
+import pytest
+from fastcore.net import free_port
+
+ROOT = Path(__file__).parents[2]
+TUTORIALS = sorted(path.stem for path in (ROOT / "nbs/tutorials").glob("*.ipynb"))
+EXAMPLES = {path.stem: path for path in sorted((ROOT / "examples").glob("*.py"))}
+PARSE = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+DEADLINE = 30  # seconds that anything here may take before it fails; a generous limit, not a delay
+
+
+def statements(code):
+    "The statements of a module or a cell but imports, each as it is written, decorators included."
+    lines = code.splitlines()
+    for node in compile(code, "code", "exec", PARSE).body:
+        if isinstance(node, ast.Import | ast.ImportFrom): continue
+        first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
+        yield "\n".join(lines[first - 1 : node.end_lineno])
+
+
+def taught(tutorial):
+    "The statements of a tutorial, as its cells have them."
+    cells = json.loads((ROOT / f"nbs/tutorials/{tutorial}.ipynb").read_text(encoding="utf-8"))["cells"]
+    return [s for cell in cells if cell["cell_type"] == "code" for s in statements("".join(cell["source"]))]
+
+
+def test_each_tutorial_has_its_example():
+    assert sorted(EXAMPLES) == TUTORIALS
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_is_what_its_tutorial_says(name):
+    about, *code, last = statements(EXAMPLES[name].read_text(encoding="utf-8"))
+    assert f"python examples/{name}.py" in about and f"/tutorials/{name}.html" in about
+    assert last == "serve()"
+    known = taught(name)
+    assert [statement for statement in code if statement not in known] == []
+
+
+def get(client, server, said):
+    "The start page, as soon as the server answers; uvicorn says nothing that could be waited for before it listens"
+    deadline = monotonic() + DEADLINE
+    while True:
+        try: return client.get("/")
+        except httpx2.ConnectError:
+            if server.poll() is None and monotonic() < deadline: continue
+            said.seek(0)
+            pytest.fail(said.read())
+
+
+@contextmanager
+def running(name, folder):
+    "`python examples/NAME.py` on a free port: a client and its start page; Ctrl-C has to end it, streams or not"
+    port, said = free_port(), (folder / "log").open("w+")
+    how = dict(cwd=folder, env={**os.environ, "PORT": str(port)}, stdout=said, stderr=said, start_new_session=True)
+    server = subprocess.Popen([sys.executable, EXAMPLES[name]], **how)
+    try:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE) as client:
+            page = get(client, server, said)
+            assert page.status_code == 200 and "sse" in page.text
+            yield client, page.text
+            os.killpg(server.pid, signal.SIGINT)
+            server.wait(DEADLINE)
+    finally:
+        try: os.killpg(server.pid, signal.SIGKILL)
+        except ProcessLookupError: pass
+        server.wait()
+    said.seek(0)
+    assert "Traceback" not in said.read()
+
+
+def connects(html):
+    "The address of the stream that the element in `html` reads."
+    return re.search(r'data-sse-connect="([^"]+)"', html)[1].replace("&amp;", "&")
+
+
+def heard(stream):
+    "Events that say something, by a parser that is not ours; the deadline holds also where only heartbeats come"
+    deadline = monotonic() + DEADLINE
+    for event in httpx2.EventSource(stream):
+        assert monotonic() < deadline, "nothing but heartbeats"
+        if event.data: yield event
+
+
+def test_first_stream(tmp_path):
+    with running("first_stream", tmp_path) as (tab, page), tab.stream("GET", connects(page)) as stream:
+        tab.post("/say", data={"text": "<hello>"})
+        assert next(heard(stream)).data == "<p>&lt;hello&gt;</p>"
+        assert "&lt;hello&gt;" in tab.get("/").text
+
+
+def test_progress_bar(tmp_path):
+    with running("progress_bar", tmp_path) as (tab, _):
+        with tab.stream("GET", connects(tab.post("/start").text)) as stream: told = list(heard(stream))
+    assert [told[-2].data, told[-1].event] == ["<p>Enjoy your bread</p>", "sse-close"]
+
+
+def test_dashboard(tmp_path):
+    with running("dashboard", tmp_path) as (tab, page), tab.stream("GET", connects(page)) as stream:
+        told = {re.search('id="(.*?)"', event.data)[1] for event in islice(heard(stream), 4)}
+    assert told == {"stone", "deck", "steam"}
+
+
+def test_language_model(tmp_path):
+    with running("language_model", tmp_path) as (tab, _):
+        path = connects(tab.post("/ask", data={"question": "More?"}).text)
+        with tab.stream("GET", path) as stream:
+            told = heard(stream)
+            next(told)
+            tab.post(path.replace("answers", "stop"))
+            rest = [(event.event, event.data) for event in told]
+    assert "(stopped)" in "".join(data for _, data in rest) and rest[-1][0] == "sse-close"
+
+
+def test_many_tabs(tmp_path):
+    "Which tab reads for the others is the browser's to say; the server says whose a stream is, and counts the tabs"
+    with running("many_tabs", tmp_path) as (tab, page):
+        job = connects(tab.get("/", params={"topic": "job/1"}).text)
+        shared = f"{job}&topic=job/2&tabs=30"
+        with tab.stream("GET", connects(page)) as everything, tab.stream("GET", shared) as jobs:
+            assert jobs.headers["SSE-Principal"] == everything.headers["SSE-Principal"]
+            numbers = tab.get("/sse/status").json()
+            for topic in ("all", "job/1", "job/1", "job/2"): tab.post("/add", params={"topic": topic})
+            told = [event.data for event in islice(heard(jobs), 3)]
+            assert next(heard(everything)).data == "<span>1</span>"
+        assert (numbers["connections"], numbers["tabs"]) == (2, 31)
+        assert told == ["<span>1</span>", "<span>2</span>", "<span>1</span>"]
+        assert ">2</div>" in tab.get("/", params={"topic": "job/1"}).text
+
+
+def test_many_workers(tmp_path, monkeypatch):
+    "A board shows what is taken at another worker, and goes on there when its own is gone"
+    monkeypatch.setenv("SSE_BACKPLANE", f"sqlite:///{tmp_path}/orders.db")
+    monkeypatch.setenv("SECRET_KEY", "one for all workers")
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders: folder.mkdir()
+    with running("many_workers", folders[1]) as (second, page):
+        board = connects(page)
+        with running("many_workers", folders[0]) as (first, _), first.stream("GET", board) as stream:
+            for worker, order in ((second, "<tea>"), (first, "cake")): worker.post("/take", data={"order": order})
+            shown = list(islice(heard(stream), 2))
+        assert [event.data for event in shown] == ["<p>&lt;tea&gt;</p>", "<p>cake</p>"]
+        second.post("/take", data={"order": "toast"})
+        with second.stream("GET", board, headers={"Last-Event-ID": shown[1].id}) as stream:
+            assert next(heard(stream)).data == "<p>toast</p>"

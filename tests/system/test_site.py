@@ -1,0 +1,163 @@
+"""The site as people see it: in Chromium, on a desk and on a phone, light and dark; and that its checks can fail.
+
+The pictures are put into `tests/screenshots/`, which git ignores, to be looked at.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+DOCS, SCREENSHOTS = ROOT / "_docs", ROOT / "tests/screenshots"
+sys.path.append(str(ROOT / "tools"))  # the checks are scripts, and no part of the package
+
+import docs  # noqa: E402
+import links  # noqa: E402
+import pages  # noqa: E402
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+SIZES = {"desk": (1280, 900), "phone": (390, 844)}
+LOOKS = [(size, scheme) for size in SIZES for scheme in ("light", "dark")]
+CROSS = [("desk", "dark"), ("phone", "light")]  # where size and colours have nothing to do with each other
+SHOWN = ["index", "tutorials/dashboard", "core/broadcast"]
+TIMEOUT = 20_000  # milliseconds that a wait may take before it fails; a generous limit, not a delay
+
+# The colours of an element's text and of what is behind it, as what WCAG 2.1 makes of them: how far they are apart.
+CONTRAST = """elt => {
+  const parse = text => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const layers = [];
+  for (let each = elt; each; each = each.parentElement) layers.push(parse(getComputedStyle(each).backgroundColor));
+  layers.push([255, 255, 255, 1]);
+  let back = [255, 255, 255];
+  for (const [r, g, b, a = 1] of layers.reverse()) back = back.map((c, i) => c * (1 - a) + [r, g, b][i] * a);
+  const pair = [light(parse(getComputedStyle(elt).color)), light(back)].sort((a, b) => b - a);
+  return (pair[0] + 0.05) / (pair[1] + 0.05);
+}"""
+
+
+def made_from():
+    "Everything that a built page depends on."
+    files = [ROOT / "_quarto.yml", ROOT / "pyproject.toml", *ROOT.glob("*.md"), *(ROOT / "tools").glob("*.py")]
+    files += [path for path in (ROOT / "nbs").rglob("*") if path.suffix in (".ipynb", ".qmd", ".css")]
+    return [path for path in files if path.exists()]
+
+
+@pytest.fixture(scope="module")
+def url():
+    "The site, served; built first where what it is made from is newer"
+    start = DOCS / "index.html"
+    if not start.exists() or start.stat().st_mtime < max(path.stat().st_mtime for path in made_from()):
+        subprocess.run([sys.executable, ROOT / "tools/docs.py"], cwd=ROOT, capture_output=True, check=False)
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *args): "Say nothing"
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=DOCS)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def look(request, chromium, url):
+    "`look(page)` opens a page of the site; fonts and diagrams, which other hosts serve, are left out"
+    size, scheme = request.param
+    width, height = SIZES[size]
+    viewport = {"width": width, "height": height}
+    context = chromium.new_context(viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
+    context.set_default_timeout(TIMEOUT)
+    context.route(lambda address: not address.startswith(url), lambda route: route.abort())
+    broken = []
+    context.on("response", lambda r: r.status >= 400 and r.url.startswith(url) and broken.append(r.url))
+    context.on("weberror", lambda error: broken.append(str(error.error)))
+
+    def look(name):
+        page = context.new_page()
+        page.goto(f"{url}/{name}.html", wait_until="domcontentloaded")
+        expect(page.locator("h1").first).to_be_visible()
+        return page, size, scheme
+
+    yield look
+    context.close()
+    assert broken == []
+
+
+def can_be_read(page, element):
+    "Once colours have stopped fading into each other, text is as far from what is behind it as WCAG 2.1 asks (AA)."
+    page.wait_for_function(f"elt => ({CONTRAST})(elt) >= 4.5", arg=element.element_handle())
+
+
+@pytest.mark.parametrize("look", LOOKS, ids="-".join, indirect=True)
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_page_fits_its_screen_and_can_be_read(look, name):
+    page, size, scheme = look(name)
+    page.wait_for_function("document.readyState == 'complete'")
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name.replace('/', '-')}-{size}-{scheme}.png")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+    for text in ("main p", "main p a, main li a", "main pre code", "main p code", "main h2"):
+        if page.locator(text).count(): can_be_read(page, page.locator(text).first)
+    darkness = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).reduce((sum, c) => sum + +c, 0)"
+    assert (page.evaluate(darkness) < 384) == (scheme == "dark")
+
+
+@pytest.mark.parametrize("look", CROSS, ids="-".join, indirect=True)
+@pytest.mark.parametrize("name", ["tutorials/dashboard", "tutorials/language_model"])
+def test_its_pictures_are_shown_and_described(look, name):
+    page, _, _ = look(name)
+    picture = page.locator("main .cell img").first
+    picture.scroll_into_view_if_needed()
+    assert len(picture.get_attribute("alt") or "") > 20
+    assert picture.evaluate("img => img.decode().then(() => img.naturalWidth)") > 300
+    assert picture.evaluate("img => img.getBoundingClientRect().right <= innerWidth")
+
+
+@pytest.mark.parametrize("look", CROSS, ids="-".join, indirect=True)
+def test_search_finds_a_page_and_its_box_can_be_read(look):
+    page, size, _ = look("index")
+    if size == "phone": page.locator(".navbar-toggler").click()
+    box = page.locator("#quarto-search input")
+    expect(box).to_be_visible()
+    can_be_read(page, box)
+    box.fill("thermometer")
+    expect(page.locator("#quarto-search a[href*='dashboard'], .aa-Panel a[href*='dashboard']").first).to_be_visible()
+
+
+def test_the_checks_find_what_is_wrong(tmp_path):
+    (tmp_path / "one.html").write_text('<a href="two.html">x</a><a href="#no">x</a><p id="here">', encoding="utf-8")
+    assert len(links.broken_in_site(tmp_path)) == 2
+    assert pages.without_description(tmp_path) == ["one.html: no description"]
+    assert "one.html: no next page" in pages.without_next(tmp_path, "")
+    assert "one.html: no next page" not in pages.without_next(tmp_path, "one.html")
+    assert links.broken_in_llms(tmp_path, "https://example.org") == ["llms.txt: not in the site"]
+    (tmp_path / "llms.txt").write_text("[a](https://example.org/gone.html.md)", encoding="utf-8")
+    assert links.broken_in_llms(tmp_path, "https://example.org") == ["llms.txt: gone.html.md: no such file"]
+    assert any("no entry in the reference" in line for line in pages.undocumented(tmp_path))
+
+
+def undescribed_function(known: int, # What is said
+    unknown: int): "A function for the test below"
+
+
+def test_a_parameter_without_a_word_is_found():
+    assert pages.undescribed("f", undescribed_function) == ["f: nothing is said about unknown"]
+
+
+def test_every_page_of_the_sidebar_is_there_and_every_page_is_in_it(): assert docs.sidebar_problems() == []

@@ -1,0 +1,83 @@
+"""Likely mistakes, and the sentence that each of them gets; the site's page of them has the same sentences.
+
+What a page says in its console is tested in `browser/test_teach.py`.
+"""
+
+import gc
+import json
+import re
+from pathlib import Path
+
+import pytest
+from cjm_fasthtml_sse import BroadcastManager, setup_broadcast_routes
+from fasthtml.common import FastHTML, P
+from starlette.testclient import TestClient
+
+ROOT = Path(__file__).parents[2]
+CELLS = json.loads((ROOT / "nbs/explains/troubleshooting.ipynb").read_text(encoding="utf-8"))["cells"]
+PAGE = "\n".join("".join(cell["source"]) for cell in CELLS if cell["cell_type"] == "markdown")
+HEADINGS = re.findall(r"^### (.+)$", PAGE, re.M)
+
+
+def anchor(heading): return re.sub(r"[^a-z0-9 -]", "", heading.lower()).strip().replace(" ", "-")
+
+
+def test_what_the_console_points_to_is_there():
+    scripts = "\n".join(path.read_text("utf-8") for path in (ROOT / "cjm_fasthtml_sse/assets").glob("*.js"))
+    calls = re.findall(r"\bteach\?*\.?\((.*?)\);", scripts, re.S)
+    for call in calls:
+        assert re.findall(r'"([a-z-]+)"', call)[-1] in {anchor(heading) for heading in HEADINGS}, call
+
+
+def test_broadcast_without_await_in_a_plain_handler():
+    manager = BroadcastManager()
+    with pytest.warns(RuntimeWarning) as told:
+        manager.broadcast("said", {})
+        gc.collect()
+    assert str(told[0].message) in HEADINGS
+    assert manager.get_history() == []
+
+
+def served(builder, *events):
+    "What a stream shows of the events, up to one that the builder can show."
+    app, manager = FastHTML(secret_key="for this test"), BroadcastManager()
+    setup_broadcast_routes(app, manager, element_builder=builder)
+    with TestClient(app) as client, client.stream("GET", "/sse/broadcast") as stream:
+        for kind in events: manager.broadcast_threadsafe(kind, {"text": "hello"})
+        return next(line for line in stream.iter_lines() if line.startswith("data:") and '"reason"' not in line)
+
+
+@pytest.mark.parametrize("wrong", [{"text": "hello"}, None, 42, object()], ids=["dict", "None", "number", "object"])
+def test_a_builder_that_returns_no_element(wrong, caplog):
+    def builder(kind, data): return P(kind) if kind == "good" else wrong
+
+    assert served(builder, "bad", "bad", "good") == "data: <p>good</p>"
+    (told,) = [record for record in caplog.records if record.name.startswith("cjm_fasthtml_sse")]
+    assert "made nothing of an event of type 'bad'" in told.getMessage() and "builder" in told.getMessage()
+    assert "returns an element, a list of them, or a string of HTML, not" in str(told.exc_info[1])
+    assert any("made nothing of an event of type" in heading for heading in HEADINGS)
+
+
+def test_several_workers_on_memory(monkeypatch, caplog):
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    for _ in range(2): assert served(lambda kind, data: P(kind), "good") == "data: <p>good</p>"
+    told = [r.getMessage() for r in caplog.records if "workers keeps its events in its own memory" in r.getMessage()]
+    assert len(told) == 2, "each manager says it, once"
+    assert "backplane=" in told[0] and "One of 4 workers" in told[0]
+    assert told[0].split("One of 4 ")[1] in PAGE
+
+
+def test_one_worker_on_memory_says_nothing(monkeypatch, caplog):
+    monkeypatch.delenv("WEB_CONCURRENCY", raising=False)
+    assert served(lambda kind, data: P(kind), "good") == "data: <p>good</p>"
+    assert [record for record in caplog.records if record.name.startswith("cjm_fasthtml_sse")] == []
+
+
+def test_a_second_manager_on_one_prefix(caplog):
+    app, first, second = FastHTML(secret_key="for this test"), BroadcastManager(), BroadcastManager()
+    for _ in range(2): setup_broadcast_routes(app, first)
+    setup_broadcast_routes(app, second, prefix="/news")
+    assert caplog.records == []
+    setup_broadcast_routes(app, second)
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("/sse/broadcast belongs to another manager from now on") and told in PAGE
