@@ -240,11 +240,11 @@
   // Both
 
   /** A response says whose it is, where the server tells. */
-  on("htmx:afterRequest", ({detail: {xhr}}) => told(xhr?.getResponseHeader("SSE-Principal")));
-  on("htmx:after:request", ({detail: {ctx}}) => told(ctx.response?.headers?.get("SSE-Principal")));
+  on("htmx:afterRequest", ({detail: {xhr}}) => told(xhr?.getResponseHeader("SSE-User")));
+  on("htmx:after:request", ({detail: {ctx}}) => told(ctx.response?.headers?.get("SSE-User")));
 
   /** @param {string | null | undefined} tag */
-  function told(tag) { if (tag) sse.principal(tag); }
+  function told(tag) { if (tag) sse.userChanged(tag); }
 
   function take() {
     if (window.htmx && !is4()) htmx.createEventSource = (/** @type {string} */ url) => {

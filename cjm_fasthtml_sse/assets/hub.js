@@ -2,7 +2,7 @@
  * Subscriptions, and the one connection that all tabs of a route share.
  *
  * A subscription is what an element reads. It begins with a stream of its own. Where it cannot be shared (no secure
- * context, a browser that keeps no site data, a `connection_id`, an answer without `SSE-Principal`, sharing turned off),
+ * context, a browser that keeps no site data, a `connection_id`, an answer without `SSE-User`, sharing turned off),
  * that is all there is to it. Whether the browser lets tabs share is tried in one place, `arrive`.
  *
  * Where it can, the subscriptions of all tabs to a route are one group. Web Locks elect its leader: whoever holds the
@@ -10,11 +10,11 @@
  * union of all topics, and relays what it reads through a `BroadcastChannel`. Who is in the group is said by `hello` and
  * `bye`, and by a lock that every living tab holds.
  *
- * What a leader relays, it *covers*: "everything of these topics, for this principal, later than this id". A
+ * What a leader relays, it *covers*: "everything of these topics, for this user, later than this id". A
  * subscription is fed by the relay once it has seen all up to that id. To get there it reads a short stream of its own,
  * from its own cursor to the server's "you have caught up" (the first id without data). So permissions, retained events,
- * resets and the principal are the server's answer to each subscription itself, and no tab has to keep what another
- * may need. Whatever goes wrong (a new leader, a lost message, a reset, another principal) ends in the same way: no
+ * resets and the user are the server's answer to each subscription itself, and no tab has to keep what another
+ * may need. Whatever goes wrong (a new leader, a lost message, a reset, another user) ends in the same way: no
  * longer covered, so catch up again. What comes twice is dropped by its id.
  *
  * What a stream asks for and what it is granted are two things. Where the leader's stream is granted less, or more, than
@@ -451,7 +451,7 @@
         onopen: (response, opening) => {
           const old = this.main;
           if (isCut(main.topics, opening)) return this.tell({type: "alone"});
-          main.tag = response.headers.get("SSE-Principal") ?? "";
+          main.tag = response.headers.get("SSE-User") ?? "";
           main.granted = opening?.topics ?? main.topics;
           main.decision = main === old ? Math.random() : old?.decision ?? Math.random();  // not where tabs come and go
           this.main = main;
@@ -525,9 +525,9 @@
     async check() {
       if (!this.resign || !this.cover) return;
       try {
-        const response = await fetch(new URL("principal", this.key), {cache: "no-store", credentials: "include"});
-        const {principal} = response.ok ? await response.json() : {principal: undefined};
-        if (principal !== undefined && principal !== this.cover?.tag) this.reopen();
+        const response = await fetch(new URL("user", this.key), {cache: "no-store", credentials: "include"});
+        const {user} = response.ok ? await response.json() : {user: undefined};
+        if (user !== undefined && user !== this.cover?.tag) this.reopen();
       } catch (error) { /* no answer, no news */ }
     }
 
@@ -707,7 +707,7 @@
         onopen: (response, opening) => {
           if (this.own !== own) return;
           if (isCut(this.topics, opening)) return this.close("denied", response.status, true);
-          this.tag = response.headers.get("SSE-Principal") ?? "";
+          this.tag = response.headers.get("SSE-User") ?? "";
           this.grant(opening?.topics ?? this.topics);
           if (this.shares && this.tag && !this.group) this.join();  // it was refused before
           const {group} = this;
@@ -764,7 +764,7 @@
       }
       if (!cover && group.slow) return;
       this.closeOwn();
-      if (cover && this.tag !== cover.tag) sse.principal(this.tag);
+      if (cover && this.tag !== cover.tag) sse.userChanged(this.tag);
       this.retrying = setTimeout(() => group.cover && this.covered(group.cover), 1000);
     }
 
@@ -851,8 +851,8 @@
     });
   };
 
-  /** The person may have changed. @type {SSE["principal"]} */
-  sse.principal = tag => {
+  /** The person may have changed. @type {SSE["user"]} */
+  sse.userChanged = tag => {
     for (const group of groups.values()) {
       if (!group.cover || group.cover.tag === tag) continue;
       group.resign ? group.reopen() : group.post({type: "verify", tag});

@@ -82,7 +82,7 @@ def user_tag(
 ) -> str: # 22 characters that tell nothing
     "What a browser compares to see whether it still speaks for the same person"
     who = 'nobody' if nameless(owner) else f'user:{owner}'
-    made = hmac.digest(secret_key_of(app), f'cjm_fasthtml_sse principal {who}'.encode(), 'sha256')
+    made = hmac.digest(secret_key_of(app), f'cjm_fasthtml_sse user {who}'.encode(), 'sha256')
     return urlsafe_b64encode(made)[:22].decode()
 
 # %% ../../nbs/core/access.ipynb #6f692e25
@@ -140,7 +140,7 @@ def guest_user(
     return f'{GUEST_PREFIX}{nonce}' if isinstance(nonce, str) else None
 
 # %% ../../nbs/core/access.ipynb #6ae83c34
-EXPOSED_HEADERS = 'SSE-Principal, SSE-Heartbeat, Retry-After'  # headers that pages of other sites may read
+EXPOSED_HEADERS = 'SSE-User, SSE-Heartbeat, Retry-After'  # headers that pages of other sites may read
 
 def check_origin(
     headers: Headers, # The request's

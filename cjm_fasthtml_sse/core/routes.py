@@ -136,7 +136,7 @@ async def _let_in(self: BroadcastResponse, scope: Scope, since: list[tuple]):
     tabs, asked = _tabs(query.get('tabs', '1')), manager.check_requested_topics(query.getlist('topic'))
     await manager.ready()
     owner = await find_user(scope, rules.identify, guest=bool(self.connection_id) or manager.needs_guest_names)
-    self.headers['sse-principal'] = user_tag(scope.get('app'), owner)
+    self.headers['sse-user'] = user_tag(scope.get('app'), owner)
     self.headers['sse-heartbeat'] = f'{manager.clock.interval:g}'
     tokens, given = query.getlist('signed'), _last_seen(headers, query)
     may, at, seen = await self._decide(scope, owner, asked, tokens, given)
@@ -242,10 +242,10 @@ def _note_manager(app: Any, manager: Any, prefix: str):
     app.state.sse_managers, manager.app = known | {prefix: manager}, app
 
 def _once_routes(app: Any, manager: Any, identify: Any, reveal: Any) -> list[Callable[..., Any]]:
-    async def principal(req): return dict(principal=user_tag(app, await find_user(req.scope, identify)))
+    async def user(req): return dict(user=user_tag(app, await find_user(req.scope, identify)))
     async def status(req): return asdict(manager.statistics()) | dict(history_size=len(manager.history))
     async def connections(req):
         numbers = manager.registry.get_stats()
         if reveal is None or await call_hook(reveal, req.scope) is not True: return numbers
         return numbers | dict(each=[_revealed(c) for c in manager.registry.get_connections()])
-    return [principal, status, connections]
+    return [user, status, connections]

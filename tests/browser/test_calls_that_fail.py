@@ -155,7 +155,7 @@ def show(site, page, htmx, console):
     "`show(shared)` opens a page with an element on a stream of the test's own"
     def show(shared):
         stream, path = site.stream()
-        if shared: stream.headers = {'SSE-Principal': 'someone'}
+        if shared: stream.headers = {'SSE-User': 'someone'}
         page.goto(site.page(create_sse_element(f'{path}?topic=a', 'sse', 'beforeend'), head=htmx.head()))
         stream.wait(readers=1)
         return stream
@@ -219,7 +219,7 @@ def test_a_stream_that_opens_with_other_words_is_read(site, page, console, htmx,
             await asyncio.sleep(0.1)
     def answer(request):
         requests.append(request)
-        headers = {'SSE-Principal': 'someone'} if shared else {}
+        headers = {'SSE-User': 'someone'} if shared else {}
         return StreamingResponse(frames(), media_type='text/event-stream', headers=headers)
     page.goto(site.page(create_sse_element(site.route(answer), 'sse', 'beforeend'), head=htmx.head()))
     expect_state(page, 'open')

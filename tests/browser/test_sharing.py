@@ -414,7 +414,7 @@ def test_another_person_in_the_same_browser(live, tabs, console):
     live = live(authorize=lambda auth, topics: bool(auth))
     one = tabs(f'{live.url}/as/alice?to=/')
     expect_state(one, 'open')
-    before = one.evaluate("async () => (await (await fetch('/sse/principal')).json()).principal")
+    before = one.evaluate("async () => (await (await fetch('/sse/user')).json()).user")
     two = tabs(f'{live.url}/as/bob?to=/')
     expect_server(two, connections=1, tabs=2)
     live.send()

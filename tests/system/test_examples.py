@@ -132,7 +132,7 @@ def test_many_tabs(tmp_path):
         job = connects(tab.get("/", params={"topic": "job/1"}).text)
         shared = f"{job}&topic=job/2&tabs=30"
         with tab.stream("GET", connects(page)) as everything, tab.stream("GET", shared) as jobs:
-            assert jobs.headers["SSE-Principal"] == everything.headers["SSE-Principal"]
+            assert jobs.headers["SSE-User"] == everything.headers["SSE-User"]
             numbers = tab.get("/sse/status").json()
             for topic in ("all", "job/1", "job/1", "job/2"): tab.post("/add", params={"topic": topic})
             told = [event.data for event in islice(heard(jobs), 3)]

@@ -15,7 +15,7 @@ const n="closed"===e||"denied"===e;n&&2===this.readyState||(this.readyState="ope
 this.entry?.subscription.close())}}n("htmx:sseBeforeMessage",t=>{const{target:n,detail:s}=t;if(t.defaultPrevented||!n.hasAttribute("data-sse-swap"))return
 ;const a=o(s.data);if(a){t.preventDefault();for(const t of a)e.swap(n,t,"none");htmx.trigger(n,"htmx:sseMessage",s)}})
 ;const c=e=>e._htmx?.sse,d=e=>a(e,`hx-sse${htmx.config.metaCharacter||":"}connect`);function l(e,t,n={}){const s=c(e)
-;s&&htmx.trigger(e,t.replaceAll(":",htmx.config.metaCharacter||":"),{connection:s,...n})}const h=new WeakMap;function u(t){t&&e.principal(t)}function m(){
+;s&&htmx.trigger(e,t.replaceAll(":",htmx.config.metaCharacter||":"),{connection:s,...n})}const h=new WeakMap;function u(t){t&&e.userChanged(t)}function m(){
 window.htmx&&!s()&&(htmx.createEventSource=t=>(e.asked=!0,new i(t)))}n("htmx:config:request",({detail:{ctx:n}})=>{const s=n.sourceElement,r=s?.matches(t)&&d(s)
 ;r&&new URL(r,document.baseURI).pathname===new URL(n.request.action,document.baseURI).pathname&&(n.fetch=(t,r)=>(clearTimeout(n.requestTimeout),
 ((t,n,s)=>new Promise(r=>{let o,i=!1,u=!1;const m=new TextEncoder,p=new ReadableStream({start:e=>{o=e},cancel:()=>{u=!0,
@@ -31,5 +31,5 @@ n("htmx:sse:before:message",n=>{const{target:s,detail:i}=n;if(n.defaultPrevented
 ;if("message"!==c)for(const n of s.querySelectorAll("[sse-swap], [data-sse-swap]"))r(n)?.includes(c||"message")&&n.closest(t)===s&&i.waitUntil(e.swap(n,d,a(n,"hx-swap")??"innerHTML"))
 ;const h=r(s);if(!h)return;if(!c&&!h.includes("message"))return n.preventDefault();if(c&&("message"===c||!h.includes(c)))return;c&&htmx.trigger(s,c,{data:d,id:l
 }),i.message.event="";const u=o(d);if(u){i.message.data="";for(const t of u)i.waitUntil(e.swap(s,t,"none"))}}),
-n("htmx:afterRequest",({detail:{xhr:e}})=>u(e?.getResponseHeader("SSE-Principal"))),
-n("htmx:after:request",({detail:{ctx:e}})=>u(e.response?.headers?.get("SSE-Principal"))),m(),document.addEventListener("DOMContentLoaded",m,!0)})();
+n("htmx:afterRequest",({detail:{xhr:e}})=>u(e?.getResponseHeader("SSE-User"))),
+n("htmx:after:request",({detail:{ctx:e}})=>u(e.response?.headers?.get("SSE-User"))),m(),document.addEventListener("DOMContentLoaded",m,!0)})();

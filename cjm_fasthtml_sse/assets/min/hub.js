@@ -8,7 +8,7 @@ const{signal:e}=p=new AbortController,i=i=>{e.aborted||(r=!1,P(),s(!1),t.wrong?.
 if(t?.key)w(()=>a.get(t.key)?.hear(t));else if("look"===t?.type){for(const t of a.values())t.check();for(const t of[...d])t.again()}
 "cover"===t?.type&&O(t)&&j(t)},navigator.locks.request(S(h),{signal:e},()=>new Promise(t=>{e.addEventListener("abort",t),s(!0)})).catch(i)}catch(t){i(t)}})
 ;function P(){r&&(a.size||d.size)||(g?.close(),p?.abort(),g=u=void 0)}function j({key:t,cover:s}){const e=`${s.tag} ${s.decision}`;if(l.get(t)!==e){l.set(t,e)
-;for(const s of[...d])s.key===t&&s.again()}}class z{constructor(s){this.key=s,this.subscriptions=new Set,this.members=new Map,this.term=0,this.n=0,
+;for(const s of[...d])s.key===t&&s.again()}}class C{constructor(s){this.key=s,this.subscriptions=new Set,this.members=new Map,this.term=0,this.n=0,
 this.cover=void 0,this.last="",this.state="connecting",this.heard=Date.now(),this.resign=void 0,this.main=void 0,this.next=void 0,this.slow=!1
 ;const e=setTimeout(()=>{this.slow=a.get(s)===this,this.slow&&t.wrong?.("alone","no answer");for(const t of this.subscriptions)t.own||t.openOwn()},i)
 ;T().then(t=>{if(clearTimeout(e),this.slow=!1,a.get(s)===this){if(!t)return this.disband();this.candidate(),this.watch()}})}post(t){try{g?.postMessage({
@@ -52,7 +52,7 @@ stream:void 0,tag:"",gap:!1,decision:0};return this.next=s,s.stream=t.stream(thi
 this.main?void 0:"open"!==this.state?this.mainState(s,"connecting"):void setTimeout(()=>{this.next!==s||this.main||this.mainState(s,"connecting")},i)}
 handlers(t){return{request:()=>(Object.assign(t,this.union()),function(t,{topics:s,signed:e,tabs:i},n){const o=new URL(t)
 ;for(const t of s)o.searchParams.append("topic",t);for(const t of e)o.searchParams.append("signed",t);return i>1&&o.searchParams.append("tabs",String(i)),
-C(o,n,{})}(this.key,t,this.last)),onopen:(e,i)=>{const n=this.main;if(D(t.topics,i))return this.tell({type:"alone"});t.tag=e.headers.get("SSE-Principal")??"",
+U(o,n,{})}(this.key,t,this.last)),onopen:(e,i)=>{const n=this.main;if(z(t.topics,i))return this.tell({type:"alone"});t.tag=e.headers.get("SSE-User")??"",
 t.granted=i?.topics??t.topics,t.decision=t===n?Math.random():n?.decision??Math.random(),this.main=t,this.next===t&&(this.next=void 0),n!==t&&n?.stream.close(),
 this.announce(this.last),this.regroup(s)},onblocks:s=>{this.main===t&&this.read(t,s)},onstate:(s,e)=>this.mainState(t,s,e),onheld:()=>{
 this.members.size&&this.step()}}}mainState(t,e,i){const{next:n}=this;if(t===this.main&&n)return this.main=void 0,t.stream.close(),
@@ -64,18 +64,18 @@ const s=s=>!t||!y(s.topics,t.topics)||!y(s.signed,t.signed),e=[...this.members].
 last:this.last})};for(const o of e){const{id:e,data:r,event:h}=o;if("sse-topics"!==h)if(b(o)&&(s.gap=!0),"sse-close"===h&&(s.left=Boolean(t.parse(r).topics)),
 s.gap){if(!k(o))continue;s.gap=!1,this.announce(e??"",!0)}else"sse-retry"===h||void 0===e&&void 0===r||(i.push(o),this.last=e??this.last);else n(),
 s.granted=t.parse(r).topics??[],s.gap||this.announce(this.last,!1,!0)}n()}async check(){if(this.resign&&this.cover)try{
-const t=await fetch(new URL("principal",this.key),{cache:"no-store",credentials:"include"}),{principal:s}=t.ok?await t.json():{principal:void 0}
-;void 0!==s&&s!==this.cover?.tag&&this.reopen()}catch(t){}}now(){this.main?.stream.now(),this.next?.stream.now()}}function C(s,e,i){
+const t=await fetch(new URL("user",this.key),{cache:"no-store",credentials:"include"}),{user:s}=t.ok?await t.json():{user:void 0}
+;void 0!==s&&s!==this.cover?.tag&&this.reopen()}catch(t){}}now(){this.main?.stream.now(),this.next?.stream.now()}}function U(s,e,i){
 const n=s.origin===location.origin,o=n&&/^[\x20-\x7e]+$/.test(e);return!e||o&&!t.asksByQuery||s.searchParams.set("last_event_id",e),i={
-Accept:"text/event-stream",...n&&{...i,"SSE-Version":"1"},...o&&{"Last-Event-ID":e}},{url:s.href,headers:i,id:e}}function D(s,e){
-return!!(e&&e.asked<s.length)&&(t.wrong?.("topics"),!0)}class L{constructor({url:t,headers:s,share:e,cursor:i,onevent:o,onstate:r,ondenied:h,again:a}){
+Accept:"text/event-stream",...n&&{...i,"SSE-Version":"1"},...o&&{"Last-Event-ID":e}},{url:s.href,headers:i,id:e}}function z(s,e){
+return!!(e&&e.asked<s.length)&&(t.wrong?.("topics"),!0)}class D{constructor({url:t,headers:s,share:e,cursor:i,onevent:o,onstate:r,ondenied:h,again:a}){
 this.headers=s,this.onevent=o,this.onstate=r,this.ondenied=h??(()=>{}),this.again=a??(()=>this.resume()),this.url=new URL(t,document.baseURI),this.url.hash=""
 ;const c=this.url.searchParams;this.topics=[...new Set(c.getAll("topic"))],this.signed=c.getAll("signed"),this.cursor=i||c.get("last_event_id")||"",this.tag="",
 this.granted=this.topics,this.denied=[];const d=new URL(this.url);for(const t of n)("signed"!==t||this.topics.length)&&d.searchParams.delete(t)
 ;this.topics.length||(this.signed=[]),this.key=d.href,this.may=e&&m.on&&this.url.origin===location.origin&&!c.has("connection_id"),this.alone=!1,
 this.own=void 0,this.fed=!1,this.floor=void 0,this.held=[],this.state="closed",this.ended=!1,this.opened=!1,this.begun=!1,this.resume()}get shares(){
 return r&&this.may&&!this.alone}resume(){if(this.own||this.group)return;c.add(this);const t=d.delete(this);t&&(this.alone=!1),this.ended=!1,
-this.enter("connecting"),!this.shares||t?this.openOwn():this.join()}join(){let t=a.get(this.key);t||a.set(this.key,t=new z(this.key)),t.add(this)}get group(){
+this.enter("connecting"),!this.shares||t?this.openOwn():this.join()}join(){let t=a.get(this.key);t||a.set(this.key,t=new C(this.key)),t.add(this)}get group(){
 const t=a.get(this.key);return t?.subscriptions.has(this)?t:void 0}pause(){this.closeOwn(),this.uncover(),this.group?.remove(this),
 "open"===this.state&&this.enter("reconnecting")}close(t="closed",s,e=!1){this.ended||=e,this.begun=!1,d.delete(this),"denied"===t&&(this.grant([]),
 r&&this.may&&(d.add(this),T())),this.pause(),P(),c.delete(this),this.enter(t,s)}enter(t,s){
@@ -83,8 +83,8 @@ r&&this.may&&(d.add(this),T())),this.pause(),P(),c.delete(this),this.enter(t,s)}
 mirror(t){const{group:s}=this;s&&!this.own&&("open"!==s.state?this.enter(s.state,t):this.fed&&this.enter("open"))}now(){this.resume(),this.own?.stream.now()
 ;const{group:t}=this;t?.resign?t.now():t?.post({type:"now"}),t?.watch()}closeOwn(){const{own:t}=this;clearTimeout(this.retrying),this.own=void 0,
 t?.stream.close()}goAlone(){this.alone=!0,this.uncover(),this.group?.remove(this),this.own||this.openOwn()}openOwn(){this.closeOwn();const s={
-request:()=>C(new URL(this.url),this.cursor,this.headers),onopen:(t,s)=>{if(this.own!==e)return;if(D(this.topics,s))return this.close("denied",t.status,!0)
-;this.tag=t.headers.get("SSE-Principal")??"",this.grant(s?.topics??this.topics),this.shares&&this.tag&&!this.group&&this.join();const{group:i}=this
+request:()=>U(new URL(this.url),this.cursor,this.headers),onopen:(t,s)=>{if(this.own!==e)return;if(z(this.topics,s))return this.close("denied",t.status,!0)
+;this.tag=t.headers.get("SSE-User")??"",this.grant(s?.topics??this.topics),this.shares&&this.tag&&!this.group&&this.join();const{group:i}=this
 ;this.begun&&!this.cursor&&this.take({event:"sse-reset",data:'{"reason": "restarted"}'}),i&&!this.tag&&(i.resign?i.tell({type:"alone"}):this.goAlone())},
 onblocks:s=>s.every((i,n)=>{if(this.own!==e)return!1;if("sse-topics"===i.event)return this.grant(t.parse(i.data).topics??[]),!0;if(this.take(i),
 "sse-close"===i.event)return this.close("closed",void 0,!0);const{group:o}=this;return o&&k(i)&&this.caughtUp(o),
@@ -95,7 +95,7 @@ return!y(this.granted,t)||this.denied.some(s=>t.includes(s))}caughtUp(s){const{c
 ;return!s.resign||s.main||s.next?e&&void 0!==this.floor&&this.tag===e.tag?this.differs(e)?this.differed?this.goAlone():(this.differed=!0,
 s.resign?s.reopen():s.post({type:"verify"
 })):(this.differed=!1,void(this.feed(e)||(this.retrying=setTimeout(()=>this.openOwn(),500)))):void(!e&&s.slow||(this.closeOwn(),
-e&&this.tag!==e.tag&&t.principal(this.tag),this.retrying=setTimeout(()=>s.cover&&this.covered(s.cover),1e3))):s.promote(this,this.tag)}uncover(){this.fed=!1,
+e&&this.tag!==e.tag&&t.userChanged(this.tag),this.retrying=setTimeout(()=>s.cover&&this.covered(s.cover),1e3))):s.promote(this,this.tag)}uncover(){this.fed=!1,
 this.floor=void 0,this.held=[]}covered(t){if(!y(this.topics,t.asked)||!y(this.signed,t.signed))return this.uncover()
 ;(void 0===this.floor||t.fresh)&&(this.uncover(),
 this.floor=t.floor),t.narrowed&&this.fed&&this.tag===t.tag&&this.grant(this.granted.filter(s=>t.topics.includes(s)));const s=this.differs(t)
@@ -106,6 +106,6 @@ this.held.length<=1e3||!this.group)return;return this.held=[],void(this.floor=th
 ;if(void 0!==s&&!this.isAfter(s))continue
 ;const r="sse-close"===o&&this.isMeant(t.parse(i.data).topics),h="sse-close"===o?r:void 0===n||v(this.granted,n)||!v(e.topics,n);if(this.take(h?i:{id:s}),
 r)return this.close("closed",void 0,!0);if(!this.fed)return}}isMeant(t){return!Array.isArray(t)||t.some(t=>this.topics.some(s=>f(s,t)||f(t,s)))}take(t){
-void 0!==t.id&&(this.cursor=t.id),void 0!==t.data&&(this.begun=!0,w(()=>this.onevent(t)))}}t.subscribe=t=>new L(t),t.subscriptions=c,t.look=()=>{r&&!g&&w(()=>{
-const t=new BroadcastChannel(o);t.postMessage({type:"look"}),t.close()})},t.principal=t=>{
+void 0!==t.id&&(this.cursor=t.id),void 0!==t.data&&(this.begun=!0,w(()=>this.onevent(t)))}}t.subscribe=t=>new D(t),t.subscriptions=c,t.look=()=>{r&&!g&&w(()=>{
+const t=new BroadcastChannel(o);t.postMessage({type:"look"}),t.close()})},t.userChanged=t=>{
 for(const s of a.values())s.cover&&s.cover.tag!==t&&(s.resign?s.reopen():s.post({type:"verify",tag:t}))}})();

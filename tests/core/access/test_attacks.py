@@ -200,7 +200,7 @@ def test_five_thousand_connections_of_one_owner_leave_room_for_others(node):
 def test_a_page_of_another_site_reads_nothing_with_its_visitors_cookies(node):
     "The headers as browsers send them; `test_chat.py` has the browser"
     one = node(allow_origins=['https://partner.example'], reveal=lambda auth: True)
-    paths = ['/sse/broadcast', '/sse/status', '/sse/connections', '/sse/principal']
+    paths = ['/sse/broadcast', '/sse/status', '/sse/connections', '/sse/user']
     for path, site in itertools.product(paths, ('cross-site', 'same-site')):
         assert one.refuses(path, 'ana', Sec_Fetch_Site=site, Origin='https://evil.example') == 403
         assert one.refuses(path, 'ana', Sec_Fetch_Site=site) == 403
@@ -216,7 +216,7 @@ def test_a_page_of_another_site_reads_nothing_with_its_visitors_cookies(node):
 def test_what_a_page_answers_a_sign_in_with_is_not_shared(node):
     "Somebody else's session never shares the tag by which tabs share a stream"
     one = node()
-    tags = [json.loads(one.get('/sse/principal', name)[2])['principal'] for name in ('ana', 'ben', None, 'ana')]
+    tags = [json.loads(one.get('/sse/user', name)[2])['user'] for name in ('ana', 'ben', None, 'ana')]
     assert len(set(tags)) == 3 and tags[0] == tags[3] and all(re.fullmatch('[A-Za-z0-9_-]{22}', tag) for tag in tags)
 
 

@@ -130,13 +130,13 @@ def test_the_hook_says_who_somebody_is(node):
 
 def test_the_tag_is_the_persons_in_every_process(two):
     def tag(node, name):
-        status, headers, text = node.get('/sse/principal', name)
+        status, headers, text = node.get('/sse/user', name)
         assert status == 200 and headers['cache-control'] == 'no-store'
-        return json.loads(text)['principal']
+        return json.loads(text)['user']
     one, other = two
     assert tag(one, 'ana') == tag(other, 'ana') != tag(one, 'ben') and tag(one, None) == tag(other, None)
     assert 'ana' not in tag(one, 'ana')
-    with leaving(one.listen('', 'ana')) as (stream,): assert f'sse-principal: {tag(one, "ana")}'.lower() in stream.head
+    with leaving(one.listen('', 'ana')) as (stream,): assert f'sse-user: {tag(one, "ana")}'.lower() in stream.head
 
 
 def test_a_connection_says_for_how_many_tabs_it_speaks(node):

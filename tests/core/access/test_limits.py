@@ -39,7 +39,7 @@ def test_no_more_topics_than_one_may_have(node):
     with leaving(one.listen(wish.rpartition('&')[0])): pass
 
 
-@pytest.mark.parametrize('path', ['/sse/status', '/sse/connections', '/sse/principal'])
+@pytest.mark.parametrize('path', ['/sse/status', '/sse/connections', '/sse/user'])
 def test_the_other_routes_give_numbers_only(node, path):
     one = node()
     with leaving(one.listen('connection_id=my-tab&topic=secret/topic', 'ana@example.org')):

@@ -68,7 +68,7 @@ def test_who_asks_is_not_what_the_query_says(node):
     one = node(authorize=typed, identify=named, reveal=reveal)
     for forged in ('auth=admin', 'sess=admin', 'session=admin', 'req=admin', 'auth=admin&user=admin'):
         assert one.refuses(f'/sse/broadcast?topic=a&{forged}', 'eve') == 403
-        assert json.loads(one.get(f'/sse/principal?{forged}', 'eve')[2]) == dict(principal=user_tag(SECRET, 'eve'))
+        assert json.loads(one.get(f'/sse/user?{forged}', 'eve')[2]) == dict(user=user_tag(SECRET, 'eve'))
         assert 'each' not in one.get(f'/sse/connections?{forged}', 'eve')[2]
     assert one.get('/sse/broadcast?topic=a', 'admin')[0] == 200
 
@@ -112,7 +112,7 @@ def test_a_page_that_may_read_can_read_refusals_too(node):
             assert headers['access-control-allow-credentials'] == 'true'
             assert status == 401 or 'Retry-After' in headers['access-control-expose-headers']
     headers = one.get('/sse/broadcast', Origin=site, method='HEAD')[1]
-    assert {'SSE-Principal', 'SSE-Heartbeat'} <= set(headers['access-control-expose-headers'].split(', '))
+    assert {'SSE-User', 'SSE-Heartbeat'} <= set(headers['access-control-expose-headers'].split(', '))
     status, headers, _ = one.get('/sse/broadcast', Origin='https://b.example.org')
     assert status == 403 and 'access-control-allow-origin' not in headers
 
@@ -159,8 +159,8 @@ def test_an_application_that_is_mounted_signs_with_its_own_key():
     outer = Starlette(routes=[Mount('/in', inner)])
     client = TestClient(outer)
     answer = client.head('/in/sse/broadcast')
-    assert answer.headers['sse-principal'] == client.get('/in/sse/principal').json()['principal']
-    assert answer.headers['sse-principal'] == user_tag('the inner key', None)
+    assert answer.headers['sse-user'] == client.get('/in/sse/user').json()['user']
+    assert answer.headers['sse-user'] == user_tag('the inner key', None)
     assert client.head(f'/in/sse/broadcast?signed={sign_topics("the inner key", "a")}').status_code == 200
     assert client.head(f'/in/sse/broadcast?signed={sign_topics("another", "a")}').status_code == 403
 
@@ -177,7 +177,7 @@ def test_an_auth_that_names_nobody_is_told_once_and_is_a_guest(node, caplog):
     def identify(req): return dict(name='ana')
     one = node(identify=identify)
     access._tell_once.cache_clear()
-    for _ in range(3): assert json.loads(one.get('/sse/principal')[2]) == dict(principal=user_tag(SECRET, None))
+    for _ in range(3): assert json.loads(one.get('/sse/user')[2]) == dict(user=user_tag(SECRET, None))
     assert len([record for record in caplog.records if 'identify=' in record.getMessage()]) == 1
 
 
