@@ -851,7 +851,7 @@
     });
   };
 
-  /** The person may have changed. @type {SSE["user"]} */
+  /** The person may have changed. @type {SSE["userChanged"]} */
   sse.userChanged = tag => {
     for (const group of groups.values()) {
       if (!group.cover || group.cover.tag === tag) continue;

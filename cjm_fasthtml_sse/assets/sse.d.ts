@@ -37,7 +37,7 @@ interface Wish { topics: string[], signed: string[] }
 /** A leader's stream, on `topics`, of which it is `granted` some. `gap`: it was told of a reset and has not caught up yet. `decision`: another each time that the server has decided anew what its tabs may hear. `left`: it was ended for some topics. */
 interface Main extends Wish { stream: Stream, granted: string[], tabs: number, tag: string, gap: boolean, decision: number, left?: boolean }
 
-/** What a leader says that it relays: all of `topics`, which is what it was granted of what it `asked` for, later than `floor`, for the principal `tag`. `narrowed`: a right was taken. */
+/** What a leader says that it relays: all of `topics`, which is what it was granted of what it `asked` for, later than `floor`, for the user `tag`. `narrowed`: a right was taken. */
 interface Cover extends Wish { asked: string[], tag: string, decision: number, floor: string, fresh: boolean, narrowed: boolean }
 
 interface Wanted {
@@ -123,7 +123,7 @@ interface SSE {
   subscribe(wanted: Wanted): Subscription;
   subscriptions: Set<Subscription>;
   look(): void;
-  principal(tag: string): void;
+  userChanged(tag: string): void;
   // page.js
   /** Selector of the elements that connect. */
   CONNECTS: string;
