@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from cjm_fasthtml_sse import BroadcastManager
-from cjm_fasthtml_sse.events.mailbox import Renderer
+from cjm_fasthtml_sse.events.renderer import Renderer
 
 SIZES, EVENTS = (10, 1_000, 100_000), 5_000
 

@@ -58,10 +58,12 @@ Modules:
 - `cjm_fasthtml_sse.core.subscribers`: Two sorts of reader, fed from one log: streams, and queues that are read by hand
 - `cjm_fasthtml_sse.core.users`: What an application does with people rather than with connections: send to one, take back what one may hear, send one away
 - `cjm_fasthtml_sse.demo.app`: What happens in the demo: the requests that change its state, and what they tell all tabs
-- `cjm_fasthtml_sse.events.log`: The newest part of everything that was sent, in one order, so that a reader who was away can go on from where it was
-- `cjm_fasthtml_sse.events.mailbox`: What waits for one reader: references while it keeps up, a place in the log once it does not
+- `cjm_fasthtml_sse.events.log`: The newest events in one order, for readers that reconnect or fall behind
+- `cjm_fasthtml_sse.events.mailbox`: The queue of one reader: references to events while it keeps up, a cursor into the log when it falls behind
 - `cjm_fasthtml_sse.events.marks`: Which topics a reader asked for and does not receive, in a few characters of its id
+- `cjm_fasthtml_sse.events.positions`: Indexes by topic of the events that a log has, retains and has trimmed
 - `cjm_fasthtml_sse.events.record`: An event on its way, in its place, and as an application reads it
+- `cjm_fasthtml_sse.events.renderer`: Renders each event once for all subscribers of a route
 - `cjm_fasthtml_sse.events.topics`: Who hears what, found by a few look-ups in a dictionary
 - `cjm_fasthtml_sse.events.wire`: A frame is bytes, built once, valid by construction
 - `cjm_fasthtml_sse.runtime.process`: Which process this is, whether another one lives, and what a fork must not copy"""

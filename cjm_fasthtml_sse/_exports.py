@@ -1,9 +1,9 @@
 "The module that holds each public name. Written by `make export` from their `__all__`: do not edit."
 
 modules = {
+    "Replay": "events.log",
     "Log": "events.log",
-    "is_id": "events.log",
-    "Renderer": "events.mailbox",
+    "Delivery": "events.mailbox",
     "Mailbox": "events.mailbox",
     "in_short": "events.marks",
     "BroadcastMessage": "events.record",
@@ -12,6 +12,7 @@ modules = {
     "make_record": "events.record",
     "encode_record": "events.record",
     "decode_record": "events.record",
+    "Renderer": "events.renderer",
     "MAX_TOPIC": "events.topics",
     "MAX_PARTS": "events.topics",
     "MAX_TOPICS": "events.topics",

@@ -18,9 +18,8 @@ INTERNAL = {
     "events.topics": "CONTROL PRIVATE matching_patterns TopicIndex private_topic covers meets",
     "events.wire": "RESERVED check_name",
     "events.record": "VERSION EVENT_OVERHEAD",
-    "events.log": "Trimmed Resume",
     "events.marks": "MARK MOST_LACKED mark_of lacking",
-    "events.mailbox": "MAX_SEND_BYTES HOLDS TELL_EVERY Counters",
+    "events.mailbox": "MAX_SEND_BYTES",
     "asgi.shutdown":
         "SEARCH_INTERVAL POLL_INTERVAL SIGNALS closing_frame find_servers is_shutting_down on_shutdown remove "
         "wrap_lifespan",

@@ -430,10 +430,10 @@ def _hear_event(self: Relay, entry: Entry):
         _logger.warning('Passed over: %s', e)
         return self.hooks.passed(entry.position)
     if not _is_new(self._heard, publisher, number): return self.hooks.passed(entry.position)
-    self._hand_on(record, entry.position)
+    reached = self._hand_on(record, entry.position)
     self.hooks.passed(entry.position)
     out = self._pending.get(number) if publisher == self.publisher else None
-    if out is not None: self._done(out, record.reached)
+    if out is not None: self._done(out, reached)
 
 @patch
 def _read(self: Relay, body: bytes) -> tuple[str, int, Record]:
@@ -445,13 +445,14 @@ def _read(self: Relay, body: bytes) -> tuple[str, int, Record]:
 
 # %% ../../nbs/cluster/relay.ipynb #a8e47f12
 @patch
-def _hand_on(self: Relay, record: Record, position: int):
+def _hand_on(self: Relay, record: Record, position: int) -> int:
     try:
-        if record.topic == _LOST: return self.hooks.missing(None, record.data['topic'], position)
-        self.hooks.hear(record, position, 0.0)
+        if record.topic != _LOST: return self.hooks.hear(record, position, 0.0) or 0
+        self.hooks.missing(None, record.data['topic'], position)
     except Exception:  # noqa: BLE001 - one event must not end the process's hearing
         _logger.exception('An event of type %.80r could not be heard', record.type)
         if record.topic != _LOST: self.hooks.missing(None, record.topic, position)
+    return 0
 
 @patch
 def _wake_waiters(self: Relay):

@@ -22,7 +22,8 @@ from ..asgi import shutdown
 from .access import user_topic
 from .connections import check_connection_id
 from .hub import Hub, _taken
-from ..events.mailbox import Mailbox, Renderer
+from ..events.mailbox import Mailbox
+from ..events.renderer import Renderer
 from .subscribers import StreamConnection
 from ..events.marks import lacking
 from ..events.topics import check_topic
@@ -52,8 +53,9 @@ def open_stream(self: Hub,
     connection_id = connection_id or self.registry.new_id('conn')
     if (old := self.check_capacity(connection_id, owner)) is not None: self.take_over(old)
     with self._guard:
-        limits, how = (self.max_queue_size, self.max_queue_bytes), (last_event_id, self.overflow, self.counters)
-        mailbox = Mailbox(self.log, connection_id, renderer, topics, *limits, *how, *marks)
+        how = (self.max_queue_size, self.delivery, self.counters)
+        mailbox = Mailbox(self.log, connection_id, renderer, topics, *how, last_event_id=last_event_id, **marks)
+        if mailbox.ahead: self.relay.look_soon()
         stream = StreamConnection(self, mailbox, owner, dict(metadata or {}))
         stream.tabs = tabs
         self._enter(stream, topics)
@@ -67,7 +69,7 @@ def _marks_for(self: Hub, owner: str | None, asked: Iterable[str], topics: froze
     marks, regained = lacking(self.log.marks(last_event_id), asked, topics, self.revocations.of(owner))
     if regained and (self.log.parse_id(last_event_id) or 0) > self.log.head:
         raise ConnectionRefused('This server has not come so far yet; come back', 503)
-    return marks, regained
+    return dict(marks=marks, regained=regained)
 
 # %% ../../nbs/core/admission.ipynb #8d857e75
 @patch

@@ -30,7 +30,6 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 from fastcore.basics import patch
@@ -44,7 +43,7 @@ from ..events.record import decode_record, encode_record, make_record
 from .connections import SSEConnection
 from .hub import Hub, _running_loop
 from ..events.record import BroadcastMessage, Event
-from ..events.log import Log, is_id
+from ..events.log import Log, Replay, is_id
 from ..events.wire import RETRY_RANGE
 from ..events.mailbox import MAX_SEND_BYTES
 from ..runtime.process import copies
@@ -93,8 +92,8 @@ class BroadcastManager(Hub):
         if history_limit < 0 or max_event_bytes < 1: raise ValueError(f'Limits are positive: {limits}')
         if buffer_limit < 1 or publish_timeout <= 0 or beat <= 0:
             raise ValueError(f'Limits and times are positive: {buffer_limit=}, {publish_timeout=}, {beat=}')
-        self._log_limits = (replay_limit, replay_bytes, replay_age, retain_limit, retain_bytes, clock)
-        log = Log(*self._log_limits)
+        replay = Replay(replay_limit, replay_bytes, replay_age, retain_limit, retain_bytes)
+        log = Log(replay, clock, may_lag=backplane is not None)
         bounds = dict(max_queue_bytes=max_queue_bytes, max_send_bytes=max_send_bytes, overflow=overflow)
         times = dict(heartbeat_interval=heartbeat_interval, send_timeout=send_timeout, retry_span=retry_span)
         crowds = dict(max_connections=max_connections, max_connections_per_owner=max_connections_per_owner)
@@ -117,24 +116,26 @@ def _record(self: BroadcastManager, *args: Any, **kwargs: Any) -> Record:
 
 # %% ../../nbs/core/broadcast.ipynb #b7cb1a26
 @patch
-def _hear(self: BroadcastManager, record: Record, position: int | None = None, age: float = 0.0):
+def _hear(self: BroadcastManager, record: Record, position: int | None = None, age: float = 0.0) -> int:
     event = self._fill(self.log, record, position, age)
     if record.topic == CONTROL: return self._act_on(record, event)
     if record.topic is None or record.topic[0] != PRIVATE: self.history.append(event.message)
-    self.broadcasts, broken = self.broadcasts + 1, []
+    self.broadcasts, broken, reached = self.broadcasts + 1, [], 0
     for reader in self._index.readers(record.topic):
         if record.exclude and reader.connection_id in record.exclude: continue
         try: reader.offer(event)
         except Exception as e: broken.append((reader, e))  # noqa: BLE001 - told below, when all others have been served
-        else: record.reached += 1
+        else: reached += 1
     for reader, e in broken: self.broken(reader, e)
     if self.relay is not None and self._late: asyncio.get_running_loop().call_soon(self.catch_up)
-    _logger.debug('%.80r has reached %s readers', record.type, record.reached)
+    _logger.debug('%.80r has reached %s readers', record.type, reached)
+    return reached
 
 @patch
-def _act_on(self: BroadcastManager, record: Record, event: Event):
-    record.reached = self.act(event)
-    if self.relay is not None and record.metadata: self.relay.answer(told=record.reached, **record.metadata)
+def _act_on(self: BroadcastManager, record: Record, event: Event) -> int:
+    reached = self.act(event)
+    if self.relay is not None and record.metadata: self.relay.answer(told=reached, **record.metadata)
+    return reached
 
 @patch
 def _fill(self: BroadcastManager, log: Log, record: Record, position: int | None, age: float) -> Event:
@@ -145,14 +146,13 @@ def _fill(self: BroadcastManager, log: Log, record: Record, position: int | None
 # %% ../../nbs/core/broadcast.ipynb #b2b4ef0c
 @patch
 def _share(self: BroadcastManager, buffer_limit: int, publish_timeout: float, beat: float):
-    events, event_bytes, age, retained, retained_bytes, _ = self._log_limits
-    limits = Limits(events, age, retained, event_bytes=event_bytes, retained_bytes=retained_bytes)
-    new = partial(Log, *self._log_limits)
-    hooks = Hooks(self._hear, new, self._fill, self._turn, self._passed, self._ahead, self._lost, self._missing)
+    kept = self.log.replay
+    sizes = dict(event_bytes=kept.max_bytes, retained_bytes=kept.max_retained_bytes)
+    limits = Limits(kept.max_events, kept.max_age, kept.max_retained, **sizes)
+    hooks = Hooks(self._hear, self.log.new, self._fill, self._turn, self._passed, self._ahead, self._lost, self._missing)
     times = dict(publish_timeout=publish_timeout, beat=beat)
     self.relay = Relay(self.backplane, limits, hooks, buffer_limit=buffer_limit, **times)
     self.relay.answers, self.relay.reports = self.answers, self.reports
-    self.log.may_lag = self.relay.look_soon
 
 @patch
 def _turn(self: BroadcastManager, log: Log, reason: str | None):
@@ -195,7 +195,7 @@ def _passed(self: BroadcastManager, position: int):
 # %% ../../nbs/core/broadcast.ipynb #9c5d4f01
 @patch
 def _missing(self: BroadcastManager, log: Log | None, topic: str | None, position: int):
-    (log or self.log).miss(topic, position)
+    (log or self.log).add_lost(topic, position)
     if log is not None: return
     if topic == CONTROL: return self._ask_anew(position)
     for reader in [r for r in self._index.readers(topic) if r.cursor < position]: self._tell_lost(reader, 'expired')
@@ -233,11 +233,11 @@ async def broadcast(self: BroadcastManager,
     could not be sent or, with its `doubtful` set, where nobody knows."""
     record = self._record(message_type, data, metadata, exclude, topic, key, retain)
     if self.relay is not None: return await self._at_home(self._relayed(record, buffer))
-    if not self._publish(record): return await asyncio.wrap_future(self._hand_over(record))
+    if (reached := self._publish(record)) is None: return await asyncio.wrap_future(self._hand_over(record))
     try:
         if self._late: await asyncio.sleep(0)
     finally: self.catch_up()
-    return record.reached
+    return reached
 
 @patch
 def broadcast_nowait(self: BroadcastManager,
@@ -249,9 +249,9 @@ def broadcast_nowait(self: BroadcastManager,
     if self.relay is not None: raise RuntimeError('An engine takes waiting: await broadcast, or broadcast_threadsafe')
     kwargs.pop('buffer', None)
     record = self._record(message_type, data, **kwargs)
-    if not self._publish(record): raise RuntimeError('Not on the loop of the connections; use broadcast_threadsafe')
+    if (reached := self._publish(record)) is None: raise RuntimeError('Not on the loop of the connections; use broadcast_threadsafe')
     if self._late: asyncio.get_running_loop().call_soon(self.catch_up)
-    return record.reached
+    return reached
 
 @patch
 def broadcast_threadsafe(self: BroadcastManager,
@@ -266,11 +266,8 @@ def broadcast_threadsafe(self: BroadcastManager,
 
 # %% ../../nbs/core/broadcast.ipynb #4acf48bf
 @patch
-def _publish(self: BroadcastManager, record: Record) -> bool:
-    with self._guard:
-        if self._elsewhere(): return False
-        self._hear(record)
-        return True
+def _publish(self: BroadcastManager, record: Record) -> int | None:
+    with self._guard: return None if self._elsewhere() else self._hear(record)
 
 # %% ../../nbs/core/broadcast.ipynb #949585f2
 @patch
@@ -279,9 +276,9 @@ def _hand_over(self: BroadcastManager, record: Record) -> Future:
     def publish():
         if not future.set_running_or_notify_cancel(): return
         try:
-            with self._guard: self._hear(record)
+            with self._guard: reached = self._hear(record)
             if self._late: asyncio.get_running_loop().call_soon(self.catch_up)
-            future.set_result(record.reached)
+            future.set_result(reached)
         except Exception as e: future.set_exception(e)  # noqa: BLE001 - carried to the caller, in the other thread
     with self._guard:
         home = self._home()
@@ -394,7 +391,7 @@ def statistics(self: BroadcastManager) -> Statistics: # Frozen; a new one at eac
     behind = [reader for reader in readers if reader.queue.qsize() or reader.behind]
     cursors = [reader.cursor for reader in behind if reader.cursor is not None]
     waiting = sum(reader.queue.qsize() for reader in readers)
-    kept = dict(log_events=self.log.event_count, log_bytes=self.log.size, retained_bytes=self.log.retained_size)
+    kept = dict(log_events=self.log.event_count, log_bytes=self.log.size, retained_bytes=self.log.retained.size)
     lag, seconds = self.log.lag(min(cursors, default=self.log.head))
     counted = dict(drops=dict(self.drops), broadcasts=self.broadcasts, **asdict(self.counters))
     engine = dict(backplane='memory', buffered=0)
@@ -493,8 +490,7 @@ async def place(self: BroadcastManager,
     name = secrets.token_hex(8)
     record = self._record(kind, said, dict(name=name, node=self.node), topic=CONTROL)
     if self.relay is not None: return await self.relay.publish_and_ask(record, name, wait)
-    self._publish(record)
-    return [record.reached]
+    return [self._publish(record)]
 
 # %% ../../nbs/core/broadcast.ipynb #96c3f615
 @patch

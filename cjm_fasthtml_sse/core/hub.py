@@ -26,7 +26,8 @@ from .access import TOKEN_MAX_AGE, nameless
 from .connections import SHUT, ConnectionRegistry, SSEConnection, check_connection_id
 from ..events.record import BroadcastMessage, Event
 from ..events.log import Log
-from ..events.mailbox import MAX_SEND_BYTES, Counters
+from ..events.mailbox import MAX_SEND_BYTES, Delivery
+from ..events.renderer import Counters
 from ..asgi.scheduler import HeartbeatTimer, FlushScheduler
 from ..runtime.process import in_each_child
 from .subscribers import QueueConnection, StreamConnection
@@ -72,13 +73,10 @@ class Hub:
         max_connections_per_owner: int | None = None, # Streams of one owner; beyond it 429; None: no limit
         max_topics_per_connection: int = MAX_TOPICS, # Topics and patterns of one stream; beyond it 400
     ):
-        limits = f'{max_queue_size=}, {max_queue_bytes=}, {max_send_bytes=}'
-        times = f'{heartbeat_interval=}, {send_timeout=}'
-        choices = ('reset', 'disconnect')
-        if min(max_queue_size, max_queue_bytes, max_send_bytes) < 1: raise ValueError(f'Limits are positive: {limits}')
-        if overflow not in choices: raise ValueError(f'overflow is one of {choices}, not {overflow!r}')
-        if heartbeat_interval < 0 or send_timeout <= 0: raise ValueError(f'Times are in seconds: {times}')
-        if not 0 <= retry_span[0] <= retry_span[1]: raise ValueError(f'{retry_span=} is not (least, most) in ms')
+        if max_queue_size < 1: raise ValueError(f'max_queue_size must be positive, got {max_queue_size}')
+        if heartbeat_interval < 0: raise ValueError(f'heartbeat_interval must be 0 or more seconds, got {heartbeat_interval}')
+        bounds = dict(max_queue_bytes=max_queue_bytes, max_send_bytes=max_send_bytes, overflow=overflow)
+        self.delivery = Delivery(**bounds, send_timeout=send_timeout, retry_range=retry_span)
         self.log, self.debug, self.overflow, self.closed = log, debug, overflow, False
         self.max_queue_size, self.max_queue_bytes, self.max_send_bytes = max_queue_size, max_queue_bytes, max_send_bytes
         self.queue_timeout, self.send_timeout, self.retry_span = queue_timeout, send_timeout, retry_span
@@ -108,7 +106,7 @@ def _open_books(self: Hub, heartbeat_interval: float):
 @patch
 def _begin_anew(self: Hub):
     self._open_books(self.clock.interval)
-    if not self.log.goes_on: self.revocations.begin_life()
+    if not self.log.keeps_epoch: self.revocations.begin_life()
 
 @patch(as_prop=True)
 def node(self: Hub) -> str: # Of a manager with a backplane it is its relay's

@@ -39,7 +39,7 @@ from . import admission, feeds, presence, presence_events, users
 from ..browser.scripts import serve_assets
 from .connections import SSEConnection
 from ..asgi.shutdown import wrap_lifespan
-from ..events.mailbox import Renderer
+from ..events.renderer import Renderer
 from .subscribers import StreamConnection
 from ..asgi.response import SSEResponse, encode_opening, bypass_middleware
 from ..events.topics import PRIVATE

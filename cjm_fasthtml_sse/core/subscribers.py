@@ -19,7 +19,8 @@ from fastcore.basics import patch
 
 from .connections import ClosableQueue, ConnectionState, SSEConnection
 from ..events.record import BroadcastMessage, Event
-from ..events.mailbox import Mailbox, _Unshown
+from ..events.mailbox import Mailbox
+from ..events.renderer import RenderError
 from ..asgi.stream import Stream
 from ..events.wire import ConnectionClosed, FrameError, check_name, encode_comment
 
@@ -58,8 +59,8 @@ class StreamConnection(Stream, SSEConnection):
         "Leave `message`, shown as this connection's route shows things; where that failed, the page is told as well"
         check_name(message.type)
         try: frame = self.queue.renderer.render(message, message.to_json())
-        except _Unshown:
-            if self.is_active() and self.queue.miss(): self.manager.outbox.add(self)
+        except RenderError:
+            if self.is_active() and self.queue.put_reset(): self.manager.outbox.add(self)
             return False
         if frame is None or not self.is_active() or not self.queue.put_private(frame): return False
         self.manager.outbox.add(self)

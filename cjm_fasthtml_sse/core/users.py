@@ -24,10 +24,10 @@ from .access import GUEST_PREFIX, check_user, nameless, user_topic
 from ..events.topics import covers, meets
 from .connections import SSEConnection
 from .hub import _ANSWERS, _CONTROLS, Hub, _taken
-from ..events.mailbox import Mailbox
+from ..events.mailbox import TOPICS_FRAME
 from .subscribers import StreamConnection
 from ..events.marks import mark_of
-from ..events.topics import CONTROL, PRIVATE, check_topic, matches
+from ..events.topics import CONTROL, PRIVATE, check_topic
 from ..events.wire import CLOSE_EVENT, BackplaneError, ConnectionRefused, encode_frame, to_json
 
 _logger = logging.getLogger(__name__)
@@ -50,20 +50,6 @@ async def send_to_user(self: Hub,
     return await self.broadcast(message_type, data, metadata, topic=topic, key=key, retain=retain)
 
 # %% ../../nbs/core/users.ipynb #b7d8f625
-@patch
-def restrict(self: Mailbox,
-    topics: frozenset[str], # What the reader may hear from now on
-) -> bool: # False where it holds frames of unknown topic; then nothing was done
-    "Drop what waits of other topics, and read no more of them from the log"
-    frames = [each for each in (*self._waiting, *(frame for _, frame in self._direct)) if isinstance(each, bytes)]
-    if not all(frame.startswith(_TOPICS) for frame in frames): return False
-    self.topics, self._direct = topics, []
-    self._waiting = [event for event in self._waiting if event not in frames and matches(topics, event.topic)]
-    self._weigh()
-    return True
-
-_TOPICS = b'event: sse-topics\n'
-
 def _lost(topics: Iterable[str], revoked: Iterable[str]) -> set[str]:
     return {t for t in topics if t[0] != PRIVATE and any(meets(t, r) for r in revoked)}
 
@@ -76,14 +62,14 @@ def _take_back(self: Hub, connection: SSEConnection, revoked: list[str]) -> bool
     narrows = whole and isinstance(connection, StreamConnection) and connection.queue.restrict(kept)
     if not narrows or not connection.queue.put_private(_left_to_hear(kept)): self.terminate(connection, self.closing_frame())
     else:
-        connection.queue.lack(mark_of(t) for t in (*lost, *_lost(revoked, lost)))
+        connection.queue.add_marks(mark_of(t) for t in (*lost, *_lost(revoked, lost)))
         self.set_topics(connection, kept)
         self.outbox.add(connection)
     return True
 
 def _left_to_hear(topics: Iterable[str]) -> bytes:
     "What is left to a stream, for its page"
-    return _TOPICS + b'data: ' + to_json(dict(topics=sorted(t for t in topics if t[0] != PRIVATE))).encode() + b'\n\n'
+    return TOPICS_FRAME + b'data: ' + to_json(dict(topics=sorted(t for t in topics if t[0] != PRIVATE))).encode() + b'\n\n'
 
 @patch
 def _take_from(self: Hub, owner: str, topics: list[str]) -> int:

@@ -15,7 +15,7 @@ __all__ = ['EVENT_OVERHEAD', 'VERSION', 'BroadcastMessage', 'Event', 'Record', '
 import json
 from dataclasses import dataclass, field
 from datetime import date, datetime, time as clock_time
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastcore.xml import NotStr
 
@@ -74,8 +74,7 @@ class Event:
         return self.superseded is not None and connection_id not in self.superseded
 
 # %% ../../nbs/events/record.ipynb #40467b90
-@dataclass(slots=True)
-class Record:
+class Record(NamedTuple):
     "An event on its way to its place in the order"
     type: str # What happened, in the application's words
     data: Any # What `wire.validate` let through
@@ -86,7 +85,6 @@ class Record:
     retain: bool = False # Whether newcomers get it
     exclude: frozenset[str] = frozenset() # Ids of connections that do not
     json: str | None = None # The message as JSON
-    reached: int = 0 # How many of this process's readers it was left with, once heard
 
 # %% ../../nbs/events/record.ipynb #4c7ff2c5
 def make_record(

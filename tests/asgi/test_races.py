@@ -9,7 +9,7 @@ import threading
 import pytest
 from cjm_fasthtml_sse.asgi import response, shutdown
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager, create_broadcast_handler
-from cjm_fasthtml_sse.events.mailbox import Renderer
+from cjm_fasthtml_sse.events.renderer import Renderer
 from cjm_fasthtml_sse.asgi.response import OPENING, FrameStream, SSEResponse, StreamMiddleware
 
 PATIENCE = 10  # seconds: generous, since nothing here waits for a clock unless something is wrong

@@ -17,7 +17,7 @@ from cjm_fasthtml_sse import BackplaneError, BroadcastManager
 from cjm_fasthtml_sse.backplanes.base import Publication
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.events.record import Record, encode_record
-from cjm_fasthtml_sse.events.mailbox import Renderer
+from cjm_fasthtml_sse.events.renderer import Renderer
 
 MANAGERS, SENDERS, KEPT = 3, 4, 40
 

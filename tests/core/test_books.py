@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from cjm_fasthtml_sse import BroadcastManager, BroadcastMessage, ConnectionClosed, FrameError, setup_broadcast_routes
 from cjm_fasthtml_sse.asgi import shutdown
-from cjm_fasthtml_sse.events.mailbox import Renderer
+from cjm_fasthtml_sse.events.renderer import Renderer
 from fasthtml.common import fast_app
 from starlette.testclient import TestClient
 

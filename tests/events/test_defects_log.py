@@ -15,8 +15,10 @@ from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
 from cjm_fasthtml_sse.backplanes.base import Limits
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.events.record import BroadcastMessage
-from cjm_fasthtml_sse.events.log import Trimmed, Log
-from cjm_fasthtml_sse.events.mailbox import Mailbox, Renderer
+from cjm_fasthtml_sse.events.positions import Trimmed
+from cjm_fasthtml_sse.events.log import Log, Replay
+from cjm_fasthtml_sse.events.mailbox import Mailbox
+from cjm_fasthtml_sse.events.renderer import Renderer
 from fasthtml.common import FastHTML
 from hypothesis import given, settings, strategies as st
 
@@ -176,10 +178,10 @@ def test_what_is_shown_late_of_an_old_life_does_not_count_in_the_new_one():
         await until(lambda: late.text.count('yyy"') == 5)
         late_text, newcomer = late.text, Tab(app)
         await until(lambda: newcomer.ids)
-        every = manager.log.retained_for()
+        every = manager.log.retained.events_for()
         kept = manager.statistics().retained_bytes, sum(event.size for event in every), len(every)
         await manager.broadcast('value', {'text': 'z' * 3_000}, key='k0', retain=True)
-        kept += (len(manager.log.retained_for()),)
+        kept += (len(manager.log.retained.events_for()),)
         await asyncio.gather(late.leave(), newcomer.leave())
         await manager.close()
         return late_text, newcomer, kept
@@ -199,20 +201,20 @@ LIFE = st.lists(max_size=60, elements=st.one_of(
 @given(LIFE)
 def test_sizes_and_lag_are_true_after_any_number_of_lives(steps):
     "Whatever was rendered when: a log counts the bytes of what it holds, and of nothing else"
-    limits = dict(replay_limit=8, retain_limit=3, retain_bytes=4_000)
-    log, every, views, all_topics = Log(**limits), [], (Renderer(), Renderer(named=True)), frozenset(['a', 'b/*'])
+    limits = Replay(8, max_retained=3, max_retained_bytes=4_000)
+    log, every, views, all_topics = Log(limits), [], (Renderer(), Renderer(named=True)), frozenset(['a', 'b/*'])
     def add(log, n, topic, key):
         every.append(log.append(BroadcastMessage('m', {'n': n}, timestamp=''), topic=topic, key=key, retain=key == 'k'))
     for what, a, b, c in steps:
         if what == 'append': add(log, c, a, b)
         elif what == 'show' and every: views[b].frame(every[a % len(every)], log)
         elif what == 'become':
-            other = Log(**limits)
+            other = log.new()
             for n in range(a): add(other, n, None, 'k' if b else None)
             log.replace_with(other)
-        events, kept = log.read(0, all_topics)[0], log.retained_for(all_topics)
+        events, kept = log.read(0, all_topics)[0], log.retained.events_for(all_topics)
         assert (log.event_count, log.size) == (len(events), sum(event.size for event in events))
-        assert log.retained_size == sum(event.size for event in kept) and len(kept) <= 3
+        assert log.retained.size == sum(event.size for event in kept) and len(kept) <= 3
         assert [log.lag(event.position)[0] for event in events] == [*range(len(events))][::-1]
 
 
@@ -222,7 +224,7 @@ STEPS = st.lists(max_size=40, elements=st.one_of(
 
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(st.integers(1, 4), st.booleans(), STEPS)
-def test_a_reader_goes_through_any_number_of_lives(maxsize, newcomer, steps):
+def test_a_reader_goes_through_any_number_of_lives(max_events, newcomer, steps):
     "One reset for each life in which it was served, the last values of that one, then all that came after, in order"
     log, n, alone = Log(), 0, []
     def add(log, key):
@@ -231,7 +233,7 @@ def test_a_reader_goes_through_any_number_of_lives(maxsize, newcomer, steps):
         return log.append(BroadcastMessage('m', {'n': n}, timestamp=''), key=key, retain=key is not None)
     if not newcomer: add(log, None)
     seen, text, lives = None if newcomer else log.cursor(), '', 0
-    box = Mailbox(log, 'me', Renderer(), maxsize=maxsize, last_event_id=seen)
+    box = Mailbox(log, 'me', Renderer(), max_events=max_events, last_event_id=seen)
     for what, how in steps:
         if what == 'send': box.offer(add(log, how))
         elif what == 'alone' and box.put_private(f'data: alone {n}\n\n'.encode()): alone.append(str(n))
@@ -249,7 +251,7 @@ def test_a_reader_goes_through_any_number_of_lives(maxsize, newcomer, steps):
     shown = [int(number) for number in re.findall('"n": ([0-9]+)', after)]
     live = [event.message.data['n'] for event in log.read(begun)[0]]
     assert len(set(shown)) == len(shown) and [number for number in shown if number in live] == live
-    for event in log.retained_for(): assert event.message.data['n'] in shown or not lives and not newcomer
+    for event in log.retained.events_for(): assert event.message.data['n'] in shown or not lives and not newcomer
     ids = [int(id) for id in re.findall(f'^id: {log.epoch}-([0-9]+)$', after, re.M)]
     assert ids == sorted(ids) and ids[-1:] == [log.head][:len(ids)]
 
@@ -412,7 +414,7 @@ def test_a_reader_that_missed_much_and_reads_fast_leaves_the_loop_to_others():
 def test_no_single_event_costs_the_log_much(full):
     "Now and then one was charged for all that the log holds"
     now, most, costs = 0.0, 20_000, []
-    log = Log(replay_limit=most, replay_bytes=2**40, replay_age=10, clock=lambda: now)
+    log = Log(Replay(most, 2**40, 10), lambda: now)
     gc.collect()
     gc.disable()
     try:

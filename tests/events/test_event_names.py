@@ -114,7 +114,7 @@ def test_what_another_version_has_sent():
     async def main():
         engine = MemoryBackplane()
         record = make_record("note", {"n": 1})
-        record.type, record.json = "sse-close", record.json.replace("note", "sse-close")
+        record = record._replace(type="sse-close", json=record.json.replace("note", "sse-close"))
         apps = [served(named, backplane=engine) for named in (True, False)]
         async with Tab(apps[0][0]) as named, Tab(apps[1][0]) as plain:
             await engine.publish([Publication(encode_record(record, "an older one", 1))])

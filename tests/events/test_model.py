@@ -3,9 +3,8 @@
 Hypothesis drives them through sequences of calls that nobody would write down. Below stand the smallest tests of
 defects that were found this way, or by reading."""
 
-import asyncio, gc, json, re, sys, threading, weakref
+import asyncio, gc, json, re, threading, weakref
 from collections import OrderedDict
-from pathlib import Path
 
 import pytest
 from fasthtml.common import Div
@@ -14,9 +13,11 @@ from hypothesis.stateful import (
     RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test)
 
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager
-from cjm_fasthtml_sse.events.record import EVENT_OVERHEAD, BroadcastMessage
-from cjm_fasthtml_sse.events.log import Trimmed, Log
-from cjm_fasthtml_sse.events.mailbox import Mailbox, Renderer
+from cjm_fasthtml_sse.events.record import EVENT_OVERHEAD, BroadcastMessage, Event
+from cjm_fasthtml_sse.events.positions import Trimmed
+from cjm_fasthtml_sse.events.log import Log, Replay
+from cjm_fasthtml_sse.events.mailbox import Delivery, Mailbox
+from cjm_fasthtml_sse.events.renderer import Renderer
 from cjm_fasthtml_sse.events.topics import TopicIndex, matches
 from cjm_fasthtml_sse.events.wire import ConnectionClosed, FrameError
 
@@ -48,6 +49,20 @@ def same_key(a, b):
     return a.key is not None and (a.topic, a.key) == (b.topic, b.key)
 
 
+def entries(log):
+    "How many items all lists and dictionaries of `log` hold, however deep"
+    found, seen, count = [vars(log)], set(), 0
+    while found:
+        each = found.pop()
+        if id(each) in seen or isinstance(each, Event): continue
+        seen.add(id(each))
+        if isinstance(each, (list, dict)): count += len(each)
+        if isinstance(each, dict): found += each.values()
+        elif isinstance(each, list): found += each
+        elif hasattr(each, '__dict__'): found.append(vars(each))
+    return count
+
+
 # ---- the log
 
 
@@ -59,7 +74,7 @@ class LogMachine(RuleBasedStateMachine):
     def begin(self, limit, size, age, retain, memory, count):
         "Limits that matter, and a beginning"
         self.now, self.limit, self.bytes, self.age, self.retain_limit = 0.0, limit, size, age, retain
-        self.log = Log(limit, size, age, retain, clock=lambda: self.now)
+        self.log = Log(Replay(limit, size, age, retain), lambda: self.now)
         self.log.trimmed = Trimmed(memory)
         self.live, self.gone, self.retained, self.all = [], [], OrderedDict(), []
 
@@ -147,8 +162,8 @@ class LogMachine(RuleBasedStateMachine):
         "The last value of each retained key"
         every = [e for events in self.retained.values() for e in events]
         kept = [e for e in every if e.position > after and asked_for(topics, e.topic)]
-        assert self.log.retained_size == sum(e.size for e in every)
-        assert self.log.retained_for(topics, after) == sorted(kept, key=lambda e: e.position)
+        assert self.log.retained.size == sum(e.size for e in every)
+        assert self.log.retained.events_for(topics, after) == sorted(kept, key=lambda e: e.position)
 
     @rule(connection=st.sampled_from(['me', 'you', 'other']))
     def hidden(self, connection):
@@ -163,9 +178,9 @@ class LogMachine(RuleBasedStateMachine):
         "Sizes, counts, and memory"
         if not hasattr(self, 'log'): return
         assert self.log.event_count == len(self.live) and self.log.size == sum(e.size for e in self.live)
-        assert len(self.log._events) <= 2 * self.log.event_count + 65
-        assert sum(map(len, self.log._heard.values())) <= 5 * (2 * self.log.event_count + 65)
-        assert len(self.log._keyed) <= self.log.event_count and len(self.log.trimmed._newest) <= self.log.trimmed.limit
+        slots = 2 * self.log.event_count + 65
+        assert len(self.log.trimmed) <= self.log.trimmed.limit
+        assert entries(self.log) <= 7 * slots + 20 * (len(self.log.retained.events_for(frozenset({'**'}))) + 1)
 
 
 test_log, test_log_long = both(LogMachine)
@@ -177,13 +192,14 @@ test_log, test_log_long = both(LogMachine)
 class MailboxMachine(RuleBasedStateMachine):
     "A mailbox, drained in every rhythm, beside the list of what was sent to it"
 
-    @initialize(limit=st.integers(1, 9), maxsize=st.integers(1, 4), max_bytes=st.sampled_from([150, 10**6]),
+    @initialize(limit=st.integers(1, 9), max_events=st.integers(1, 4), max_bytes=st.sampled_from([150, 10**6]),
         topics=WANTED, html=st.booleans(), overflow=st.sampled_from(['reset', 'reset', 'disconnect']))
-    def begin(self, limit, maxsize, max_bytes, topics, html, overflow):
+    def begin(self, limit, max_events, max_bytes, topics, html, overflow):
         "A log, and a reader who comes"
-        self.log, self.topics = Log(limit), topics
+        self.log, self.topics = Log(Replay(limit)), topics
         self.renderer = Renderer((lambda kind, data: Div(json.dumps(data))) if html else None)
-        self.how = dict(topics=topics, maxsize=maxsize, max_bytes=max_bytes, overflow=overflow)
+        self.delivery = Delivery(max_bytes, overflow=overflow)
+        self.how = dict(topics=topics, max_events=max_events, delivery=self.delivery)
         self.sent, self.last_id, self.got, self.gaps, self.directs = [], None, [], [], 0
         self.connect()
 
@@ -233,14 +249,15 @@ class MailboxMachine(RuleBasedStateMachine):
         behind = self.box.has_more()
         try: data = self.box.take(limit)
         except ConnectionClosed:
-            assert self.how['overflow'] == 'disconnect' and self.missed(self.box.cursor)
+            assert self.delivery.overflow == 'disconnect' and self.missed(self.box.cursor)
             return self.connect()
         assert behind or not data
         for block in data.decode().split('\n\n')[:-1]: self.block(block)
 
     def missed(self, after):
         "Whether the log no longer has something that came after"
-        return any(self.log._at(e.position) is None and asked_for(self.topics, e.topic) for e in self.sent[after:])
+        held = {e.position for e in self.log.latest(self.log.event_count)}
+        return any(e.position not in held and asked_for(self.topics, e.topic) for e in self.sent[after:])
 
     def block(self, block):
         "One block, as a browser reads it"
@@ -307,18 +324,16 @@ class MailboxMachine(RuleBasedStateMachine):
         "At rest, everything has come"
         while self.box.has_more(): self.take(10**6)
         assert self.box.advance_if_idle() and self.box.cursor == self.log.head
-        assert not self.expected_directs and not self.box._size
+        assert not self.expected_directs and not self.box.size
         if not self.newcomer: self.skip_to(self.log.head)
 
     @invariant()
     def adds_up(self):
         "Sizes and bounds"
         if not hasattr(self, 'box'): return
-        waiting = [len(e) if isinstance(e, bytes) else e.length for e in self.box._waiting]
-        waiting += [len(frame) for _, frame in self.box._direct]
-        assert self.box._size == sum(waiting) and self.box.qsize() == len(waiting)
-        assert len(self.box._direct) <= self.how['maxsize']
-        assert len(self.box._waiting) <= 2 * self.how['maxsize'] + len(self.log.retained) + 2
+        waiting = [len(e) if isinstance(e, bytes) else e.length for e in self.box.contents()]
+        assert self.box.size == sum(waiting) and self.box.qsize() == len(waiting)
+        assert len(waiting) <= 3 * self.how['max_events'] + len(self.log.retained) + 2
 
 
 test_mailbox, test_mailbox_long = both(MailboxMachine)
@@ -501,8 +516,8 @@ def test_a_stream_that_fails_does_not_stop_the_others_of_its_round():
 @pytest.mark.parametrize('who', ['log', 'mailbox'])
 def test_superseded_events_are_let_go(who):
     "One old event of a key held all the newer ones"
-    log, alive = Log(replay_limit=10), weakref.WeakSet()
-    box = Mailbox(log, 'me', Renderer(), maxsize=5)
+    log, alive = Log(Replay(10)), weakref.WeakSet()
+    box = Mailbox(log, 'me', Renderer(), max_events=5)
     if who == 'log': log.append(message(0), key='k', exclude=frozenset({'x'}))
     for n in range(1_000):
         event = log.append(message(n), key='k', exclude=frozenset({'x'}) if not n and who == 'log' else frozenset())
@@ -519,8 +534,8 @@ class _Tracked: "Something that lives as long as the event that holds it"
 
 def test_the_id_that_closes_a_reset_comes_last():
     "A direct frame in the queue put it before the retained events, and the reader's cursor went back"
-    log = Log(replay_limit=3)
-    box = Mailbox(log, 'me', Renderer(), maxsize=1)
+    log = Log(Replay(3))
+    box = Mailbox(log, 'me', Renderer(), max_events=1)
     box.take()
     for n in range(2): box.offer(log.append(message(n), key='k', retain=True))
     for n in range(8): box.offer(log.append(message(n)))
@@ -531,7 +546,7 @@ def test_the_id_that_closes_a_reset_comes_last():
 
 def test_a_newcomer_cut_off_inside_its_retained_events_is_a_newcomer_again():
     "With their own ids they made it a reader from before the log, who was reset, or replayed what was never its own"
-    log = Log(replay_limit=3)
+    log = Log(Replay(3))
     for n in range(2): log.append(message(n), key=f'k{n}', retain=True)
     for n in range(9): log.append(message(n))
     first = Mailbox(log, 'me', Renderer()).take(1)

@@ -42,7 +42,7 @@ def lines(*numbers): return [f"<p>line {n}.</p>" for n in numbers]
 
 
 @pytest.fixture(autouse=True)
-def quiet(caplog): caplog.set_level(logging.CRITICAL + 1, "cjm_fasthtml_sse.events.mailbox")
+def quiet(caplog): caplog.set_level(logging.CRITICAL + 1, "cjm_fasthtml_sse.events.renderer")
 
 
 @pytest.mark.parametrize("named", [False, True])
@@ -247,8 +247,8 @@ def test_failures_are_logged_with_their_number_and_not_each(caplog):
             await shop.say(*range(101))
             await tab.hears("line 100.")
         await shop.manager.close()
-    caplog.set_level(logging.ERROR, "cjm_fasthtml_sse.events.mailbox")
+    caplog.set_level(logging.ERROR, "cjm_fasthtml_sse.events.renderer")
     asyncio.run(main())
-    told, = [record for record in caplog.records if record.name == "cjm_fasthtml_sse.events.mailbox"]
-    assert "made nothing of an event of type 'said'; its readers are told by sse-reset" in told.getMessage()
+    told, = [record for record in caplog.records if record.name == "cjm_fasthtml_sse.events.renderer"]
+    assert "failed for an event of type 'said'; its readers get sse-reset" in told.getMessage()
     assert "database is locked" in caplog.text

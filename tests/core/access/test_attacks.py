@@ -13,7 +13,7 @@ import pytest
 from cjm_fasthtml_sse import BroadcastManager, FrameError
 from cjm_fasthtml_sse.browser import elements
 from cjm_fasthtml_sse.core.access import sign_topics, signed_only
-from cjm_fasthtml_sse.events.mailbox import Renderer
+from cjm_fasthtml_sse.events.renderer import Renderer
 from fasthtml.common import Div, to_xml
 
 from .nodes import SECRET, blocks, events, hears, last_id, leaving, open_sockets, person, until

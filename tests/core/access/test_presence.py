@@ -6,7 +6,7 @@ import time
 import pytest
 from cjm_fasthtml_sse import BroadcastManager
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
-from cjm_fasthtml_sse.events.mailbox import Renderer
+from cjm_fasthtml_sse.events.renderer import Renderer
 from backplanes.conftest import ENGINES
 
 from .nodes import Node, events, leaving, settles, until

@@ -8,7 +8,7 @@ import pytest
 from cjm_fasthtml_sse import BroadcastManager
 from cjm_fasthtml_sse.core.access import sign_topics, signed_only
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
-from cjm_fasthtml_sse.events.mailbox import Renderer
+from cjm_fasthtml_sse.events.renderer import Renderer
 from cjm_fasthtml_sse.events.wire import BackplaneError, ConnectionRefused
 
 from asgi.clients import Stream
