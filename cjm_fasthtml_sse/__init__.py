@@ -60,13 +60,13 @@ Modules:
 - `cjm_fasthtml_sse.demo.app`: What happens in the demo: the requests that change its state, and what they tell all tabs
 - `cjm_fasthtml_sse.events.log`: The newest events in one order, for readers that reconnect or fall behind
 - `cjm_fasthtml_sse.events.mailbox`: The queue of one reader: references to events while it keeps up, a cursor into the log when it falls behind
-- `cjm_fasthtml_sse.events.marks`: Which topics a reader asked for and does not receive, in a few characters of its id
+- `cjm_fasthtml_sse.events.marks`: Short marks in an id for topics that the client requested and does not receive
 - `cjm_fasthtml_sse.events.positions`: Indexes by topic of the events that a log has, retains and has trimmed
-- `cjm_fasthtml_sse.events.record`: An event on its way, in its place, and as an application reads it
+- `cjm_fasthtml_sse.events.record`: Three forms of an event: before it has a position, in the log, and as an application reads it
 - `cjm_fasthtml_sse.events.renderer`: Renders each event once for all subscribers of a route
-- `cjm_fasthtml_sse.events.topics`: Who hears what, found by a few look-ups in a dictionary
-- `cjm_fasthtml_sse.events.wire`: A frame is bytes, built once, valid by construction
-- `cjm_fasthtml_sse.runtime.process`: Which process this is, whether another one lives, and what a fork must not copy"""
+- `cjm_fasthtml_sse.events.topics`: Find the subscribers of an event by a few dictionary look-ups
+- `cjm_fasthtml_sse.events.wire`: Encode Server-Sent Events as bytes, and check the data that they carry
+- `cjm_fasthtml_sse.runtime.process`: Identify a process, check whether another one is alive, and reset state after a fork"""
 
 __version__ = "0.1.0"
 

@@ -14,12 +14,6 @@ TABLE = PACKAGE / "_exports.py"
 WINGS = ("runtime", "events", "asgi", "browser", "backplanes", "cluster", "core")  # what is imported comes first
 # What modules share with each other and applications have no use for: it is imported from its module only.
 INTERNAL = {
-    "runtime.process": "in_each_child this_process lives copies",
-    "events.topics": "CONTROL PRIVATE matching_patterns TopicIndex private_topic covers meets",
-    "events.wire": "RESERVED check_name",
-    "events.record": "VERSION EVENT_OVERHEAD",
-    "events.marks": "MARK MOST_LACKED mark_of lacking",
-    "events.mailbox": "MAX_SEND_BYTES",
     "asgi.shutdown":
         "SEARCH_INTERVAL POLL_INTERVAL SIGNALS closing_frame find_servers is_shutting_down on_shutdown remove "
         "wrap_lifespan",

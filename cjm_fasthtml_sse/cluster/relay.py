@@ -45,7 +45,7 @@ from ..backplanes.base import Backplane, Publication, Entry, Gap, Limits, Opened
 
 from ..events.record import Record
 from ..events.record import VERSION, decode_record, encode_record
-from ..runtime.process import in_each_child, lives, this_process
+from ..runtime.process import in_each_child, is_alive, this_process
 from ..events.topics import private_topic
 from ..events.wire import BackplaneError, FrameError
 
@@ -755,7 +755,7 @@ def _seen(self: Relay, node: str, body: bytes, now: float) -> _Other:
 @patch
 def _is_there(self: Relay, node: str, other: _Other) -> bool | None: # None where only its reports can tell
     relay, process = _here.get(node), other.says('process')
-    if relay is None or relay.node != node: there = lives(process)
+    if relay is None or relay.node != node: there = is_alive(process)
     else: return relay._main is not None and not (relay._main.done() or relay.loop.is_closed())
     return there and process[1] != os.getpid() # what was this process's own is not here any more
 

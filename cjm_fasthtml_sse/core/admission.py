@@ -25,7 +25,7 @@ from .hub import Hub, _taken
 from ..events.mailbox import Mailbox
 from ..events.renderer import Renderer
 from .subscribers import StreamConnection
-from ..events.marks import lacking
+from ..events.marks import update_marks
 from ..events.topics import check_topic
 from ..events.wire import CLOSE_EVENT, ConnectionRefused, encode_frame
 
@@ -66,7 +66,7 @@ def open_stream(self: Hub,
 # %% ../../nbs/core/admission.ipynb #12da5392
 @patch
 def _marks_for(self: Hub, owner: str | None, asked: Iterable[str], topics: frozenset[str], last_event_id: str | None):
-    marks, regained = lacking(self.log.marks(last_event_id), asked, topics, self.revocations.of(owner))
+    marks, regained = update_marks(self.log.marks(last_event_id), asked, topics, self.revocations.of(owner))
     if regained and (self.log.parse_id(last_event_id) or 0) > self.log.head:
         raise ConnectionRefused('This server has not come so far yet; come back', 503)
     return dict(marks=marks, regained=regained)

@@ -46,7 +46,7 @@ from ..events.record import BroadcastMessage, Event
 from ..events.log import Log, Replay, is_id
 from ..events.wire import RETRY_RANGE
 from ..events.mailbox import MAX_SEND_BYTES
-from ..runtime.process import copies
+from ..runtime.process import count_copies
 from .subscribers import Leaving, StreamConnection
 from ..cluster.relay import Hooks, Relay
 from .routes import create_broadcast_handler, setup_broadcast_routes  # chkstyle: ignore
@@ -449,7 +449,7 @@ def _begin_anew(self: BroadcastManager):
 def _look_around(self: BroadcastManager):
     if self._alone: return
     self._alone = True
-    if (workers := copies()) > 1: _tell_workers(workers)
+    if (workers := count_copies()) > 1: _tell_workers(workers)
     else: look_for_workers(_tell_workers)
 
 # %% ../../nbs/core/broadcast.ipynb #9be5a000

@@ -56,7 +56,7 @@ class Presence:
 def _hashed(text: str) -> bytes: return sha256(text.encode()).digest()
 
 def _streams_in(crowd: Hub, topic: str | None) -> list[StreamConnection]:
-    among = crowd.registry.get_connections() if topic is None else crowd._index.named(topic)
+    among = crowd.registry.get_connections() if topic is None else crowd._index.exactly(topic)
     return [connection for connection in among if isinstance(connection, StreamConnection)]
 
 def _who_is(crowd: Hub, stream: StreamConnection) -> str:

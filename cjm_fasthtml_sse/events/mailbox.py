@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from fastcore.basics import patch
 
 from .log import Log
-from .marks import in_short
+from .marks import limit_marks
 from .record import Event
 from .renderer import Counters, Renderer, RenderError, frame_topic
 from .topics import matches
@@ -225,7 +225,9 @@ def _take_one(self: Mailbox) -> bytes:
     event, self.size = self._waiting.pop(), 0
     plain = event.__class__ is Event and not event.exclude and event.superseded is None and not self.marks
     try: frame = (event.frames.get(self.renderer) if plain else None) or self._frame(event) or b''
-    except RenderError: frame, self.counters.resets = self._render_reset(event.topic, event.id), self.counters.resets + 1
+    except RenderError:
+        self.counters.resets += 1
+        frame = self._render_reset(event.topic, event.id)
     self.counters.frames += 1 if frame else 0
     return frame
 
@@ -281,7 +283,7 @@ def add_marks(self: Mailbox,
     marks: Iterable[str], # Marks from `marks.mark_of`
 ):
     "Add marks to all later ids"
-    self.marks = ''.join(f'.{mark}' for mark in sorted(in_short({*self.marks.split('.')[1:], *marks})))
+    self.marks = ''.join(f'.{mark}' for mark in sorted(limit_marks({*self.marks.split('.')[1:], *marks})))
 
 # %% ../../nbs/events/mailbox.ipynb #4cf615fd
 _RESET = b'event: sse-reset\n'
