@@ -64,7 +64,7 @@ def open_stream(self: Hub,
 # %% ../../nbs/core/admission.ipynb #12da5392
 @patch
 def _marks_for(self: Hub, owner: str | None, asked: Iterable[str], topics: frozenset[str], last_event_id: str | None):
-    marks, regained = lacking(self.log.marks(last_event_id), asked, topics, self.revocations.of(owner))
+    marks, regained = lacking(self.log.marks(last_event_id), asked, topics, self.revocations.revoked_topics(owner))
     if regained and (self.log.parse_id(last_event_id) or 0) > self.log.head:
         raise ConnectionRefused('This server has not come so far yet; come back', 503)
     return marks, regained
@@ -88,7 +88,7 @@ def check_capacity(self: Hub,
     "Refuse who has no place here: an id of somebody else's (409), too many of one owner's (429) or in all (503)"
     self._leave_dead_loop()
     old, most, each = self.registry.get_connection(connection_id), self.max_connections, self.max_connections_per_owner
-    if old is not None and (owner is None or old.owner != owner): raise _taken(connection_id, owner, old.owner)
+    if old is not None and (owner is None or old.user != owner): raise _taken(connection_id, owner, old.user)
     if old is None and most is not None and len(self.registry.connections) >= most:
         raise ConnectionRefused('This server has all the connections that it takes; come back later', 503)
     if old is None and each is not None and owner is not None and len(self._by_owner.get(owner, ())) >= each:

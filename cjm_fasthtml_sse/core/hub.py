@@ -22,8 +22,8 @@ from typing import Any
 from fastcore.basics import patch
 
 from ..asgi import shutdown
-from .access import TOKEN_MAX_AGE, nameless
-from .connections import SHUT, ConnectionRegistry, SSEConnection, check_connection_id
+from .access import TOKEN_MAX_AGE, is_anonymous
+from .connections import CLOSED_ERRORS, ConnectionRegistry, SSEConnection, check_connection_id
 from ..events.record import BroadcastMessage, Event
 from ..events.log import Log
 from ..events.mailbox import MAX_SEND_BYTES, Counters
@@ -108,7 +108,7 @@ def _open_books(self: Hub, heartbeat_interval: float):
 @patch
 def _begin_anew(self: Hub):
     self._open_books(self.clock.interval)
-    if not self.log.goes_on: self.revocations.begin_life()
+    if not self.log.goes_on: self.revocations.new_epoch()
 
 @patch(as_prop=True)
 def node(self: Hub) -> str: # Of a manager with a backplane it is its relay's
@@ -119,7 +119,7 @@ def node(self: Hub) -> str: # Of a manager with a backplane it is its relay's
 # %% ../../nbs/core/hub.ipynb #bb4c0332
 @patch
 def _look_back(self: Hub):
-    left, self.registry.left_behind = self.registry.left_behind, 0
+    left, self.registry.left_in_parent = self.registry.left_in_parent, 0
     if not left: return
     what = 'This process was forked while %s connections were open: they stay with the process that it came from, '
     _logger.warning(what + 'and hear what is sent here only by a backplane that both share, not by memory', left)
@@ -234,12 +234,12 @@ async def _at_home(self: Hub, coroutine: Coroutine) -> Any:
 def _enter(self: Hub, connection: SSEConnection, topics: frozenset[str]):
     self._look_back()
     if self._elsewhere(): raise RuntimeError('The connections of a manager share a loop; another needs its own manager')
-    self.registry.enter(connection)
+    self.registry.add(connection)
     connection.topics = topics
     connection.metadata = {'connected_at': connection.created_at.isoformat(), **connection.metadata}
     self._index.add(connection, topics)
     if connection.cursor is not None and connection.cursor > self.log.head: self._early[connection] = None
-    if connection.owner is not None: self._by_owner.setdefault(connection.owner, {})[connection] = None
+    if connection.user is not None: self._by_owner.setdefault(connection.user, {})[connection] = None
     if self.watcher is not None: self.watcher.changed(connection, topics)
     if self._loop is not None: return
     self._loop, self.outbox = asyncio.get_running_loop(), FlushScheduler()
@@ -262,7 +262,7 @@ def left(self: Hub,
     reason: str = 'left', # Why, for the log
 ):
     "Take `connection` out everywhere; it is no error if it is out already"
-    if self.registry.leave(connection) and reason != 'left': self._count_drop(connection, reason)
+    if self.registry.remove(connection) and reason != 'left': self._count_drop(connection, reason)
 
 # %% ../../nbs/core/hub.ipynb #8b607127
 @patch
@@ -292,9 +292,9 @@ def connections_of(self: Hub,
 
 @patch
 def _disown(self: Hub, connection: SSEConnection):
-    theirs = self._by_owner.get(connection.owner, {})
+    theirs = self._by_owner.get(connection.user, {})
     theirs.pop(connection, None)
-    if not theirs: self._by_owner.pop(connection.owner, None)
+    if not theirs: self._by_owner.pop(connection.user, None)
 
 # %% ../../nbs/core/hub.ipynb #ee8ceb99
 @patch
@@ -318,7 +318,7 @@ def terminate(self: Hub,
     self.left(connection)
 
 def _taken(connection_id: str, *between: str | None) -> ConnectionRefused:
-    return ConnectionRefused(f'The id {connection_id!r} is taken', 409, passing=any(map(nameless, between)))
+    return ConnectionRefused(f'The id {connection_id!r} is taken', 409, passing=any(map(is_anonymous, between)))
 
 # %% ../../nbs/core/hub.ipynb #7e84f302
 @patch
@@ -337,7 +337,7 @@ def broken(self: Hub,
     "Let `connection` alone go: as `shut` where its own reader has shut its queue, else as `error`"
     self._leave_dead_loop()
     if self.registry.get_connection(connection.connection_id) is not connection: return
-    shut = isinstance(error, SHUT)
+    shut = isinstance(error, CLOSED_ERRORS)
     if not shut: _logger.error('Nothing can be left with connection %.40r', connection.connection_id, exc_info=error)
     self.dropped(connection, 'shut' if shut else 'error')
 
