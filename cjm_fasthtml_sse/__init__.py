@@ -54,7 +54,7 @@ Modules:
 - `cjm_fasthtml_sse.core.presence_events`: Who has come to a topic and who has left it, told to those who are there
 - `cjm_fasthtml_sse.core.revocations`: Remembers which topics were revoked from which user, by position in the log instead of by time.
 - `cjm_fasthtml_sse.core.routes`: What an application serves so that its pages can hear
-- `cjm_fasthtml_sse.core.streaming`: One source, one page, every item in order, and always a clean end
+- `cjm_fasthtml_sse.core.streaming`: Streams the items of one source to one page, in order, and closes the source at the end.
 - `cjm_fasthtml_sse.core.subscribers`: Two sorts of reader, fed from one log: streams, and queues that are read by hand
 - `cjm_fasthtml_sse.core.users`: What an application does with people rather than with connections: send to one, take back what one may hear, send one away
 - `cjm_fasthtml_sse.demo.app`: What happens in the demo: the requests that change its state, and what they tell all tabs

@@ -225,7 +225,7 @@ class AccessPolicy:
         hooks = dict(identify=self.identify, authorize=self.authorize, can_list_connections=self.can_list_connections)
         for name, hook in hooks.items():
             if not (hook is None or callable(hook)): raise ValueError(f'{name} takes a function, got {hook!r:.60}')
-        if self.token_max_age <= 0: raise ValueError(f'token_max_age must be over 0 seconds, got {self.token_max_age!r}')
+        if self.token_max_age <= 0: raise ValueError(f'token_max_age must be over 0 seconds, got {self.token_max_age}')
 
 # %% ../../nbs/core/access.ipynb #5406b327
 _FORBIDDEN = 'You may not subscribe to these topics; sign in, or request other topics'
