@@ -44,17 +44,17 @@ Modules:
 - `cjm_fasthtml_sse.browser.elements`: One line of Python gives a page its stream, on htmx 2 and on htmx 4
 - `cjm_fasthtml_sse.browser.scripts`: The browser's script under a name that says what is in it, so that it is fetched once
 - `cjm_fasthtml_sse.cluster.relay`: Between one process and the engine that all of them share: what is lost there is noticed, what is doubtful is made certain
-- `cjm_fasthtml_sse.core.access`: Whose a request is, where it comes from, and what it may hear
+- `cjm_fasthtml_sse.core.access`: Decides which user a request belongs to, which site it comes from, and which topics it may subscribe to.
 - `cjm_fasthtml_sse.core.admission`: How a browser's stream comes in to a crowd, and whom it has to make room for
 - `cjm_fasthtml_sse.core.broadcast`: One call, and every open tab that may see it has it
-- `cjm_fasthtml_sse.core.connections`: Who is there, and what waits for them: one registry, whose numbers are true
+- `cjm_fasthtml_sse.core.connections`: Keeps the connections of a process in one registry, with their ids, queues and states.
 - `cjm_fasthtml_sse.core.feeds`: Whatever has items becomes the events of a topic, and its end becomes one too
 - `cjm_fasthtml_sse.core.hub`: Everyone who is connected to one manager: how they come in, how they go, how they are kept warm
 - `cjm_fasthtml_sse.core.presence`: Who is there, over all tabs and all processes
 - `cjm_fasthtml_sse.core.presence_events`: Who has come to a topic and who has left it, told to those who are there
-- `cjm_fasthtml_sse.core.revocations`: What was taken from whom, compared by places in the log and never by clocks
+- `cjm_fasthtml_sse.core.revocations`: Remembers which topics were revoked from which user, by position in the log instead of by time.
 - `cjm_fasthtml_sse.core.routes`: What an application serves so that its pages can hear
-- `cjm_fasthtml_sse.core.streaming`: One source, one page, every item in order, and always a clean end
+- `cjm_fasthtml_sse.core.streaming`: Streams the items of one source to one page, in order, and closes the source at the end.
 - `cjm_fasthtml_sse.core.subscribers`: Two sorts of reader, fed from one log: streams, and queues that are read by hand
 - `cjm_fasthtml_sse.core.users`: What an application does with people rather than with connections: send to one, take back what one may hear, send one away
 - `cjm_fasthtml_sse.demo.app`: What happens in the demo: the requests that change its state, and what they tell all tabs

@@ -30,14 +30,9 @@ INTERNAL = {
     "backplanes.sqlite": "SqliteBackplane from_url",  # sqlite3 and redis are loaded by who names an address
     "backplanes.redis": "RedisBackplane from_url",
     "cluster.relay": "Hooks Relay",
-    "core.access":
-        "GUEST_PREFIX MAX_USER check_user user_topic secret_key_of user_tag call_hook find_user "
-        "guest_user check_origin authorized read_token granted EXPOSED_HEADERS",
     "core.presence_events": "PresenceTracker",
-    "core.routes": "MAX_QUERY MAX_TABS RETRY_AFTER refusal Rules BroadcastResponse",
-    "core.connections": "SHUT",
+    "core.routes": "MAX_QUERY MAX_TABS RETRY_AFTER refusal BroadcastResponse",
     "core.subscribers": "StreamConnection QueueConnection Leaving",
-    "core.revocations": "MOST MOST_OF_ONE Revocations",
 }
 HEAD = '''"The module that holds each public name. Written by `make export` from their `__all__`: do not edit."
 

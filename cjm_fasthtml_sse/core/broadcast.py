@@ -111,7 +111,7 @@ class BroadcastManager(Hub):
 # %% ../../nbs/core/broadcast.ipynb #8f4c6df4
 @patch
 def _record(self: BroadcastManager, *args: Any, **kwargs: Any) -> Record:
-    if self.registry.left_behind: self._look_back()
+    if self.registry.left_in_parent: self._look_back()
     return make_record(*args, **kwargs, max_event_bytes=self.max_event_bytes)
 
 # %% ../../nbs/core/broadcast.ipynb #b7cb1a26
@@ -168,7 +168,7 @@ def _turn(self: BroadcastManager, log: Log, reason: str | None):
         elif reason: self._tell_lost(reader, reason)
         else: self._begin_at_head(reader)
 
-def _has_rights(who: SSEConnection) -> bool: return isinstance(who, StreamConnection) and bool(who.topics or who.owner)
+def _has_rights(who: SSEConnection) -> bool: return isinstance(who, StreamConnection) and bool(who.topics or who.user)
 
 # %% ../../nbs/core/broadcast.ipynb #5aa92580
 @patch
@@ -202,7 +202,7 @@ def _missing(self: BroadcastManager, log: Log | None, topic: str | None, positio
 
 @patch
 def _ask_anew(self: BroadcastManager, position: int):
-    self.revocations.doubt(position)
+    self.revocations.raise_floor(position)
     for reader in filter(_has_rights, self.registry.get_connections()): self.outbox.add(Leaving(reader))
 
 # %% ../../nbs/core/broadcast.ipynb #7fefb969

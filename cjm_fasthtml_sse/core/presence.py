@@ -60,8 +60,8 @@ def _streams_in(crowd: Hub, topic: str | None) -> list[StreamConnection]:
     return [connection for connection in among if isinstance(connection, StreamConnection)]
 
 def _who_is(crowd: Hub, stream: StreamConnection) -> str:
-    if stream.owner is not None and not stream.owner.startswith(GUEST_PREFIX): return stream.owner
-    return f'{GUEST_PREFIX}{_hashed(stream.owner or f"{stream.connection_id} {crowd.node}").hex()[:20]}'
+    if stream.user is not None and not stream.user.startswith(GUEST_PREFIX): return stream.user
+    return f'{GUEST_PREFIX}{_hashed(stream.user or f"{stream.connection_id} {crowd.node}").hex()[:20]}'
 
 # %% ../../nbs/core/presence.ipynb #eb4fa988
 def _here(crowd: Hub, topic: str | None) -> dict[str, list]:

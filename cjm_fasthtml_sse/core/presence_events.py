@@ -118,7 +118,7 @@ class PresenceTracker:
         "Note it; called on the loop of the connections"
         names = [t for t in topics if t[0] != PRIVATE and not t.endswith('*') and matches(self.topics, t)]
         if self.stopped or not names or not isinstance(connection, StreamConnection): return
-        owner = connection.owner or ''
+        owner = connection.user or ''
         for t in names: self._room(t).dirty.add('' if owner.startswith(GUEST_PREFIX) else owner)
         if _running_loop() is None: return
         if self.task is None or self.task.done() or self.task.get_loop().is_closed():
@@ -179,7 +179,7 @@ async def _step(self: PresenceTracker) -> float | None:
 
 @patch
 def _inside(self: PresenceTracker, topic: str) -> set[str]:
-    owners = {stream.owner for stream in _streams_in(self.crowd, topic)} - {None}
+    owners = {stream.user for stream in _streams_in(self.crowd, topic)} - {None}
     return {owner for owner in owners if not owner.startswith(GUEST_PREFIX)}
 
 # %% ../../nbs/core/presence_events.ipynb #3934a339

@@ -1,12 +1,10 @@
-"""One source, one page, every item in order, and always a clean end
+"""Streams the items of one source to one page, in order, and closes the source at the end.
 
-A job that reports its progress, a log that is followed, a model that answers word by word: each is a source of items that one page reads. `SSEStream` turns the items into
-events, keeps the line warm while the source is silent, and ends when the source ends, when somebody says so, or when the page leaves.
+Progress of a job, lines of a log file, or words of a language model: each is a source of items for one page. `SSEStream` turns the items into events. While the source is silent, it sends heartbeats. The stream ends when the source ends, when the application stops it, or when the client disconnects.
 
-The one idea: the source runs in a task of its own, and whoever writes to the page waits on that task. So a heartbeat or a deadline never touches the source, a source that blocks
-never blocks the app, and however the stream ends, the source is closed where it was running.
+The source runs in its own task, and the response waits for that task. A heartbeat or a timeout therefore never interrupts the source, and a blocking source never blocks the application. However the stream ends, the source is closed in its own task.
 
-`OOBStreamBuilder` puts several pieces of a page into one event, each with the place where it belongs. What everybody should see is another matter: that is a broadcast.
+`OOBStreamBuilder` puts several elements into one event, each with its target on the page. Events for many pages are broadcasts, and belong to `core.broadcast`.
 
 ```python
 from cjm_fasthtml_sse.core.streaming import OOBStreamBuilder, SSEStream, StreamConfig
@@ -46,25 +44,25 @@ _logger = logging.getLogger(__name__)
 # %% ../../nbs/core/streaming.ipynb #6151152d
 @dataclass
 class StreamConfig:
-    "What surrounds the items of a stream"
-    heartbeat_interval: float = 30.0 # Seconds of silence before a comment keeps the line warm; 0 turns heartbeats off
-    timeout: float | None = None # Seconds in all after which the stream is cut off; None for no limit
-    send_initial_message: bool = True # Whether a comment goes out before the source has said anything
+    "Heartbeats, limits, and first and last messages of a stream"
+    heartbeat_interval: float = 30.0 # Seconds of silence before a heartbeat comment; 0 turns heartbeats off
+    timeout: float | None = None # Seconds until the stream is cut off; None for no limit
+    send_initial_message: bool = True # Whether a comment is sent before the first item
     initial_message: str = 'Connected' # Text of that comment
-    send_close_message: bool = True # Whether a comment goes out at the end
+    send_close_message: bool = True # Whether a comment is sent at the end
     close_message: str = 'Connection closed' # Text of that comment
-    debug: bool = False # Whether this module's logger shows how each stream begins and ends
-    close_event: str | None = CLOSE_EVENT # Event that tells a page not to connect again; None leaves it out
+    debug: bool = False # Whether the start and end of each stream are logged
+    close_event: str | None = CLOSE_EVENT # Event after which a page does not reconnect; None: not sent
 
     def __post_init__(self):
         if not 0 <= (self.heartbeat_interval or 0) < math.inf:
-            raise ValueError(f'heartbeat_interval is {self.heartbeat_interval!r}; seconds, or 0 for no heartbeats')
+            raise ValueError(f'heartbeat_interval must be seconds, or 0 for none, got {self.heartbeat_interval!r}')
         if self.timeout is not None and not self.timeout > 0:
-            raise ValueError(f'timeout is {self.timeout!r}; seconds above 0, or None for no limit')
+            raise ValueError(f'timeout must be seconds above 0, or None for no limit, got {self.timeout!r}')
         if self.close_event not in (None, CLOSE_EVENT): check_name(self.close_event)
 
 # %% ../../nbs/core/streaming.ipynb #41e116ad
-class _Pump:
+class _SourceTask:
     def __init__(self, source: Any, transform: Callable | None, to_frame: Callable, wake: asyncio.Event):
         self.source, self.transform, self.to_frame, self.wake = source, transform, to_frame, wake
         self.frame, self.taken = None, asyncio.Event()
@@ -105,55 +103,55 @@ class _Pump:
 # %% ../../nbs/core/streaming.ipynb #0be2aaea
 _HEARTBEAT = encode_comment('heartbeat').decode()
 
-class _Reader:
+class _FrameReader:
     def __init__(self, *args):
-        self.wake, self.stopped, self.leaving, self.task = asyncio.Event(), False, False, None
-        self.pump = _Pump(*args, self.wake)
+        self.wake, self.is_stopped, self.is_shutting_down, self.task = asyncio.Event(), False, False, None
+        self.source = _SourceTask(*args, self.wake)
 
     def start(self, timeout: float | None = None):
         self.loop = asyncio.get_running_loop()
         self.deadline = math.inf if timeout is None else self.loop.time() + timeout
-        self.task = self.loop.create_task(self.pump.run(), name='sse-source')
+        self.task = self.loop.create_task(self.source.run(), name='sse-source')
         self.task.add_done_callback(lambda _: self.wake.set())
-        shutdown.on_shutdown(self.leave)
+        shutdown.on_shutdown(self.on_shutdown)
 
     def outcome(self) -> str | None:
-        if self.leaving: return 'leaving'
-        if self.stopped: return 'stopped'
+        if self.is_shutting_down: return 'shutdown'
+        if self.is_stopped: return 'stopped'
         if self.loop.time() >= self.deadline: return 'timeout'
-        if self.task.done() and self.pump.frame is None: return 'failed' if self.pump.failed else 'finished'
+        if self.task.done() and self.source.frame is None: return 'failed' if self.source.failed else 'finished'
 
-    async def next(self, heartbeat: float) -> str | None:
+    async def next_frame(self, heartbeat: float) -> str | None:
         silence = self.loop.time() + heartbeat if heartbeat else math.inf
         until = min(silence, self.deadline)
         while not self.outcome():
-            if self.pump.frame is not None: return self.take()
+            if self.source.frame is not None: return self.take_frame()
             if self.loop.time() >= silence: return _HEARTBEAT
             self.wake.clear()
-            alarm = self.loop.call_at(until, self.wake.set) if until < math.inf else None
+            timer = self.loop.call_at(until, self.wake.set) if until < math.inf else None
             try: await self.wake.wait()
             finally:
-                if alarm: alarm.cancel()
+                if timer: timer.cancel()
 
-    def take(self) -> str:
-        frame, self.pump.frame = self.pump.frame, None
-        self.pump.taken.set()
+    def take_frame(self) -> str:
+        frame, self.source.frame = self.source.frame, None
+        self.source.taken.set()
         return frame
 
-    def leave(self):
-        self.leaving = True
+    def on_shutdown(self):
+        self.is_shutting_down = True
         self.wake.set()
 
     def stop(self):
-        self.stopped = True
+        self.is_stopped = True
         with suppress(RuntimeError):
             if self.task: self.loop.call_soon_threadsafe(self.wake.set)
 
     async def close(self):
         if self.task is None: self.start()
-        shutdown.remove(self.leave)
-        if self.pump.reading and not self.pump.closing: self.task.cancel()
-        self.pump.closing, cancelled = True, None
+        shutdown.remove(self.on_shutdown)
+        if self.source.reading and not self.source.closing: self.task.cancel()
+        self.source.closing, cancelled = True, None
         with CancelScope(shield=True):
             while not self.task.done():
                 try: await asyncio.wait({self.task})
@@ -165,16 +163,17 @@ def _is_html(item: Any) -> bool:
     if not isinstance(item, (list, tuple)): return is_markup(item)
     return any(is_markup(o) for o in item) and all(is_markup(o) or isinstance(o, str) for o in item)
 
-_OURS = re.compile(f'(?:^|[\r\n])event: ?({RESERVED}[^\r\n]*)')
+_RESERVED_NAME = re.compile(f'(?:^|[\r\n])event: ?({RESERVED}[^\r\n]*)')
 
-def _as_named(frame: str) -> str:
-    if ours := _OURS.search(frame): check_name(ours[1])
+def _check_frame(frame: str) -> str:
+    "Return `frame`; raise `FrameError` if its event name is reserved"
+    if found := _RESERVED_NAME.search(frame): check_name(found[1])
     return frame
 
 def _item_frame(item: Any) -> bytes:
     if isinstance(item, bytes):
-        if item.endswith(b'\n\n'): return _as_named(item.decode()).encode()
-        raise FrameError(f'Bytes are a frame from encode_frame, with its blank line, not {item!r:.80}; text is a str')
+        if item.endswith(b'\n\n'): return _check_frame(item.decode()).encode()
+        raise FrameError(f'bytes must be a whole frame from encode_frame, got {item!r:.80}; send text as str')
     if isinstance(item, str): return encode_frame(item)
     if _is_html(item): return encode_frame(render_html(tuple(item) if isinstance(item, list) else item))
     if isinstance(item, (date, time)): return encode_frame(item.isoformat())
@@ -185,15 +184,15 @@ def _item_frame(item: Any) -> bytes:
 # %% ../../nbs/core/streaming.ipynb #d2c49231
 _FAILED = encode_frame(to_json({'reason': 'The source of this stream failed'}), event='sse-error').decode()
 
-async def _frames(reader: _Reader, config: StreamConfig) -> AsyncGenerator[str, None]:
+async def _frames(reader: _FrameReader, config: StreamConfig) -> AsyncGenerator[str, None]:
     reader.start(config.timeout)
     _logger.debug('A stream begins')
     try:
         if config.send_initial_message: yield encode_comment(config.initial_message).decode()
-        while (frame := await reader.next(config.heartbeat_interval)) is not None: yield frame
+        while (frame := await reader.next_frame(config.heartbeat_interval)) is not None: yield frame
         outcome = reader.outcome()
         _logger.debug('A stream ends: %s', outcome)
-        if outcome == 'leaving': yield shutdown.closing_frame().decode()
+        if outcome == 'shutdown': yield shutdown.closing_frame().decode()
         elif outcome == 'failed': yield _FAILED
         elif outcome != 'timeout' and config.close_event:
             yield encode_frame(to_json({'reason': outcome}), event=config.close_event).decode()
@@ -202,7 +201,7 @@ async def _frames(reader: _Reader, config: StreamConfig) -> AsyncGenerator[str, 
 
 # %% ../../nbs/core/streaming.ipynb #a185b13c
 class _Stream(AsyncGenerator):
-    def __init__(self, reader: _Reader, frames: AsyncGenerator): self.reader, self.frames = reader, frames
+    def __init__(self, reader: _FrameReader, frames: AsyncGenerator): self.reader, self.frames = reader, frames
 
     def __anext__(self): return self.frames.__anext__()
     def asend(self, value): return self.frames.asend(value)
@@ -219,7 +218,7 @@ class _Stream(AsyncGenerator):
 class SSEStream:
     "Items of any source as the frames of one stream"
     def __init__(self,
-        config: StreamConfig | None = None # Heartbeats, limits and what is said at either end; the defaults without one
+        config: StreamConfig | None = None # Settings; None for the defaults
     ):
         self.config = config or StreamConfig()
         self._readers, self._used, self._stopped = weakref.WeakSet(), False, False
@@ -227,22 +226,22 @@ class SSEStream:
 
     def stream(self,
         data_source: Any, # Async or sync iterable, generator or queue, or a function (sync or async) that returns one
-        transform_fn: Callable | None = None, # Changes an item before it is sent; sync or async; None leaves it out
+        transform_fn: Callable | None = None, # Sync or async function that changes an item; None leaves the item out
     ) -> AsyncGenerator[str, None]: # Frames, for a `StreamingResponse` or FastHTML's `EventStream`
-        "Read `data_source` to its end, one item a frame, and close it"
+        "Read `data_source` to its end, one frame for each item, and close it"
         check_source(data_source)
-        reader = _Reader(data_source, transform_fn, self._format_message)
-        reader.stopped, self._stopped, self._used = self._stopped, False, True
+        reader = _FrameReader(data_source, transform_fn, self._format_message)
+        reader.is_stopped, self._stopped, self._used = self._stopped, False, True
         self._readers.add(reader)
         return _Stream(reader, _frames(reader, self.config))
 
     def stop(self) -> None:
-        "End at once what `stream` has handed out, begun or not; from any task or thread"
+        "End all streams of this object immediately; callable from any task or thread"
         self._stopped = not self._used
         for reader in list(self._readers): reader.stop()
 
     def _format_message(self, data: Any) -> str:
-        if hasattr(type(data), 'to_sse'): return _as_named(data.to_sse())
+        if hasattr(type(data), 'to_sse'): return _check_frame(data.to_sse())
         return _item_frame(data).decode()
 
 # %% ../../nbs/core/streaming.ipynb #5c98fa80
@@ -255,76 +254,76 @@ def _parts(element: Any) -> tuple:
     if isinstance(element, (list, tuple)): return tuple(part for each in element for part in _parts(each))
     return () if element is None else (element,)
 
-def _home(parts: tuple) -> str:
+def _wrapper_tag(parts: tuple) -> str:
     first = parts[0] if parts else ''
     if isinstance(first, FT): return _PARENT.get(first.tag, 'div')
     tag = re.match(r'\s*<([a-z][^\s/>]*)', render_html(first), re.I) if is_markup(first) else None
     return _PARENT.get(tag[1].lower(), 'div') if tag else 'div'
 
-def _shelter(element: Any) -> Any:
+def _with_parents(element: Any) -> Any:
     if not isinstance(element, FT) or 'hx-swap-oob' not in element.attrs: return element
     while parent := _PARENT.get(element.tag): element = FT(parent, (element,), {})
     return element
 
 # %% ../../nbs/core/streaming.ipynb #76d06b9a
 _REPLACING = ('true', 'outerHTML', 'outerMorph')
-_BESIDE = ('beforebegin', 'afterbegin', 'beforeend', 'afterend')
-SWAP_MODES = ('innerHTML', *_BESIDE, 'delete', 'none', 'textContent', 'innerMorph', *_REPLACING)
+_INSERTING = ('beforebegin', 'afterbegin', 'beforeend', 'afterend')
+SWAP_MODES = ('innerHTML', *_INSERTING, 'delete', 'none', 'textContent', 'innerMorph', *_REPLACING)
 
 def _check_target(target_id: Any, swap_mode: Any) -> None:
     if not isinstance(target_id, str) or not target_id or re.search(r'''[\s\x00-\x1f\x7f"'<>&]|^#''', target_id):
-        raise ValueError(f'{target_id!r:.80} is no id: it has no spaces, quotes, <, >, &, and no # in front')
+        raise ValueError(f'target_id must have no spaces, quotes, <, >, &, and no # in front, got {target_id!r:.80}')
     if swap_mode not in SWAP_MODES:
         modes = ', '.join(SWAP_MODES)
-        raise ValueError(f'{swap_mode!r:.80} is none of {modes}; for others give the element its own hx_swap_oob')
+        raise ValueError(f'swap_mode must be one of {modes}, got {swap_mode!r:.80}; or set hx_swap_oob yourself')
 
 def _out_of_band(element: Any, target_id: str | None = None, swap_mode: str = 'innerHTML', wrap: bool = True) -> list:
     if target_id is None: return list(element) if isinstance(element, (list, tuple)) else [element]
     _check_target(target_id, swap_mode)
-    parts, marks = _parts(element), {'id': target_id, 'hx-swap-oob': swap_mode}
-    content = wrap and swap_mode not in _REPLACING
-    if content or len(parts) != 1 or not isinstance(parts[0], FT): return [FT(_home(parts), parts, marks)]
+    parts, attrs = _parts(element), {'id': target_id, 'hx-swap-oob': swap_mode}
+    is_content = wrap and swap_mode not in _REPLACING
+    if is_content or len(parts) != 1 or not isinstance(parts[0], FT): return [FT(_wrapper_tag(parts), parts, attrs)]
     node = copy.copy(parts[0])
-    node.attrs = {**node.attrs, **marks}
+    node.attrs = {**node.attrs, **attrs}
     return [node]
 
 # %% ../../nbs/core/streaming.ipynb #1f460bb1
 _TUPLE = '(element, target_id, swap_mode, wrap)'
 
 class OOBStreamBuilder:
-    "Collects elements and the places where they belong, for one event"
+    "Elements with their targets, for one event"
     def __init__(self): self.elements = []
 
     def add_element(self,
         element: Any, # Element, text, or a list of them; never changed
-        target_id: str | None = None, # Id of the element on the page to swap; without one, `element` goes as it is
-        swap_mode: str = 'innerHTML', # One of `SWAP_MODES`, how htmx puts it there
-        wrap: bool = True, # Whether `element` is content for the target; False when it stands for the target itself
-    ) -> 'OOBStreamBuilder': # Itself, for chaining
-        "Add one element; `ValueError` for an id or a mode that htmx would not find"
+        target_id: str | None = None, # Id of the element to swap; None adds `element` without a target
+        swap_mode: str = 'innerHTML', # htmx swap mode, one of `SWAP_MODES`
+        wrap: bool = True, # Whether `element` is content for the target; False if it represents the target
+    ) -> 'OOBStreamBuilder': # The builder, for chaining
+        "Add one element; raise `ValueError` for an invalid id or mode"
         self.elements += _out_of_band(element, target_id, swap_mode, wrap)
         return self
 
     def add_elements(self,
         elements: list[Any], # Elements, or tuples of one to four parts: (element, target_id, swap_mode, wrap)
-    ) -> 'OOBStreamBuilder': # Itself, for chaining
-        "Add several; `ValueError` with the index of one that is no such tuple, and then none has been added"
+    ) -> 'OOBStreamBuilder': # The builder, for chaining
+        "Add several elements, or none and raise `ValueError` with the index of the wrong one"
         if isinstance(elements, str) or is_markup(elements): raise ValueError('add_elements takes a list of elements')
         added = []
         for i, each in enumerate(elements):
             given = each if isinstance(each, tuple) else (each,)
             try:
-                if not 1 <= len(given) <= 4: raise ValueError(f'{len(given)} parts; {_TUPLE} has 1 to 4')
+                if not 1 <= len(given) <= 4: raise ValueError(f'{_TUPLE} has 1 to 4 parts, got {len(given)}')
                 added += _out_of_band(*given)
             except ValueError as e: raise ValueError(f'elements[{i}]: {e}') from e
         self.elements += added
         return self
 
-    def build(self) -> FT: # A `Div` of all elements, also of one or none
-        "The content of one event"
-        return Div(*(_shelter(element) for element in self.elements))
+    def build(self) -> FT: # A `Div` of all elements, even for one or none
+        "Return the content of one event"
+        return Div(*(_with_parents(element) for element in self.elements))
 
-    def clear(self) -> 'OOBStreamBuilder': # Itself, for chaining
-        "Forget all elements"
+    def clear(self) -> 'OOBStreamBuilder': # The builder, for chaining
+        "Remove all elements"
         self.elements.clear()
         return self

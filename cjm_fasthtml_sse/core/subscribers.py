@@ -36,7 +36,7 @@ class StreamConnection(Stream, SSEConnection):
         metadata: dict[str, Any] | None = None, # The application's own
     ):
         SSEConnection.__init__(self, mailbox.connection_id, mailbox, metadata=metadata or {})
-        self.manager, self.owner, self.send_timeout = manager, owner, manager.send_timeout
+        self.manager, self.user, self.send_timeout = manager, owner, manager.send_timeout
 
     def offer(self,
         event: Event, # The newest event, not hidden from this reader
@@ -75,9 +75,9 @@ class StreamConnection(Stream, SSEConnection):
 
     def on_close(self, reason: str): self.manager.left(self, reason)
 
-    def stay_behind(self):
+    def end_in_child(self):
         "As any connection; nothing is written any more"
-        super().stay_behind()
+        super().end_in_child()
         self.ended, self._send = True, None
 
     @property

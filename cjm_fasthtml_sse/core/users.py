@@ -19,7 +19,7 @@ from typing import Any
 
 from fastcore.basics import patch
 
-from .access import GUEST_PREFIX, check_user, nameless, user_topic
+from .access import GUEST_PREFIX, check_user, is_anonymous, user_topic
 
 from ..events.topics import covers, meets
 from .connections import SSEConnection
@@ -138,7 +138,7 @@ def without_revoked(self: Hub,
     gone = {t for kind, said in since if kind == 'revoke' and said['owner'] == owner for t in said['topics']}
     def taken(places):
         known = [p for place in places if (p := self.log.position_of(place)) is not None]
-        return gone | self.revocations.since(owner, max(known, default=None))
+        return gone | self.revocations.revoked_since(owner, max(known, default=None))
     return [t for t, places in topics.items() if not _lost([t], taken(places))]
 
 # %% ../../nbs/core/users.ipynb #a1220f02
@@ -170,8 +170,8 @@ def recall(self: Hub,
     missed: int | None = None, # Up to where this process does not know what was taken
 ):
     "Read what was taken from a log that was loaded from an engine"
-    if begins: self.revocations.begin_life()
-    if missed is not None: self.revocations.doubt(missed)
+    if begins: self.revocations.new_epoch()
+    if missed is not None: self.revocations.raise_floor(missed)
     for event in self.log.of_topic(CONTROL):
         if event.message.type == 'revoke': _remember(self, event.message.data, event.position, event.added_at)
 
@@ -257,12 +257,12 @@ async def claim(self: Hub,
     if relay is not None and {*relay.nodes()} - {self.node} - {node for node, _ in answers}:
         raise ConnectionRefused(f'Not every process has said whether it has {connection_id!r}; try again', 503)
 
-def _verdict(*between: str | None) -> str: return 'held' if any(map(nameless, between)) else 'taken'
+def _verdict(*between: str | None) -> str: return 'held' if any(map(is_anonymous, between)) else 'taken'
 
 def _on_claim(crowd: Hub, said: dict[str, Any]) -> list[str] | None: # Node, and `busy`, `free`, `held` or `taken`
     owner, old = said['owner'], crowd.registry.get_connection(said['id'])
     if said['node'] == crowd.node: return None
-    if old is not None and (owner is None or old.owner != owner): return [crowd.node, _verdict(owner, old.owner)]
+    if old is not None and (owner is None or old.user != owner): return [crowd.node, _verdict(owner, old.user)]
     if old is not None: crowd.take_over(old)
     verdicts = []
     for claim in crowd.claims.get(said['id'], ()):

@@ -20,7 +20,7 @@ other_htmx = pytest.mark.parametrize('htmx', [HTMX4], ids=str)
 def rooms(serve, htmx, tabs, console):
     "An app with the topics `a` and `b`, which everyone may hear until a test says otherwise"
     console.allow_failing()  # what is denied
-    console.allow('may not hear')
+    console.allow('may not subscribe')
     rooms = Rooms(htmx.head(), tabs)
     with serve(rooms.app) as rooms.url: yield rooms
 

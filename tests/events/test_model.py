@@ -457,13 +457,13 @@ def test_a_thread_broadcasts_while_the_first_reader_comes(kind):
     "Between the reader's place in the log and its name in the index nothing may be sent"
     async def main():
         manager, threads = BroadcastManager(), []
-        enter = manager.registry.enter
+        enter = manager.registry.add
         def enter_slowly(connection):
             threads.append(threading.Thread(target=manager.broadcast_threadsafe, args=('m', {'n': 1})))
             threads[0].start()
             threads[0].join(0.2)
             return enter(connection)
-        manager.registry.enter = enter_slowly
+        manager.registry.add = enter_slowly
         if kind == 'stream': stream = manager.open_stream(Renderer())
         else: _, queue = await manager.register()
         await asyncio.to_thread(threads[0].join)
