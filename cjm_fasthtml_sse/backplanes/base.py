@@ -29,17 +29,17 @@ class Limits:
     events: int = 10_000 # Entries of the channel `events`
     age: float | None = None # Seconds after which they go, by the engine's clock; None for never
     retained: int = 1_000 # Keys of which the newest retained entry is kept
-    calls: int = 10_000 # Entries of the channel `calls`
+    control: int = 10_000 # Entries of the channel `control`
     event_bytes: int = 16 * 2**20 # Bytes of the channel `events`
     retained_bytes: int = 16 * 2**20 # Bytes of retained entries, besides
-    call_bytes: int = 16 * 2**20 # Bytes of the channel `calls`
-    listens: bool = True # Whether who opens also reads; who only publishes leaves it to readers to find what is lost
+    control_bytes: int = 16 * 2**20 # Bytes of the channel `control`
+    is_reader: bool = True # Whether who opens also reads; who only publishes leaves it to readers to find what is lost
 
 @dataclass(frozen=True, slots=True)
 class Publication:
     "What shall have a place"
     body: bytes # What `encode_record` made; an adapter does not look inside
-    channel: str = 'events' # Or `calls`
+    channel: str = 'events' # Or `control`
     key: str | None = None # Scope and name of an event with a key; a newer one takes the place of what is retained
     retain: bool = False # Whether the engine keeps it for its key, however old
 
@@ -48,7 +48,7 @@ class Entry:
     "What has its place"
     position: int # Grows within the channel
     body: bytes # As it was handed over
-    channel: str = 'events' # Or `calls`
+    channel: str = 'events' # Or `control`
     at: float = 0.0 # When it got its place, in seconds by the engine's clock
 
 # %% ../../nbs/backplanes/base.ipynb #ee22cfc4
@@ -58,7 +58,7 @@ class Opened:
     epoch: str # Names this life of the engine's events: 1 to 40 of a-z and 0-9; stored in the engine
     first: int # Nothing after this position has been let go; 0 where nothing ever was
     last: int # The newest position of `events`, 0 where there is none
-    last_control: int # The newest position of `calls`, 0 where there is none
+    last_control: int # The newest position of `control`, 0 where there is none
     now: float # The engine's clock, in seconds: `now - entry.at` is an entry's age
 
 # %% ../../nbs/backplanes/base.ipynb #ada54e2f
@@ -112,7 +112,7 @@ class Backplane(Protocol):
     ):
         "Store what `node` says about itself"
 
-    async def reports(self) -> dict[str, bytes]: # By node
+    async def node_info(self) -> dict[str, bytes]: # By node
         "What all nodes say"
 
     async def drop_node_info(self,

@@ -94,8 +94,8 @@ async def _opens(lab: _Lab):
     adapter, opened = await lab.open()
     _check((opened.first, opened.last, opened.last_control) == (0, 0, 0), f'an empty store is opened as {opened}')
     _check(re.fullmatch('[a-z0-9]{1,40}', opened.epoch), f'the epoch is {opened.epoch!r}')
-    places = await adapter.publish([Publication(b'a'), Publication(b'c', 'calls'), Publication(b'b')])
-    entries = await adapter.read({'events': 0, 'calls': 0})
+    places = await adapter.publish([Publication(b'a'), Publication(b'c', 'control'), Publication(b'b')])
+    entries = await adapter.read({'events': 0, 'control': 0})
     for again in (await adapter.open(Limits()), (await lab.open())[1]):
         found = (again.epoch, again.first, again.last, again.last_control)
         expected = (opened.epoch, 0, places[2], places[1])
@@ -112,11 +112,11 @@ async def _agrees(lab: _Lab):
 async def _publishes(lab: _Lab):
     adapter, _ = await lab.open()
     _check(await adapter.publish([]) == [], 'no publications, and yet positions')
-    lanes = ['events', 'calls', 'calls', 'events', 'events'] * 20
+    lanes = ['events', 'control', 'control', 'events', 'events'] * 20
     publications = [Publication(b'%d' % i, channel) for i, channel in enumerate(lanes)]
     places = [*await adapter.publish(publications[:50]), *await adapter.publish(publications[50:])]
     _check(all(type(place) is int and place > 0 for place in places), f'positions are no whole numbers: {places[:5]}')
-    for channel in ('events', 'calls'):
+    for channel in ('events', 'control'):
         expected = [(place, draft.body) for place, draft in zip(places, publications, strict=True) if draft.channel == channel]
         found = [(entry.position, entry.body) for entry in await _everything(adapter, channel)]
         _check(found == expected == sorted(expected), f'published {expected[:4]} in {channel}, read {found[:4]}')
@@ -177,30 +177,30 @@ async def _read_on(adapter: Backplane, n: int, count: int) -> list[tuple[int, by
 @_promise('`read` gives what comes after the positions named, oldest first, at most `count` entries a channel.')
 async def _reads(lab: _Lab):
     adapter, _ = await lab.open()
-    lanes = {'events': 0, 'calls': 0}
+    lanes = {'events': 0, 'control': 0}
     _check(await adapter.read(lanes) == [], 'an empty store holds something')
     places = await adapter.publish([Publication(b'%d' % i, channel) for i in range(10) for channel in lanes])
-    for channel, own in (('events', places[::2]), ('calls', places[1::2])):
+    for channel, own in (('events', places[::2]), ('control', places[1::2])):
         for at in (0, 4, 9):
             found = await adapter.read({channel: own[at]}, count=3)
             expected = [(place, channel) for place in own[at + 1:at + 4]]
             _check([(e.position, e.channel) for e in found] == expected, f'after {own[at]} of {own} came {found}')
         for beyond in (own[-1] + 1000, 10**20 - 1):
             _check(await adapter.read({channel: beyond}) == [], f'something comes after {beyond}, the last is {own[-1]}')
-    both = await adapter.read({'events': places[3], 'calls': 0}, count=3)
+    both = await adapter.read({'events': places[3], 'control': 0}, count=3)
     found = {channel: [e.body for e in both if e.channel == channel] for channel in lanes}
-    _check(found == {'events': [b'2', b'3', b'4'], 'calls': [b'0', b'1', b'2']}, f'of both lanes came {found}')
+    _check(found == {'events': [b'2', b'3', b'4'], 'control': [b'0', b'1', b'2']}, f'of both lanes came {found}')
 
 # %% ../../nbs/backplanes/conformance.ipynb #a7ebd19f
 @_promise('`read` waits up to `wait` seconds for the first, and does not block the loop.')
 async def _waits(lab: _Lab):
     (reader, _), (sender, _) = await lab.open(), await lab.open()
-    clock, after = asyncio.get_running_loop().time, {'events': 0, 'calls': 0}
+    clock, after = asyncio.get_running_loop().time, {'events': 0, 'control': 0}
     for wait, least in ((0, 0), (0.4, 0.3)):
         start = clock()
         _check(await reader.read(after, wait=wait) == [], 'an empty store holds something')
         _check(least <= clock() - start < wait + 15, f'with wait={wait} it took {clock() - start:.2f} s')
-    for channel in ('calls', 'events', 'calls'):
+    for channel in ('control', 'events', 'control'):
         task, start = asyncio.ensure_future(reader.read(after, wait=20)), clock()
         await asyncio.wait({task}, timeout=0.2)
         _check(clock() - start < 10, 'the loop stood still while a read waited')
@@ -228,27 +228,27 @@ async def _leaves(lab: _Lab):
 async def _shares(lab: _Lab):
     adapter, opened = await lab.open()
     clock = asyncio.get_running_loop().time
-    task, start = asyncio.ensure_future(adapter.read({'calls': opened.last_control}, wait=30)), clock()
+    task, start = asyncio.ensure_future(adapter.read({'control': opened.last_control}, wait=30)), clock()
     await asyncio.wait({task}, timeout=0.1)
     place, = await adapter.publish([Publication(b'e', key='k', retain=True)])
     await adapter.put_node_info('n', b'r')
-    found = ([entry.position for entry in await adapter.retained()], await adapter.reports())
+    found = ([entry.position for entry in await adapter.retained()], await adapter.node_info())
     _check(found == ([place], {'n': b'r'}), f'beside a read that waits, the others answered {found}')
     _check(clock() - start < 20 and not task.done(), 'the others waited for the read')
-    await adapter.publish([Publication(b'c', 'calls')])
+    await adapter.publish([Publication(b'c', 'control')])
     _check([entry.body for entry in await task] == [b'c'], 'the read did not wake')
 
 # %% ../../nbs/backplanes/conformance.ipynb #5b9cf62c
-@_promise('The engine keeps the newest `Limits.events` and `Limits.calls`, may keep a little more, and `first` tells.')
+@_promise('The engine keeps the newest `Limits.events` and `Limits.control`, may keep a little more, and `first` tells.')
 async def _trims(lab: _Lab):
-    adapter, _ = await lab.open(Limits(events=400, calls=400))
-    places = {'events': [], 'calls': []}
+    adapter, _ = await lab.open(Limits(events=400, control=400))
+    places = {'events': [], 'control': []}
     for channel in places:
         for _ in range(0, 2000, 50): places[channel] += await adapter.publish([Publication(b'x' * 100, channel)] * 50)
         left = await _everything(adapter, channel)
         _check(400 <= len(left) <= 1000, f'of 2,000 {channel} {len(left)} are left, the limit is 400')
         _check([entry.position for entry in left] == places[channel][-len(left):], 'what is left is not the newest')
-    _, opened = await lab.open(Limits(events=400, calls=400))
+    _, opened = await lab.open(Limits(events=400, control=400))
     kept = [entry.position for entry in await _everything(adapter, 'events')]
     _check(opened.first > 0, 'events have been let go, and `first` is 0')
     _check([p for p in places['events'] if p > opened.first] == kept, f'after `first` ({opened.first}) some are gone')
@@ -266,18 +266,18 @@ async def _everything(adapter: Backplane, channel: str) -> list[Entry]:
 # %% ../../nbs/backplanes/conformance.ipynb #689ca085
 @_promise('`read` raises `Gap` where something after the named position of `events` was let go, and nowhere else.')
 async def _tells_gaps(lab: _Lab):
-    limits = Limits(events=100, calls=100)
+    limits = Limits(events=100, control=100)
     (reader, _), (sender, _), places = await lab.open(limits), await lab.open(limits), []
-    for _ in range(0, 1000, 50): places += await sender.publish([Publication(b'x' * 100)] * 50 + [Publication(b'c', 'calls')] * 50)
+    for _ in range(0, 1000, 50): places += await sender.publish([Publication(b'x' * 100)] * 50 + [Publication(b'c', 'control')] * 50)
     places = [place for n in range(0, 2000, 100) for place in places[n:n + 50]]
-    first = await _gap(reader, {'events': 0, 'calls': 0})
+    first = await _gap(reader, {'events': 0, 'control': 0})
     _check(first is not None, 'a read from the beginning, which has been let go, says nothing')
     left = [entry.position for entry in await _everything(reader, 'events')]
     _check(left == places[-len(left):] and places[-len(left) - 1] <= first < left[0], f'`first` ({first}) is wrong')
     for place in places[:-len(left) - 1:50]:
         _check(await _gap(reader, {'events': place}, 10) == first, f'{place} of {places[0]} to {places[-1]}: no gap')
     for n in (-len(left) - 1, -len(left), -2, -1):
-        whole = await _gap(reader, {'events': places[n], 'calls': 0}, 5) is None
+        whole = await _gap(reader, {'events': places[n], 'control': 0}, 5) is None
         _check(whole, f'after {places[n]} nothing was let go, the oldest that is left is {left[0]}')
     _check(await _gap(reader, {'events': places[-1] + 10**9}) is None, 'a gap after the end')
 
@@ -289,22 +289,22 @@ async def _gap(adapter: Backplane, after: dict[str, int], count: int = 500) -> i
 @_promise('The engine keeps the newest `Limits.event_bytes`, at most twice that and a megabyte, and the newest always.')
 async def _trims_bytes(lab: _Lab):
     size, most = 40_000, 200_000
-    adapter, _ = await lab.open(limits := Limits(event_bytes=most, retained_bytes=most, call_bytes=most))
+    adapter, _ = await lab.open(limits := Limits(event_bytes=most, retained_bytes=most, control_bytes=most))
     places = []
     for n in range(100):
-        publications = [Publication(bytes(size), key=f'k{n}', retain=True), Publication(bytes(size), 'calls')]
+        publications = [Publication(bytes(size), key=f'k{n}', retain=True), Publication(bytes(size), 'control')]
         places.append(await adapter.publish(publications))
-    for kind, given in zip(('events', 'calls'), zip(*places, strict=True), strict=True):
+    for kind, given in zip(('events', 'control'), zip(*places, strict=True), strict=True):
         left = [entry.position for entry in await _everything(adapter, kind)]
         _check_bytes(kind, left, list(given), most // size, (2 * most + 2**20) // size)
-        if kind == 'calls': continue
+        if kind == 'control': continue
         first = (await lab.open(limits))[1].first
         _check(first == given[-len(left) - 1] == await _gap(adapter, {'events': 0}), f'`first` ({first}) is wrong')
     kept = [entry.position for entry in await adapter.retained()]
     _check_bytes('retained', kept, [place for place, _ in places], most // size, (2 * most + 2**20) // size)
     large = bytes(3 * most)
-    event, call = await adapter.publish([Publication(large, key='k', retain=True), Publication(large, 'calls')])
-    newest = [(await _everything(adapter, channel))[-1].position for channel in ('events', 'calls')]
+    event, call = await adapter.publish([Publication(large, key='k', retain=True), Publication(large, 'control')])
+    newest = [(await _everything(adapter, channel))[-1].position for channel in ('events', 'control')]
     newest.append((await adapter.retained())[-1].position)
     _check(newest == [event, call, event], f'{event} and {call} are larger than the limit; the newest are {newest}')
 
@@ -344,7 +344,7 @@ async def _retains(lab: _Lab):
     found = [entry.body for entry in await adapter.retained()]
     _check(found == [b'b1', b'c1', b'a2'], f'b1, c1 and a2 are the newest; it gave {found}')
     await other.publish([keep('b2', retain=False)])
-    await other.publish([Publication(b'call', 'calls')])
+    await other.publish([Publication(b'call', 'control')])
     await adapter.publish([Publication(b'x' * 100)] * 500)
     kept = await adapter.retained()
     _check([e.body for e in kept] == [b'c1', b'a2'], f'b was taken away; it gave {kept}')
@@ -371,16 +371,16 @@ async def _renews(lab: _Lab):
 @_promise('Reports are stored for a node, given to all, and taken away; they are no events.')
 async def _reports(lab: _Lab):
     (one, _), (two, _) = await lab.open(), await lab.open()
-    _check(await one.reports() == {}, 'an empty store has reports')
+    _check(await one.node_info() == {}, 'an empty store has reports')
     await one.put_node_info('a', b'old')
     await one.put_node_info('a', bytes(range(256)))
     await two.put_node_info('b:1', b'b')
     await two.drop_node_info('nobody')
-    found = await one.reports()
+    found = await one.node_info()
     _check(found == {'a': bytes(range(256)), 'b:1': b'b'}, f'the reports are {found}')
     await two.drop_node_info('a')
-    _check(await one.reports() == {'b:1': b'b'}, 'a report that was taken away is still there')
-    _check(await one.read({'events': 0, 'calls': 0}) == [], 'a report came as an event')
+    _check(await one.node_info() == {'b:1': b'b'}, 'a report that was taken away is still there')
+    _check(await one.read({'events': 0, 'control': 0}) == [], 'a report came as an event')
 
 # %% ../../nbs/backplanes/conformance.ipynb #bde4bd4d
 @_promise('`close` may be called at any time, also twice; afterwards `open` works, on this loop and on another one.')

@@ -41,21 +41,21 @@ class MemoryBackplane:
         name: str = 'memory:', # For logs
     ):
         self.name, self.epoch, self._lock = name, secrets.token_hex(8), threading.Lock()
-        self._lanes, self._heads = dict(events=deque(), calls=deque()), dict(events=0, calls=0)
-        self._retained, self._reports, self._waiting, self._first = OrderedDict(), {}, set(), 0
-        self._sizes, self._limits = dict(events=0, calls=0, retained=0), None
+        self._lanes, self._heads = dict(events=deque(), control=deque()), dict(events=0, control=0)
+        self._retained, self._node_info, self._waiting, self._first = OrderedDict(), {}, set(), 0
+        self._sizes, self._limits = dict(events=0, control=0, retained=0), None
         in_each_child(self._begin_life)
 
     def _begin_life(self):
-        self.epoch, self._lock, self._waiting, self._reports = secrets.token_hex(8), threading.Lock(), set(), {}
-        self._lanes, self._sizes['calls'] = self._lanes | dict(calls=deque()), 0
+        self.epoch, self._lock, self._waiting, self._node_info = secrets.token_hex(8), threading.Lock(), set(), {}
+        self._lanes, self._sizes['control'] = self._lanes | dict(control=deque()), 0
 
     async def open(self, limits: Limits) -> Opened:
         "How things stand"
         with self._lock:
-            if limits.listens or self._limits is None: self._limits = limits
+            if limits.is_reader or self._limits is None: self._limits = limits
             self._trim()
-            return Opened(self.epoch, self._first, self._heads['events'], self._heads['calls'], time.monotonic())
+            return Opened(self.epoch, self._first, self._heads['events'], self._heads['control'], time.monotonic())
 
     async def close(self): "Nothing was begun"
 
@@ -89,11 +89,11 @@ def _append(self: MemoryBackplane, draft: Publication) -> int:
 # %% ../../nbs/backplanes/memory.ipynb #0af6776d
 @patch
 def _trim(self: MemoryBackplane):
-    events, calls, kept, limits = *self._lanes.values(), self._retained, self._limits or Limits()
+    events, control, kept, limits = *self._lanes.values(), self._retained, self._limits or Limits()
     oldest = time.monotonic() - limits.age if limits.age is not None else float('-inf')
     while events and (events[0].at < oldest or self._over('events', events, limits.events, limits.event_bytes)):
         self._first = self._drop('events', events.popleft())
-    while self._over('calls', calls, limits.calls, limits.call_bytes): self._drop('calls', calls.popleft())
+    while self._over('control', control, limits.control, limits.control_bytes): self._drop('control', control.popleft())
     most = limits.retained, limits.retained_bytes
     while self._over('retained', kept, *most): self._drop('retained', kept.popitem(last=False)[1])
 
@@ -150,18 +150,18 @@ async def new_epoch(self: MemoryBackplane, epoch: str) -> str:
 @patch
 async def put_node_info(self: MemoryBackplane, node: str, body: bytes):
     "Store what `node` says"
-    with self._lock: self._reports[node] = body
+    with self._lock: self._node_info[node] = body
 
 # %% ../../nbs/backplanes/memory.ipynb #cac355f4
 @patch
-async def reports(self: MemoryBackplane) -> dict[str, bytes]:
+async def node_info(self: MemoryBackplane) -> dict[str, bytes]:
     "What all nodes say"
-    with self._lock: return dict(self._reports)
+    with self._lock: return dict(self._node_info)
 
 @patch
 async def drop_node_info(self: MemoryBackplane, node: str):
     "Take back what `node` said"
-    with self._lock: self._reports.pop(node, None)
+    with self._lock: self._node_info.pop(node, None)
 
 # %% ../../nbs/backplanes/memory.ipynb #5ce1df42
 _shared = {}

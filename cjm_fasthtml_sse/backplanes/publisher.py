@@ -41,7 +41,7 @@ from ..events.wire import BackplaneError, FrameError
 
 # %% ../../nbs/backplanes/publisher.ipynb #002ab212
 # Far beyond a manager's, and yet an end if there never is one
-_KEEP = Limits(1_000_000, None, 100_000, 1_000_000, 2**30, 2**30, 2**30, listens=False)
+_KEEP = Limits(1_000_000, None, 100_000, 1_000_000, 2**30, 2**30, 2**30, is_reader=False)
 
 class Publisher:
     "Publishes to a backplane from outside of a web server"

@@ -39,7 +39,7 @@ from ..events.wire import BackplaneError
 _logger = logging.getLogger(__name__)
 
 # %% ../../nbs/backplanes/redis.ipynb #32503037
-_KEYS = ('events', 'calls', 'retained', 'order', 'sizes', 'events-sizes', 'calls-sizes', 'reports')
+_KEYS = ('events', 'control', 'retained', 'order', 'sizes', 'events-sizes', 'control-sizes', 'nodes')
 
 class RedisBackplane:
     "Events in streams of a Redis or Valkey server"
@@ -57,7 +57,7 @@ class RedisBackplane:
         in_each_child(self._leave_lines)
         self._rows, self._most, self.durable, self._listening, self._told = 16, max_bytes, durable, None, False
         *self._keys, self._reports = (f'sse:{{{name}}}:{each}' for each in _KEYS)
-        self._streams = dict(events=self._keys[0], calls=self._keys[1])
+        self._streams = dict(events=self._keys[0], control=self._keys[1])
 
     def _leave_lines(self): self._lines = None
 
@@ -89,9 +89,9 @@ def _id(position: int) -> str: return f'{position // _SEQUENCE}-{position % _SEQ
 
 # %% ../../nbs/backplanes/redis.ipynb #f6677b40
 _SIZES = '''
--- KEYS: events, calls, retained, order, sizes, events-sizes, calls-sizes
--- ARGV: how much may be kept: events, bytes of them, calls, bytes of them, keys, bytes of them, milliseconds or ''
-local marks, step = {events = KEYS[6], calls = KEYS[7]}, 262144
+-- KEYS: events, control, retained, order, sizes, events-sizes, control-sizes
+-- ARGV: how much may be kept: events, bytes of them, control, bytes of them, keys, bytes of them, milliseconds or ''
+local marks, step = {events = KEYS[6], control = KEYS[7]}, 262144
 
 local function bytes_of(kept) return #kept - (string.find(kept, ' ', 1, true) or 0) end -- an id, and a body
 
@@ -165,7 +165,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 else
     redis.call('HDEL', KEYS[5], 'events')
 end
-if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('HDEL', KEYS[5], 'calls') end
+if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('HDEL', KEYS[5], 'control') end
 local function is_doubtful()
     if run == '' or ARGV[13] == '' or epoch == ARGV[14] or ARGV[12] == 'always' then return false end
     if noted == run or noted == run .. '-kept' then return false end
@@ -213,7 +213,7 @@ def _opened(answer: list) -> Opened:
     return Opened(epoch.decode(), first, _position(last), _position(call), int(seconds) + int(micro) / 1e6)
 
 def _numbers_of(limits: Limits) -> tuple:
-    lanes = max(limits.events, 1), limits.event_bytes, max(limits.calls, 1), limits.call_bytes
+    lanes = max(limits.events, 1), limits.event_bytes, max(limits.control, 1), limits.control_bytes
     age = '' if limits.age is None else round(limits.age * 1000)
     return *lanes, max(limits.retained, 0), limits.retained_bytes, age
 
@@ -260,7 +260,7 @@ async def open(self: RedisBackplane, limits: Limits) -> Opened:
 async def _open_at(self: RedisBackplane, place: tuple[str, int], limits: Limits, hops: int = 3) -> Opened:
     line, _ = self._lines = self._engine.line(*place), self._engine.line(*place)
     *texts, settings, size = await self._engine.exchange(line, *map(str.split, _INFO + _CONFIG))
-    numbers, judgement = _numbers_of(limits), self._judgement(*_run_of(texts, settings), limits.listens)
+    numbers, judgement = _numbers_of(limits), self._judgement(*_run_of(texts, settings), limits.is_reader)
     begin = (*numbers, secrets.token_hex(8), '', *judgement)
     answer, = await self._engine.exchange(line, ('EVAL', _OPEN, len(self._keys), *self._keys, *begin))
     if (elsewhere := _moved(answer)) and hops:
@@ -317,7 +317,7 @@ local function count(channel, id, bytes)
 end
 
 local function place(kind, key, body)
-    local channel = kind == 'c' and 'calls' or 'events'
+    local channel = kind == 'c' and 'control' or 'events'
     if not sums[channel] then begin(channel, size(channel)) end
     if kind == 'c' then
         return count(channel, redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'b', body), #body)
@@ -358,7 +358,7 @@ return redis.error_reply((#ids > 0 and 'PARTLY ' or '') .. told)
 
 # %% ../../nbs/backplanes/redis.ipynb #0aad1cf7
 def _kind(draft: Publication) -> str:
-    if draft.channel == 'calls': return 'c'
+    if draft.channel == 'control': return 'c'
     return 'e' if draft.key is None else 'r' if draft.retain else 'd'
 
 @patch
@@ -456,7 +456,7 @@ async def put_node_info(self: RedisBackplane, node: str, body: bytes):
     await self._answered(self._engine.run(self._line(0), _TRIM + 'trim_all()', self._keys, *self._numbers))
 
 @patch
-async def reports(self: RedisBackplane) -> dict[str, bytes]:
+async def node_info(self: RedisBackplane) -> dict[str, bytes]:
     "What all nodes say"
     values = await self._ask('HGETALL', self._reports)
     return {node.decode(): body for node, body in zip(values[::2], values[1::2], strict=True)}

@@ -34,7 +34,7 @@ from urllib.parse import parse_qsl
 
 from fastcore.basics import patch
 
-from .sqlite_notify import _Bell, _Worker
+from .sqlite_notify import FileNotifier, WorkerThread
 from .base import Publication, Entry, Gap, Limits, Opened, Unable
 from ..runtime.process import in_each_child
 from ..events.wire import BackplaneError
@@ -45,15 +45,15 @@ _OWN = 0x53534542 # `application_id`: this file is a backplane's
 _NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 _TABLES = f"""
 CREATE TABLE events(position INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE TABLE calls(position INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE control(position INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE retained(key TEXT PRIMARY KEY, position INTEGER UNIQUE, at INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE reports(node TEXT PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE life(name TEXT PRIMARY KEY, value TEXT NOT NULL);
-INSERT INTO sqlite_sequence VALUES ('events', 0), ('calls', 0);
+INSERT INTO sqlite_sequence VALUES ('events', 0), ('control', 0);
 PRAGMA application_id = {_OWN};
 PRAGMA user_version = {_FORM}"""
 _HEADS = """(SELECT seq FROM sqlite_sequence WHERE name = 'events') AS last,
-    (SELECT seq FROM sqlite_sequence WHERE name = 'calls') AS last_control,
+    (SELECT seq FROM sqlite_sequence WHERE name = 'control') AS last_control,
     (SELECT min(position) FROM events) AS oldest,
     (SELECT value FROM life WHERE name = 'epoch') AS epoch"""
 
@@ -115,15 +115,15 @@ class _Session:
         self.name, self.path, self.durable, self.timeout, self.limits = name, path, durable, timeout, limits
         self.pid, self.con, self.reading, self.bell, self.inodes, self.epoch = os.getpid(), None, None, None, None, None
         self.heads, self.ending, self.behind, self.aged, self.bulky = {}, False, True, 0.0, 0.0
-        self.busy, self.thread = None, _Worker('sse-sqlite')
-        self.own, self.summed = dict(events=0, calls=0, retained=0), {}
+        self.busy, self.thread = None, WorkerThread('sse-sqlite')
+        self.own, self.summed = dict(events=0, control=0, retained=0), {}
 
     def open(self) -> Opened:
         with _telling(self.name, self.timeout):
             self._check_place()
             self.con = self._connect()
             self._set_up()
-            self.bell, self.reading = _Bell(self.path), self._connect()
+            self.bell, self.reading = FileNotifier(self.path), self._connect()
             self.reading.execute('PRAGMA busy_timeout = 0')
             self.reading.text_factory = bytes
             _LIVE[self] = self._inodes()[0]
@@ -212,7 +212,7 @@ def _set_up(self: _Session):
 @patch
 def _stand(self: _Session) -> Opened:
     now, last, last_control, oldest, self.epoch = self.con.execute(f'SELECT {_NOW}, {_HEADS}').fetchone()
-    self.heads = dict(events=last, calls=last_control)
+    self.heads = dict(events=last, control=last_control)
     return Opened(self.epoch, _first(last, oldest), last, last_control, now / 1000)
 
 def _first(last: int, oldest: int | None) -> int: return last if oldest is None else oldest - 1
@@ -283,7 +283,7 @@ _HEAD = 'SELECT seq FROM sqlite_sequence WHERE name = ?'
 def _trim_all(self: _Session, new: Mapping[str, Sequence] | None = None):
     "Trim after a publication, which gave the first and the last position of `new` in each channel, or in any case"
     with suppress(sqlite3.Error, OSError):
-        for channel in new or ('events', 'calls'): self._trim(channel, *(new[channel] if new else (None, self._head(channel))))
+        for channel in new or ('events', 'control'): self._trim(channel, *(new[channel] if new else (None, self._head(channel))))
         if new is None: self.con.execute(_FEWER_KEYS, [self.limits.retained])
         self._shorten_log()
 
@@ -296,9 +296,9 @@ def _trim(self: _Session, channel: str, new: int | None, last: int):
     step = max(1, min(64, limit // 8))
     stepped = new is None or last // step != (new - 1) // step
     if stepped: self.con.execute(f'DELETE FROM {channel} WHERE position <= ?', [last - limit])
-    for kept in ('events', 'retained') if channel == 'events' else ('calls',): self._trim_bytes(kept, stepped)
+    for kept in ('events', 'retained') if channel == 'events' else ('control',): self._trim_bytes(kept, stepped)
     age, now = self.limits.age, time.monotonic()
-    if channel == 'calls' or age is None or new is not None and now - self.aged < age / 10: return
+    if channel == 'control' or age is None or new is not None and now - self.aged < age / 10: return
     self.aged, oldest = now, f'{_NOW} - {int(age * 1000)}'
     self.con.execute(f"""DELETE FROM events WHERE position < coalesce(
         (SELECT position FROM events WHERE at >= {oldest} ORDER BY position LIMIT 1), {last} + 1)""")
@@ -313,7 +313,7 @@ _FEWER_BYTES = """DELETE FROM {of} WHERE position <= (SELECT position FROM
 def _trim_bytes(self: _Session, of: str, stepped: bool):
     "Where a step of the number was crossed, or much was written here, see whether `of` is over its bytes"
     limits = self.limits
-    most = dict(events=limits.event_bytes, calls=limits.call_bytes, retained=limits.retained_bytes)[of]
+    most = dict(events=limits.event_bytes, control=limits.control_bytes, retained=limits.retained_bytes)[of]
     if not stepped and self.own[of] <= most // 64: return
     self.own[of], (seen, size) = 0, self.summed.get(of, (0, 0))
     more, newest = self.con.execute(_SUM.format(of=of), [seen]).fetchone()
@@ -337,7 +337,7 @@ _FEW, _SMALL = 32, 4096 # Rows of a channel, and bytes of a body, that are looke
 _AFTER = 'FROM {channel} WHERE position > ? ORDER BY position LIMIT ?'
 _LANE = f"""(SELECT group_concat(position), group_concat(at), group_concat(size), group_concat(body, '') FROM (
     SELECT position, at, length(body) AS size, CASE WHEN length(body) <= ? THEN body END AS body {_AFTER}))"""
-_LOOK = f'SELECT * FROM {_LANE.format(channel="events")}, {_LANE.format(channel="calls")}, (SELECT {_HEADS})'
+_LOOK = f'SELECT * FROM {_LANE.format(channel="events")}, {_LANE.format(channel="control")}, (SELECT {_HEADS})'
 _SIZES = f'SELECT group_concat(size) FROM (SELECT length(body) AS size {_AFTER})'
 
 def _entries(channel: str, positions: bytes | None, times: bytes, sizes: bytes, bodies: bytes | None) -> list[Entry]:
@@ -355,11 +355,11 @@ _NEVER = (1 << 63) - 1
 def _look(self: _Session, after: Mapping[str, int], counts: tuple[int, int], most: int = _NEVER) -> list[Entry] | None:
     "So many rows of each channel; None where a body is larger than `most`"
     self._check_inodes()
-    events, calls = (after.get(channel, _NEVER) for channel in ('events', 'calls'))
-    row = self.reading.execute(_LOOK, [most, events, counts[0], most, calls, counts[1]]).fetchone()
+    events, control = (after.get(channel, _NEVER) for channel in ('events', 'control'))
+    row = self.reading.execute(_LOOK, [most, events, counts[0], most, control, counts[1]]).fetchone()
     self._check_heads(*row[8:], after.get('events'))
     if any(size > most for sizes in (row[2], row[6]) if sizes for size in map(int, sizes.split(b','))): return None
-    return [*_entries('events', *row[:4]), *_entries('calls', *row[4:8])]
+    return [*_entries('events', *row[:4]), *_entries('control', *row[4:8])]
 
 @patch
 def _look_from_loop(self: _Session, after: Mapping[str, int], count: int) -> list[Entry]:
@@ -371,7 +371,7 @@ def _look_from_loop(self: _Session, after: Mapping[str, int], count: int) -> lis
 @patch
 def _look_from_thread(self: _Session, after: Mapping[str, int], count: int) -> list[Entry]:
     counts, more = [], False
-    for channel in ('events', 'calls'):
+    for channel in ('events', 'control'):
         told, = self.reading.execute(_SIZES.format(channel=channel), [after.get(channel, _NEVER), count]).fetchone()
         sizes, total, n = [int(size) for size in told.split(b',')] if told else [], 0, 0
         while n < len(sizes) and (n == 0 or total + sizes[n] <= _BYTES): total, n = total + sizes[n], n + 1
@@ -384,9 +384,9 @@ def _look_from_thread(self: _Session, after: Mapping[str, int], count: int) -> l
 @patch
 def _check_heads(self: _Session, last: int, last_control: int, oldest: int | None, epoch: bytes, after: int | None):
     if epoch.decode() != self.epoch: raise BackplaneError(f'{self.name}: somebody has begun a new epoch')
-    if last < self.heads['events'] or last_control < self.heads['calls']: raise BackplaneError(
+    if last < self.heads['events'] or last_control < self.heads['control']: raise BackplaneError(
         f'{self.name}: its newest events are gone; an older state has been put back')
-    self.heads = dict(events=last, calls=last_control)
+    self.heads = dict(events=last, control=last_control)
     if after is not None and after < (first := _first(last, oldest)): raise Gap(self.name, first)
 
 # %% ../../nbs/backplanes/sqlite.ipynb #3378fe31
@@ -526,7 +526,7 @@ async def put_node_info(self: SqliteBackplane, node: str, body: bytes):
 
 # %% ../../nbs/backplanes/sqlite.ipynb #47a50ad5
 @patch
-async def reports(self: SqliteBackplane) -> dict[str, bytes]:
+async def node_info(self: SqliteBackplane) -> dict[str, bytes]:
     "What all nodes say"
     session = self._opened()
     return dict(await session.thread.ask(session.run, 'SELECT node, body FROM reports'))
