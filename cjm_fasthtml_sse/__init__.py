@@ -33,14 +33,18 @@ Modules:
 - `cjm_fasthtml_sse.asgi.sources`: Whatever has items, read from a task, and closed in the end
 - `cjm_fasthtml_sse.asgi.stream`: One open response: who calls the server's `send`, when, and how it ends
 - `cjm_fasthtml_sse.asgi.workers`: Whether other processes answer for the same application
-- `cjm_fasthtml_sse.backplanes.base`: The one place where an event gets its place in the order that everyone sees
-- `cjm_fasthtml_sse.backplanes.conformance`: The contract of the backplane, line by line, as a function that says which line an adapter breaks
-- `cjm_fasthtml_sse.backplanes.memory`: The order of one process, for managers that share it
-- `cjm_fasthtml_sse.backplanes.publisher`: Broadcasting from a background job, a cron script or another program, without a web server
-- `cjm_fasthtml_sse.backplanes.redis`: Many hosts, one order: events in a stream of Redis or Valkey
-- `cjm_fasthtml_sse.backplanes.redis_client`: Where an engine is, how it is asked, and what a broken line leaves in doubt
-- `cjm_fasthtml_sse.backplanes.sqlite`: All processes of one machine in one order, by a file and without a server
-- `cjm_fasthtml_sse.backplanes.sqlite_notify`: How an adapter that shares a file leaves the event loop alone, and hears at once when another process has written
+- `cjm_fasthtml_sse.backplanes.base`: The interface to the store that orders the events of several processes
+- `cjm_fasthtml_sse.backplanes.conformance`: A function that checks each rule of the backplane's contract, and names the rule that an adapter breaks
+- `cjm_fasthtml_sse.backplanes.conformance_life`: Checks of opening, ages, retained entries, epochs, node info, closing and errors
+- `cjm_fasthtml_sse.backplanes.memory`: A backplane in the memory of one process, for managers that share it
+- `cjm_fasthtml_sse.backplanes.publisher`: Publishes events from a background job, a cron script or another program, without a web server
+- `cjm_fasthtml_sse.backplanes.redis`: A backplane in streams of a Redis or Valkey server, for many hosts
+- `cjm_fasthtml_sse.backplanes.redis_client`: Finds a Redis or Valkey server by URL, sends commands, and reports whether a failed one may have taken effect
+- `cjm_fasthtml_sse.backplanes.redis_scripts`: The keys of a backplane on a Redis or Valkey server, and the Lua scripts that change them
+- `cjm_fasthtml_sse.backplanes.sqlite`: A backplane in a SQLite file, for all processes of one machine and without a server
+- `cjm_fasthtml_sse.backplanes.sqlite_file`: The tables of a backplane in a SQLite file, its epoch, and the checks of the file
+- `cjm_fasthtml_sse.backplanes.sqlite_notify`: Runs blocking calls in a thread, and wakes other processes after a write to a shared file
+- `cjm_fasthtml_sse.backplanes.sqlite_session`: Writes, trims and reads the tables of one open SQLite file
 - `cjm_fasthtml_sse.browser.elements`: One line of Python gives a page its stream, on htmx 2 and on htmx 4
 - `cjm_fasthtml_sse.browser.scripts`: The browser's script under a name that says what is in it, so that it is fetched once
 - `cjm_fasthtml_sse.cluster.relay`: Between one process and the engine that all of them share: what is lost there is noticed, what is doubtful is made certain

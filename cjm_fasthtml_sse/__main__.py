@@ -1,11 +1,11 @@
-"""Publishing from a shell: `python -m cjm_fasthtml_sse publish`
+"""Publishes events from a shell: `python -m cjm_fasthtml_sse publish`
 
-What a script or a cron job has to say, without a line of Python:
+A shell script or a cron job can publish an event without any Python:
 
     export SSE_BACKPLANE=sqlite:////srv/app/events.db
     python -m cjm_fasthtml_sse publish --type deployed --data '{"version": "1.4"}'
 
-The backplane is `--url`, or the environment variable `SSE_BACKPLANE`: everybody on a machine can read the arguments of its processes, so a URL with a password belongs into the environment. The id of the event goes to standard output. What went wrong is one sentence on standard error and an exit status: 1 when the event was not sent, 2 for what cannot be sent as it stands, 3 when nobody knows.
+The backplane is `--url`, or the environment variable `SSE_BACKPLANE`. All users of a machine can read the arguments of its processes, so pass a URL with a password in the environment. The event's id is printed to standard output. An error is one sentence on standard error and an exit status: 1 if the event was not sent, 2 if it is invalid, 3 if it is unknown whether it was sent.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/command.html.md"""
 
@@ -26,36 +26,36 @@ from .events.wire import BackplaneError
 # %% ../nbs/command.ipynb #1b8ad06d
 def _json(text: str) -> Any:
     try: return json.loads(sys.stdin.read() if text == '-' else text)
-    except ValueError as e: raise argparse.ArgumentTypeError(f'this is no JSON: {e}') from e
+    except ValueError as e: raise argparse.ArgumentTypeError(f'this is not JSON: {e}') from e
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser('python -m cjm_fasthtml_sse', description='Events for live pages, from a shell.')
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
     publish = commands.add_parser('publish', help='broadcast an event to the tabs of all processes', epilog='Exit '
-        'status: 0 sent, 1 not sent, 2 it cannot be sent as it stands, 3 nobody knows whether it was.')
-    publish.add_argument('--url', help='the backplane; without it, the environment variable SSE_BACKPLANE')
-    publish.add_argument('--type', required=True, help='what happened')
-    publish.add_argument('--data', type=_json, required=True, help='the event, as JSON; - reads standard input')
-    publish.add_argument('--metadata', type=_json, help="the application's own, as JSON")
-    publish.add_argument('--topic', help='whom it is for; without it, everyone')
+        'status: 0 sent, 1 not sent, 2 invalid event or arguments, 3 unknown whether it was sent.')
+    publish.add_argument('--url', help='the backplane; default: the environment variable SSE_BACKPLANE')
+    publish.add_argument('--type', required=True, help="the event's type")
+    publish.add_argument('--data', type=_json, required=True, help='the data, as JSON; - reads standard input')
+    publish.add_argument('--metadata', type=_json, help='data for the application, as JSON')
+    publish.add_argument('--topic', help='the topic; default: all subscribers')
     publish.add_argument('--key', help='replaces older events of this topic and key')
-    publish.add_argument('--retain', action='store_true', help='newcomers get the newest event of its key')
-    publish.add_argument('--exclude', action='append', metavar='ID', help='a connection that does not get it')
-    publish.add_argument('--timeout', type=float, default=10, help='seconds to try (10)')
+    publish.add_argument('--retain', action='store_true', help='new subscribers get the newest event of its key')
+    publish.add_argument('--exclude', action='append', metavar='ID', help='a connection that does not get the event')
+    publish.add_argument('--timeout', type=float, default=10, help='seconds to retry (10)')
     return parser
 
 # %% ../nbs/command.ipynb #2314aa66
 def main(
-    arguments: Sequence[str] | None = None, # Those of the command line; None for the process's own
+    arguments: Sequence[str] | None = None, # Arguments of the command line; None for the process's own
 ) -> int: # The exit status
-    "Publish one event; raises `SystemExit` with status 2 for arguments that cannot be understood"
-    given = _parser().parse_args(arguments)
-    url = given.url or os.environ.get('SSE_BACKPLANE')
+    "Publish one event; raises `SystemExit` with status 2 for invalid arguments"
+    options = _parser().parse_args(arguments)
+    url = options.url or os.environ.get('SSE_BACKPLANE')
     try:
-        if not url: raise ValueError('Which backplane? Give --url, or set the environment variable SSE_BACKPLANE')
-        about = dict(topic=given.topic, key=given.key, retain=given.retain)
-        with closing(Publisher(url, timeout=given.timeout)) as publisher:
-            print(publisher.publish(given.type, given.data, given.metadata, set(given.exclude or ()), **about))
+        if not url: raise ValueError('No backplane: pass --url, or set the environment variable SSE_BACKPLANE')
+        about = dict(topic=options.topic, key=options.key, retain=options.retain)
+        with closing(Publisher(url, timeout=options.timeout)) as publisher:
+            print(publisher.publish(options.type, options.data, options.metadata, set(options.exclude or ()), **about))
         return 0
     except (BackplaneError, ValueError) as e:
         print(' '.join(str(e).split()), file=sys.stderr)

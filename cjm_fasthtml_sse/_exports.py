@@ -68,6 +68,8 @@ modules = {
     "check_backplane": "backplanes.conformance",
     "MemoryBackplane": "backplanes.memory",
     "Publisher": "backplanes.publisher",
+    "WorkerThread": "backplanes.sqlite_notify",
+    "FileNotifier": "backplanes.sqlite_notify",
     "TOKEN_MAX_AGE": "core.access",
     "sign_topics": "core.access",
     "AccessPolicy": "core.access",

@@ -1,9 +1,8 @@
-"""The one place where an event gets its place in the order that everyone sees
+"""The interface to the store that orders the events of several processes
 
-In one process a broadcast is a call. With several processes it must be heard in all of them, in one order, and someone has to say what that order is. The backplane is that someone: an engine (a file, a server) that gives every event its place, keeps the newest of them, and hands them to every process. A process
-hands its readers only what it hears back, so the one that sent an event sees it exactly where the others do.
+In one process, a broadcast is a function call. Several processes need one order of events, and a store that defines it. That store is the *engine*: a SQLite file, or a server such as Redis. A *backplane* is the adapter for one kind of engine. It gives every event a position, keeps the newest events, and returns them to every process. A process delivers only events that it has read back, so the sender delivers an event at the same place in the order as all others.
 
-Here are the seam that every engine's adapter fills, the form in which an event travels through it, and the simplest adapter, which lives in memory. What uses the seam, and deals with engines that fail, is the [relay](../cluster/relay.html). Rendering, mailboxes and connections never go through a backplane.
+This module holds the interface that an adapter implements, its data types, and the lookup of adapters by URL. The [relay](../cluster/relay.html) uses the interface and handles engines that fail. Rendering, mailboxes and connections never pass through a backplane.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/base.html.md"""
 
@@ -25,102 +24,102 @@ from ..events.wire import BackplaneError
 # %% ../../nbs/backplanes/base.ipynb #a91e027b
 @dataclass(frozen=True, slots=True)
 class Limits:
-    "What an engine has to keep"
+    "How much an engine keeps"
     events: int = 10_000 # Entries of the channel `events`
-    age: float | None = None # Seconds after which they go, by the engine's clock; None for never
+    age: float | None = None # Seconds after which an event is trimmed, by the engine's clock; None for never
     retained: int = 1_000 # Keys of which the newest retained entry is kept
-    calls: int = 10_000 # Entries of the channel `calls`
+    control: int = 10_000 # Entries of the channel `control`
     event_bytes: int = 16 * 2**20 # Bytes of the channel `events`
-    retained_bytes: int = 16 * 2**20 # Bytes of retained entries, besides
-    call_bytes: int = 16 * 2**20 # Bytes of the channel `calls`
-    listens: bool = True # Whether who opens also reads; who only publishes leaves it to readers to find what is lost
+    retained_bytes: int = 16 * 2**20 # Bytes of retained entries, in addition
+    control_bytes: int = 16 * 2**20 # Bytes of the channel `control`
+    is_reader: bool = True # False for a process that only publishes; it leaves the detection of lost events to readers
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    "What shall have a place"
-    body: bytes # What `encode_record` made; an adapter does not look inside
-    channel: str = 'events' # Or `calls`
-    key: str | None = None # Scope and name of an event with a key; a newer one takes the place of what is retained
-    retain: bool = False # Whether the engine keeps it for its key, however old
+    "An event without a position"
+    body: bytes # The result of `encode_record`; an adapter does not decode it
+    channel: str = 'events' # `events` or `control`
+    key: str | None = None # Scope and name of an event with a key; a newer event replaces the retained one
+    retain: bool = False # Whether the engine keeps it for its key, at any age
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    "What has its place"
+    "An event with its position"
     position: int # Grows within the channel
-    body: bytes # As it was handed over
-    channel: str = 'events' # Or `calls`
-    at: float = 0.0 # When it got its place, in seconds by the engine's clock
+    body: bytes # As published
+    channel: str = 'events' # `events` or `control`
+    at: float = 0.0 # Time of publication, in seconds by the engine's clock
 
 # %% ../../nbs/backplanes/base.ipynb #ee22cfc4
 @dataclass(frozen=True, slots=True)
 class Opened:
-    "How an engine was found"
-    epoch: str # Names this life of the engine's events: 1 to 40 of a-z and 0-9; stored in the engine
-    first: int # Nothing after this position has been let go; 0 where nothing ever was
-    last: int # The newest position of `events`, 0 where there is none
-    last_control: int # The newest position of `calls`, 0 where there is none
+    "The state of an engine"
+    epoch: str # Id of this sequence of events: 1 to 40 of a-z and 0-9; stored in the engine
+    first: int # No event after this position was trimmed; 0 if none ever was
+    last: int # The newest position of `events`; 0 if there is none
+    last_control: int # The newest position of `control`; 0 if there is none
     now: float # The engine's clock, in seconds: `now - entry.at` is an entry's age
 
 # %% ../../nbs/backplanes/base.ipynb #ada54e2f
 class Gap(BackplaneError):
-    "Something after the position that was asked for has been let go"
+    "An event after the requested position was trimmed"
     def __init__(self,
-        name: str, # The engine's, for the sentence
-        first: int, # Nothing after this position has been let go
+        name: str, # The engine's name, for the message
+        first: int, # No event after this position was trimmed
     ):
-        super().__init__(f'{name} has let go of events that this process has not heard yet')
+        super().__init__(f'{name} has trimmed events that this process has not read yet')
         self.first = first
 
 
 class Unable(BackplaneError):
-    "The engine takes nothing at present, or not so much: it is full, locked, read-only, starting, or elsewhere"
+    "The engine refuses events at present: it is full, locked, read-only, starting, or at another address"
 
 # %% ../../nbs/backplanes/base.ipynb #c98830a7
 class Backplane(Protocol):
-    "What orders the events of several processes, and keeps the newest of them"
-    name: str # For logs: kind and address, without a password
-    max_bytes: int | None # The largest body, once open
+    "A store that orders the events of several processes and keeps the newest of them"
+    name: str # Kind and address for logs, without a password
+    max_bytes: int | None # The largest body, set by `open`
 
     async def open(self,
-        limits: Limits, # What the engine has to keep
-    ) -> Opened: # How it was found
-        "Connect, and tell how things stand"
+        limits: Limits, # How much the engine keeps
+    ) -> Opened: # The state of the engine
+        "Connect, and return the state of the engine"
 
     async def publish(self,
-        publications: Sequence[Publication], # In the order of their places
+        publications: Sequence[Publication], # In the order of their positions
     ) -> list[int]: # Their positions
-        "Give `publications` their places, all or none"
+        "Give `publications` their positions, all or none"
 
     async def read(self,
-        after: Mapping[str, int], # The last position that is known of each channel
-        count: int = 500, # Entries of a channel at most
+        after: Mapping[str, int], # The last known position of each channel
+        count: int = 500, # Maximum entries of a channel
         wait: float = 0, # Seconds to wait for the first
-    ) -> list[Entry]: # Each channel in order; empty where nothing came in time
-        "What comes next"
+    ) -> list[Entry]: # Each channel in order; empty if none came in time
+        "Return the entries after the given positions"
 
     async def retained(self) -> list[Entry]: # Oldest first
-        "The newest retained entry of each key"
+        "Return the newest retained entry of each key"
 
     async def new_epoch(self,
-        epoch: str, # The life that has ended
+        epoch: str, # The epoch to end
     ) -> str: # The epoch that holds now
-        "Begin a new life where the old one is still `epoch`"
+        "Set a new epoch if the stored one is still `epoch`"
 
     async def put_node_info(self,
-        node: str, # A process
-        body: bytes, # JSON; it takes the place of what the node said before
+        node: str, # Id of a process
+        body: bytes, # JSON; replaces the node's former value
     ):
-        "Store what `node` says about itself"
+        "Store information about `node`"
 
-    async def reports(self) -> dict[str, bytes]: # By node
-        "What all nodes say"
+    async def node_info(self) -> dict[str, bytes]: # By node
+        "Return the information about all nodes"
 
     async def drop_node_info(self,
-        node: str, # A process that is gone
+        node: str, # Id of a process that has ended
     ):
-        "Take back what `node` said; no error where it said nothing"
+        "Remove the information about `node`, if there is any"
 
-    async def close(self): "Let go of everything that `open` began"
+    async def close(self): "Release everything that `open` created"
 
 # %% ../../nbs/backplanes/base.ipynb #1e120c52
 _ADAPTERS = {'memory': 'memory', 'sqlite': 'sqlite', 'redis': 'redis', 'rediss': 'redis', 'valkey': 'redis',
@@ -129,14 +128,13 @@ _ADAPTERS = {'memory': 'memory', 'sqlite': 'sqlite', 'redis': 'redis', 'rediss':
 def backplane_from_url(
     url: str, # Such as `sqlite:///path/to/file.db` or `redis://localhost:6379/0`
 ) -> Backplane: # Not open yet
-    """The adapter for `url`.
+    """Return the adapter for `url`.
 
-    Raises `ValueError` for a URL that no adapter knows, and `BackplaneError` where the adapter's package is missing."""
+    Raises `ValueError` for a URL without an adapter, and `BackplaneError` if the adapter's package is missing."""
     scheme = urlsplit(url).scheme if isinstance(url, str) else ''
     if scheme not in _ADAPTERS:
         known = ', '.join(sorted(_ADAPTERS))
-        raise ValueError(f'backplane is {scheme or "no URL"!r:.40}; give an object, or a URL that begins with: {known}')
-    module = f'cjm_fasthtml_sse.backplanes.{_ADAPTERS[scheme]}'
+        raise ValueError(f'backplane is {scheme or "no URL"!r:.40}; pass an object, or a URL that begins with: {known}')
     if _ADAPTERS[scheme] == 'redis' and find_spec('redis') is None:
-        raise BackplaneError("This backplane needs a package more: pip install 'cjm-fasthtml-sse[redis]'")
-    return import_module(module).from_url(url)
+        raise BackplaneError("This backplane needs another package: pip install 'cjm-fasthtml-sse[redis]'")
+    return import_module(f'cjm_fasthtml_sse.backplanes.{_ADAPTERS[scheme]}').from_url(url)

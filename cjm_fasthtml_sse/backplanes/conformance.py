@@ -1,9 +1,8 @@
-"""The contract of the backplane, line by line, as a function that says which line an adapter breaks
+"""A function that checks each rule of the backplane's contract, and names the rule that an adapter breaks
 
-An adapter that is nearly right is worse than none: events that come in another order on another process, or a read that now and then forgets one, are found by users, months later. So the [contract](base.html#the-seam) is also a program. `check_backplane` takes a function that makes adapters, puts them
-through every line, and raises an `AssertionError` with the sentence that does not hold. All adapters of this package run it; whoever writes one of their own runs it too, in a test or in a notebook. It needs no test framework.
+An adapter that is almost right is worse than none. If it returns events in another order on another process, or sometimes misses one, users find out months later. So the [contract](base.html#the-contract) is also a program. `check_backplane` takes a function that makes adapters, applies every rule to them, and raises an `AssertionError` with the rule that does not hold. All adapters of this package run it. If you write your own, run it in a test or a notebook. It needs no test framework.
 
-It does not kill engines or cut lines, since each kind of engine dies in its own way. An adapter's own tests do that.
+It does not stop engines or cut connections, since each kind of engine fails in its own way. An adapter's own tests have to do that.
 
 ```python
 from cjm_fasthtml_sse.backplanes.base import backplane_from_url
@@ -22,108 +21,63 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/conformance.html.md
 __all__ = ['check_backplane']
 
 # %% ../../nbs/backplanes/conformance.ipynb #4d34b45e
-import asyncio, re, secrets
-from collections.abc import Awaitable, Callable, Iterator
+import asyncio, secrets
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from .base import Backplane, Publication, Entry, Gap, Limits, Opened
+from .base import Backplane, Publication, Limits
+from .conformance_life import CLOSING, OPENING, Adapters, check_of, gap_after, read_all, require
 from ..events.wire import BackplaneError
 
-# %% ../../nbs/backplanes/conformance.ipynb #1f78fc98
-_CHECKS = {}
-
-def _promise(sentence: str) -> Callable:
-    "Register a check under the sentence of the contract that it holds an adapter to"
-    def register(check): return _CHECKS.setdefault(sentence, check)
-    return register
-
-def _check(holds: Any, told: str):
-    if not holds: raise AssertionError(told)
-
-# %% ../../nbs/backplanes/conformance.ipynb #77823e9c
-class _Lab:
-    "One store, and the adapters that a check makes for it"
-    def __init__(self, make: Callable[[str], Backplane], secret: str | None, unreachable: Callable | None):
-        self.make, self.secret, self.unreachable = make, secret, unreachable
-        self.store, self.made = f'check{secrets.token_hex(6)}', []
-
-    def adapter(self, make: Callable | None = None) -> Backplane:
-        self.made.append(make() if make else self.make(self.store))
-        return self.made[-1]
-
-    async def open(self, limits: Limits | None = None) -> tuple[Backplane, Opened]:
-        adapter = self.adapter()
-        return adapter, await adapter.open(limits or Limits())
-
-    async def close(self):
-        for adapter in self.made: await adapter.close()
-
 # %% ../../nbs/backplanes/conformance.ipynb #21dbf819
+_READING = {}
+
 async def check_backplane(
     make: Callable[[str], Backplane], # Makes an adapter, not open yet, for the store of that name (letters and digits)
-    unreachable: Callable[[], Backplane] | None = None, # Makes one whose engine is not there; None leaves this out
-    secret: str | None = None, # The password that the adapters are given; no name and no error may show it
-    seconds: float = 60, # How long one check may take
-) -> list[str]: # The sentences that hold
-    "Hold an adapter to every line of the contract; raises `AssertionError` with the first that it breaks"
-    for sentence, check in _CHECKS.items():
-        lab, before = _Lab(make, secret, unreachable), asyncio.all_tasks()
-        with _blamed(sentence):
+    unreachable: Callable[[], Backplane] | None = None, # Makes one whose engine is down; None skips this check
+    secret: str | None = None, # The password of the adapters; no name and no error may show it
+    seconds: float = 60, # Time limit of one check
+) -> list[str]: # The rules that hold
+    "Check every rule of the contract; raises `AssertionError` with the first that the adapter breaks"
+    checks = OPENING | _READING | CLOSING
+    for sentence, check in checks.items():
+        adapters, before = Adapters(make, secret, unreachable), asyncio.all_tasks()
+        with _reported(sentence):
             async with asyncio.timeout(seconds):
-                try: await check(lab)
-                finally: await lab.close()
-            await _settled(before)
-    return list(_CHECKS)
+                try: await check(adapters)
+                finally: await adapters.close()
+            await _check_tasks(before)
+    return list(checks)
 
 @contextmanager
-def _blamed(sentence: str) -> Iterator[None]:
+def _reported(sentence: str) -> Iterator[None]:
     try: yield
     except Exception as e:
-        told = 'it took too long' if isinstance(e, TimeoutError) else str(e)
-        raise AssertionError(f'{sentence} Here: {type(e).__name__}: {told}') from e
+        text = 'it took too long' if isinstance(e, TimeoutError) else str(e)
+        raise AssertionError(f'{sentence} Here: {type(e).__name__}: {text}') from e
 
-async def _settled(before: set[asyncio.Task]):
+async def _check_tasks(before: set[asyncio.Task]):
     left = asyncio.all_tasks() - before
     if left: await asyncio.wait(left, timeout=1)
-    _check(all(task.done() for task in left), f'`close` left {len(left)} tasks behind')
-
-# %% ../../nbs/backplanes/conformance.ipynb #544d9640
-@_promise('`open` tells how things stand, also when it is called again.')
-async def _opens(lab: _Lab):
-    adapter, opened = await lab.open()
-    _check((opened.first, opened.last, opened.last_control) == (0, 0, 0), f'an empty store is opened as {opened}')
-    _check(re.fullmatch('[a-z0-9]{1,40}', opened.epoch), f'the epoch is {opened.epoch!r}')
-    places = await adapter.publish([Publication(b'a'), Publication(b'c', 'calls'), Publication(b'b')])
-    entries = await adapter.read({'events': 0, 'calls': 0})
-    for again in (await adapter.open(Limits()), (await lab.open())[1]):
-        found = (again.epoch, again.first, again.last, again.last_control)
-        expected = (opened.epoch, 0, places[2], places[1])
-        _check(found == expected, f'(epoch, first, last, last_control) is {found}, not {expected}')
-        _check(all(-1 <= again.now - entry.at < 60 for entry in entries), 'ages by the clock of the engine are wrong')
-
-@_promise('The epoch is made once: two who find none agree.')
-async def _agrees(lab: _Lab):
-    epochs = {opened.epoch for _, opened in await asyncio.gather(*(lab.open() for _ in range(5)))}
-    _check(len(epochs) == 1, f'five who opened an empty store at once found {len(epochs)} epochs')
+    require(all(task.done() for task in left), f'`close` left {len(left)} tasks behind')
 
 # %% ../../nbs/backplanes/conformance.ipynb #6a38aba4
-@_promise('`publish` gives publications their places, in their order, and returns the positions.')
-async def _publishes(lab: _Lab):
-    adapter, _ = await lab.open()
-    _check(await adapter.publish([]) == [], 'no publications, and yet positions')
-    lanes = ['events', 'calls', 'calls', 'events', 'events'] * 20
-    publications = [Publication(b'%d' % i, channel) for i, channel in enumerate(lanes)]
+@check_of(_READING, '`publish` gives publications their positions, in their order, and returns the positions.')
+async def _publishes(adapters: Adapters):
+    adapter, _ = await adapters.open()
+    require(await adapter.publish([]) == [], 'no publications, and yet positions')
+    channels = ['events', 'control', 'control', 'events', 'events'] * 20
+    publications = [Publication(b'%d' % i, channel) for i, channel in enumerate(channels)]
     places = [*await adapter.publish(publications[:50]), *await adapter.publish(publications[50:])]
-    _check(all(type(place) is int and place > 0 for place in places), f'positions are no whole numbers: {places[:5]}')
-    for channel in ('events', 'calls'):
-        expected = [(place, draft.body) for place, draft in zip(places, publications, strict=True) if draft.channel == channel]
-        found = [(entry.position, entry.body) for entry in await _everything(adapter, channel)]
-        _check(found == expected == sorted(expected), f'published {expected[:4]} in {channel}, read {found[:4]}')
+    require(all(type(place) is int and place > 0 for place in places), f'positions are no whole numbers: {places[:5]}')
+    for channel in ('events', 'control'):
+        expected = [(place, each.body) for place, each in zip(places, publications, strict=True) if each.channel == channel]
+        found = [(entry.position, entry.body) for entry in await read_all(adapter, channel)]
+        require(found == expected == sorted(expected), f'published {expected[:4]} in {channel}, read {found[:4]}')
 
-@_promise('`publish` answers each call with the positions of that call, also after one that was cancelled.')
-async def _cancels(lab: _Lab):
-    adapter, _ = await lab.open()
+@check_of(_READING, '`publish` returns the positions of its own call, also after one that was cancelled.')
+async def _publishes_after_cancel(adapters: Adapters):
+    adapter, _ = await adapters.open()
     for i in range(20):
         task = asyncio.ensure_future(adapter.publish([Publication(b'cancelled')]))
         for _ in range(i): await asyncio.sleep(0)
@@ -131,41 +85,41 @@ async def _cancels(lab: _Lab):
         await asyncio.wait({task})
         place, = await adapter.publish([Publication(b'%d' % i)])
         found = [entry.body for entry in await adapter.read({'events': place - 1}, count=1)]
-        _check(found == [b'%d' % i], f'at the position that was returned for {i} stands {found}')
+        require(found == [b'%d' % i], f'the position that was returned for {i} has {found}')
 
 # %% ../../nbs/backplanes/conformance.ipynb #580bdef3
-@_promise('Bodies come back as they were handed over, and one over `max_bytes` is refused with all of its batch.')
-async def _carries(lab: _Lab):
-    adapter, _ = await lab.open()
+@check_of(_READING, 'Bodies are returned as they were published, and one over `max_bytes` is refused with all of its batch.')
+async def _keeps_bodies(adapters: Adapters):
+    adapter, _ = await adapters.open()
     bodies = [bytes(range(256)), b'', b'\r\n\0', 'ü €'.encode(), secrets.token_bytes(1 << 20)]
     await adapter.publish([Publication(body) for body in bodies])
-    found = [entry.body for entry in await _everything(adapter, 'events')]
-    _check(found == bodies, f'bodies of {[len(b) for b in bodies]} bytes came back as {[len(b) for b in found]}')
+    found = [entry.body for entry in await read_all(adapter, 'events')]
+    require(found == bodies, f'bodies of {[len(b) for b in bodies]} bytes were returned with {[len(b) for b in found]}')
     if adapter.max_bytes is None or adapter.max_bytes > 1 << 26: return
     before = (await adapter.open(Limits())).last
     try: await adapter.publish([Publication(b'small'), Publication(bytes(adapter.max_bytes + 1))])
-    except BackplaneError as e: _check(not e.doubtful, 'a body that is too large is no doubtful case')
-    else: raise AssertionError('a body of `max_bytes` + 1 bytes went through')
-    _check((await adapter.open(Limits())).last == before, 'part of a batch that was refused has a place')
+    except BackplaneError as e: require(not e.doubtful, 'the refusal of a large body is not doubtful')
+    else: raise AssertionError('a body of `max_bytes` + 1 bytes was accepted')
+    require((await adapter.open(Limits())).last == before, 'part of a batch that was refused has a position')
 
 # %% ../../nbs/backplanes/conformance.ipynb #91f1ddea
-@_promise('What two processes read is the same, in the same order, without gaps.')
-async def _orders(lab: _Lab):
-    publishers = [(await lab.open())[0] for _ in range(2)]
-    readers = [(await lab.open())[0] for _ in range(3)]
-    names = [[b'%d.%d' % (who, n) for n in range(200)] for who in range(2)]
-    async def send(who):
-        for n in range(0, 200, 5): await publishers[who].publish([Publication(body) for body in names[who][n:n + 5]])
-    reading = (_read_on(reader, 400, count) for reader, count in zip(readers, (3, 50, 500), strict=True))
+@check_of(_READING, 'All processes read the same entries, in the same order, without gaps.')
+async def _orders(adapters: Adapters):
+    publishers = [(await adapters.open())[0] for _ in range(2)]
+    readers = [(await adapters.open())[0] for _ in range(3)]
+    names = [[b'%d.%d' % (tag, n) for n in range(200)] for tag in range(2)]
+    async def send(tag):
+        for n in range(0, 200, 5): await publishers[tag].publish([Publication(body) for body in names[tag][n:n + 5]])
+    reading = (_read_count(reader, 400, count) for reader, count in zip(readers, (3, 50, 500), strict=True))
     seen = (await asyncio.gather(*reading, send(0), send(1)))[:3]
-    seen.append(await _read_on((await lab.open())[0], 400, 100))
-    _check(all(other == seen[0] for other in seen), 'they saw different orders, or positions')
-    for who in names:
-        found = [body for _, body in seen[0] if body in set(who)]
-        _check(found == who, f'of 200 events of one publisher, {len(found)} came, or they came in another order')
-    _check(seen[0] == sorted(seen[0], key=lambda e: e[0]), 'positions do not grow')
+    seen.append(await _read_count((await adapters.open())[0], 400, 100))
+    require(all(other == seen[0] for other in seen), 'they read different orders, or positions')
+    for own in names:
+        found = [body for _, body in seen[0] if body in set(own)]
+        require(found == own, f'of 200 events of one publisher, {len(found)} were read, or in another order')
+    require(seen[0] == sorted(seen[0], key=lambda e: e[0]), 'positions do not grow')
 
-async def _read_on(adapter: Backplane, n: int, count: int) -> list[tuple[int, bytes]]:
+async def _read_count(adapter: Backplane, n: int, count: int) -> list[tuple[int, bytes]]:
     found = []
     while len(found) < n:
         await asyncio.sleep(0)
@@ -174,45 +128,45 @@ async def _read_on(adapter: Backplane, n: int, count: int) -> list[tuple[int, by
     return found
 
 # %% ../../nbs/backplanes/conformance.ipynb #a36ec9fc
-@_promise('`read` gives what comes after the positions named, oldest first, at most `count` entries a channel.')
-async def _reads(lab: _Lab):
-    adapter, _ = await lab.open()
-    lanes = {'events': 0, 'calls': 0}
-    _check(await adapter.read(lanes) == [], 'an empty store holds something')
-    places = await adapter.publish([Publication(b'%d' % i, channel) for i in range(10) for channel in lanes])
-    for channel, own in (('events', places[::2]), ('calls', places[1::2])):
+@check_of(_READING, '`read` returns the entries after the given positions, oldest first, at most `count` of a channel.')
+async def _reads(adapters: Adapters):
+    adapter, _ = await adapters.open()
+    channels = {'events': 0, 'control': 0}
+    require(await adapter.read(channels) == [], 'an empty store has entries')
+    places = await adapter.publish([Publication(b'%d' % i, channel) for i in range(10) for channel in channels])
+    for channel, own in (('events', places[::2]), ('control', places[1::2])):
         for at in (0, 4, 9):
             found = await adapter.read({channel: own[at]}, count=3)
             expected = [(place, channel) for place in own[at + 1:at + 4]]
-            _check([(e.position, e.channel) for e in found] == expected, f'after {own[at]} of {own} came {found}')
+            require([(e.position, e.channel) for e in found] == expected, f'after {own[at]} of {own} it returned {found}')
         for beyond in (own[-1] + 1000, 10**20 - 1):
-            _check(await adapter.read({channel: beyond}) == [], f'something comes after {beyond}, the last is {own[-1]}')
-    both = await adapter.read({'events': places[3], 'calls': 0}, count=3)
-    found = {channel: [e.body for e in both if e.channel == channel] for channel in lanes}
-    _check(found == {'events': [b'2', b'3', b'4'], 'calls': [b'0', b'1', b'2']}, f'of both lanes came {found}')
+            require(await adapter.read({channel: beyond}) == [], f'an entry follows {beyond}, the last is {own[-1]}')
+    both = await adapter.read({'events': places[3], 'control': 0}, count=3)
+    found = {channel: [e.body for e in both if e.channel == channel] for channel in channels}
+    require(found == {'events': [b'2', b'3', b'4'], 'control': [b'0', b'1', b'2']}, f'of both channels it returned {found}')
 
 # %% ../../nbs/backplanes/conformance.ipynb #a7ebd19f
-@_promise('`read` waits up to `wait` seconds for the first, and does not block the loop.')
-async def _waits(lab: _Lab):
-    (reader, _), (sender, _) = await lab.open(), await lab.open()
-    clock, after = asyncio.get_running_loop().time, {'events': 0, 'calls': 0}
+@check_of(_READING, '`read` waits up to `wait` seconds for the first entry, and does not block the loop.')
+async def _waits(adapters: Adapters):
+    (reader, _), (sender, _) = await adapters.open(), await adapters.open()
+    clock, after = asyncio.get_running_loop().time, {'events': 0, 'control': 0}
     for wait, least in ((0, 0), (0.4, 0.3)):
         start = clock()
-        _check(await reader.read(after, wait=wait) == [], 'an empty store holds something')
-        _check(least <= clock() - start < wait + 15, f'with wait={wait} it took {clock() - start:.2f} s')
-    for channel in ('calls', 'events', 'calls'):
+        require(await reader.read(after, wait=wait) == [], 'an empty store has entries')
+        require(least <= clock() - start < wait + 15, f'with wait={wait} it took {clock() - start:.2f} s')
+    for channel in ('control', 'events', 'control'):
         task, start = asyncio.ensure_future(reader.read(after, wait=20)), clock()
         await asyncio.wait({task}, timeout=0.2)
-        _check(clock() - start < 10, 'the loop stood still while a read waited')
-        _check(not task.done(), 'it did not wait')
+        require(clock() - start < 10, 'the loop was blocked while a read waited')
+        require(not task.done(), 'it did not wait')
         place, = await sender.publish([Publication(b'new', channel)])
         found = [(entry.channel, entry.position) for entry in await task]
-        _check(found == [(channel, place)] and clock() - start < 15, f'published ({channel}, {place}), woke with {found}')
+        require(found == [(channel, place)] and clock() - start < 15, f'published ({channel}, {place}), woke with {found}')
         after[channel] = place
 
-@_promise('`read` may be cancelled, and the next one misses nothing.')
-async def _leaves(lab: _Lab):
-    (reader, _), (sender, _), seen = await lab.open(), await lab.open(), []
+@check_of(_READING, '`read` may be cancelled, and the next one misses nothing.')
+async def _reads_after_cancel(adapters: Adapters):
+    (reader, _), (sender, _), seen = await adapters.open(), await adapters.open(), []
     for i in range(10):
         task = asyncio.ensure_future(reader.read({'events': seen[-1][0] if seen else 0}, wait=20))
         await asyncio.wait({task}, timeout=0.01 * (i % 3))
@@ -221,206 +175,79 @@ async def _leaves(lab: _Lab):
         await asyncio.wait({task})
         if not i % 2: await sender.publish([Publication(b'%d' % i)])
         seen += [(e.position, e.body) for e in await reader.read({'events': seen[-1][0] if seen else 0}, wait=20)]
-    _check([body for _, body in seen] == [b'%d' % i for i in range(10)], f'10 were published, read: {seen}')
+    require([body for _, body in seen] == [b'%d' % i for i in range(10)], f'10 were published, read: {seen}')
 
 # %% ../../nbs/backplanes/conformance.ipynb #a9db4d40
-@_promise('One caller of `read` and one of everything else work at once.')
-async def _shares(lab: _Lab):
-    adapter, opened = await lab.open()
+@check_of(_READING, 'One call of `read` and one of another method work at once.')
+async def _works_beside_a_read(adapters: Adapters):
+    adapter, opened = await adapters.open()
     clock = asyncio.get_running_loop().time
-    task, start = asyncio.ensure_future(adapter.read({'calls': opened.last_control}, wait=30)), clock()
+    task, start = asyncio.ensure_future(adapter.read({'control': opened.last_control}, wait=30)), clock()
     await asyncio.wait({task}, timeout=0.1)
     place, = await adapter.publish([Publication(b'e', key='k', retain=True)])
     await adapter.put_node_info('n', b'r')
-    found = ([entry.position for entry in await adapter.retained()], await adapter.reports())
-    _check(found == ([place], {'n': b'r'}), f'beside a read that waits, the others answered {found}')
-    _check(clock() - start < 20 and not task.done(), 'the others waited for the read')
-    await adapter.publish([Publication(b'c', 'calls')])
-    _check([entry.body for entry in await task] == [b'c'], 'the read did not wake')
+    found = ([entry.position for entry in await adapter.retained()], await adapter.node_info())
+    require(found == ([place], {'n': b'r'}), f'beside a read that waits, the other methods returned {found}')
+    require(clock() - start < 20 and not task.done(), 'the other methods waited for the read')
+    await adapter.publish([Publication(b'c', 'control')])
+    require([entry.body for entry in await task] == [b'c'], 'the read did not wake')
 
 # %% ../../nbs/backplanes/conformance.ipynb #5b9cf62c
-@_promise('The engine keeps the newest `Limits.events` and `Limits.calls`, may keep a little more, and `first` tells.')
-async def _trims(lab: _Lab):
-    adapter, _ = await lab.open(Limits(events=400, calls=400))
-    places = {'events': [], 'calls': []}
+@check_of(_READING, 'The engine keeps the newest `Limits.events` and `Limits.control`, may keep a little more, and `first` shows it.')
+async def _trims(adapters: Adapters):
+    adapter, _ = await adapters.open(Limits(events=400, control=400))
+    places = {'events': [], 'control': []}
     for channel in places:
         for _ in range(0, 2000, 50): places[channel] += await adapter.publish([Publication(b'x' * 100, channel)] * 50)
-        left = await _everything(adapter, channel)
-        _check(400 <= len(left) <= 1000, f'of 2,000 {channel} {len(left)} are left, the limit is 400')
-        _check([entry.position for entry in left] == places[channel][-len(left):], 'what is left is not the newest')
-    _, opened = await lab.open(Limits(events=400, calls=400))
-    kept = [entry.position for entry in await _everything(adapter, 'events')]
-    _check(opened.first > 0, 'events have been let go, and `first` is 0')
-    _check([p for p in places['events'] if p > opened.first] == kept, f'after `first` ({opened.first}) some are gone')
-
-async def _everything(adapter: Backplane, channel: str) -> list[Entry]:
-    found, after = [], 0
-    while True:
-        try: new = await adapter.read({channel: after})
-        except Gap as e: after, new = e.first, None
-        if new == []: return found
-        found += new or []
-        after = found[-1].position if new else after
-        await asyncio.sleep(0)
+        left = await read_all(adapter, channel)
+        require(400 <= len(left) <= 1000, f'of 2,000 {channel} {len(left)} are left, the limit is 400')
+        require([entry.position for entry in left] == places[channel][-len(left):], 'the entries left are not the newest')
+    _, opened = await adapters.open(Limits(events=400, control=400))
+    kept = [entry.position for entry in await read_all(adapter, 'events')]
+    require(opened.first > 0, 'events were trimmed, and `first` is 0')
+    require([p for p in places['events'] if p > opened.first] == kept, f'after `first` ({opened.first}) some are missing')
 
 # %% ../../nbs/backplanes/conformance.ipynb #689ca085
-@_promise('`read` raises `Gap` where something after the named position of `events` was let go, and nowhere else.')
-async def _tells_gaps(lab: _Lab):
-    limits = Limits(events=100, calls=100)
-    (reader, _), (sender, _), places = await lab.open(limits), await lab.open(limits), []
-    for _ in range(0, 1000, 50): places += await sender.publish([Publication(b'x' * 100)] * 50 + [Publication(b'c', 'calls')] * 50)
-    places = [place for n in range(0, 2000, 100) for place in places[n:n + 50]]
-    first = await _gap(reader, {'events': 0, 'calls': 0})
-    _check(first is not None, 'a read from the beginning, which has been let go, says nothing')
-    left = [entry.position for entry in await _everything(reader, 'events')]
-    _check(left == places[-len(left):] and places[-len(left) - 1] <= first < left[0], f'`first` ({first}) is wrong')
+@check_of(_READING, '`read` raises `Gap` if an event after the given position was trimmed, and in no other case.')
+async def _raises_gaps(adapters: Adapters):
+    limits = Limits(events=100, control=100)
+    (reader, _), (sender, _), places = await adapters.open(limits), await adapters.open(limits), []
+    batch = [Publication(b'x' * 100)] * 50 + [Publication(b'c', 'control')] * 50
+    for _ in range(20): places += (await sender.publish(batch))[:50]
+    first = await gap_after(reader, {'events': 0, 'control': 0})
+    require(first is not None, 'a read from the beginning, which was trimmed, raises nothing')
+    left = [entry.position for entry in await read_all(reader, 'events')]
+    require(left == places[-len(left):] and places[-len(left) - 1] <= first < left[0], f'`first` ({first}) is wrong')
     for place in places[:-len(left) - 1:50]:
-        _check(await _gap(reader, {'events': place}, 10) == first, f'{place} of {places[0]} to {places[-1]}: no gap')
+        require(await gap_after(reader, {'events': place}, 10) == first, f'{place} of {places[0]} to {places[-1]}: no gap')
     for n in (-len(left) - 1, -len(left), -2, -1):
-        whole = await _gap(reader, {'events': places[n], 'calls': 0}, 5) is None
-        _check(whole, f'after {places[n]} nothing was let go, the oldest that is left is {left[0]}')
-    _check(await _gap(reader, {'events': places[-1] + 10**9}) is None, 'a gap after the end')
-
-async def _gap(adapter: Backplane, after: dict[str, int], count: int = 500) -> int | None:
-    try: await adapter.read(after, count)
-    except Gap as e: return e.first
+        whole = await gap_after(reader, {'events': places[n], 'control': 0}, 5) is None
+        require(whole, f'after {places[n]} none was trimmed, the oldest that is left is {left[0]}')
+    require(await gap_after(reader, {'events': places[-1] + 10**9}) is None, 'a gap after the end')
 
 # %% ../../nbs/backplanes/conformance.ipynb #22c7069d
-@_promise('The engine keeps the newest `Limits.event_bytes`, at most twice that and a megabyte, and the newest always.')
-async def _trims_bytes(lab: _Lab):
+@check_of(_READING, 'The engine keeps the newest `Limits.event_bytes`, at most twice that and a megabyte, and always the newest entry.')
+async def _trims_bytes(adapters: Adapters):
     size, most = 40_000, 200_000
-    adapter, _ = await lab.open(limits := Limits(event_bytes=most, retained_bytes=most, call_bytes=most))
+    adapter, _ = await adapters.open(limits := Limits(event_bytes=most, retained_bytes=most, control_bytes=most))
     places = []
     for n in range(100):
-        publications = [Publication(bytes(size), key=f'k{n}', retain=True), Publication(bytes(size), 'calls')]
+        publications = [Publication(bytes(size), key=f'k{n}', retain=True), Publication(bytes(size), 'control')]
         places.append(await adapter.publish(publications))
-    for kind, given in zip(('events', 'calls'), zip(*places, strict=True), strict=True):
-        left = [entry.position for entry in await _everything(adapter, kind)]
-        _check_bytes(kind, left, list(given), most // size, (2 * most + 2**20) // size)
-        if kind == 'calls': continue
-        first = (await lab.open(limits))[1].first
-        _check(first == given[-len(left) - 1] == await _gap(adapter, {'events': 0}), f'`first` ({first}) is wrong')
+    for kind, given in zip(('events', 'control'), zip(*places, strict=True), strict=True):
+        left = [entry.position for entry in await read_all(adapter, kind)]
+        _require_bytes(kind, left, list(given), most // size, (2 * most + 2**20) // size)
+        if kind == 'control': continue
+        first = (await adapters.open(limits))[1].first
+        require(first == given[-len(left) - 1] == await gap_after(adapter, {'events': 0}), f'`first` ({first}) is wrong')
     kept = [entry.position for entry in await adapter.retained()]
-    _check_bytes('retained', kept, [place for place, _ in places], most // size, (2 * most + 2**20) // size)
+    _require_bytes('retained', kept, [place for place, _ in places], most // size, (2 * most + 2**20) // size)
     large = bytes(3 * most)
-    event, call = await adapter.publish([Publication(large, key='k', retain=True), Publication(large, 'calls')])
-    newest = [(await _everything(adapter, channel))[-1].position for channel in ('events', 'calls')]
+    event, control = await adapter.publish([Publication(large, key='k', retain=True), Publication(large, 'control')])
+    newest = [(await read_all(adapter, channel))[-1].position for channel in ('events', 'control')]
     newest.append((await adapter.retained())[-1].position)
-    _check(newest == [event, call, event], f'{event} and {call} are larger than the limit; the newest are {newest}')
+    require(newest == [event, control, event], f'{event} and {control} are larger than the limit; the newest are {newest}')
 
-def _check_bytes(kind: str, left: list[int], given: list[int], least: int, most: int):
-    _check(least <= len(left) <= most, f'of {len(given)} {kind} {len(left)} are left, not {least} to {most}')
-    _check(left == given[-len(left):], f'what is left of {kind} is not the newest')
-
-# %% ../../nbs/backplanes/conformance.ipynb #521da87b
-@_promise('What is older than `Limits.age` goes, by the clock of the engine; retained entries stay.')
-async def _ages(lab: _Lab):
-    adapter, _ = await lab.open(limits := Limits(age=1.5))
-    places = await adapter.publish([Publication(b'old')] * 5 + [Publication(b'kept', key='k', retain=True)])
-    young = await adapter.read({'events': 0})
-    _check(len(young) == 6, f'of 6 events of this moment {len(young)} are left, the age is 1.5 s')
-    opened = await adapter.open(limits)
-    await asyncio.sleep(young[-1].at + 2 - opened.now)
-    opened = await adapter.open(limits)
-    _check(opened.first == places[-1] == opened.last, f'all up to {places[-1]} is too old, it was opened as {opened}')
-    gaps = [await _gap(adapter, {'events': after}) for after in (0, *places)]
-    _check(gaps == [places[-1]] * 6 + [None], f'all up to {places[-1]} was let go; the gaps that it tells are {gaps}')
-    place, = await adapter.publish([Publication(b'new')])
-    left = [entry.body for entry in await _everything(adapter, 'events')]
-    _check(left == [b'new'], f'after the age has passed, there still is {left}')
-    gaps = [await _gap(adapter, {'events': after}) for after in (0, *places[-2:])]
-    _check(gaps == [places[-1]] * 2 + [None], f'{place} follows {places[-1]}, the gaps that it tells are {gaps}')
-    opened = await adapter.open(limits)
-    _check(places[-1] <= opened.first < place, f'{places[-1]} has been let go, {place} not; `first` is {opened.first}')
-    _check([entry.body for entry in await adapter.retained()] == [b'kept'], 'a retained entry went with its age')
-
-# %% ../../nbs/backplanes/conformance.ipynb #f653ecbc
-@_promise('`retained` gives the newest retained entry of each key, oldest first; a newer event replaces or removes it.')
-async def _retains(lab: _Lab):
-    (adapter, _), (other, _) = await lab.open(limits := Limits(events=1, retained=3)), await lab.open(limits)
-    def keep(name, retain=True): return Publication(name.encode(), key=f'{name[0]}\0\n ü', retain=retain)
-    await adapter.publish([keep('a1'), keep('b1')])
-    await other.publish([keep('c1'), keep('a2'), Publication(b'd1', key='d')])
-    found = [entry.body for entry in await adapter.retained()]
-    _check(found == [b'b1', b'c1', b'a2'], f'b1, c1 and a2 are the newest; it gave {found}')
-    await other.publish([keep('b2', retain=False)])
-    await other.publish([Publication(b'call', 'calls')])
-    await adapter.publish([Publication(b'x' * 100)] * 500)
-    kept = await adapter.retained()
-    _check([e.body for e in kept] == [b'c1', b'a2'], f'b was taken away; it gave {kept}')
-    last = (await other.open(limits)).last
-    _check(all(e.channel == 'events' and 0 < e.position < last for e in kept), f'what is retained has no place: {kept}')
-    places = await adapter.publish([keep('e1'), keep('f1'), keep('g1'), keep('e2')])
-    found = [(e.position, e.body) for e in await other.retained()]
-    expected = list(zip(places[1:], [b'f1', b'g1', b'e2'], strict=True))
-    _check(found == expected, f'of five keys the newest three are {expected}; it gave {found}')
-
-# %% ../../nbs/backplanes/conformance.ipynb #08f64c7b
-@_promise('`renew` sets a new epoch where the old one still holds; all who call it at once get the same answer.')
-async def _renews(lab: _Lab):
-    adapters = [await lab.open() for _ in range(4)]
-    old = adapters[0][1].epoch
-    epochs = set(await asyncio.gather(*(adapter.new_epoch(old) for adapter, _ in adapters)))
-    _check(len(epochs) == 1 and old not in epochs, f'four who renewed {old} at once got {epochs}')
-    new = epochs.pop()
-    _check(re.fullmatch('[a-z0-9]{1,40}', new), f'the epoch is {new!r}')
-    _check(await adapters[0][0].new_epoch(old) == new, 'an epoch that is over was renewed once more')
-    _check((await lab.open())[1].epoch == new, 'one who opens later finds another epoch')
-
-# %% ../../nbs/backplanes/conformance.ipynb #3b170b51
-@_promise('Reports are stored for a node, given to all, and taken away; they are no events.')
-async def _reports(lab: _Lab):
-    (one, _), (two, _) = await lab.open(), await lab.open()
-    _check(await one.reports() == {}, 'an empty store has reports')
-    await one.put_node_info('a', b'old')
-    await one.put_node_info('a', bytes(range(256)))
-    await two.put_node_info('b:1', b'b')
-    await two.drop_node_info('nobody')
-    found = await one.reports()
-    _check(found == {'a': bytes(range(256)), 'b:1': b'b'}, f'the reports are {found}')
-    await two.drop_node_info('a')
-    _check(await one.reports() == {'b:1': b'b'}, 'a report that was taken away is still there')
-    _check(await one.read({'events': 0, 'calls': 0}) == [], 'a report came as an event')
-
-# %% ../../nbs/backplanes/conformance.ipynb #bde4bd4d
-@_promise('`close` may be called at any time, also twice; afterwards `open` works, on this loop and on another one.')
-async def _closes(lab: _Lab):
-    adapter = lab.adapter()
-    await adapter.close()
-    async def life(body):
-        opened = await adapter.open(Limits())
-        waiting = asyncio.ensure_future(adapter.read({'events': opened.last}, wait=20))
-        await adapter.publish([Publication(body)])
-        found = [entry.body for entry in await waiting]
-        await adapter.close()
-        await adapter.close()
-        return found, await _left()
-    for where in ('this', 'another', 'this'):
-        found, left = await (life(b'x') if where == 'this' else asyncio.to_thread(asyncio.run, life(b'x')))
-        _check(found == [b'x'], f'opened on {where} loop, it gave {found}')
-        _check(where == 'this' or not left, f'it left {left} tasks on the other loop')
-
-async def _left() -> int:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    return len((await asyncio.wait(others, timeout=1))[1]) if others else 0
-
-# %% ../../nbs/backplanes/conformance.ipynb #a0ccdad0
-@_promise('Errors are `BackplaneError`s that name the engine, and nothing shows its password.')
-async def _errs(lab: _Lab):
-    adapter = lab.adapter()
-    _check(isinstance(adapter.name, str) and adapter.name, f'its name is {adapter.name!r}')
-    shown = [adapter.name, repr(adapter)]
-    if lab.unreachable:
-        astray = lab.adapter(lab.unreachable)
-        shown += [astray.name, repr(astray)]
-        for call in (lambda: astray.open(Limits()), lambda: astray.publish([Publication(b'x')]), lambda: astray.retained()):
-            shown += await _failure(call(), astray)
-    _check(not lab.secret or not any(lab.secret in text for text in shown), 'the password is shown')
-
-async def _failure(call: Awaitable, adapter: Backplane) -> list[str]:
-    try: await call
-    except BackplaneError as e:
-        _check(adapter.name in str(e), f'the error does not name the engine ({adapter.name}): {e}')
-        _check(not e.doubtful, 'an engine that is not there leaves no doubt')
-        return [str(e), repr(e), repr(e.__cause__)]
-    raise AssertionError('an engine that is not there answered')
+def _require_bytes(kind: str, left: list[int], given: list[int], least: int, most: int):
+    require(least <= len(left) <= most, f'of {len(given)} {kind} {len(left)} are left, not {least} to {most}')
+    require(left == given[-len(left):], f'the entries left of {kind} are not the newest')

@@ -1,8 +1,8 @@
-"""Broadcasting from a background job, a cron script or another program, without a web server
+"""Publishes events from a background job, a cron script or another program, without a web server
 
-The one who has something to say is often not the web server: a job that runs in a worker of its own, a script that cron starts, a program that watches a folder. With a backplane it needs nothing but its URL. What it publishes gets its place in the same order as every `broadcast`, and reaches the tabs of all processes.
+Events often arise outside the web server: in a job that a separate worker runs, in a script that cron starts, in a program that watches a folder. With a backplane, such a program needs only its URL. Its events get positions in the same order as every `broadcast`, and reach the tabs of all processes.
 
-`publish` is for plain code: it returns once the event has its place. `publish_async` is the same in a coroutine. Neither hears anything, so neither knows how many tabs there are; what comes back is the event's id.
+`publish` is for synchronous code, and returns once the event has its position. `publish_async` is the same for coroutines. A publisher reads no events, so it cannot count the tabs. It returns the event's id.
 
 ```python
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager
@@ -14,8 +14,8 @@ manager = BroadcastManager(backplane='memory://jobs')
 await manager.ready()
 id, queue = await manager.register()
 async with Publisher('memory://jobs') as p: sent = await p.publish_async('progress', {'done': 40}, topic=None)
-heard = await queue.get()
-heard.type, heard.data, heard.id == sent
+received = await queue.get()
+received.type, received.data, received.id == sent
 ```
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/publisher.html.md"""
@@ -34,36 +34,35 @@ from typing import Any
 from fastcore.basics import patch
 
 from .base import Backplane, Publication, Limits, backplane_from_url
-
 from ..events.record import encode_record, make_record
 from ..runtime.process import in_each_child
 from ..events.wire import BackplaneError, FrameError
 
 # %% ../../nbs/backplanes/publisher.ipynb #002ab212
-# Far beyond a manager's, and yet an end if there never is one
-_KEEP = Limits(1_000_000, None, 100_000, 1_000_000, 2**30, 2**30, 2**30, listens=False)
+# Far beyond a manager's limits, for an engine that no manager ever opens
+_LIMITS = Limits(1_000_000, None, 100_000, 1_000_000, 2**30, 2**30, 2**30, is_reader=False)
 
 class Publisher:
     "Publishes to a backplane from outside of a web server"
     def __init__(self,
         url: str | Backplane, # The backplane, as for `BroadcastManager`
-        timeout: float = 10.0, # Seconds to try, for each event, and to connect; then it is an error
-        max_event_bytes: int = 4 * 2**20, # Bytes of JSON that one event may have
+        timeout: float = 10.0, # Seconds to retry an event or a connection before an error
+        max_event_bytes: int = 4 * 2**20, # Maximum bytes of JSON of an event
     ):
-        if not timeout > 0: raise ValueError(f'timeout is {timeout!r}; give seconds greater than 0')
+        if not timeout > 0: raise ValueError(f'timeout is {timeout!r}; pass seconds greater than 0')
         self.backplane = backplane_from_url(url) if isinstance(url, str) else url
         self.timeout, self.max_event_bytes = timeout, max_event_bytes
-        self._begin_anew()
-        in_each_child(self._begin_anew)
+        self._reset()
+        in_each_child(self._reset)
 
-    def _begin_anew(self):
-        self._name, self._number, self._epoch, self._ending = secrets.token_hex(8), 0, None, False
-        self._loop = self._turn = self._thread = None
+    def _reset(self):
+        self._name, self._number, self._epoch, self._is_closing = secrets.token_hex(8), 0, None, False
+        self._loop = self._lock = self._thread = None
         self._guard = threading.Lock()
 
     async def __aenter__(self):
-        self._settle()
-        try: await self._deliver(None, self.timeout)
+        self._bind_loop()
+        try: await self._publish_with_retries(None, self.timeout)
         except BaseException:
             await self.close_async()
             raise
@@ -72,85 +71,84 @@ class Publisher:
     async def __aexit__(self, *_): await self.close_async()
 
     async def close_async(self):
-        "Let go of the engine; who uses the publisher again connects again"
-        self._loop = self._turn = self._epoch = None
+        "Close the backplane; the next publication connects again"
+        self._loop = self._lock = self._epoch = None
         await self.backplane.close()
 
-    def _settle(self):
+    def _bind_loop(self):
         loop = asyncio.get_running_loop()
-        idle = self._loop is None or self._loop.is_closed()
-        if idle: self._loop, self._turn, self._epoch = loop, asyncio.Lock(), None
+        if self._loop is None or self._loop.is_closed(): self._loop, self._lock, self._epoch = loop, asyncio.Lock(), None
         if self._loop is not loop: raise RuntimeError('This publisher is in use by another loop; make one for each')
 
 # %% ../../nbs/backplanes/publisher.ipynb #7b30827c
 @patch
-async def _deliver(self: Publisher, draft: Publication | None, seconds: float) -> list[int]:
-    "Publish `draft`, or only connect where it is None"
+async def _publish_with_retries(self: Publisher, publication: Publication | None, seconds: float) -> list[int]:
+    "Publish `publication`, or only connect if it is None"
     pause, doubtful, error, clock = 0.05, False, '', asyncio.get_running_loop().time
     deadline = clock() + seconds
     while not error or clock() + pause < deadline:
         try:
             if error: await asyncio.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, 1.0) if error else pause
-            async with asyncio.timeout_at(deadline): return await self._try(draft)
+            async with asyncio.timeout_at(deadline): return await self._publish_once(publication)
         except BackplaneError as e: error, doubtful = str(e) or repr(e), doubtful or e.doubtful
         except (TimeoutError, asyncio.CancelledError) as e:
-            cut = isinstance(e, asyncio.CancelledError)
-            if cut and not self._ending: raise
-            error = 'it was closed' if cut else error or f'{self.backplane.name} did not answer in {seconds:.3g} s'
-            doubtful = doubtful or draft is not None and self._epoch is not None
-            if cut: break
+            cancelled = isinstance(e, asyncio.CancelledError)
+            if cancelled and not self._is_closing: raise
+            error = 'it was closed' if cancelled else error or f'{self.backplane.name} did not answer in {seconds:.3g} s'
+            doubtful = doubtful or publication is not None and self._epoch is not None
+            if cancelled: break
         self._epoch = None
-    raise BackplaneError(f'{"Nobody knows whether it was sent" if doubtful else "Not sent"}: {error}', doubtful)
+    raise BackplaneError(f'{"It is unknown whether the event was sent" if doubtful else "Not sent"}: {error}', doubtful)
 
 @patch
-async def _try(self: Publisher, draft: Publication | None) -> list[int]:
-    if self._epoch is None: self._epoch = (await self.backplane.open(_KEEP)).epoch
-    if draft is None: return []
-    largest = self.backplane.max_bytes
-    if largest is None or len(draft.body) <= largest: return await self.backplane.publish([draft])
-    raise FrameError(f'{len(draft.body)} bytes are over what {self.backplane.name} takes ({largest}); send a reference')
+async def _publish_once(self: Publisher, publication: Publication | None) -> list[int]:
+    if self._epoch is None: self._epoch = (await self.backplane.open(_LIMITS)).epoch
+    if publication is None: return []
+    size, largest = len(publication.body), self.backplane.max_bytes
+    if largest is None or size <= largest: return await self.backplane.publish([publication])
+    raise FrameError(f'{size} bytes are over what {self.backplane.name} takes ({largest}); send a reference')
 
 # %% ../../nbs/backplanes/publisher.ipynb #701acb00
 @patch
 async def publish_async(self: Publisher,
-    message_type: str, # What happened
+    message_type: str, # The event's type
     data: Any, # As for `broadcast`
-    metadata: dict[str, Any] | None = None, # The application's own
-    exclude: set[str] | None = None, # Ids of connections that do not get it
+    metadata: dict[str, Any] | None = None, # Data for the application
+    exclude: set[str] | None = None, # Ids of connections that do not get the event
     *,
-    topic: str | None = None, # Whom it is for; None is everyone
-    key: str | None = None, # Replaces older events of this topic and key for whoever has not read them yet
-    retain: bool = False, # Whether newcomers get the newest event of this key
-) -> str: # The event's id, or, where it had to be sent twice, perhaps one just after it
-    """Publish an event; returns once it has its place.
+    topic: str | None = None, # Topic of the event; None for all subscribers
+    key: str | None = None, # Replaces older events of this topic and key that a reader has not received yet
+    retain: bool = False, # Whether new subscribers get the newest event of this key
+) -> str: # The event's id, or perhaps a slightly later one if the event was sent twice
+    """Publish an event, and return once it has its position.
 
-    Raises `FrameError` and `ValueError` as `broadcast` does, and `BackplaneError` where it could not be sent."""
-    limit, until = self.max_event_bytes, time.monotonic() + self.timeout
+    Raises `FrameError` and `ValueError` as `broadcast` does, and `BackplaneError` if it could not be sent."""
+    limit, deadline = self.max_event_bytes, time.monotonic() + self.timeout
     record = make_record(message_type, data, metadata, exclude, topic, key, retain, max_event_bytes=limit)
-    self._settle()
-    async with self._turn:
+    self._bind_loop()
+    async with self._lock:
         self._number += 1
         body = encode_record(record, self._name, self._number)
-        draft = Publication(body, key=None if key is None else json.dumps([topic, key]), retain=retain)
-        position, = await self._deliver(draft, max(until - time.monotonic(), 0.1))
+        publication = Publication(body, key=None if key is None else json.dumps([topic, key]), retain=retain)
+        position, = await self._publish_with_retries(publication, max(deadline - time.monotonic(), 0.1))
         return f'{self._epoch}-{position}'
 
 # %% ../../nbs/backplanes/publisher.ipynb #4947c4ae
 @patch
 def publish(self: Publisher,
-    message_type: str, # What happened
+    message_type: str, # The event's type
     data: Any, # As for `broadcast`
-    metadata: dict[str, Any] | None = None, # The application's own
-    exclude: set[str] | None = None, # Ids of connections that do not get it
+    metadata: dict[str, Any] | None = None, # Data for the application
+    exclude: set[str] | None = None, # Ids of connections that do not get the event
     **kwargs: Any, # `topic`, `key` and `retain`, as for `publish_async`
 ) -> str: # The event's id
-    "`publish_async` for plain code, from any thread: blocks until the event has its place, for `timeout` at most"
-    return self._wait(self.publish_async(message_type, data, metadata, exclude, **kwargs))
+    "Publish an event from any thread; block until it has its position, for `timeout` at most"
+    return self._run_in_thread(self.publish_async(message_type, data, metadata, exclude, **kwargs))
 
 @patch
 def __enter__(self: Publisher):
-    try: self._wait(self.__aenter__())
+    try: self._run_in_thread(self.__aenter__())
     except BaseException:
         self.close()
         raise
@@ -161,7 +159,7 @@ def __exit__(self: Publisher, *_): self.close()
 
 # %% ../../nbs/backplanes/publisher.ipynb #3e26c2bb
 class _LoopThread(threading.Thread):
-    "A loop of its own, in a thread"
+    "An event loop in its own thread"
     def __init__(self):
         super().__init__(name='sse-publisher', daemon=True)
         self.loop = asyncio.new_event_loop()
@@ -175,29 +173,29 @@ class _LoopThread(threading.Thread):
         self.loop.close()
 
 @patch
-def _wait(self: Publisher, job: Coroutine) -> Any:
-    "What `job` gives, done in the thread, which is begun where there is none"
+def _run_in_thread(self: Publisher, job: Coroutine) -> Any:
+    "Run `job` in the thread, and return its result"
     with self._guard:
         if self._thread is None: self._thread = _LoopThread()
         future = asyncio.run_coroutine_threadsafe(job, self._thread.loop)
     try: return future.result()
-    except CancelledError: raise BackplaneError('Not sent: it was closed') from None # it was not its turn yet
+    except CancelledError: raise BackplaneError('Not sent: it was closed') from None # it had not begun
 
 # %% ../../nbs/backplanes/publisher.ipynb #27a17088
 @patch
 def close(self: Publisher):
-    "End the thread, and let go of the engine; may be called twice"
+    "End the thread and close the backplane; may be called twice"
     with self._guard:
         thread, self._thread = self._thread, None
         if thread is None: return
-        self._ending = True
-        try: asyncio.run_coroutine_threadsafe(self._finish(), thread.loop).result()
+        self._is_closing = True
+        try: asyncio.run_coroutine_threadsafe(self._cancel_and_close(), thread.loop).result()
         finally:
             thread.end()
-            self._ending = False
+            self._is_closing = False
 
 @patch
-async def _finish(self: Publisher):
+async def _cancel_and_close(self: Publisher):
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others: task.cancel()
     if others: await asyncio.wait(others)

@@ -1,7 +1,6 @@
-"""Where an engine is, how it is asked, and what a broken line leaves in doubt
+"""Finds a Redis or Valkey server by URL, sends commands, and reports whether a failed one may have taken effect
 
-The [adapter for Redis and Valkey](redis.html) knows what to ask an engine. This is how: it takes the URL apart, opens connections of the `redis` package, finds the node that is in charge, and sends commands and reads their answers. It does so itself, a layer below that package's client, for the sake of one question: when an exchange fails, can what was sent have happened? Whoever retries without knowing
-doubles events.
+The [adapter for Redis and Valkey](redis.html) uses this client. It parses the URL, opens connections of the `redis` package, finds the master or the node of a cluster, sends commands and reads the answers. It works a layer below that package's own client, for one reason. When an exchange fails, it has to know whether the commands can have taken effect. A retry without that knowledge would duplicate events.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/redis_client.html.md"""
 
@@ -30,97 +29,101 @@ _SCHEMES = {'redis': 'redis', 'valkey': 'redis', 'rediss': 'rediss', 'valkeys': 
 
 _ENCODE = 'In a user or a password, write / ? # @ as %2F %3F %23 %40'
 
-def _split(url: str) -> SplitResult:
-    "The parts of `url`; a password with a `/`, `?` or `#` in it is cut in two, and no part of it shall be shown"
-    parts = urlsplit(url)
-    if parts.fragment or '@' in parts.path or '@' in parts.query and '@' not in parts.netloc: raise ValueError(_ENCODE)
-    return parts
-
-def _place(host: str, port: int) -> tuple[str, int]:
+def _address(host: str, port: int) -> tuple[str, int]:
     try: return (at := urlsplit(f'//{host}')).hostname or 'localhost', at.port or port
-    except ValueError: raise ValueError(f'The port of a host is no number up to 65,535. {_ENCODE}') from None
+    except ValueError: raise ValueError(f'The port of a host is not a number up to 65,535. {_ENCODE}') from None
 
 def _read_url(parts: SplitResult, tls: bool) -> tuple[list[tuple[str, int]], str | None, dict]:
     if parts.scheme not in _SCHEMES: raise ValueError(f'{parts.scheme!r:.40} is none of {", ".join(_SCHEMES)}')
     scheme, path = 'rediss' if tls and parts.scheme != 'redis+unix' else _SCHEMES[parts.scheme], parts.path
-    service, who, hosts = None, *parts.netloc.rpartition('@')[::2]
+    service, user, hosts = None, *parts.netloc.rpartition('@')[::2]
     if parts.scheme == 'redis+sentinel':
         service, _, path = path.strip('/').partition('/')
         if not service: raise ValueError('With sentinels, the path is the name of the master, as in …/mymaster')
     if scheme != 'unix' and not re.fullmatch('/?[0-9]*', path):
-        raise ValueError(f'The path is the number of a database, not {path!r:.60}; `name` tells applications apart')
-    places = [_place(host, 26379 if service else 6379) for host in hosts.split(',')]
-    options = parse_url(urlunsplit((scheme, f'{who}@' if who else '', path, parts.query, '')))
+        raise ValueError(f'The path is the number of a database, not {path!r:.60}; pass `name` to separate applications')
+    addresses = [_address(host, 26379 if service else 6379) for host in hosts.split(',')]
+    options = parse_url(urlunsplit((scheme, f'{user}@' if user else '', path, parts.query, '')))
     for name in ('host', 'port', 'max_connections', 'retry_on_timeout'): options.pop(name, None)
-    return places, service, options
+    return addresses, service, options
+
+# %% ../../nbs/backplanes/redis_client.ipynb #3056f7bd
+def split_url(
+    url: str, # One of the forms above
+) -> SplitResult: # Its parts
+    "Split `url`; raises `ValueError` if a user or a password is not percent-encoded"
+    parts = urlsplit(url)
+    if parts.fragment or '@' in parts.path or '@' in parts.query and '@' not in parts.netloc: raise ValueError(_ENCODE)
+    return parts
 
 # %% ../../nbs/backplanes/redis_client.ipynb #5724b9af
-class _Engine:
-    "A server of Redis or Valkey, or those among which one is in charge"
+class RedisClient:
+    "A client for one server, for sentinels or for a cluster"
     def __init__(self,
         url: str, # One of the forms above
-        label: str = '', # What logs call it besides its address
-        timeout: float = 4.0, # Seconds without an answer after which a line counts as dead
-        tls: bool = False, # TLS where the URL's scheme does not say it: sentinels, cluster
-        sentinel_username: str | None = None, # For the sentinels, where they ask for one
-        sentinel_password: str | None = None, # For the sentinels, where they ask for one
+        label: str = '', # Added to the name in logs
+        timeout: float = 4.0, # Seconds without an answer after which a connection is closed
+        tls: bool = False, # TLS for sentinels and clusters, whose scheme does not include it
+        sentinel_username: str | None = None, # User of the sentinels, if they need one
+        sentinel_password: str | None = None, # Password of the sentinels, if they need one
     ):
-        parts = _split(url)
+        parts = split_url(url)
         self.hosts, self.service, self._options = _read_url(parts, tls)
         self.timeout, self._sentinel = timeout, dict(username=sentinel_username, password=sentinel_password)
         self._secrets = [s for s in (self._options.get('password'), parts.password, sentinel_password) if s]
         self.name = f'{parts.scheme}://{parts.netloc.rpartition("@")[2]}{parts.path}{label and f" ({label})"}'
-        self.line(*self.hosts[0])
+        self.connection(*self.hosts[0])
 
-    def __repr__(self): return f'<engine {self.name}>'
+    def __repr__(self): return f'<RedisClient {self.name}>'
 
-    def line(self, host: str, port: int, **more: Any) -> Connection:
-        "A connection to that place, not open yet; raises `ValueError` for an option that nobody knows"
-        ours = dict(protocol=2, socket_timeout=None)
-        options = dict(socket_connect_timeout=self.timeout) | self._options | ours | more
+    def connection(self, host: str, port: int, **options: Any) -> Connection:
+        "Return a connection to that address, not open yet; raises `ValueError` for an unknown option"
+        fixed = dict(protocol=2, socket_timeout=None)
+        options = dict(socket_connect_timeout=self.timeout) | self._options | fixed | options
         kind = options.pop('connection_class', Connection)
         try: return kind(**options) if 'path' in options else kind(host=host, port=port, **options)
-        except TypeError as e: raise ValueError(f'The URL of {self.name} has a parameter too many: {e}') from None
+        except TypeError as e: raise ValueError(f'The URL of {self.name} has an unknown parameter: {e}') from None
 
 # %% ../../nbs/backplanes/redis_client.ipynb #879e5672
 _REFUSALS = (ResponseError, AuthenticationError, BusyLoadingError)
 
 @patch
-async def exchange(self: _Engine,
-    line: Connection, # From `line`; connected where it is not
+async def exchange(self: RedisClient,
+    connection: Connection, # From `connection`; opened if it is not
     *commands: Sequence, # Names and arguments
-    wait: float = 0.0, # Seconds that the commands themselves may wait
-) -> list: # Their answers; what the engine refused stands in the list as its error
-    "Send `commands` and read their answers; raises `BackplaneError`"
+    wait: float = 0.0, # Seconds that the commands themselves may block
+) -> list: # The answers; a refusal is in the list as an exception
+    "Send `commands` and return their answers; raises `BackplaneError`"
     sent = False
     try:
-        if not line.is_connected:
-            async with asyncio.timeout(self.timeout): await line.connect()
+        if not connection.is_connected:
+            async with asyncio.timeout(self.timeout): await connection.connect()
         async with asyncio.timeout(self.timeout + wait):
             sent = True
-            await line.send_packed_command(line.pack_commands(commands), check_health=False)
-            return [await _answer(line) for _ in commands]
+            await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+            return [await _read_answer(connection) for _ in commands]
     except (RedisError, OSError, asyncio.IncompleteReadError) as e:
-        await _drop(line)
+        await disconnect(connection)
         raise self.error(e, sent and not isinstance(e, _REFUSALS)) from None
     except BaseException:
-        await _drop(line)
+        await disconnect(connection)
         raise
 
-async def _answer(line: Connection):
-    try: return await line.read_response()
+async def _read_answer(connection: Connection):
+    try: return await connection.read_response()
     except ResponseError as e: return e
 
-async def _drop(
-    line: Connection, # Open or not
+# %% ../../nbs/backplanes/redis_client.ipynb #be8a383d
+async def disconnect(
+    connection: Connection, # Open or not
     nowait: bool = True, # False to wait until its socket is closed
 ):
-    "Break a line"
-    try: await line.disconnect(nowait=nowait)
-    except (RedisError, OSError, RuntimeError): line._reader = line._writer = None
+    "Close a connection, and ignore errors"
+    try: await connection.disconnect(nowait=nowait)
+    except (RedisError, OSError, RuntimeError): connection._reader = connection._writer = None
 
 # %% ../../nbs/backplanes/redis_client.ipynb #c25eeffc
-class _Elsewhere(Unable): "Whoever opens again may find one who takes it"
+class WrongServer(Unable): "Another server may accept the command; open the adapter again"
 
 _OPEN_AGAIN = re.compile(r'\b(READONLY|MOVED|ASK|MASTERDOWN|LOADING|CLUSTERDOWN|NOGROUP)\b')
 _KINDS = (ReadOnlyError, MovedError, AskError, MasterDownError, BusyLoadingError, ClusterDownError)
@@ -128,65 +131,66 @@ _AT_PRESENT = re.compile(r'\b(OOM|MISCONF|NOREPLICAS|BUSY|TRYAGAIN)\b|command no
 
 def _class_of(e: Exception, doubtful: bool) -> type[BackplaneError]:
     if not isinstance(e, RedisError): return BackplaneError if doubtful else Unable
-    if isinstance(e, _KINDS) or _OPEN_AGAIN.search(str(e)): return _Elsewhere
+    if isinstance(e, _KINDS) or _OPEN_AGAIN.search(str(e)): return WrongServer
     return Unable if not doubtful and not isinstance(e, ResponseError) or _AT_PRESENT.search(str(e)) else BackplaneError
 
 # %% ../../nbs/backplanes/redis_client.ipynb #0d9e3b52
 @patch
-def error(self: _Engine,
-    e: Exception, # What happened
-    doubtful: bool = False, # Whether nobody knows if what was sent took effect
+def error(self: RedisClient,
+    e: Exception, # The cause
+    doubtful: bool = False, # Whether the commands may have taken effect
 ) -> BackplaneError: # To be raised
-    "What happened, in a sentence that shows no password"
-    told = 'no answer in time' if isinstance(e, TimeoutError) and not str(e) else f'{type(e).__name__}: {e}'
-    if 'NOGROUP' in told: told = 'it has lost its events, or begun a new life; open it again'
-    for secret in self._secrets: told = told.replace(secret, '***')
-    return _class_of(e, doubtful)(f'{self.name}: {told:.300}', doubtful)
+    "Return the error for `e`, with a message that shows no password"
+    text = 'no answer in time' if isinstance(e, TimeoutError) and not str(e) else f'{type(e).__name__}: {e}'
+    if 'NOGROUP' in text: text = 'it has lost its events, or begun a new epoch; open it again'
+    for secret in self._secrets: text = text.replace(secret, '***')
+    return _class_of(e, doubtful)(f'{self.name}: {text:.300}', doubtful)
 
 @patch
-def value(self: _Engine,
-    answer: Any, # One of those that `exchange` gave
+def value(self: RedisClient,
+    answer: Any, # One of the answers of `exchange`
 ) -> Any: # The same
-    "An answer that is no refusal; raises `BackplaneError` for one that is"
+    "Return `answer`; raises `BackplaneError` if it is a refusal"
     if isinstance(answer, ResponseError):
-        partly = str(answer).startswith('PARTLY ') # a script of ours, stopped midway
+        partly = str(answer).startswith('PARTLY ') # one of the adapter's scripts, stopped midway
         raise self.error(answer, partly) from (None if self._secrets else answer)
     return answer
 
 # %% ../../nbs/backplanes/redis_client.ipynb #47440109
 @patch
-async def run(self: _Engine,
-    line: Connection, # From `line`
+async def run(self: RedisClient,
+    connection: Connection, # From `connection`
     script: str, # Lua
-    keys: Sequence[str], # The keys that it uses
+    keys: Sequence[str], # The keys that the script uses
     *arguments: Any, # Text, bytes and numbers
-) -> Any: # What it returns
-    "Run `script` on the engine, which does all of it in one step; raises `BackplaneError`"
+) -> Any: # The script's result
+    "Run `script` on the server in one step; raises `BackplaneError`"
     rest = (len(keys), *keys, *arguments)
-    answer, = await self.exchange(line, ('EVALSHA', hashlib.sha1(script.encode()).hexdigest(), *rest))
+    answer, = await self.exchange(connection, ('EVALSHA', hashlib.sha1(script.encode()).hexdigest(), *rest))
     if isinstance(answer, ResponseError) and 'NOSCRIPT' in f'{type(answer).__name__} {answer}'.upper():
-        answer, = await self.exchange(line, ('EVAL', script, *rest))
+        answer, = await self.exchange(connection, ('EVAL', script, *rest))
     return self.value(answer)
 
 # %% ../../nbs/backplanes/redis_client.ipynb #2576b865
 @patch
-async def places(self: _Engine) -> list[tuple[str, int]]: # Hosts and ports to try
-    "Where the engine, or the master that the sentinels name, should be; raises `BackplaneError`"
+async def addresses(self: RedisClient) -> list[tuple[str, int]]: # Hosts and ports to try
+    "Return the address of the server, or of the master that the sentinels report; raises `BackplaneError`"
     if not self.service: return self.hosts
     error = None
     for host, port in self.hosts:
-        line = self.line(host, port, db=0, **self._sentinel)
-        try: answer, = await self.exchange(line, ('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', self.service))
+        connection = self.connection(host, port, db=0, **self._sentinel)
+        try: answer, = await self.exchange(connection, ('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', self.service))
         except BackplaneError as e: error = e
         else:
             if isinstance(answer, list): return [(answer[0].decode(), int(answer[1]))]
-            error = self.error(answer or RedisError(f'the sentinel {host}:{port} knows no {self.service!r:.60}'))
-        finally: await _drop(line)
+            error = self.error(answer or RedisError(f'the sentinel {host}:{port} has no master {self.service!r:.60}'))
+        finally: await disconnect(connection)
     raise error
 
-def _moved(
-    answer: Any, # One of those that `exchange` gave
-) -> tuple[str, int] | None: # Host (empty for the same) and port of the node that holds it; None otherwise
-    "Where a node of a cluster sends whoever asks it for another's key"
+# %% ../../nbs/backplanes/redis_client.ipynb #c51593ff
+def redirect(
+    answer: Any, # One of the answers of `exchange`
+) -> tuple[str, int] | None: # Host (empty for the same host) and port; None if it is no redirect
+    "Return the address of the node that holds the key"
     where = re.fullmatch(r'(?:MOVED )?\d+ (\S*):(\d+)', str(answer)) if isinstance(answer, ResponseError) else None
     return (where[1].strip('[]'), int(where[2])) if where else None

@@ -1,6 +1,6 @@
-"""How an adapter that shares a file leaves the event loop alone, and hears at once when another process has written
+"""Runs blocking calls in a thread, and wakes other processes after a write to a shared file
 
-An engine that is a file has no connection to wait on. Its calls block, so they need a thread; and it tells nobody that something is new, so whoever reads it would have to look again and again. Here are the two things that the [SQLite adapter](sqlite.html) does about that: a thread that works for a loop, and a bell that processes ring for each other with one system call.
+The engine of the [SQLite adapter](sqlite.html) is a file. Calls into SQLite block, so they run in a thread. A file also notifies no reader of new rows, so a reader without notifications has to poll. This module has two parts for that: `WorkerThread` runs jobs for an event loop, and `FileNotifier` wakes readers in all processes by one system call.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/sqlite_notify.html.md"""
 
@@ -15,118 +15,115 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from fastcore.basics import patch
-
 # %% ../../nbs/backplanes/sqlite_notify.ipynb #b4df63d0
-class _Worker:
-    "Does one thing after another, away from the event loop"
+class WorkerThread:
+    "A thread that runs jobs one after another for event loops"
     def __init__(self,
         name: str, # The thread's name
     ):
         self._jobs, self._thread = queue.SimpleQueue(), threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def ask(self,
+    def submit(self,
         job: Callable, # Called in the thread
-        *args: Any, # What it is called with
-    ) -> asyncio.Future: # Of the running loop, with what `job` returns or raises
-        "Have `job` done after all that was asked before"
+        *args: Any, # Its arguments
+    ) -> asyncio.Future: # Of the running loop, with the result or the error of `job`
+        "Run `job` after all jobs that were submitted before"
         loop = asyncio.get_running_loop()
         self._jobs.put((loop, future := loop.create_future(), job, args))
         return future
 
-    def end(self):
-        "Nothing that is asked later is done"
+    def stop(self):
+        "End the thread after the jobs that were submitted; later jobs do not run"
         self._jobs.put(None)
 
     def join(self):
-        "Wait, blocking, until the thread has ended"
+        "Block until the thread has ended"
         self._thread.join()
 
     def _run(self):
-        while (order := self._jobs.get()) is not None:
-            loop, future, job, args = order
+        while (item := self._jobs.get()) is not None:
+            loop, future, job, args = item
             if future.cancelled(): continue
             try: outcome = job(*args), None
-            except Exception as e: outcome = None, e  # noqa: BLE001 - it is raised where it was asked for
-            with suppress(RuntimeError): loop.call_soon_threadsafe(_settle, future, *outcome) # its loop may be closed
-            del order, future, job, args, outcome
+            except Exception as e: outcome = None, e  # noqa: BLE001 - it is raised in the caller
+            with suppress(RuntimeError): loop.call_soon_threadsafe(_resolve, future, *outcome) # its loop may be closed
+            del item, future, job, args, outcome
 
-def _settle(future: asyncio.Future, result: Any, error: Exception | None):
+def _resolve(future: asyncio.Future, result: Any, error: Exception | None):
     if future.done(): return
     if error is None: future.set_result(result)
     else: future.set_exception(error)
 
 # %% ../../nbs/backplanes/sqlite_notify.ipynb #07394c71
-_TOUCHED, _GONE, _MOVED = 0x4, 0x400, 0x800 # of `inotify(7)`: metadata changed, deleted, moved
+_TOUCHED, _DELETED, _MOVED = 0x4, 0x400, 0x800 # of `inotify(7)`: metadata changed, deleted, moved
 
 def _watch_file(
-    path: str, # A file that is there
-) -> int | None: # A descriptor, to be closed by who asked; None where the system has no such thing, or no more of it
-    "Something to wait on, readable when `path` is touched, moved or deleted"
+    path: str, # An existing file
+) -> int | None: # A descriptor that the caller closes; None if the system has no `inotify`, or no more watches
+    "Return a descriptor that is readable when `path` was touched, moved or deleted"
     if sys.platform != 'linux': return None
     libc = ctypes.CDLL(None, use_errno=True)
     fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
     if fd < 0: return None
-    if libc.inotify_add_watch(fd, os.fsencode(path), _TOUCHED | _GONE | _MOVED) >= 0: return fd
+    if libc.inotify_add_watch(fd, os.fsencode(path), _TOUCHED | _DELETED | _MOVED) >= 0: return fd
     os.close(fd)
 
 # %% ../../nbs/backplanes/sqlite_notify.ipynb #881b1624
-class _Bell:
-    "Wakes one task of each process that has a bell for the same file"
+class FileNotifier:
+    "Wakes one task of each process that has a notifier for the same file"
     def __init__(self,
-        path: str, # The file, which is there
+        path: str, # An existing file
+        watch: Callable[[str], int | None] = _watch_file, # Returns a descriptor to wait for, or None
     ):
-        self._path, self._watch, self._waiter, self._rang = path, _watch_file(path), None, False
-        # Seconds between looks: the first after something was found, and the most
-        self.looks = (0.002, 0.05) if self._watch is None else (0.25, 0.25)
+        self._path, self._watch, self._waiter, self._notified = path, watch(path), None, False
+        # Seconds between polls: the first after an event, and the longest
+        self.poll_intervals = (0.002, 0.05) if self._watch is None else (0.25, 0.25)
 
-    def ring(self):
-        "Wake all who listen to a bell for this file; from any thread"
+    def notify(self):
+        "Wake the tasks that wait for this file in any process; callable from any thread"
         with suppress(OSError): os.utime(self._path)
 
-    def ring_here(self):
-        "What `ring` does not, where there is no watch: wake who waits at this one; from the loop"
+    def notify_here(self):
+        "Wake the task of this notifier if there is no watch; called from the loop"
         if self._watch is None: self.wake()
 
     def wake(self):
-        "Wake who waits at this one; from the loop"
-        self._rang = True
-        if self._waiter is not None: _settle(self._waiter, None, None)
+        "Wake the task of this notifier; called from the loop"
+        self._notified = True
+        if self._waiter is not None: _resolve(self._waiter, None, None)
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        "Hear the bell, on the running loop"
+    def watching(self) -> Iterator[None]:
+        "Receive notifications on the running loop"
         loop = asyncio.get_running_loop()
-        if self._watch is not None: loop.add_reader(self._watch, self._hear)
+        if self._watch is not None: loop.add_reader(self._watch, self._on_readable)
         try: yield
         finally:
             if self._watch is not None: loop.remove_reader(self._watch)
 
-    def _hear(self):
+    def _on_readable(self):
         with suppress(BlockingIOError): os.read(self._watch, 4096)
         self.wake()
 
     async def wait(self,
-        seconds: float, # At most
+        seconds: float, # Maximum time
     ):
-        "Return when it rings, or the file is moved or deleted"
-        if not self._rang:
+        "Return after a notification, or when the file is moved or deleted"
+        if not self._notified:
             loop = asyncio.get_running_loop()
             self._waiter = loop.create_future()
-            late = loop.call_later(seconds, _settle, self._waiter, None, None)
+            timer = loop.call_later(seconds, _resolve, self._waiter, None, None)
             try: await self._waiter
             finally:
-                late.cancel()
+                timer.cancel()
                 self._waiter = None
-        self._rang = False
+        self._notified = False
 
-# %% ../../nbs/backplanes/sqlite_notify.ipynb #90270726
-@patch
-def close(self: _Bell):
-    "Let go of the watch; on the loop that listens, or where none does"
-    watch, self._watch = self._watch, None
-    if watch is not None:
-        with suppress(RuntimeError): asyncio.get_running_loop().remove_reader(watch)
-        os.close(watch)
-    self.wake()
+    def close(self):
+        "Close the watch; called on the loop that waits, or on any if none does"
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            with suppress(RuntimeError): asyncio.get_running_loop().remove_reader(watch)
+            os.close(watch)
+        self.wake()

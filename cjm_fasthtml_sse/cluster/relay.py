@@ -398,10 +398,10 @@ def _is_new(heard: OrderedDict, publisher: str, number: int, limit: int = 10_000
 
 @patch
 async def _hear_some(self: Relay, wait: float) -> int: # How many entries there were
-    entries = await self._read_some({'events': self.position, 'calls': self._call_position}, wait)
+    entries = await self._read_some({'events': self.position, 'control': self._call_position}, wait)
     until = time.monotonic() + _SLICE
     for entry in entries:
-        if entry.channel == 'calls': self._hear_call(entry)
+        if entry.channel == 'control': self._hear_call(entry)
         else: self._hear_event(entry)
         if time.monotonic() < until: continue
         await asyncio.sleep(0)
@@ -714,7 +714,7 @@ async def _tell_and_hear(self: Relay):
     mine = {name: report() for name, report in self.reports.items()} | own
     async with self._line:
         await self.backplane.put_node_info(self.node, json.dumps(mine).encode())
-        bodies = await self.backplane.reports()
+        bodies = await self.backplane.node_info()
     now = time.monotonic()
     seen = {node: body for node, body in bodies.items() if node != self.node}
     self._nodes = {node: self._seen(node, body, now) for node, body in seen.items()}
@@ -837,7 +837,7 @@ def _call(self: Relay, message: dict) -> _Out:
 @patch
 def _called(self: Relay, message: dict) -> _Out:
     text = json.dumps([VERSION, self.publisher, self._number + 1, self.node, message])
-    out = self._numbered(Publication(text.encode(), 'calls'))
+    out = self._numbered(Publication(text.encode(), 'control'))
     out.future.add_done_callback(lambda future: future.cancelled() or future.exception())
     return out
 

@@ -86,7 +86,7 @@ class NoBytes(Memory):
     async def open(self, limits): return await super().open(replace(limits, **{self.which: 2**40}))
 
 
-class NoCallBytes(NoBytes): which = 'call_bytes'
+class NoCallBytes(NoBytes): which = 'control_bytes'
 
 
 class NoRetainedBytes(NoBytes): which = 'retained_bytes'
@@ -103,17 +103,17 @@ class DropsTheLarge(Memory):
 
 class KeepsKeys(Memory):
     "An event that is not to be retained does not take away what is"
-    async def publish(self, drafts):
-        return await super().publish([d if d.retain else Publication(d.body, d.channel) for d in drafts])
+    async def publish(self, publications):
+        return await super().publish([d if d.retain else Publication(d.body, d.channel) for d in publications])
 
 
 class OneLane(Memory):
-    async def publish(self, drafts): return await super().publish([Publication(d.body) for d in drafts])
+    async def publish(self, publications): return await super().publish([Publication(d.body) for d in publications])
 
 
 class Mixed(Memory):
     "Calls come with whatever is read"
-    async def read(self, after, count=500, wait=0): return await super().read({'calls': 0, **after}, count, wait)
+    async def read(self, after, count=500, wait=0): return await super().read({'control': 0, **after}, count, wait)
 
 
 class Deaf(Memory):
@@ -166,8 +166,8 @@ class Late(Memory):
     "Answers a publication with the places of the one before, when that was cancelled"
     debt = None
 
-    async def publish(self, drafts):
-        places = await super().publish(drafts)
+    async def publish(self, publications):
+        places = await super().publish(publications)
         self.debt, places = (places, self.debt) if self.debt else (None, places)
         try: await asyncio.sleep(0)
         except asyncio.CancelledError:
@@ -184,8 +184,8 @@ class EachRenews(Memory):
 
 
 class Text(Memory):
-    async def publish(self, drafts):
-        changed = [Publication(d.body.replace(b'\r\n', b'\n'), d.channel, d.key, d.retain) for d in drafts]
+    async def publish(self, publications):
+        changed = [Publication(d.body.replace(b'\r\n', b'\n'), d.channel, d.key, d.retain) for d in publications]
         return await super().publish(changed)
 
 
@@ -193,14 +193,14 @@ class Small(Memory):
     "Has a limit, and lets the part of a batch in that is below it"
     max_bytes = 2**21
 
-    async def publish(self, drafts):
-        places = await super().publish([d for d in drafts if len(d.body) <= self.max_bytes])
-        if len(places) < len(drafts): raise BackplaneError('too large')
+    async def publish(self, publications):
+        places = await super().publish([d for d in publications if len(d.body) <= self.max_bytes])
+        if len(places) < len(publications): raise BackplaneError('too large')
         return places
 
 
 class Reports(Memory):
-    async def drop_node_info(self, node): del self._reports[node]
+    async def drop_node_info(self, node): del self._node_info[node]
 
 
 class Leaves(Memory):
@@ -237,7 +237,7 @@ class Shows(Memory):
     "Not there, and says so with its password"
     async def open(self, limits): raise BackplaneError(f'{self.name}: no way in with s3cret')
 
-    async def publish(self, drafts): raise BackplaneError(f'{self.name}: not open')
+    async def publish(self, publications): raise BackplaneError(f'{self.name}: not open')
 
     async def retained(self): raise BackplaneError(f'{self.name}: not open')
 

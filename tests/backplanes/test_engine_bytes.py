@@ -75,7 +75,7 @@ def test_a_publisher_takes_the_limits_of_no_manager_away(backplane_url):
     asyncio.run(go())
 
 
-@pytest.mark.parametrize('lost', ['sizes', 'events-sizes', 'calls-sizes', 'retained', 'events'])
+@pytest.mark.parametrize('lost', ['sizes', 'events-sizes', 'control-sizes', 'retained', 'events'])
 def test_keys_of_redis_that_are_lost_alone_leave_it_within_its_bytes(valkey, lost):
     engine = valkey(appendonly='no')
     async def go():
@@ -85,7 +85,7 @@ def test_keys_of_redis_that_are_lost_alone_leave_it_within_its_bytes(valkey, los
             for n in range(80): await backplane.publish([Publication(bytes(30_000), key=f'k{n}', retain=True)])
             _, events, retained = await kept(engine.url)
             assert MOST - 30_000 < events < BOUND and MOST - 30_000 < retained <= MOST
-            with engine.client as client: assert client.delete(f'sse:{{sse}}:{lost}') or lost == 'calls-sizes'
+            with engine.client as client: assert client.delete(f'sse:{{sse}}:{lost}') or lost == 'control-sizes'
         await backplane.close()
     asyncio.run(go())
 

@@ -116,7 +116,7 @@ def test_a_lock_is_waited_for_and_an_event_told_as_not_sent_was_not(tmp_path):
 def test_threads_that_wait_while_it_is_closed_hear_what_became_of_their_events():
     told, on_its_way = [], threading.Event()
     class Stuck(MemoryBackplane):
-        async def publish(self, drafts):
+        async def publish(self, publications):
             on_its_way.set()
             await asyncio.Event().wait()
     p = Publisher(Stuck(), timeout=PATIENCE)

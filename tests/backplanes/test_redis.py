@@ -27,8 +27,8 @@ async def opened(url, **limits):
 async def works(url):
     "Two adapters for `url` hear each other"
     (one, before), (two, _) = await opened(url), await opened(url)
-    reading = asyncio.ensure_future(two.read({'events': before.last, 'calls': before.last_control}, wait=30))
-    places = await one.publish([Publication(b'x' * 100_000, key='k', retain=True), Publication(b'c', 'calls')])
+    reading = asyncio.ensure_future(two.read({'events': before.last, 'control': before.last_control}, wait=30))
+    places = await one.publish([Publication(b'x' * 100_000, key='k', retain=True), Publication(b'c', 'control')])
     assert [entry.position for entry in await reading] == places
     assert [entry.position for entry in await two.retained()] == places[:1]
     assert await two.new_epoch(before.epoch) != before.epoch
@@ -117,16 +117,16 @@ def test_events_that_are_gone_end_the_life_at_once(valkey, how):
     run(go())
 
 
-@pytest.mark.parametrize('lost', ['retained', 'order', 'calls', 'sizes', 'reports'])
+@pytest.mark.parametrize('lost', ['retained', 'order', 'control', 'sizes', 'nodes'])
 def test_keys_that_are_lost_alone(valkey, lost):
     engine = valkey(appendonly='no')
     async def go():
         backplane, before = await opened(engine.url)
-        await backplane.publish([Publication(b'one', key='k', retain=True), Publication(b'call', 'calls')])
-        with engine.client as client: assert client.delete(f'sse:{{sse}}:{lost}') == (lost != 'reports')
+        await backplane.publish([Publication(b'one', key='k', retain=True), Publication(b'call', 'control')])
+        with engine.client as client: assert client.delete(f'sse:{{sse}}:{lost}') == (lost != 'nodes')
         after = await backplane.open(Limits(retained=2))
         assert after.epoch == before.epoch and await bodies(backplane) == [b'one']
-        assert len(await backplane.retained()) == (lost in ('calls', 'sizes', 'reports')), 'half of it is none of it'
+        assert len(await backplane.retained()) == (lost in ('control', 'sizes', 'nodes')), 'half of it is none of it'
         await backplane.publish([Publication(b'%d' % i, key=f'{i}', retain=True) for i in range(5)])
         assert [entry.body for entry in await backplane.retained()] == [b'3', b'4']
         await backplane.close()
@@ -188,7 +188,7 @@ def test_ids_that_lie_far_apart_are_no_gap(valkey):
         with pytest.raises(Gap): await backplane.read({'events': places[2]})
         with engine.client as client: client.xtrim(EVENTS, maxlen=0, approximate=False)
         assert await backplane.read({'events': places[4]}) == []
-        with pytest.raises(Gap) as raised: await backplane.read({'events': places[3], 'calls': 0}, wait=0.2)
+        with pytest.raises(Gap) as raised: await backplane.read({'events': places[3], 'control': 0}, wait=0.2)
         assert raised.value.first == places[4] == (await backplane.open(Limits())).first
         await backplane.close()
     run(go())
@@ -235,12 +235,12 @@ def test_what_is_refused_midway_is_a_doubt(valkey):
     engine = valkey(appendonly='no')
     async def go():
         backplane, _ = await opened(engine.url)
-        with engine.client as client: client.set('sse:{sse}:calls', 'no stream')
+        with engine.client as client: client.set('sse:{sse}:control', 'no stream')
         with pytest.raises(BackplaneError, match='WRONGTYPE') as raised:
-            await backplane.publish([Publication(b'event'), Publication(b'call', 'calls')])
+            await backplane.publish([Publication(b'event'), Publication(b'call', 'control')])
         assert raised.value.doubtful and await bodies(backplane) == [b'event']
         with pytest.raises(BackplaneError, match='WRONGTYPE') as raised:
-            await backplane.publish([Publication(b'call', 'calls'), Publication(b'event')])
+            await backplane.publish([Publication(b'call', 'control'), Publication(b'event')])
         assert not raised.value.doubtful and await bodies(backplane) == [b'event']
         with engine.client as client: client.set('sse:{sse}:retained', 'no hash')
         with pytest.raises(BackplaneError, match='WRONGTYPE') as raised:
@@ -266,7 +266,7 @@ def test_two_connections_a_process(valkey):
     async def go():
         backplane, _ = await opened(engine.url)
         for _ in range(3): await backplane.open(Limits())
-        reading = asyncio.ensure_future(backplane.read({'events': 0, 'calls': 0}, wait=30))
+        reading = asyncio.ensure_future(backplane.read({'events': 0, 'control': 0}, wait=30))
         with engine.client as client:
             waits = lambda: any(each['cmd'] == 'xread' for each in client.client_list())  # noqa: E731
             await asyncio.to_thread(until, waits, 'the reader to wait')

@@ -88,7 +88,7 @@ async def may_have_pages(engine, n):
 
 def test_the_contract_holds_where_nobody_can_watch_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(sqlite_notify, '_watch_file', lambda path: None)
-    assert sqlite_notify._Bell('nowhere').looks == (0.002, 0.05)
+    assert sqlite_notify.FileNotifier('nowhere').looks == (0.002, 0.05)
     asyncio.run(check_backplane(lambda store: SqliteBackplane(tmp_path/store)))
 
 
@@ -165,8 +165,8 @@ def test_another_program_that_locks_the_file_for_too_long_is_an_error_and_nothin
             with locked(path):
                 waiting = asyncio.ensure_future(patient.publish([Publication(b'patient')]))
                 no = Publication(b'no')
-                for drafts in ([no], [no, Publication(b'no', key='k')], [Publication(b'no', 'calls')] * 200):
-                    with pytest.raises(BackplaneError, match='more than 0.3 s') as told: await engine.publish(drafts)
+                for publications in ([no], [no, Publication(b'no', key='k')], [Publication(b'no', 'control')] * 200):
+                    with pytest.raises(BackplaneError, match='more than 0.3 s') as told: await engine.publish(publications)
                     assert not told.value.doubtful
                 with pytest.raises(BackplaneError, match='more than 0.3 s'): await engine.put_node_info('n', b'r')
                 with pytest.raises(BackplaneError, match='more than 0.3 s'): await engine.new_epoch('x')
@@ -259,7 +259,7 @@ def test_who_waits_looks_at_the_file_twenty_times_a_second_at_most(path, monkeyp
     looks, look = [], sqlite._Session._look
     monkeypatch.setattr(sqlite._Session, '_look', lambda *args: looks.append(1) or look(*args))
     async def run():
-        async with opened(path) as engine: await engine.read({'events': 0, 'calls': 0}, wait=1.5)
+        async with opened(path) as engine: await engine.read({'events': 0, 'control': 0}, wait=1.5)
     asyncio.run(run())
     assert 2 <= len(looks) <= 38  # a few come faster at first
 
@@ -322,10 +322,10 @@ def test_a_reader_on_another_loop_after_close_hears_on(path):
 
 
 def draft(body, channel, key, retain):
-    return Publication(body, channel) if channel == 'calls' or not key else Publication(body, channel, key, retain)
+    return Publication(body, channel) if channel == 'control' or not key else Publication(body, channel, key, retain)
 
 
-DRAFTS = st.lists(st.builds(draft, st.binary(max_size=9), st.sampled_from(['events', 'events', 'calls']),
+DRAFTS = st.lists(st.builds(draft, st.binary(max_size=9), st.sampled_from(['events', 'events', 'control']),
     st.sampled_from([None, None, 'a', 'b', 'c', 'd']), st.booleans()), max_size=5)
 STEPS = st.one_of(st.tuples(st.just('publish'), st.sampled_from([0, 1]), DRAFTS, st.sampled_from([1, 1, 1, 40, 70])),
     st.tuples(st.just('read'), st.sampled_from([0, 1]), st.integers(0, 200), st.integers(1, 100)),
@@ -344,10 +344,10 @@ def test_two_adapters_answer_as_the_one_in_memory_does(tmp_path_factory, steps):
             for what, who, *how in steps:
                 engine = (one, two)[who]
                 if what == 'publish':
-                    drafts = how[0] * how[1]
-                    assert await engine.publish(drafts) == await model.publish(drafts)
+                    publications = how[0] * how[1]
+                    assert await engine.publish(publications) == await model.publish(publications)
                 elif what == 'read':
-                    for after in ({'events': how[0]}, {'events': how[0], 'calls': how[0] // 2}):
+                    for after in ({'events': how[0]}, {'events': how[0], 'control': how[0] // 2}):
                         expected, seen, found = told(await model.read(after, 10**6)), [], None
                         while found := await engine.read(after, how[1]):
                             seen += told(found)
@@ -356,7 +356,7 @@ def test_two_adapters_answer_as_the_one_in_memory_does(tmp_path_factory, steps):
                 elif what == 'retained': assert told(await engine.retained()) == told(await model.retained())
                 elif what == 'report':
                     for each in (engine, model): await each.put_node_info(*how)
-                    assert await engine.reports() == await model.reports()
+                    assert await engine.node_info() == await model.node_info()
                 else:
                     at, expected = await engine.open(limits), await model.open(limits)
                     assert (at.first, at.last, at.last_control) == (0, expected.last, expected.last_control)

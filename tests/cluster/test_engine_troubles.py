@@ -60,7 +60,7 @@ class Line:
 
     def __init__(self, engine):
         self.engine, self.down, self.opens, self.reads = engine, False, asyncio.Event(), asyncio.Event()
-        self.refuses = lambda drafts: None  # an error for some of them
+        self.refuses = lambda publications: None  # an error for some of them
         self.held = False  # whether a read waits for `reads`
         self.opens.set()
         self.reads.set()
@@ -90,10 +90,10 @@ class Line:
         self.reads.clear()
         await until(lambda: self.held)
 
-    async def publish(self, drafts):
+    async def publish(self, publications):
         self.check()
-        if error := self.refuses(drafts): raise error
-        return await self.engine.publish(drafts)
+        if error := self.refuses(publications): raise error
+        return await self.engine.publish(publications)
 
     async def close(self): "It has nothing to close"
 
@@ -170,10 +170,10 @@ def test_what_was_not_sent_is_not_called_doubtful():
     "The engine hangs over one publication; those behind it have not been sent when their time is up"
     async def go():
         line, begun, hangs = Line(MemoryBackplane()), asyncio.Event(), asyncio.Event()
-        async def publish(drafts):
+        async def publish(publications):
             begun.set()
             await hangs.wait()
-            return await line.engine.publish(drafts)
+            return await line.engine.publish(publications)
         manager, _ = new_app(line, publish_timeout=0.2)
         await manager.ready()
         await manager.broadcast("t", {"n": 0})
@@ -196,8 +196,8 @@ def test_an_engine_that_refuses_all_for_long_loses_nothing_that_was_kept(short_p
         await manager.ready()
         tab = Tab(app)
         await until(lambda: tab.last_id)
-        def refuses(drafts):
-            tried.append(drafts)
+        def refuses(publications):
+            tried.append(publications)
             return BackplaneError("no room") if len(tried) < 40 else None
         line.refuses = refuses
         for n in range(6): assert await manager.broadcast("t", {"n": n}) == 0
@@ -215,9 +215,9 @@ def test_an_engine_without_room_for_a_large_event_takes_it_once_there_is_room(sh
         await manager.ready()
         tab = Tab(app)
         await until(lambda: tab.last_id)
-        def refuses(drafts):
-            tried.append(drafts)
-            large = any(len(draft.body) > 1000 for draft in drafts)
+        def refuses(publications):
+            tried.append(publications)
+            large = any(len(draft.body) > 1000 for draft in publications)
             return Unable("its disk is full") if large and len(tried) < 60 else None
         line.refuses = refuses
         for n, text in enumerate(("x" * 2000, "", "")): await manager.broadcast("t", {"n": n, "text": text})
@@ -228,7 +228,8 @@ def test_an_engine_without_room_for_a_large_event_takes_it_once_there_is_room(sh
     asyncio.run(go())
 
 
-def poison(drafts): return BackplaneError("refused") if any(b"poison" in draft.body for draft in drafts) else None
+def poison(publications):
+    return BackplaneError("refused") if any(b"poison" in each.body for each in publications) else None
 
 
 def test_a_kept_event_that_is_given_up_is_told_to_whom_it_was_for_and_to_nobody_else(short_pauses, caplog):
@@ -270,7 +271,9 @@ def test_an_event_that_an_engine_no_longer_takes_spoils_no_others():
         line = Line(MemoryBackplane())
         manager, _ = new_app(line)
         await manager.ready()
-        line.refuses = lambda drafts: BackplaneError("too large") if any(len(d.body) > 1000 for d in drafts) else None
+        def refuses(publications):
+            return BackplaneError("too large") if any(len(each.body) > 1000 for each in publications) else None
+        line.refuses = refuses
         texts = ("", "x" * 2000, "")
         calls = [asyncio.create_task(said(manager.broadcast("t", {"text": text}))) for text in texts]
         await asyncio.sleep(0)  # they wait together
@@ -288,12 +291,12 @@ def test_a_question_is_refused_at_once_while_the_engine_takes_nothing_and_works_
         for manager in (here, there): await manager.ready()
         there.answers["who"] = lambda _: "there"
         await until(lambda: len(here.relay.nodes()) == 2)
-        line.refuses = lambda drafts: Unable("full")
+        line.refuses = lambda publications: Unable("full")
         for n in range(5): await here.broadcast("t", {"n": n}, buffer=True)
         start = time.monotonic()
         with pytest.raises(BackplaneError, match="Not sent") as e: await here.ask("who", None)
         assert not e.value.doubtful and time.monotonic() - start < 3
-        line.refuses = lambda drafts: None
+        line.refuses = lambda publications: None
         await until(lambda: not kept(here))
         line.refuses = poison
         await here.broadcast("t", {"n": "poison"}, buffer=True)

@@ -45,11 +45,11 @@ class Line:
         if self.engine.starts != starts: raise BackplaneError("the engine was started anew")
         return found
 
-    async def publish(self, drafts):
+    async def publish(self, publications):
         await self.pass_over()
         dies = self.rng.random() < self.forget
         if dies and self.rng.random() < 0.3: raise BackplaneError("lost on the way there", doubtful=True)
-        positions = await self.engine.publish(drafts)
+        positions = await self.engine.publish(publications)
         if dies or self.cut or self.engine.down: raise BackplaneError("lost on the way back", doubtful=True)
         return positions
 
@@ -68,9 +68,10 @@ class Engine(MemoryBackplane):
         super().__init__(name)
         self.given = []
 
-    async def publish(self, drafts):
-        positions = await super().publish(drafts)
-        self.given += [(place, d.body) for place, d in zip(positions, drafts, strict=True) if d.channel == "events"]
+    async def publish(self, publications):
+        positions = await super().publish(publications)
+        pairs = zip(positions, publications, strict=True)
+        self.given += [(place, each.body) for place, each in pairs if each.channel == "events"]
         return positions
 
     def lose_newest(self, number: int):
@@ -316,9 +317,9 @@ class Faulty(MemoryBackplane):
         return await super().read(after, count, min(wait, 0.02))
 
 
-async def faulty_publish(self, drafts):
-    if self.full or any(len(draft.body) > 1000 for draft in drafts): raise BackplaneError("refused")
-    return await MemoryBackplane.publish(self, drafts)
+async def faulty_publish(self, publications):
+    if self.full or any(len(draft.body) > 1000 for draft in publications): raise BackplaneError("refused")
+    return await MemoryBackplane.publish(self, publications)
 
 
 Faulty.publish = faulty_publish
@@ -544,7 +545,7 @@ def test_two_who_close_at_once_take_leave_all_the_same(caplog):
         await leaves.wait()
         await one.close()
         await first
-        assert list(await engine.reports()) == [two.node] == list(await two.reported("connections"))
+        assert list(await engine.node_info()) == [two.node] == list(await two.reported("connections"))
         await two.close()
     asyncio.run(go())
 
