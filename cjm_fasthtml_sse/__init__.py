@@ -47,20 +47,30 @@ Modules:
 - `cjm_fasthtml_sse.backplanes.sqlite_session`: Writes, trims and reads the tables of one open SQLite file
 - `cjm_fasthtml_sse.browser.elements`: One line of Python gives a page its stream, on htmx 2 and on htmx 4
 - `cjm_fasthtml_sse.browser.scripts`: The browser's script under a name that says what is in it, so that it is fetched once
-- `cjm_fasthtml_sse.cluster.relay`: Between one process and the engine that all of them share: what is lost there is noticed, what is doubtful is made certain
+- `cjm_fasthtml_sse.cluster.home_loop`: The one event loop of a manager, and the way to it from other threads
+- `cjm_fasthtml_sse.cluster.link`: One engine as a node sees it: the adapter, its lock, and whether it can be reached
+- `cjm_fasthtml_sse.cluster.loading`: Fill a log from an engine, and find out whether the engine still has what was read
+- `cjm_fasthtml_sse.cluster.local`: A manager without an engine: one process that orders its own events
+- `cjm_fasthtml_sse.cluster.outgoing`: Events and messages on their way to the engine, in the order of their numbers
+- `cjm_fasthtml_sse.cluster.peers`: The other nodes: which are alive, what they report, and how they are asked
+- `cjm_fasthtml_sse.cluster.reader`: Read events and messages in their order, and recover what a lost engine makes unsure
+- `cjm_fasthtml_sse.cluster.relay`: Several processes as one: publish through an engine, read back in its order, and recover when it fails
+- `cjm_fasthtml_sse.cluster.sender`: Publish what waits, in batches, and answer the callers
 - `cjm_fasthtml_sse.core.access`: Decides which user a request belongs to, which site it comes from, and which topics it may subscribe to.
-- `cjm_fasthtml_sse.core.admission`: How a browser's stream comes in to a crowd, and whom it has to make room for
-- `cjm_fasthtml_sse.core.broadcast`: One call, and every open tab that may see it has it
+- `cjm_fasthtml_sse.core.admission`: How connections enter a hub: streams of browsers, and queues of the application
+- `cjm_fasthtml_sse.core.broadcast`: Broadcast events to every open tab
 - `cjm_fasthtml_sse.core.connections`: Keeps the connections of a process in one registry, with their ids, queues and states.
-- `cjm_fasthtml_sse.core.feeds`: Whatever has items becomes the events of a topic, and its end becomes one too
-- `cjm_fasthtml_sse.core.hub`: Everyone who is connected to one manager: how they come in, how they go, how they are kept warm
-- `cjm_fasthtml_sse.core.presence`: Who is there, over all tabs and all processes
-- `cjm_fasthtml_sse.core.presence_events`: Who has come to a topic and who has left it, told to those who are there
+- `cjm_fasthtml_sse.core.dispatch`: Give each event its place in the log, the history and the hub, in this order
+- `cjm_fasthtml_sse.core.hub`: All connections of one manager: how they enter, leave, and are sent events
+- `cjm_fasthtml_sse.core.manager`: One object for an application: broadcast, connections, users and statistics
+- `cjm_fasthtml_sse.core.presence`: Which users are in a topic, across tabs and processes
+- `cjm_fasthtml_sse.core.presence_events`: Announce joins and leaves of a topic's users to the topic
+- `cjm_fasthtml_sse.core.presence_rooms`: What is to be announced for one topic: joins, leaves and counts
 - `cjm_fasthtml_sse.core.revocations`: Remembers which topics were revoked from which user, by position in the log instead of by time.
-- `cjm_fasthtml_sse.core.routes`: What an application serves so that its pages can hear
+- `cjm_fasthtml_sse.core.routes`: Read a request, decide about it, and answer with a stream or a refusal
 - `cjm_fasthtml_sse.core.streaming`: Streams the items of one source to one page, in order, and closes the source at the end.
-- `cjm_fasthtml_sse.core.subscribers`: Two sorts of reader, fed from one log: streams, and queues that are read by hand
-- `cjm_fasthtml_sse.core.users`: What an application does with people rather than with connections: send to one, take back what one may hear, send one away
+- `cjm_fasthtml_sse.core.subscribers`: Two kinds of subscriber, fed from one log: streams, and queues that the application reads
+- `cjm_fasthtml_sse.core.users`: Revoke topics from a user, disconnect users, and keep an id with one user in all processes
 - `cjm_fasthtml_sse.demo.app`: What happens in the demo: the requests that change its state, and what they tell all tabs
 - `cjm_fasthtml_sse.events.log`: The newest events in one order, for readers that reconnect or fall behind
 - `cjm_fasthtml_sse.events.mailbox`: The queue of one reader: references to events while it keeps up, a cursor into the log when it falls behind
@@ -70,7 +80,8 @@ Modules:
 - `cjm_fasthtml_sse.events.renderer`: Renders each event once for all subscribers of a route
 - `cjm_fasthtml_sse.events.topics`: Find the subscribers of an event by a few dictionary look-ups
 - `cjm_fasthtml_sse.events.wire`: Encode Server-Sent Events as bytes, and check the data that they carry
-- `cjm_fasthtml_sse.runtime.process`: Identify a process, check whether another one is alive, and reset state after a fork"""
+- `cjm_fasthtml_sse.runtime.process`: Identify a process, check whether another one is alive, and reset state after a fork
+- `cjm_fasthtml_sse.runtime.time`: Clocks, random delays and random names, in one object that a test can replace"""
 
 __version__ = "0.1.0"
 

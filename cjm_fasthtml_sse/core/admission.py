@@ -1,8 +1,8 @@
-"""How a browser's stream comes in to a crowd, and whom it has to make room for
+"""How connections enter a hub: streams of browsers, and queues of the application
 
-What a request may hear has been decided by [Access](access.html). Here it becomes a stream: it gets an id, or takes its own over from an older stream of the same owner; it finds a place, or is told that there is none; and it is entered into all the books at once, together with its place in the log, so that nothing falls between what it is replayed and what it hears.
+Whether a request may read its topics is decided by [Access](access.html). Here it becomes a stream. It gets an id, or takes its own id over from an older stream of the same user. It is refused if there is no capacity. Otherwise it enters all books of the [hub](hub.html) together with its place in the log, so no event falls between replay and live delivery.
 
-None of this waits. From the moment when it is known what a reader may hear to the moment when it hears it, nothing else happens on the loop.
+These functions have no state, and none of them waits.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/admission.html.md"""
 
@@ -11,96 +11,129 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/admission.html.md"""
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/core/admission.ipynb #fd986f27
-import re
+# %% ../../nbs/core/admission.ipynb #e3553c9f
+import asyncio, re
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
-from fastcore.basics import patch
-
 from ..asgi import shutdown
-from .access import user_topic
+from .access import is_anonymous, user_topic
 from .connections import check_connection_id
-from .hub import Hub, _taken
+from .hub import Hub
+from .subscribers import QueueConnection, StreamConnection
 from ..events.mailbox import Mailbox
-from ..events.renderer import Renderer
-from .subscribers import StreamConnection
 from ..events.marks import update_marks
-from ..events.topics import check_topic
+from ..events.renderer import Renderer
+from ..events.topics import check_topic, check_topics
 from ..events.wire import CLOSE_EVENT, ConnectionRefused, encode_frame
 
-# %% ../../nbs/core/admission.ipynb #ca903ccd
-_OURS = re.compile('conn_[0-9]+(@.*)?')  # a name that was somebody's a moment ago is not for strangers
+# %% ../../nbs/core/admission.ipynb #8f07a2e2
+_SERVER_IDS = re.compile('conn_[0-9]+(@.*)?') # Ids that the server makes are not for clients
 
-@patch
-def open_stream(self: Hub,
-    renderer: Renderer, # How the stream shows events
-    connection_id: str | None = None, # The id that it asks for; None for one of ours
-    owner: Any = None, # Whose it is; None can take over nothing
-    topics: str | Iterable[str] = (), # What it asks for
-    last_event_id: str | None = None, # What it saw last
+def open_stream(
+    hub: Hub, # Where it enters
+    renderer: Renderer, # Renders events for it
+    connection_id: str | None = None, # The id that it asks for; None for one that the server makes
+    user: str | None = None, # Whose it is; None can take over nothing
+    topics: str | Iterable[str] = (), # Topics and patterns that it may read
+    last_event_id: str | None = None, # The id that its client received last
     *,
-    tabs: int = 1, # How many tabs of a browser it speaks for
-    asked: Iterable[str] = (), # What its page asks for, where that is more than it may hear
-    metadata: Mapping[str, Any] | None = None, # What is noted of it, besides when it came
-) -> StreamConnection: # Entered, not yet begun
-    "Let a stream in; raises `ConnectionRefused` (400, 409, 429, 503) or ends it at once where the server is leaving"
-    topics = self.check_requested_topics(topics)
-    marks = self._marks_for(owner, asked or topics, topics, last_event_id)
-    topics |= {user_topic(owner)} if owner is not None else frozenset()
-    if connection_id and _OURS.fullmatch(check_connection_id(connection_id)):
-        raise ConnectionRefused(f'{connection_id!r} looks like an id that the server makes; choose another', 409)
-    connection_id = connection_id or self.registry.new_id('conn')
-    if (old := self.check_capacity(connection_id, owner)) is not None: self.take_over(old)
-    with self._guard:
-        how = (self.max_queue_size, self.delivery, self.counters)
-        mailbox = Mailbox(self.log, connection_id, renderer, topics, *how, last_event_id=last_event_id, **marks)
-        if mailbox.ahead: self.relay.look_soon()
-        stream = StreamConnection(self, mailbox, owner, dict(metadata or {}))
+    tabs: int = 1, # Browser tabs that share it
+    requested: Iterable[str] = (), # Topics that its page asks for, if these are more
+    revoked: Iterable[str] = (), # Topics that were revoked from its user
+    metadata: Mapping[str, Any] | None = None, # The application's own
+) -> StreamConnection: # In all books, not yet begun
+    "Open a stream; raises `ConnectionRefused` (400, 409, 429, 503). It ends at once if the server is shutting down"
+    topics = check_requested_topics(hub, topics)
+    marks, regained = update_marks(hub.log.marks(last_event_id), requested or topics, topics, revoked)
+    if regained and (hub.log.parse_id(last_event_id) or 0) > hub.log.head:
+        raise ConnectionRefused('This process has not read that far yet; try again', 503)
+    if user is not None: topics |= {user_topic(user)}
+    if connection_id and _SERVER_IDS.fullmatch(check_connection_id(connection_id)):
+        raise ConnectionRefused(f'{connection_id!r} has the form of ids that the server makes; choose another', 409)
+    connection_id = connection_id or hub.registry.new_id('conn')
+    if (old := check_capacity(hub, connection_id, user)) is not None: take_over(hub, old)
+    about = dict(last_event_id=last_event_id, marks=marks, regained=regained)
+    with hub.home.guard:
+        limits = (hub.max_queue_size, hub.delivery, hub.counters)
+        mailbox = Mailbox(hub.log, connection_id, renderer, topics, *limits, **about)
+        stream = StreamConnection(hub, mailbox, user, dict(metadata or {}))
         stream.tabs = tabs
-        self._enter(stream, topics)
-    self.clock.add(stream)
-    if self.closed or shutdown.is_shutting_down(self._loop): stream.end(self.closing_frame())
+        hub.enter(stream, topics)
+    hub.heartbeats.add(stream)
+    if hub.closed or shutdown.is_shutting_down(asyncio.get_running_loop()): stream.end(hub.closing_frame())
     return stream
 
-# %% ../../nbs/core/admission.ipynb #12da5392
-@patch
-def _marks_for(self: Hub, owner: str | None, asked: Iterable[str], topics: frozenset[str], last_event_id: str | None):
-    marks, regained = update_marks(self.log.marks(last_event_id), asked, topics, self.revocations.of(owner))
-    if regained and (self.log.parse_id(last_event_id) or 0) > self.log.head:
-        raise ConnectionRefused('This server has not come so far yet; come back', 503)
-    return dict(marks=marks, regained=regained)
+def take_over(
+    hub: Hub, # Where the stream is
+    old: StreamConnection, # The stream whose id passes to a newer one
+):
+    "End `old` with a frame that keeps its page from connecting again"
+    hub.terminate(old, encode_frame('{"reason": "taken over"}', event=CLOSE_EVENT))
 
-# %% ../../nbs/core/admission.ipynb #8d857e75
-@patch
-def check_requested_topics(self: Hub,
+def id_taken(
+    connection_id: str, # The id that is in use
+    *users: str | None, # The users of both connections
+) -> ConnectionRefused: # Status 409; `passing` if the older connection may be the client's own
+    "Make the refusal for an id that is in use"
+    return ConnectionRefused(f'The id {connection_id!r} is taken', 409, passing=any(map(is_anonymous, users)))
+
+# %% ../../nbs/core/admission.ipynb #23ea3cd5
+def check_requested_topics(
+    hub: Hub, # Has the limit
     topics: str | Iterable[str], # What a request asks for
-) -> frozenset[str]: # The same, each checked
-    "Refuse (400) what is no topic, and more topics than one connection may have"
-    asked, most = frozenset([topics] if isinstance(topics, str) else topics), self.max_topics_per_connection
-    if len(asked) > most: raise ConnectionRefused(f'{len(asked)} topics are over the limit of {most} a connection')
-    try: return frozenset(check_topic(topic, pattern=True) for topic in asked)
+) -> frozenset[str]: # The same topics, checked
+    "Check requested topics; raises `ConnectionRefused` (400)"
+    requested, limit = frozenset([topics] if isinstance(topics, str) else topics), hub.capacity.max_topics
+    if len(requested) > limit: raise ConnectionRefused(f'A connection has up to {limit} topics, got {len(requested)}')
+    try: return frozenset(check_topic(topic, pattern=True) for topic in requested)
     except ValueError as e: raise ConnectionRefused(str(e)) from e
 
-@patch
-def check_capacity(self: Hub,
-    connection_id: str | None, # What a request asks for
-    owner: Any, # Whose it is
-) -> StreamConnection | None: # Who has that id, and would have to go
-    "Refuse who has no place here: an id of somebody else's (409), too many of one owner's (429) or in all (503)"
-    self._leave_dead_loop()
-    old, most, each = self.registry.get_connection(connection_id), self.max_connections, self.max_connections_per_owner
-    if old is not None and (owner is None or old.owner != owner): raise _taken(connection_id, owner, old.owner)
-    if old is None and most is not None and len(self.registry.connections) >= most:
-        raise ConnectionRefused('This server has all the connections that it takes; come back later', 503)
-    if old is None and each is not None and owner is not None and len(self._by_owner.get(owner, ())) >= each:
-        raise ConnectionRefused(f'You have {each} connections already, and more are not to be had', 429)
-    return old
+def check_capacity(
+    hub: Hub, # Has the limits
+    connection_id: str | None, # The id that a request asks for
+    user: str | None, # Whose request it is
+) -> StreamConnection | None: # The older stream with that id, which would end
+    "Check that there is room for a stream; raises `ConnectionRefused` (409, 429, 503)"
+    in_use, capacity = len(hub.connections()), hub.capacity
+    old, limit, per_user = hub.registry.get_connection(connection_id), capacity.max_connections, capacity.max_connections_per_user
+    if old is not None:
+        if user is None or old.user != user: raise id_taken(connection_id, user, old.user)
+        return old
+    if limit is not None and in_use >= limit: raise ConnectionRefused('The server has no free connections; come back later', 503)
+    if per_user is not None and user is not None and len(hub.connections_of(user)) >= per_user:
+        raise ConnectionRefused(f'You have {per_user} connections, which is the limit', 429)
+    return None
 
-# %% ../../nbs/core/admission.ipynb #27baa165
-@patch
-def take_over(self: Hub,
-    old: StreamConnection, # Whose id passes to a newer one
+# %% ../../nbs/core/admission.ipynb #561f065b
+_registered = ContextVar('connections that this context has registered', default=())
+
+async def register(
+    hub: Hub, # Where it enters
+    connection_id: str | None = None, # The id that it asks for; None for one that the server makes
+    metadata: dict[str, Any] | None = None, # The application's own
+    topics: str | Iterable[str] = (), # Topics and patterns that it receives besides what everyone does
+) -> tuple[str, asyncio.Queue]: # Its id and its queue
+    "Register a queue; raises `ConnectionRefused` for a bad id (400), a stream's id (409), or a closed manager (503)"
+    if hub.closed: raise ConnectionRefused('This manager is closed', 503)
+    topics, _ = check_topics(topics), hub.connections()
+    connection_id = hub.registry.new_id('conn') if connection_id is None else check_connection_id(connection_id)
+    if (old := hub.registry.get_connection(connection_id)) is not None:
+        if old.is_stream: raise id_taken(connection_id)
+        hub.remove(old)
+    with hub.home.guard: hub.enter(connection := QueueConnection(hub, connection_id, topics, metadata), topics)
+    _registered.set((*_registered.get()[-99:], connection))
+    return connection_id, connection.queue
+
+async def unregister(
+    hub: Hub, # Where it is
+    connection_id: str, # Its id
 ):
-    "End `old` with a word that keeps its page from coming back"
-    self.terminate(old, encode_frame('{"reason": "taken over"}', event=CLOSE_EVENT))
+    "Unregister a connection; it is no error if it is not there, or has a new owner"
+    mine = [c for c in _registered.get() if c.connection_id == connection_id and c.hub is hub]
+    connection = mine[-1] if mine else hub.registry.get_connection(connection_id)
+    if connection is None: return
+    _registered.set(tuple(c for c in _registered.get() if c is not connection))
+    connection.end(hub.closing_frame())
+    hub.remove(connection)

@@ -1,8 +1,8 @@
-"""Who is there, over all tabs and all processes
+"""Which users are in a topic, across tabs and processes
 
-Present in a topic is who has asked for it by its name; who listens by a pattern looks on. A person may have several connections, and a connection may speak for several tabs, so the three are counted apart. `manager.presence(topic)` asks all processes and answers with people.
+A client is present in a topic if it asked for it by name. A client that subscribes by a pattern is not. A user may have several connections, and a connection may serve several tabs, so all three are counted. `manager.presence(topic)` asks all processes.
 
-Who has come and gone since is told by [Comings and goings](presence_events.html).
+[Presence events](presence_events.html) announce who has joined and left.
 
 ```python
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager
@@ -10,7 +10,7 @@ from cjm_fasthtml_sse.core.broadcast import BroadcastManager
 
 ```python
 manager = BroadcastManager()
-(await manager.presence('room/1')).people
+await manager.presence('room/1')
 ```
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/presence.html.md"""
@@ -20,69 +20,70 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/presence.html.md"""
 # %% auto #0
 __all__ = ['UserPresence', 'Presence']
 
-# %% ../../nbs/core/presence.ipynb #8c4715e2
+# %% ../../nbs/core/presence.ipynb #65dfe506
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from fastcore.basics import patch
-
-from .access import GUEST_PREFIX
-from .hub import _ANSWERS, Hub
+from .access import GUEST_PREFIX, is_anonymous
+from .hub import Hub
 from .subscribers import StreamConnection
-from ..events.topics import check_topic
 
-# %% ../../nbs/core/presence.ipynb #7a5e9da7
+# %% ../../nbs/core/presence.ipynb #da1c8a47
 @dataclass(frozen=True)
 class UserPresence:
-    "One person in a topic"
+    "One user in a topic"
     connections: int # Streams, in all processes
-    tabs: int # Tabs of browsers that those speak for
+    tabs: int # Browser tabs that share them
 
 @dataclass(frozen=True)
 class Presence:
-    "Who is in a topic at one moment"
-    topic: str | None # Which; None for everyone who is connected
-    owners: dict[str, UserPresence] # The users by name
-    guests: int # People without a name
-    connections: int # Streams of them all
-    tabs: int # Tabs of them all
+    "The users in a topic at one moment"
+    topic: str | None # The topic; None for all connections
+    users: dict[str, UserPresence] # By name
+    guests: int # Clients without a name
+    connections: int # Streams of all of them
+    tabs: int # Tabs of all of them
 
     @property
-    def people(self) -> int: # Each once, however many tabs
-        "How many people there are"
-        return len(self.owners) + self.guests
+    def user_count(self) -> int: # Each user once, guests included
+        "Number of users"
+        return len(self.users) + self.guests
 
-# %% ../../nbs/core/presence.ipynb #f17a5aa5
-def _hashed(text: str) -> bytes: return sha256(text.encode()).digest()
+# %% ../../nbs/core/presence.ipynb #bc87e485
+def hashed(text: str) -> bytes: # 32 bytes
+    "Hash a name"
+    return sha256(text.encode()).digest()
 
-def _streams_in(crowd: Hub, topic: str | None) -> list[StreamConnection]:
-    among = crowd.registry.get_connections() if topic is None else crowd._index.exactly(topic)
-    return [connection for connection in among if isinstance(connection, StreamConnection)]
+def presence_key(
+    stream: StreamConnection, # One stream
+    node: str, # The process that it is in
+) -> str: # The user's name, or a name that tells guests apart
+    "Return what a stream is counted under"
+    if not is_anonymous(stream.user): return stream.user
+    return f'{GUEST_PREFIX}{hashed(stream.user or f"{stream.connection_id} {node}").hex()[:20]}'
 
-def _who_is(crowd: Hub, stream: StreamConnection) -> str:
-    if stream.user is not None and not stream.user.startswith(GUEST_PREFIX): return stream.user
-    return f'{GUEST_PREFIX}{_hashed(stream.user or f"{stream.connection_id} {crowd.node}").hex()[:20]}'
+def count_local(
+    hub: Hub, # The connections of this process
+    node: str, # Its name
+    topic: str | None, # A topic; None for all connections
+) -> dict[str, list[int]]: # Streams and tabs, by `presence_key`
+    "Count the users in `topic` in this process"
+    users = {}
+    for stream in hub.streams_in(topic):
+        counts = users.setdefault(presence_key(stream, node), [0, 0])
+        counts[0], counts[1] = counts[0] + 1, counts[1] + stream.tabs
+    return users
 
-# %% ../../nbs/core/presence.ipynb #eb4fa988
-def _here(crowd: Hub, topic: str | None) -> dict[str, list]:
-    people = {}
-    for stream in _streams_in(crowd, topic):
-        counted = people.setdefault(_who_is(crowd, stream), [0, 0])
-        counted[0], counted[1] = counted[0] + 1, counted[1] + stream.tabs
-    return people
-
-_ANSWERS['presence'] = _here
-
-@patch
-async def presence(self: Hub,
-    topic: str | None = None, # Whose readers; None for everyone who is connected
-) -> Presence: # Over all processes
-    "Who is in `topic`; raises `BackplaneError` where the other processes cannot be asked"
-    people = {}
-    for told in await self._at_home(self.ask('presence', topic if topic is None else check_topic(topic))):
-        for who, (connections, tabs) in told.items():
-            sums = people.setdefault(who, [0, 0])
-            sums[0], sums[1] = sums[0] + connections, sums[1] + tabs
-    owners = {who: UserPresence(*sums) for who, sums in sorted(people.items()) if not who.startswith(GUEST_PREFIX)}
-    connections, tabs = (sum(sums[i] for sums in people.values()) for i in (0, 1))
-    return Presence(topic, owners, len(people) - len(owners), connections, tabs)
+def count_presence(
+    topic: str | None, # A topic; None for all connections
+    answers: Iterable[dict[str, list[int]]], # `count_local` of each process
+) -> Presence: # Of all processes
+    "Add up the counts of all processes"
+    users = {}
+    for key, (connections, tabs) in (item for answer in answers for item in answer.items()):
+        counts = users.setdefault(key, [0, 0])
+        counts[0], counts[1] = counts[0] + connections, counts[1] + tabs
+    named = {key: UserPresence(*counts) for key, counts in sorted(users.items()) if not key.startswith(GUEST_PREFIX)}
+    connections, tabs = (sum(counts[i] for counts in users.values()) for i in (0, 1))
+    return Presence(topic, named, len(users) - len(named), connections, tabs)

@@ -1,8 +1,8 @@
-"""What an application does with people rather than with connections: send to one, take back what one may hear, send one away
+"""Revoke topics from a user, disconnect users, and keep an id with one user in all processes
 
-A person has several tabs, in one browser or two, on one process or four. An application thinks of the person. Here are the calls that take an owner (the user's name, as `auth` or `identify` gives it) and reach every connection of theirs, wherever it is: `send_to_user`, `revoke`, `disconnect`. Here, too, an id that a page gave itself is kept one owner's across processes.
+A user may have several tabs, in several browsers, on several processes. These calls take a user's name, as `auth` or `identify` gives it, and reach every connection of that user.
 
-What is taken back has its place in the one order of events. Whatever is sent after it finds it done in every process, also in one that is slow or cut off and hears of it late: it hears of it first. What had not been written yet is not sent, whether it waited in a mailbox or was still to be read from the log. And it stays taken back for a request that was under way, or that comes with an older token.
+A revocation has its place in the order of events. In every process it takes effect before any event that was sent after it, even in a process that is slow or was cut off. What was not written yet is not sent. It also holds for a request that was under way, and for an older token.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/users.html.md"""
 
@@ -11,7 +11,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/users.html.md"""
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/core/users.ipynb #9359a4d0
+# %% ../../nbs/core/users.ipynb #144fefcd
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,256 +19,254 @@ from typing import Any
 
 from fastcore.basics import patch
 
-from .access import GUEST_PREFIX, check_user, is_anonymous, user_topic
-
-from ..events.topics import covers, meets
+from ..cluster.local import LocalCluster
+from .access import GUEST_PREFIX, TOKEN_MAX_AGE, check_user, is_anonymous
+from .admission import id_taken, take_over
 from .connections import SSEConnection
-from .hub import _ANSWERS, _CONTROLS, Hub, _taken
+from .hub import Hub
+from .revocations import Revocations
 from ..events.mailbox import TOPICS_FRAME
-from .subscribers import StreamConnection
 from ..events.marks import mark_of
-from ..events.topics import CONTROL, PRIVATE, check_topic
+from ..events.record import make_record
+from ..events.topics import CONTROL, PRIVATE, check_topic, covers, meets
 from ..events.wire import CLOSE_EVENT, BackplaneError, ConnectionRefused, encode_frame, to_json
+from ..runtime.time import Time
 
 _logger = logging.getLogger(__name__)
 
-# %% ../../nbs/core/users.ipynb #11c21c1a
-def _named(owner: Any) -> str: return owner if str(owner).startswith(GUEST_PREFIX) else check_user(owner)
+# %% ../../nbs/core/users.ipynb #257774ae
+def checked_user(
+    user: Any, # A name or number, or the name of a guest
+) -> str: # The text that names the user
+    "Check a user's name; raises `ValueError` or `TypeError`"
+    return user if str(user).startswith(GUEST_PREFIX) else check_user(user)
+
+class Users:
+    "Revocations, disconnects and claimed ids of one manager"
+    def __init__(self,
+        hub: Hub, # The connections of this process
+        cluster: LocalCluster, # The other processes
+        time: Time = Time(), # Random names
+    ):
+        self.hub, self.cluster, self.time = hub, cluster, time
+        self.revocations, self._kept_for = Revocations(), TOKEN_MAX_AGE
+        self._claims, self._pending = {}, {}
+
+    def reset(self):
+        "Forget the requests of the parent process, after a fork"
+        self._claims, self._pending = {}, {}
+        if not self.hub.log.keeps_epoch: self.revocations.new_epoch()
+
+    def keep_revocations(self,
+        seconds: float, # How long a token may be valid
+    ):
+        "Keep revocations at least as long as tokens are valid"
+        self._kept_for = max(self._kept_for, seconds)
+
+    def on_log_loaded(self,
+        is_new: bool, # Whether the log has another epoch
+        missed: int | None, # Up to here this process may have missed revocations
+    ):
+        "Take in the revocations of a log that was loaded from an engine"
+        if is_new: self.revocations.new_epoch()
+        if missed is not None: self.revocations.raise_floor(missed)
+        for event in self.hub.log.of_topic(CONTROL):
+            if event.message.type == 'revoke': self._remember(event.message.data, event.position, event.added_at)
+
+    def _remember(self, payload: dict[str, Any], position: int, added_at: float):
+        self.revocations.forget(self.hub.log.clock() - self._kept_for)
+        self.revocations.add(payload['user'], payload['topics'], position, added_at)
+
+    async def _publish(self, kind: str, payload: dict[str, Any]) -> list[int]:
+        about = dict(name=self.time.token(8), node=self.cluster.node)
+        record = make_record(kind, payload, about, topic=CONTROL, max_event_bytes=self.hub.delivery.max_event_bytes)
+        return await self.cluster.publish_control(record)
+
+# %% ../../nbs/core/users.ipynb #4eddda9e
+@patch
+async def revoke(self: Users,
+    user: Any, # The user, as `auth` or `identify` names them
+    topics: str | Iterable[str], # Topics and patterns; `**` for every topic
+) -> int: # Streams restricted or ended, in all processes that answered within a second
+    "Revoke topics from a user; raises `BackplaneError` if other processes could not be reached"
+    names = sorted({check_topic(t, pattern=True) for t in ([topics] if isinstance(topics, str) else topics)})
+    payload = dict(user=checked_user(user), topics=names)
+    count = self.on_revoke(payload)
+    try: return count + sum(await self._publish('revoke', payload))
+    except BackplaneError as e:
+        self.revocations.add(payload['user'], names, self.hub.log.head + 1, self.hub.log.clock())
+        raise BackplaneError(f'{e}. It is revoked in this process only', e.doubtful) from e
 
 @patch
-async def send_to_user(self: Hub,
-    owner: Any, # The user, as `auth` or `identify` names them
-    message_type: str, # Type of the message
-    data: dict[str, Any], # Message data
-    metadata: dict[str, Any] | None = None, # Optional metadata
-    *,
-    key: str | None = None, # Replaces older events of this owner and key for whoever has not read them yet
-    retain: bool = False, # Whether connections that come later get the newest event of this key
-) -> int: # Number of this process's connections that it was left with
-    "Send a message to all connections of one user, in all processes; it is replayed to that user, and to nobody else"
-    topic = user_topic(_named(owner))
-    return await self.broadcast(message_type, data, metadata, topic=topic, key=key, retain=retain)
-
-# %% ../../nbs/core/users.ipynb #b7d8f625
-def _lost(topics: Iterable[str], revoked: Iterable[str]) -> set[str]:
-    return {t for t in topics if t[0] != PRIVATE and any(meets(t, r) for r in revoked)}
-
-# %% ../../nbs/core/users.ipynb #ee0db8c6
-@patch
-def _take_back(self: Hub, connection: SSEConnection, revoked: list[str]) -> bool:
-    lost = _lost(connection.topics, revoked)
-    if not lost: return False
-    kept, whole = connection.topics - lost, all(any(covers(r, t) for r in revoked) for t in lost)
-    narrows = whole and isinstance(connection, StreamConnection) and connection.queue.restrict(kept)
-    if not narrows or not connection.queue.put_private(_left_to_hear(kept)): self.terminate(connection, self.closing_frame())
-    else:
-        connection.queue.add_marks(mark_of(t) for t in (*lost, *_lost(revoked, lost)))
-        self.set_topics(connection, kept)
-        self.outbox.add(connection)
-    return True
-
-def _left_to_hear(topics: Iterable[str]) -> bytes:
-    "What is left to a stream, for its page"
-    return TOPICS_FRAME + b'data: ' + to_json(dict(topics=sorted(t for t in topics if t[0] != PRIVATE))).encode() + b'\n\n'
-
-@patch
-def _take_from(self: Hub, owner: str, topics: list[str]) -> int:
-    "From every stream of `owner` here; one where that fails is dropped, since it may not go on as it was"
+def on_revoke(self: Users, payload: dict[str, Any], position: int | None = None) -> int:
+    "Apply a revocation: once immediately where it was called, and in every process at its place"
+    if position is not None: self._remember(payload, position, self.hub.log.clock())
+    self._notify_pending('revoke', payload)
     count = 0
-    for connection in self.connections_of(owner):
-        try: count += self._take_back(connection, topics)
+    for connection in self.hub.connections_of(payload['user']):
+        try: count += self._apply_revocation(connection, payload['topics'])
         except Exception:  # noqa: BLE001 - of one stream; the others lose the topics all the same
-            _logger.exception('A right could not be taken from a stream; it is dropped')
-            self.dropped(connection, 'error')
+            _logger.exception('A topic could not be revoked from a stream, which is dropped')
+            self.hub.evict(connection, 'error')
             count += 1
     return count
 
-# %% ../../nbs/core/users.ipynb #231612f5
+@patch
+def _apply_revocation(self: Users, connection: SSEConnection, revoked: list[str]) -> bool:
+    lost = _affected(connection.topics, revoked)
+    if not lost: return False
+    kept, is_exact = connection.topics - lost, all(any(covers(r, t) for r in revoked) for t in lost)
+    restricted = is_exact and connection.is_stream and connection.queue.restrict(kept)
+    if not restricted or not connection.queue.put_private(_topics_frame(kept)):
+        self.hub.terminate(connection, self.hub.closing_frame())
+        return True
+    connection.queue.add_marks(mark_of(t) for t in (*lost, *_affected(revoked, lost)))
+    self.hub.set_topics(connection, kept)
+    self.hub.scheduler.add(connection)
+    return True
+
+def _affected(topics: Iterable[str], revoked: Iterable[str]) -> set[str]:
+    return {t for t in topics if t[0] != PRIVATE and any(meets(t, r) for r in revoked)}
+
+def _topics_frame(topics: Iterable[str]) -> bytes:
+    return TOPICS_FRAME + b'data: ' + to_json(dict(topics=sorted(t for t in topics if t[0] != PRIVATE))).encode() + b'\n\n'
+
+# %% ../../nbs/core/users.ipynb #a78aad5b
 @patch
 @contextmanager
-def arriving(self: Hub) -> Iterator[list[tuple]]: # Kind and payload of what was taken back within
-    "Around a request, from before it is decided about until its stream is entered"
-    since = self.arrivals[object()] = []
-    try: yield since
-    finally: self.arrivals = {key: each for key, each in self.arrivals.items() if each is not since}
-
-def _tell_arrivals(crowd: Hub, kind: str, said: dict[str, Any]):
-    for since in list(crowd.arrivals.values()): since.append((kind, said))
-
-# %% ../../nbs/core/users.ipynb #16c7f7e6
-@patch
-async def revoke(self: Hub,
-    owner: Any, # The user, as `auth` or `identify` names them
-    topics: str | Iterable[str], # Topics and patterns; `**` for every topic
-) -> int: # How many streams were narrowed or ended, in all processes that have told so within a second
-    """Take `topics` from all streams of `owner`, everywhere: nothing that is sent after this returns reaches them.
-
-    What was not yet written is not sent. Raises `BackplaneError` where other processes could not be told."""
-    names = sorted({check_topic(t, pattern=True) for t in ([topics] if isinstance(topics, str) else topics)})
-    return await self._at_home(self._place_revocation(dict(owner=_named(owner), topics=names)))
+def pending_request(self: Users) -> Iterator[list[tuple]]: # Kind and payload of each control meanwhile
+    "Collect controls while a request is decided, until its stream has opened"
+    controls = self._pending[object()] = []
+    try: yield controls
+    finally: self._pending = {key: each for key, each in self._pending.items() if each is not controls}
 
 @patch
-async def _place_revocation(self: Hub, said: dict[str, Any]) -> int:
-    at_once = _on_revoke(self, said)
-    try: return at_once + sum(await self.place('revoke', said))
-    except BackplaneError as e:
-        self.revocations.add(said['owner'], said['topics'], self.log.head + 1, self.log.clock())
-        raise BackplaneError(f'{e}. It is taken back in this process alone', e.doubtful) from e
-
-# %% ../../nbs/core/users.ipynb #46cbeb35
-def _on_revoke(crowd: Hub, said: dict[str, Any], position: int | None = None) -> int:
-    if position is not None: _remember(crowd, said, position, crowd.log.clock())
-    _tell_arrivals(crowd, 'revoke', said)
-    return crowd._take_from(said['owner'], said['topics'])
-
-def _remember(crowd: Hub, said: dict[str, Any], position: int, at: float):
-    crowd.revocations.forget(crowd.log.clock() - crowd.signed_for)
-    crowd.revocations.add(said['owner'], said['topics'], position, at)
-
-_CONTROLS['revoke'] = _on_revoke
-
-# %% ../../nbs/core/users.ipynb #c59d6242
-@patch
-def without_revoked(self: Hub,
-    owner: str | None, # Whose the request is
-    topics: Mapping[str, tuple], # What it may hear, and where logs stood when that was decided
-    since: Iterable[tuple] = (), # What was taken back while it was under way
-) -> list[str]: # What is left of it
-    "What of `topics` has not been taken back since"
-    gone = {t for kind, said in since if kind == 'revoke' and said['owner'] == owner for t in said['topics']}
-    def taken(places):
-        known = [p for place in places if (p := self.log.position_of(place)) is not None]
-        return gone | self.revocations.revoked_since(owner, max(known, default=None))
-    return [t for t, places in topics.items() if not _lost([t], taken(places))]
-
-# %% ../../nbs/core/users.ipynb #a1220f02
-@patch
-def latest(self: Hub,
-    places: Iterable[str], # Where logs stood
-) -> str | None: # None where none is of this life of the log
-    "The newest of `places`"
-    return max((p for p in places if self.log.parse_id(p) is not None), key=self.log.parse_id, default=None)
+def _notify_pending(self: Users, kind: str, payload: dict[str, Any]):
+    for controls in list(self._pending.values()): controls.append((kind, payload))
 
 @patch
-def check_grants(self: Hub,
-    owner: str | None, # Whose the request is
-    may: Mapping[str, tuple], # What it was granted, and where logs stood
-    at: str, # Where the log stood when the request was decided about
-    since: Iterable[tuple], # What was taken back while it was under way
-) -> list[str]: # What it may hear now
-    "Refuse (403) a request of which nothing is left, and (503) one that has to be decided about anew"
-    if (place := self.log.parse_id(at)) is None: raise ConnectionRefused('The events have begun anew; come back', 503)
-    if place < self.revocations.floor: raise ConnectionRefused('Nobody knows what was taken since; come back', 503)
-    topics = self.without_revoked(owner, may, since)
-    if may and not topics: raise ConnectionRefused('You may not hear this any more', 403)
-    return topics
-
-# %% ../../nbs/core/users.ipynb #c95d9f43
-@patch
-def recall(self: Hub,
-    begins: bool, # Whether the log begins a new life
-    missed: int | None = None, # Up to where this process does not know what was taken
-):
-    "Read what was taken from a log that was loaded from an engine"
-    if begins: self.revocations.new_epoch()
-    if missed is not None: self.revocations.raise_floor(missed)
-    for event in self.log.of_topic(CONTROL):
-        if event.message.type == 'revoke': _remember(self, event.message.data, event.position, event.added_at)
-
-# %% ../../nbs/core/users.ipynb #b412a5eb
-_WHERE = ('owner', 'connection_id', 'topic')
+def without_revoked(self: Users,
+    user: str | None, # Whose request it is
+    topics: Mapping[str, tuple], # Granted topics, with the cursors of their grants
+    controls: Iterable[tuple] = (), # Those that came while the request was decided
+) -> list[str]: # The topics that are left
+    "Return the granted topics that have not been revoked since"
+    log, gone = self.hub.log, {t for kind, payload in controls
+        if kind == 'revoke' and payload['user'] == user for t in payload['topics']}
+    def revoked(cursors):
+        known = [p for cursor in cursors if (p := log.position_of(cursor)) is not None]
+        return gone | self.revocations.revoked_since(user, max(known, default=None))
+    return [t for t, cursors in topics.items() if not _affected([t], revoked(cursors))]
 
 @patch
-async def disconnect(self: Hub,
-    where: Mapping[str, Any], # `owner`, `connection_id`, `topic`: a value or a list of values each; empty for all
-    *,
-    come_back: bool = False, # Whether their pages connect again by themselves
-) -> int: # How many streams were ended, in all processes that have told so within a second
-    """End streams everywhere; what was not yet written is not sent, and nothing that is sent after this returns.
+def check_grants(self: Users,
+    user: str | None, # Whose request it is
+    topics: Mapping[str, tuple], # Granted topics, with the cursors of their grants
+    cursor: str, # Of the log when the request was decided
+    controls: Iterable[tuple] = (), # Those that came meanwhile
+) -> list[str]: # The topics that are left
+    "Refuse a request whose topics were all revoked (403), or that must be decided again (503)"
+    position = self.hub.log.parse_id(cursor)
+    if position is None: raise ConnectionRefused('The log has a new epoch; try again', 503)
+    if position < self.revocations.floor: raise ConnectionRefused('Revocations may have been missed; try again', 503)
+    left = self.without_revoked(user, topics, controls)
+    if topics and not left: raise ConnectionRefused('You may not read these topics any more', 403)
+    return left
 
-    Raises `BackplaneError` where other processes could not be told."""
-    if not isinstance(where, Mapping) or not {*_WHERE} >= {*where}:
-        raise ValueError(f'where says which by {", ".join(_WHERE)}, as in dict(owner="ana"); not {where!r:.60}')
+@patch
+def latest_cursor(self: Users,
+    cursors: Iterable[str], # Of grants
+) -> str | None: # None if none is of this epoch
+    "Return the newest of `cursors`"
+    log = self.hub.log
+    return max((each for each in cursors if log.parse_id(each) is not None), key=log.parse_id, default=None)
+
+# %% ../../nbs/core/users.ipynb #8cfb74bf
+_SELECTORS = ('user', 'connection_id', 'topic')
+
+@patch
+async def disconnect(self: Users,
+    where: Mapping[str, Any], # `user`, `connection_id`, `topic`: a value or a list of values each; empty for all
+    reconnect: bool = False, # Whether the pages connect again
+) -> int: # Streams ended, in all processes that answered within a second
+    "End streams in all processes; raises `BackplaneError` if other processes could not be reached"
+    if not isinstance(where, Mapping) or not {*_SELECTORS} >= {*where}:
+        raise ValueError(f'where must have keys among {", ".join(_SELECTORS)}, as in dict(user="ana"), got {where!r:.60}')
     values = {name: list(v) if isinstance(v, (list, tuple, set, frozenset)) else [v] for name, v in where.items()}
-    if 'owner' in values: values['owner'] = [_named(owner) for owner in values['owner']]
-    return await self._at_home(self._place_disconnect(dict(where=values, come_back=bool(come_back))))
+    if 'user' in values: values['user'] = [checked_user(user) for user in values['user']]
+    payload = dict(where=values, reconnect=bool(reconnect))
+    try: return sum(await self._publish('disconnect', payload))
+    except BackplaneError as e:
+        count = self.on_disconnect(payload)
+        raise BackplaneError(f'{e}. {count} streams of this process were ended', e.doubtful) from e
 
 @patch
-async def _place_disconnect(self: Hub, said: dict[str, Any]) -> int:
-    try: return sum(await self.place('disconnect', said))
-    except BackplaneError as e:
-        ended = _on_disconnect(self, said)
-        raise BackplaneError(f'{e}. {ended} streams of this process alone were ended', e.doubtful) from e
+def on_disconnect(self: Users, payload: dict[str, Any], position: int | None = None) -> int:
+    "End the streams of this process that `payload` selects"
+    where, hub = payload['where'], self.hub
+    users = where.get('user')
+    among = hub.connections() if users is None else [c for user in users for c in hub.connections_of(user)]
+    selected = [c for c in among if c.is_stream and _selects(where, c.connection_id, c.topics)]
+    for c in selected: hub.terminate(c, hub.closing_frame() if payload['reconnect'] else _closing_frame(where, c.topics))
+    self._notify_pending('disconnect', payload)
+    return len(selected)
 
-# %% ../../nbs/core/users.ipynb #438ab4b4
-def _on_disconnect(crowd: Hub, said: dict[str, Any], position: int | None = None) -> int:
-    where = said['where']
-    owners = where.get('owner')
-    among = crowd.registry.get_connections() if owners is None else [c for o in owners for c in crowd.connections_of(o)]
-    ends = [c for c in among if isinstance(c, StreamConnection) and _is_meant(where, c.connection_id, c.topics)]
-    for c in ends: crowd.terminate(c, crowd.closing_frame() if said['come_back'] else _closing(where, c.topics))
-    _tell_arrivals(crowd, 'disconnect', said)
-    return len(ends)
-
-def _closing(where: dict[str, list], topics: Iterable[str]) -> bytes:
-    named = {'topics': [t for t in where['topic'] if _lost(topics, [t])]} if 'topic' in where else {}
+def _closing_frame(where: dict[str, list], topics: Iterable[str]) -> bytes:
+    named = {'topics': [t for t in where['topic'] if _affected(topics, [t])]} if 'topic' in where else {}
     return encode_frame(to_json(dict(reason='disconnected', **named)), event=CLOSE_EVENT)
 
-def _is_meant(where: dict[str, list], connection_id: str, topics: Iterable[str]) -> bool:
+def _selects(where: dict[str, list], connection_id: str, topics: Iterable[str]) -> bool:
     if 'connection_id' in where and connection_id not in where['connection_id']: return False
-    return 'topic' not in where or bool(_lost(topics, where['topic']))
+    return 'topic' not in where or bool(_affected(topics, where['topic']))
 
-_CONTROLS['disconnect'] = _on_disconnect
-
-# %% ../../nbs/core/users.ipynb #51a33313
 @patch
-def check_not_disconnected(self: Hub,
-    connection_id: str, # What a request asks for
-    owner: str | None, # Whose it is
-    topics: Iterable[str], # What it may hear
-    since: Iterable[tuple], # What was taken back while it was under way
+def check_not_disconnected(self: Users,
+    connection_id: str, # The id that a request asks for
+    user: str | None, # Whose request it is
+    topics: Iterable[str], # The topics that it was granted
+    controls: Iterable[tuple], # Those that came while it was decided
 ):
-    "Refuse (403, 503) a request whose like was sent away; right before its stream opens"
-    for kind, said in since:
-        where = said.get('where', {})
-        theirs = kind == 'disconnect' and ('owner' not in where or owner in where['owner'])
-        if not theirs or not _is_meant(where, connection_id, topics): continue
-        if said['come_back']: raise ConnectionRefused('You have been sent away for a moment; come back', 503)
-        raise ConnectionRefused('You have been sent away', 403)
+    "Refuse a request that a disconnect selects: with 403, or 503 if its page shall reconnect"
+    for kind, payload in controls:
+        where = payload.get('where', {})
+        selected = kind == 'disconnect' and ('user' not in where or user in where['user'])
+        if not selected or not _selects(where, connection_id, topics): continue
+        if payload['reconnect']: raise ConnectionRefused('You were disconnected; try again', 503)
+        raise ConnectionRefused('You were disconnected', 403)
 
-# %% ../../nbs/core/users.ipynb #1435765b
+# %% ../../nbs/core/users.ipynb #af83c44b
 @patch
-async def claim(self: Hub,
-    connection_id: str, # What a request asks for
-    owner: str | None, # Whose it is
+async def claim(self: Users,
+    connection_id: str, # The id that a request asks for
+    user: str | None, # Whose request it is
 ):
-    "See to it that no other process has `connection_id`; raises `ConnectionRefused` (409, 503), or `BackplaneError`"
-    mine = dict(owner=owner, verdicts=set())
-    self.claims.setdefault(connection_id, []).append(mine)
-    try: answers = await self.ask('claim', dict(id=connection_id, owner=owner, node=self.node))
+    "Make sure that no other process has `connection_id`; raises `ConnectionRefused` (409, 503) or `BackplaneError`"
+    mine = dict(user=user, verdicts=set())
+    self._claims.setdefault(connection_id, []).append(mine)
+    try: answers = await self.cluster.survey('claim', dict(id=connection_id, user=user, node=self.cluster.node))
     finally:
-        left = [claim for claim in self.claims.pop(connection_id) if claim is not mine]
-        if left: self.claims[connection_id] = left
+        left = [claim for claim in self._claims.pop(connection_id) if claim is not mine]
+        if left: self._claims[connection_id] = left
     verdicts = mine['verdicts'].union(verdict for _, verdict in answers)
-    if 'taken' in verdicts: raise _taken(connection_id)
-    if 'held' in verdicts: raise _taken(connection_id, None)
+    if 'taken' in verdicts: raise id_taken(connection_id)
+    if 'held' in verdicts: raise id_taken(connection_id, None)
     if 'busy' in verdicts: raise ConnectionRefused(f'Another page of yours opens {connection_id!r}; try again', 503)
-    relay = getattr(self, 'relay', None)
-    if relay is not None and {*relay.nodes()} - {self.node} - {node for node, _ in answers}:
-        raise ConnectionRefused(f'Not every process has said whether it has {connection_id!r}; try again', 503)
+    if {*self.cluster.nodes()} - {self.cluster.node} - {node for node, _ in answers}:
+        raise ConnectionRefused(f'Not every process has answered whether it has {connection_id!r}; try again', 503)
 
-def _verdict(*between: str | None) -> str: return 'held' if any(map(is_anonymous, between)) else 'taken'
-
-def _on_claim(crowd: Hub, said: dict[str, Any]) -> list[str] | None: # Node, and `busy`, `free`, `held` or `taken`
-    owner, old = said['owner'], crowd.registry.get_connection(said['id'])
-    if said['node'] == crowd.node: return None
-    if old is not None and (owner is None or old.user != owner): return [crowd.node, _verdict(owner, old.user)]
-    if old is not None: crowd.take_over(old)
+@patch
+def on_claim(self: Users, payload: dict[str, Any]) -> list[str] | None: # Node, and `busy`, `free`, `held` or `taken`
+    "Answer the claim of another node"
+    user, node, old = payload['user'], self.cluster.node, self.hub.registry.get_connection(payload['id'])
+    if payload['node'] == node: return None
+    if old is not None:
+        if user is None or old.user != user: return [node, _verdict(user, old.user)]
+        take_over(self.hub, old)
     verdicts = []
-    for claim in crowd.claims.get(said['id'], ()):
-        same = owner is not None and claim['owner'] == owner
-        verdicts.append('busy' if same else _verdict(owner, claim['owner']))
-        if said['node'] < crowd.node: claim['verdicts'].add(verdicts.pop())
-    return [crowd.node, max(verdicts, default='free')]
+    for claim in self._claims.get(payload['id'], ()):
+        is_same = user is not None and claim['user'] == user
+        verdicts.append('busy' if is_same else _verdict(user, claim['user']))
+        if payload['node'] < node: claim['verdicts'].add(verdicts.pop())
+    return [node, max(verdicts, default='free')]
 
-_ANSWERS['claim'] = _on_claim
+def _verdict(*users: str | None) -> str: return 'held' if any(map(is_anonymous, users)) else 'taken'
