@@ -53,7 +53,7 @@ from ..cluster.relay import Hooks, Relay
 from .routes import create_broadcast_handler, setup_broadcast_routes  # chkstyle: ignore
 from ..events.topics import CONTROL, MAX_TOPICS, PRIVATE
 from ..events.wire import BackplaneError
-from ..asgi.workers import look_for_workers
+from ..asgi.workers import watch_for_workers
 
 _logger = logging.getLogger(__name__)
 _all_ = ['BroadcastMessage', 'create_broadcast_handler', 'setup_broadcast_routes']
@@ -453,7 +453,7 @@ def _look_around(self: BroadcastManager):
     if self._alone: return
     self._alone = True
     if (workers := copies()) > 1: _tell_workers(workers)
-    else: look_for_workers(_tell_workers)
+    else: watch_for_workers(_tell_workers)
 
 # %% ../../nbs/core/broadcast.ipynb #9be5a000
 @patch

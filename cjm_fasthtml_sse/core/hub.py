@@ -370,7 +370,7 @@ async def _close(self: Hub):
     self.closed = True
     self.end()
     for connection in self.registry.get_connections():
-        if connection._send is None: self.left(connection)
+        if connection.server_send is None: self.left(connection)
     if self.watcher is not None: await self.watcher.stop()
     if not self.registry.connections: return
     self._empty = empty = self._empty or asyncio.Event()

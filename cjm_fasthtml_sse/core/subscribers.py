@@ -77,7 +77,7 @@ class StreamConnection(Stream, SSEConnection):
     def stay_behind(self):
         "As any connection; nothing is written any more"
         super().stay_behind()
-        self.ended, self._send = True, None
+        self.ended, self.server_send = True, None
 
     @property
     def cursor(self) -> int: return self.queue.cursor
@@ -103,11 +103,11 @@ def take(self: StreamConnection) -> bytes:
         self.message_count += counters.frames - before
         self.last_activity = self.manager.outbox.now
         counters.sends, counters.bytes = counters.sends + 1, counters.bytes + len(body)
-    else: self.more()
+    else: self.take_more()
     return body
 
 @patch
-def more(self: StreamConnection) -> bytes:
+def take_more(self: StreamConnection) -> bytes:
     "Nothing: what waits is the outbox's to send"
     if self.queue.has_more(): self.manager.outbox.add(self)
     return b''
@@ -115,7 +115,7 @@ def more(self: StreamConnection) -> bytes:
 @patch
 def flush(self: StreamConnection) -> bool: # Whether it may have taken longer than a single event does
     "Move what waits; what one send cannot hold, or one turn of the loop, waits for the next round"
-    if self.writer is not None or self._send is None or self.ended: return False
+    if self.writer is not None or self.server_send is None or self.ended: return False
     if body := self.take(): self.send_now(body)
     if len(body) < _LIGHT and not self.queue.behind: return False
     if self.queue.has_more(): self.manager.outbox.add(self)
@@ -128,7 +128,7 @@ _ALIVE = encode_comment('heartbeat')
 def send_heartbeat(self: StreamConnection):
     "A sign of life: with the id of the log's head for a reader that has everything, with none for one that has more"
     wrote, self.wrote = self.wrote, False
-    if wrote or self.writer is not None or self._send is None or self.ended or self.leaves: return
+    if wrote or self.writer is not None or self.server_send is None or self.ended or self.leaves: return
     if self.queue.advance_if_idle(): self.send_now(self.manager.heartbeat(self.queue.marks))
     elif self.queue.ahead: self.send_now(_ALIVE)
 
