@@ -25,14 +25,14 @@ Every broadcast is handed to every tab that is subscribed, once and in order, or
 
 Modules:
 
-- `cjm_fasthtml_sse.asgi.nudges`: A few bytes more, for a browser that shows the end of what came only once more comes
-- `cjm_fasthtml_sse.asgi.response`: How an event stream begins: past the middleware, then around it
-- `cjm_fasthtml_sse.asgi.scheduler`: Who is served when: all that was sent in one turn of the loop together, and a heartbeat for those who heard nothing
-- `cjm_fasthtml_sse.asgi.server_stream`: What a server holds for one reader, and how that is freed without touching anybody else
-- `cjm_fasthtml_sse.asgi.shutdown`: When a server has to go, its streams go first, and at once
-- `cjm_fasthtml_sse.asgi.sources`: Whatever has items, read from a task, and closed in the end
-- `cjm_fasthtml_sse.asgi.stream`: One open response: who calls the server's `send`, when, and how it ends
-- `cjm_fasthtml_sse.asgi.workers`: Whether other processes answer for the same application
+- `cjm_fasthtml_sse.asgi.nudges`: Sends a few extra bytes to browsers that hold back the end of a chunk
+- `cjm_fasthtml_sse.asgi.response`: Starts an event stream: the first frame passes the middleware, the others bypass it
+- `cjm_fasthtml_sse.asgi.scheduler`: Writes waiting streams once a turn of the loop, and sends heartbeats to idle ones
+- `cjm_fasthtml_sse.asgi.server_stream`: The server's object for one response: its buffered bytes, and a way to drop it alone
+- `cjm_fasthtml_sse.asgi.shutdown`: Ends all open streams as soon as the server is asked to stop
+- `cjm_fasthtml_sse.asgi.sources`: Reads any source as an async iterator, and closes it at the end
+- `cjm_fasthtml_sse.asgi.stream`: Writes one open response through the server's `send`, and ends it
+- `cjm_fasthtml_sse.asgi.workers`: Detects whether several worker processes serve one application
 - `cjm_fasthtml_sse.backplanes.base`: The interface to the store that orders the events of several processes
 - `cjm_fasthtml_sse.backplanes.conformance`: A function that checks each rule of the backplane's contract, and names the rule that an adapter breaks
 - `cjm_fasthtml_sse.backplanes.conformance_life`: Checks of opening, ages, retained entries, epochs, node info, closing and errors

@@ -14,17 +14,6 @@ TABLE = PACKAGE / "_exports.py"
 WINGS = ("runtime", "events", "asgi", "browser", "backplanes", "cluster", "core")  # what is imported comes first
 # What modules share with each other and applications have no use for: it is imported from its module only.
 INTERNAL = {
-    "asgi.shutdown":
-        "SEARCH_INTERVAL POLL_INTERVAL SIGNALS closing_frame find_servers is_shutting_down on_shutdown remove "
-        "wrap_lifespan",
-    "asgi.scheduler": "BATCH SLOTS FlushScheduler HeartbeatTimer",
-    "asgi.stream": "CLOSING_TIMEOUT transport_of",
-    "asgi.server_stream":
-        "CANCEL HELD ServerStream OwnTransport SharedConnection UvicornStream HypercornStream "
-        "find_server_stream tell_unbounded",
-    "asgi.response": "OPENING HANDOVER_TIMEOUT HEADERS",
-    "asgi.sources": "CLOSE_TIMEOUT check_source open_source close_source",
-    "asgi.workers": "LOOKS TOGETHER WorkerWatch listening_siblings look_for_workers said_workers",
     "browser.scripts": "FILES script",
     "backplanes.memory": "from_url",
     "backplanes.sqlite": "SqliteBackplane from_url",  # sqlite3 and redis are loaded by who names an address

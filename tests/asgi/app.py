@@ -1,4 +1,4 @@
-"The applications that the tests serve; which one, and with what limits, the environment says (`SSE_TEST`, as JSON)"
+"The applications that the tests serve. `SSE_TEST` holds their settings and limits, as JSON"
 import asyncio
 import gc
 import json
@@ -36,7 +36,7 @@ class Cookie(BaseHTTPMiddleware):
 
 
 class Counting:
-    "A pure ASGI middleware that counts the body messages that pass it, and says so at the start"
+    "A pure ASGI middleware that counts the body messages that pass it, and sets a header"
     def __init__(self, app): self.app = app
 
     async def __call__(self, scope, receive, send):
@@ -98,11 +98,11 @@ def routes(app):
     async def poison():
         bad = dict(socket={'s': object()}, half={'text': '\ud800'}, deep={'x': Div('\ud800')}, nan={'x': float('nan')},
             huge={'x': 'y' * manager.max_event_bytes})
-        told = {}
+        results = {}
         for name, data in bad.items():
-            try: told[name] = await manager.broadcast('note', data)
-            except Exception as e: told[name] = type(e).__name__  # noqa: BLE001 - that is what is asked
-        return JSONResponse(dict(told, history=len(manager.history)))
+            try: results[name] = await manager.broadcast('note', data)
+            except Exception as e: results[name] = type(e).__name__  # noqa: BLE001 - the type of any error is the result
+        return JSONResponse(dict(results, history=len(manager.history)))
 
     async def two_halves():
         await manager.broadcast('note', {'text': 'first half', 'n': 1})
@@ -136,10 +136,11 @@ def routes(app):
     async def debug():
         handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
         return JSONResponse(dict(tasks=len(asyncio.all_tasks()), rss=psutil.Process().memory_info().rss, seen=seen,
-            watched=len(shutdown._watched), timers=len(shutdown._timers), clock=manager.clock._timer is not None,
+            watched=len(shutdown.registrations.callbacks), timers=len(shutdown.registrations.timers),
+            clock=manager.clock.is_running,
             handlers=[getattr(handler, '__qualname__', str(handler)) for handler in handlers],
             count=manager.get_connection_count(), drops=manager.statistics().drops, lag=manager.statistics().lag,
-            idle=manager.outbox._next is None, buffered=sum(map(waiting, connections()))))
+            idle=manager.outbox.is_idle, buffered=sum(map(waiting, connections()))))
 
     async def close():
         await manager.close()

@@ -1,4 +1,4 @@
-"Servers in processes of their own, and clients that are nothing but sockets"
+"Servers in their own processes, and clients that are plain sockets"
 import contextlib
 import http.client
 import json
@@ -12,20 +12,20 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PATIENCE = 30  # seconds: for what should happen at once, on a busy machine
+PATIENCE = 30  # seconds for a condition that should hold immediately, on a busy machine
 
 
 def until(condition, what='the condition', patience=PATIENCE):
-    "Look until `condition()` is true and return what it gives"
+    "Poll `condition()` until it is true, and return its value"
     end = time.monotonic() + patience
     while not (result := condition()):
-        if time.monotonic() > end: raise AssertionError(f'{what} has not come true in {patience} s')
+        if time.monotonic() > end: raise AssertionError(f'waited {patience} s in vain for {what}')
         time.sleep(0.01)
     return result
 
 
 class Server:
-    "A command that serves on a port, its log, and its end"
+    "A server process with its port and its log"
     def __init__(self, command, port, folder, env=None, ready='/plain', cwd=None):
         self.port, self.url = port, f'http://127.0.0.1:{port}'
         self.log_file = folder/f'log-{port}.txt'
@@ -63,11 +63,11 @@ class Server:
     def signal(self, number): os.kill(self.process.pid, number)
 
     def gone(self, patience=8):
-        "The exit status, once the process has gone"
+        "Wait for the process to exit, and return its status"
         return self.process.wait(patience)
 
     def stop(self):
-        "Whatever is left of it ends now"
+        "Kill the process group"
         with contextlib.suppress(ProcessLookupError): os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
@@ -83,7 +83,7 @@ class Stream:
         self.data = b''
 
     def read(self, part, patience=PATIENCE):
-        "Everything so far, once `part` is in it"
+        "Read until `part` has arrived, and return all bytes so far"
         end, data, seen = time.monotonic() + patience, bytearray(self.data), 0
         try:
             while data.find(part, max(0, seen - len(part))) < 0:
@@ -97,7 +97,7 @@ class Stream:
         return self.data
 
     def rest(self, patience=PATIENCE):
-        "Everything, up to the end of the connection or of the response"
+        "Read to the end of the connection or of the response"
         self.sock.settimeout(patience)
         with contextlib.suppress(ConnectionResetError):
             while not self.data.endswith(b'0\r\n\r\n') and (more := self.sock.recv(65536)): self.data += more

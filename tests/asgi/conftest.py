@@ -1,4 +1,4 @@
-"Servers for the tests of this folder; whatever a test starts ends with it"
+"Servers and streams for the tests of this folder; each ends with its test"
 import json
 import resource
 
@@ -10,14 +10,14 @@ from .clients import Server, Stream, until, uvicorn_command
 
 @pytest.fixture(scope='session', autouse=True)
 def many_files():
-    "Thousands of sockets in one test"
+    "Raise the limit of open files for tests with thousands of sockets"
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @pytest.fixture
 def serve(tmp_path):
-    "Starts `app.py` under uvicorn: `serve('--workers', '2', manager=dict(...), middleware='gzip')`"
+    "Start `app.py` under uvicorn: `serve('--workers', '2', manager=dict(...), middleware='gzip')`"
     started = []
     def start(*arguments, command=None, ready='/plain', cwd=None, **config):
         port = free_port()
@@ -31,14 +31,14 @@ def serve(tmp_path):
 
 @pytest.fixture(scope='module')
 def shared(tmp_path_factory):
-    "Servers that the tests of a module share, one for each configuration; each test leaves its server as it was"
+    "Start one server for each configuration, shared by the tests of a module; each test leaves its server unchanged"
     started = {}
     def start(**config):
         key = json.dumps(config, sort_keys=True)
         if key not in started:
             port = free_port()
             started[key] = Server(uvicorn_command(port), port, tmp_path_factory.mktemp('server'), dict(SSE_TEST=key))
-        until(lambda: started[key].debug()['count'] == 0, 'the streams of the test before to be gone')
+        until(lambda: started[key].debug()['count'] == 0, 'the end of the streams of the previous test')
         return started[key]
     yield start
     for server in started.values(): server.stop()
@@ -46,7 +46,7 @@ def shared(tmp_path_factory):
 
 @pytest.fixture
 def stream():
-    "Opens streams: `stream(server, '/sse/broadcast')`"
+    "Open streams: `stream(server, '/sse/broadcast')`"
     opened = []
     def start(server, *args, **kwargs):
         opened.append(Stream(server.port, *args, **kwargs))

@@ -1,4 +1,4 @@
-"The application of these tests behind what an application may be wrapped in; its routes and limits are those of `app`"
+"The application of these tests inside other applications and middleware; its routes and limits are those of `app`"
 import asyncio
 
 import psutil
@@ -10,7 +10,7 @@ from starlette.routing import Mount
 
 @app.get('/end')
 async def end(which: str):
-    "Answers when nothing more is done for the stream"
+    "Remove a connection, and answer when its stream is released"
     stream = manager.registry.get_connection(which)
     await manager.registry.remove_connection(which)
     while not stream.released: await asyncio.sleep(0.01)  # noqa: ASYNC110 - a stream has no event for it
@@ -19,25 +19,25 @@ async def end(which: str):
 
 @app.get('/sockets')
 async def sockets():
-    "How many connections the process has, the one that asks included"
+    "Return the number of the process's connections, including this request's"
     return str(sum(each.status == psutil.CONN_ESTABLISHED for each in psutil.Process().net_connections('tcp')))
 
 
 class Whole:
-    "uvicorn's HTTP/2 does not say that a GET has no body, and FastHTML waits for that"
+    "Announce that a request has no body: uvicorn's HTTP/2 does not, and FastHTML waits for it"
     def __init__(self, app): self.app = app
 
     async def __call__(self, scope, receive, send):
-        told = []
+        announced = []
         async def whole():
-            if told or scope['type'] != 'http': return await receive()
-            told.append(True)
+            if announced or scope['type'] != 'http': return await receive()
+            announced.append(True)
             return dict(type='http.request', body=b'', more_body=False)
         await self.app(scope, whole, send)
 
 
 class Wrapping:
-    "Tracing does it so: a `send` of its own, around a copy of the scope"
+    "A `send` of its own and a copy of the scope, as in tracing middleware"
     def __init__(self, app): self.app = app
 
     async def __call__(self, scope, receive, send):
@@ -48,4 +48,4 @@ class Wrapping:
 
 plain = Whole(app)
 wrapped = Wrapping(plain)
-elsewhere = Starlette(routes=[Mount('/', plain)], middleware=[Middleware(Cookie)])  # in a task of its own, too
+elsewhere = Starlette(routes=[Mount('/', plain)], middleware=[Middleware(Cookie)])  # in another task, too

@@ -1,7 +1,7 @@
-"""The end: however a server was started, the first signal sends every stream away, and nothing is left
+"""Shutdown: on the first signal every stream ends, however the server was started, and nothing is left
 
-Each of these would wait for ever without this package: uvicorn leaves only when its last response has ended.
-`gone` gives up after 8 seconds; what is promised is one.
+Without this package each of these servers would wait forever, since uvicorn waits for its last response.
+`gone` fails after 8 seconds; the package promises one second.
 """
 import asyncio
 import contextlib
@@ -19,8 +19,8 @@ from .clients import HERE, Stream, retries, until
 SPAN = dict(retry_span=[5_000, 9_000], heartbeat_interval=0)
 
 
-def told_to_come_back(streams):
-    "Each stream was ended with one `retry:` within the span"
+def check_retry(streams):
+    "Check that each stream ended with one `retry:` within the range"
     for one in streams:
         one.rest()
         assert b'\r\n\r\n' in one.data and one.data.endswith(b'0\r\n\r\n'), one.data[-200:]
@@ -40,7 +40,7 @@ def test_uvicorn_in_a_process(serve, stream, number):
     streams = open_some(server, stream)
     server.signal(number)
     server.gone()
-    told_to_come_back(streams)
+    check_retry(streams)
     assert 'Finished server process' in server.log and 'Traceback' not in server.log
     assert 'force' not in server.log.partition('Application shutdown complete')[2]
 
@@ -51,7 +51,7 @@ def test_an_app_mounted_in_another(serve, stream, mounted):
     streams = open_some(server, stream)
     server.signal(signal.SIGTERM)
     server.gone()
-    told_to_come_back(streams)
+    check_retry(streams)
     assert 'Traceback' not in server.log
 
 
@@ -60,17 +60,17 @@ def test_two_workers(serve, stream):
     streams = open_some(server, stream, 12)
     server.signal(signal.SIGTERM)
     server.gone(12)
-    told_to_come_back(streams)
+    check_retry(streams)
 
 
 def test_a_limit_of_requests(serve, stream):
-    "No signal comes, and `should_exit` is never set: the server stops serving, and that is seen"
+    "No signal arrives and `should_exit` is never set; the closed sockets are detected"
     server = serve('--limit-max-requests', '10', manager=SPAN)
     streams = open_some(server, stream)
     for _ in range(10):
         if not server.answers('/plain'): break
     server.gone()
-    told_to_come_back(streams)
+    check_retry(streams)
 
 
 APP = """
@@ -87,7 +87,7 @@ serve(host='127.0.0.1', port={port})
 
 
 def test_serve_with_its_default_reload(serve, stream, tmp_path):
-    "A file changes, the streams end, the new worker answers; then Ctrl-C goes to the whole group, as from a terminal"
+    "A file changes, the streams end and the new worker answers; then Ctrl-C reaches the whole group, as in a terminal"
     main = tmp_path/'code'/'live.py'
     main.parent.mkdir()
     def write(version, port): main.write_text(APP.format(here=str(HERE), version=version, port=port))
@@ -97,12 +97,12 @@ def test_serve_with_its_default_reload(serve, stream, tmp_path):
     server = serve(command=command, cwd=main.parent, manager=SPAN, ready='/version')
     streams = open_some(server, stream)
     write('two', server.port)
-    told_to_come_back(streams)
+    check_retry(streams)
     until(lambda: server.answers('/version') and b'two' in server.get('/version')[1], 'the new worker to answer')
     again = open_some(server, stream)
     os.killpg(server.process.pid, signal.SIGINT)
     server.gone()
-    told_to_come_back(again)
+    check_retry(again)
 
 
 PROGRAM = """
@@ -113,7 +113,7 @@ from app import app, manager
 from cjm_fasthtml_sse.asgi import shutdown
 from fasthtml.jupyter import JupyUvi, nb_serve
 port = {port}
-def books(): return [len(b) for b in (shutdown._watched, shutdown._before, shutdown._timers, manager.connections)]
+def books(): return [len(b) for b in (*shutdown.registrations, manager.connections)]
 def theirs(number, frame): print('theirs', number, flush=True)
 signal.signal(signal.SIGTERM, theirs)
 def at_the_moment(): return [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
@@ -125,7 +125,7 @@ handlers = []
 handle_exit = server.handle_exit
 server.handle_exit = lambda number, frame: (handlers.append(number), handle_exit(number, frame))
 asyncio.run(server.serve())
-print(json.dumps(dict(books=books(), heard=handlers, back=at_the_moment() == before)), flush=True)
+print(json.dumps(dict(books=books(), handled=handlers, back=at_the_moment() == before)), flush=True)
 """
 STOP = dict(nb_serve="server = nb_serve(app, port=port, host='127.0.0.1')\nwait()\nserver.should_exit = True\n",
     JupyUvi="server = JupyUvi(app, port=port, host='127.0.0.1')\nwait()\nserver.stop()\n")
@@ -155,17 +155,17 @@ def said(server): return json.loads([line for line in server.log.splitlines() if
 
 
 def test_a_server_of_a_program_and_what_is_left_of_it(serve, stream):
-    "The server's own handler hears the signal once, the one from before is back in its place, and the books are empty"
+    "The server's own handler is called once, the earlier one is restored, and no registration is left"
     server = serve(command=program(SERVER), manager=SPAN)
-    assert server.debug()['handlers'] != ['_on_signal'] * 2
+    assert server.debug()['handlers'] != ['handle_signal'] * 2
     streams = open_some(server, stream)
     debug = server.debug()
-    assert debug['handlers'] == ['_on_signal'] * 2 and debug['watched'] == debug['timers'] == 1
+    assert debug['handlers'] == ['handle_signal'] * 2 and debug['watched'] == debug['timers'] == 1
     server.signal(signal.SIGTERM)
     assert server.gone() == 0, server.log
-    told_to_come_back(streams)
-    assert said(server) == dict(books=[0, 0, 0, 0], heard=[signal.SIGTERM], back=True)
-    assert f'theirs {signal.SIGTERM.value}' in server.log, 'uvicorn raises it again for whoever was there before'
+    check_retry(streams)
+    assert said(server) == dict(books=[0, 0, 0, 0], handled=[signal.SIGTERM], back=True)
+    assert f'theirs {signal.SIGTERM.value}' in server.log, 'uvicorn raises it again for the earlier handler'
 
 
 def test_the_handlers_are_put_back_when_the_last_stream_leaves(serve, stream):
@@ -173,9 +173,9 @@ def test_the_handlers_are_put_back_when_the_last_stream_leaves(serve, stream):
     before = server.debug()['handlers']
     for _ in range(3):
         streams = open_some(server, stream, 2)
-        assert server.debug()['handlers'] == ['_on_signal'] * 2
+        assert server.debug()['handlers'] == ['handle_signal'] * 2
         for one in streams: one.close()
-        until(lambda: server.debug()['count'] == 0, 'the streams to be gone')
+        until(lambda: server.debug()['count'] == 0, 'the end of the streams')
         debug = server.debug()
         assert (debug['handlers'], debug['watched'], debug['timers'], debug['clock']) == (before, 0, 0, False)
 
@@ -184,10 +184,10 @@ def test_the_handlers_are_put_back_when_the_last_stream_leaves(serve, stream):
 def test_a_server_in_a_notebooks_thread(serve, stream, how):
     server = serve(command=program(THREAD, STOP[how], LEFT), manager=SPAN)
     streams = open_some(server, stream)
-    assert server.debug()['handlers'][1] == 'theirs', 'a thread does not touch the signals'
+    assert server.debug()['handlers'][1] == 'theirs', 'a thread does not change the signal handlers'
     server.get('/stop_now')
     assert server.gone(25) == 0, server.log
-    told_to_come_back(streams)
+    check_retry(streams)
     assert said(server) == dict(books=[0, 0, 0, 0], threads=['MainThread'], back=True)
 
 
@@ -208,7 +208,7 @@ asyncio.run(main())
 
 
 def test_one_server_after_another_on_the_loop_of_a_notebook(serve, stream):
-    "`JupyUviAsync` serves on the notebook's own loop, which has had watchers before, and will have other servers after"
+    "`JupyUviAsync` serves on the notebook's own loop, which had callbacks before and has other servers after"
     server = serve(command=program(THREAD, AGAIN, LEFT), manager=SPAN)
     for round in range(2):
         until(lambda: server.answers('/plain'), 'the server of this round')
@@ -216,7 +216,7 @@ def test_one_server_after_another_on_the_loop_of_a_notebook(serve, stream):
         server.get('/say?text=hello')
         for one in streams: one.read(b'hello')
         server.get('/stop_now')
-        told_to_come_back(streams)
+        check_retry(streams)
         until(lambda: f'round {round} has ended' in server.log, 'the end of the round', patience=8)  # noqa: B023 - used at once
     assert server.gone(10) == 0, server.log
     assert said(server)['books'] == [0, 0, 0, 0]
@@ -241,13 +241,13 @@ async def around():
 """
 
 
-def test_a_reader_by_hand_that_was_there_before_the_server_was(serve, stream):
-    "The look at the server's state outlives a start-up that takes longer than a look"
+def test_a_queue_that_was_registered_before_the_server_started(serve, stream):
+    "The polls of the server's state continue after a start-up that takes longer than one poll"
     server = serve(command=program(THREAD, SLOW_START, STOP['nb_serve'], LEFT), manager=SPAN)
     streams = open_some(server, stream, 2)
     server.get('/stop_now')
     assert server.gone(25) == 0, server.log
-    told_to_come_back(streams)
+    check_retry(streams)
     assert 'AttributeError' not in server.log and said(server)['books'] == [0, 0, 0, 0]
 
 
@@ -258,10 +258,10 @@ def test_a_thousand_streams_end_at_once_each_with_a_delay_of_its_own(serve):
         for one in streams: one.read(b'id: ')
         server.signal(signal.SIGTERM)
         server.gone(15)
-        delays = told_to_come_back(streams)
+        delays = check_retry(streams)
     finally:
         for one in streams: one.close()
-    # 1,000 draws from 4,001: fewer than 800 different ones, or a mean 250 away from the middle, do not come by chance
+    # 1,000 draws from 4,001: fewer than 800 different values, or a mean 250 from the middle, cannot be chance
     assert len(set(delays)) > 800 and abs(sum(delays) / len(delays) - 7_000) < 250 and 'Traceback' not in server.log
 
 
@@ -269,7 +269,7 @@ def test_clients_that_come_back_at_once_do_not_hold_the_server_up(serve):
     server = serve(manager=SPAN)
     ended = []
     async def connect():
-        "On a new connection, and then as often as the server lets it on the same one"
+        "Connect, then repeat the request on the same connection while the server allows it"
         reader, writer = await asyncio.open_connection('127.0.0.1', server.port)
         try:
             while True:
@@ -283,7 +283,7 @@ def test_clients_that_come_back_at_once_do_not_hold_the_server_up(serve):
             await asyncio.sleep(0)
     async def main():
         clients = [asyncio.create_task(client()) for _ in range(20)]
-        connected = await asyncio.to_thread(until, lambda: server.debug()['count'] == 20, 'all to be connected')
+        connected = await asyncio.to_thread(until, lambda: server.debug()['count'] == 20, 'all connections')
         server.signal(signal.SIGTERM)
         status = await asyncio.to_thread(server.gone)
         for one in clients: one.cancel()
@@ -295,25 +295,25 @@ def test_clients_that_come_back_at_once_do_not_hold_the_server_up(serve):
 @pytest.mark.parametrize('way', [{}, dict(mounted='starlette')], ids=['handed over', 'plain'])
 @pytest.mark.parametrize('full', [True, False], ids=['a send is blocked', 'a little waits in the transport'])
 def test_a_frozen_reader_does_not_hold_the_server_up(serve, stream, way, full):
-    "Whether a send is blocked, or a buffer that nobody will read holds the transport open"
+    "Both a blocked send and a buffer without a reader would hold the server up"
     server = serve(manager=SPAN, **way)
     frozen = stream(server, receive_buffer=4_096)
     frozen.read(b'id: ')
     if full: server.get('/big?size=1000000&n=10')
-    else: until(lambda: server.get('/big?size=20000') and server.debug()['buffered'] > 0, 'the kernel to be full')
-    until(lambda: server.debug()['buffered'] > 0, 'something to wait in the transport')
+    else: until(lambda: server.get('/big?size=20000') and server.debug()['buffered'] > 0, 'a full kernel buffer')
+    until(lambda: server.debug()['buffered'] > 0, 'bytes in the transport')
     others = [stream(server) for _ in range(2)]
     for one in others: one.read(b'id: ')
     server.signal(signal.SIGTERM)
     server.gone()
-    told_to_come_back(others)
+    check_retry(others)
     assert 'Traceback' not in server.log, server.log
 
 
 def test_a_frozen_reader_of_a_source_does_not_hold_the_server_up(serve, stream):
     server = serve(manager=SPAN)
     stream(server, '/frames/big', receive_buffer=4_096)
-    until(lambda: server.debug()['buffered'] > 0, 'something to wait in the transport')
+    until(lambda: server.debug()['buffered'] > 0, 'bytes in the transport')
     server.signal(signal.SIGTERM)
     server.gone()
 
@@ -331,23 +331,23 @@ def test_streams_of_sources_end_too_and_their_sources_are_closed(serve, stream):
 
 
 def test_a_handler_of_the_old_kind_ends_too(serve, stream):
-    "It registers, and yields what comes from its queue through FastHTML's `EventStream`"
+    "It registers, and yields the messages of its queue through FastHTML's `EventStream`"
     server = serve(manager=SPAN)
     one = stream(server, '/by_hand')
-    until(lambda: server.debug()['count'] == 1, 'the queue to be registered')
+    until(lambda: server.debug()['count'] == 1, 'the registration of the queue')
     server.get('/say?text=hello')
     one.read(b'hello')
     server.signal(signal.SIGTERM)
     server.gone()
 
 
-def test_close_by_hand(serve, stream):
+def test_closing_the_manager(serve, stream):
     server = serve(manager=SPAN)
     streams = open_some(server, stream)
     before = server.debug()['tasks']
     assert server.get('/close')[1] == b'0'
-    told_to_come_back(streams)
-    until(lambda: server.debug()['tasks'] < before, 'the tasks of the streams to be gone')
+    check_retry(streams)
+    until(lambda: server.debug()['tasks'] < before, 'the end of the tasks of the streams')
     debug = server.debug()
     assert (debug['count'], debug['watched'], debug['timers'], debug['clock'], debug['drops']) == (0, 0, 0, False, {})
     assert server.answers('/plain')
@@ -366,7 +366,7 @@ def test_granian(serve, stream):
     for one in streams: one.read(b'hello')
     server.signal(signal.SIGTERM)
     server.gone()
-    told_to_come_back(streams)
+    check_retry(streams)
 
 
 IMPORT = """
@@ -374,13 +374,13 @@ import asyncio, json, signal, sys, fasthtml.common, starlette.middleware.base, u
 watched = ('asyncio', 'starlette', 'uvicorn', 'fasthtml')
 modules = [module for name, module in sys.modules.items() if name.split('.')[0] in watched]
 def picture():
-    told = {}
+    found = {}
     for module in modules:
         for name, value in vars(module).items():
-            told[f'{module.__name__}.{name}'] = id(value)
+            found[f'{module.__name__}.{name}'] = id(value)
             own = vars(value) if isinstance(value, type) else {}
-            told |= {f'{module.__name__}.{name}.{k}': id(v) for k, v in own.items()}
-    return told | {str(s): id(signal.getsignal(s)) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+            found |= {f'{module.__name__}.{name}.{k}': id(v) for k, v in own.items()}
+    return found | {str(s): id(signal.getsignal(s)) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 before = picture()
 import cjm_fasthtml_sse
 for name in cjm_fasthtml_sse.__all__: getattr(cjm_fasthtml_sse, name)

@@ -1,4 +1,4 @@
-"""A test for each way in which a reader, a sender or a line may fail: the others do not notice, and nothing is left"""
+"""Failures of a reader, a sender or a connection: the others are not affected, and nothing is left"""
 import asyncio
 import gc
 import json
@@ -22,7 +22,7 @@ from .test_races import Wire, opens, run, scope
 from .test_races import until as until_here
 
 
-RESET = struct.pack('ii', 1, 0)  # `SO_LINGER`: what is not sent is thrown away, and the other side gets a reset
+RESET = struct.pack('ii', 1, 0)  # `SO_LINGER`: unsent bytes are dropped, and the peer gets a reset
 
 
 def numbers(data): return [int(n) for n in re.findall(rb'"n": (\d+)[,}]', data)]
@@ -30,19 +30,19 @@ def numbers(data): return [int(n) for n in re.findall(rb'"n": (\d+)[,}]', data)]
 
 # Readers
 
-def test_a_frozen_curl_is_let_go_and_its_memory_with_it(serve, stream):
+def test_a_frozen_curl_is_dropped_with_its_memory(serve, stream):
     server = serve(manager=dict(send_timeout=1, heartbeat_interval=0))
     curl = subprocess.Popen(['curl', '-sN', server.url + '/sse/broadcast'], stdout=subprocess.DEVNULL)
     try:
-        until(lambda: server.debug()['count'] == 1, 'curl to be connected')
+        until(lambda: server.debug()['count'] == 1, 'the connection of curl')
         other = stream(server)
         other.read(b'id: ')
         curl.send_signal(signal.SIGSTOP)
         server.get('/big?size=1000000&n=12')
         other.read(b'"n": 11')
-        until(lambda: server.debug()['buffered'] > 0, 'something to wait for curl')
-        until(lambda: server.debug()['count'] == 1, 'curl to be let go')
-        debug = until(lambda: (d := server.debug())['buffered'] == 0 and d, 'its memory to be free')
+        until(lambda: server.debug()['buffered'] > 0, 'bytes buffered for curl')
+        until(lambda: server.debug()['count'] == 1, 'curl to be dropped')
+        debug = until(lambda: (d := server.debug())['buffered'] == 0 and d, 'its memory to be freed')
         assert debug['drops'] == {'stalled': 1} and server.log.count('dropped: stalled') == 1
         server.get('/say?text=on+it+goes')
         other.read(b'on it goes')
@@ -52,7 +52,7 @@ def test_a_frozen_curl_is_let_go_and_its_memory_with_it(serve, stream):
 
 
 def test_a_reader_of_a_byte_at_a_time_loses_nothing(serve, stream):
-    "It reads a byte whenever it pleases, the others read everything meanwhile; at last it reads the rest"
+    "It reads single bytes at random times while the others read all; at the end it reads the rest"
     server = serve(manager=dict(heartbeat_interval=0))
     slow, others = stream(server, receive_buffer=4_096), [stream(server) for _ in range(3)]
     for one in others: one.read(b'id: ')
@@ -69,7 +69,7 @@ def test_a_reader_of_a_byte_at_a_time_loses_nothing(serve, stream):
 
 @pytest.fixture
 def far_away():
-    "A network behind a cable that can be pulled: its name, the address of the server's end, and what pulls it"
+    "A network namespace behind a link: its name, the server's address, and a function that cuts the link"
     if os.geteuid() != 0 or not shutil.which('ip'): pytest.skip('needs root and iproute2 for a network namespace')
     name, here, there = f'sse{os.getpid()}', f'sseh{os.getpid() % 10**6}', f'sset{os.getpid() % 10**6}'
     def ip(*words, check=True): return subprocess.run(['ip', *words], check=check, capture_output=True, text=True)
@@ -90,7 +90,7 @@ def far_away():
 
 
 def test_a_half_open_connection_is_noticed(serve, stream, far_away):
-    "The client says nothing, not even that it has gone; a quarter of an hour is what the kernel would wait"
+    "The client vanishes without closing its connection; the kernel alone would wait for a quarter of an hour"
     namespace, address, pull = far_away
     server = serve('--host', '0.0.0.0', manager=dict(send_timeout=2, heartbeat_interval=1))
     curl = ['curl', '-sN', f'http://{address}:{server.port}/sse/broadcast']
@@ -101,7 +101,7 @@ def test_a_half_open_connection_is_noticed(serve, stream, far_away):
         other.read(b'id: ')
         assert server.debug()['count'] == 2
         pull()
-        until(lambda: server.debug()['count'] == 1, 'the connection to be given up')
+        until(lambda: server.debug()['count'] == 1, 'the connection to be dropped')
         server.get('/say?text=on+it+goes')
         other.read(b'on it goes')
     finally:
@@ -130,7 +130,7 @@ def test_a_taken_id(serve, stream):
     assert server.get('/say?text=hello')[1] == b'1' and b'hello' in second.read(b'hello')
     assert server.debug()['count'] == 1 and server.debug()['drops'] == {}
     second.close()
-    until(lambda: server.debug()['count'] == 0, 'the second to be gone')
+    until(lambda: server.debug()['count'] == 0, 'the end of the second')
     third = stream(server, path)
     third.read(b'id: ')
 
@@ -167,18 +167,18 @@ def test_a_byte_over_the_limit_is_an_error_to_the_sender():
 
 # Senders
 
-def test_poison_harms_no_one(serve, stream):
+def test_poison_harms_no_reader(serve, stream):
     server = serve(manager=dict(heartbeat_interval=0, max_event_bytes=100_000))
     readers = [stream(server) for _ in range(3)]
     for one in readers: one.read(b'id: ')
-    told = json.loads(server.get('/poison')[1])
-    assert told.pop('history') == 0 and len(told) == 5 and set(told.values()) == {'FrameError'}
+    results = json.loads(server.get('/poison')[1])
+    assert results.pop('history') == 0 and len(results) == 5 and set(results.values()) == {'FrameError'}
     server.get('/say?text=good')
     for one in readers: assert numbers(one.read(b'good')) == [0]
     assert 'Traceback' not in server.log
 
 
-def test_a_builder_that_fails_is_told_and_ends_nothing(serve, stream):
+def test_a_builder_that_fails_is_logged_and_ends_no_stream(serve, stream):
     server = serve(manager=dict(heartbeat_interval=0), html=True)
     readers = [stream(server) for _ in range(3)]
     for one in readers: one.read(b'id: ')
@@ -238,7 +238,7 @@ def test_an_event_loop_of_another_thread_can_await_broadcast():
 # Numbers
 
 def test_five_thousand_broadcasts_in_a_row_reach_a_healthy_reader(serve, stream):
-    "None of the awaits suspends; the stream reads on from the log"
+    "No await suspends; the stream continues from the log"
     server = serve(manager=dict(heartbeat_interval=0))
     one = stream(server)
     one.read(b'id: ')
@@ -259,7 +259,7 @@ def test_five_thousand_broadcasts_in_a_row_reach_a_queue_by_hand():
 
 
 def test_a_broadcast_waits_for_no_one_although_a_tenth_never_reads():
-    "It ends at its first step: there is nothing in it that could wait"
+    "It completes at its first step, since it has nothing to wait for"
     async def main():
         manager, wires = BroadcastManager(), [Wire() for _ in range(1_000)]
         tasks = [asyncio.create_task(opens(manager)(scope(), wire.receive, wire.send)) for wire in wires]
@@ -294,14 +294,14 @@ def test_a_thousand_connects_at_once(serve):
             for reader, _ in clients: await reader.readuntil(b'hello')
             for _, writer in clients: writer.close()
     asyncio.run(main())
-    until(lambda: server.debug()['count'] == 0, 'the registry to be empty')
-    until(lambda: server.debug()['tasks'] == before, 'the tasks to be gone')
+    until(lambda: server.debug()['count'] == 0, 'an empty registry')
+    until(lambda: server.debug()['tasks'] == before, 'the end of the tasks')
     assert server.debug()['drops'] == {} and 'Traceback' not in server.log
 
 
 @pytest.mark.parametrize('middleware', ['own', 'all', 'shouting'])
 def test_clients_that_leave_at_any_moment_leave_nothing(serve, middleware):
-    "Some before the answer, some in the middle of a connect, some while events come, some by a reset of the line"
+    "Before the answer, during the connect, while events arrive, or by a reset of the connection"
     server, moments = serve(middleware=middleware, manager=dict(heartbeat_interval=0.2)), random.Random(7)
     before, stop = server.debug()['tasks'], threading.Event()
     def talk():
@@ -319,9 +319,9 @@ def test_clients_that_leave_at_any_moment_leave_nothing(serve, middleware):
     finally:
         stop.set()
         talking.join()
-    until(lambda: server.debug()['count'] == 0, 'the registry to be empty')
-    until(lambda: server.debug()['tasks'] == before, 'the tasks to be gone')
-    debug = until(lambda: (d := server.debug())['idle'] and d, 'the outbox to rest')
+    until(lambda: server.debug()['count'] == 0, 'an empty registry')
+    until(lambda: server.debug()['tasks'] == before, 'the end of the tasks')
+    debug = until(lambda: (d := server.debug())['idle'] and d, 'an idle scheduler')
     assert (debug['watched'], debug['timers'], debug['clock']) == (0, 0, False)
     assert 'Traceback' not in server.log, server.log[-3_000:]
 
@@ -329,7 +329,7 @@ def test_clients_that_leave_at_any_moment_leave_nothing(serve, middleware):
 # Long runs
 
 class Timer:
-    "A clock that is moved by hand"
+    "A timer that the test fires"
     def __init__(self): self.tick = None
 
     def __call__(self, delay, tick):
@@ -340,23 +340,23 @@ class Timer:
 
 
 def test_ten_thousand_heartbeats_leave_memory_flat():
-    "Forty-two hours at the usual interval: each reader has one heartbeat for each, and nothing grows"
+    "Forty-two hours at the usual interval: each reader gets one heartbeat an interval, and memory does not grow"
     async def main():
         manager = BroadcastManager()
-        manager.clock._call_later = timer = Timer()
+        manager.clock.call_later = timer = Timer()
         wires = [Wire() for _ in range(20)]
         tasks = [asyncio.create_task(opens(manager)(scope(), wire.receive, wire.send)) for wire in wires]
         await until_here(lambda: all(b'id: ' in wire.body for wire in wires))
         for wire in wires: wire.messages.clear()
         async def hours(intervals):
-            heard = [0] * len(wires)
+            counts = [0] * len(wires)
             for _ in range(intervals):
                 for _ in range(32): timer.tick()
                 await until_here(lambda: all(wire.messages for wire in wires))
                 for i, wire in enumerate(wires):
-                    heard[i] += sum(m['body'].count(b': heartbeat') for m in wire.messages)
+                    counts[i] += sum(m['body'].count(b': heartbeat') for m in wire.messages)
                     wire.messages.clear()
-            return heard
+            return counts
         await hours(100)
         gc.collect()
         tracemalloc.start()
@@ -375,23 +375,23 @@ def test_ten_thousand_heartbeats_leave_memory_flat():
 
 
 def test_two_thousand_readers_that_read_nothing_cost_what_is_bounded(serve):
-    "Each is sent 64 KiB and reads none of it"
+    "Each is sent 64 KiB, and reads nothing"
     number, size = 2_000, 64 * 1024
     server = serve(manager=dict(heartbeat_interval=0, send_timeout=600))
     base, streams = server.debug()['rss'], []
     try:
         for _ in range(number): streams.append(Stream(server.port, receive_buffer=4_096))
-        until(lambda: server.debug()['count'] == number, 'all to be connected')
+        until(lambda: server.debug()['count'] == number, 'all connections')
         connected = server.debug()['rss']
         for _ in range(8): server.get(f'/big?size={size // 8}')
-        until(lambda: (d := server.debug())['idle'] and d['lag'] == 0, 'everything to be handed over')
+        until(lambda: (d := server.debug())['idle'] and d['lag'] == 0, 'all sends to end')
         debug = server.debug()
-        # What is theirs, once: what the kernel has not taken waits in the transports. 40 KiB is what a connection may
-        # cost in uvicorn, in asyncio and here, 32 MiB what the allocator may keep; the log holds each event once.
+        # Bytes that the kernel has not taken are in the transports, once for each reader. A connection may cost 40 KiB
+        # in uvicorn, in asyncio and here. The allocator may keep 32 MiB. The log holds each event once.
         assert connected - base < number * 40 * 1024 + 32 * 2**20
         assert debug['rss'] - connected < number * size + 8 * size + 32 * 2**20
         assert debug['buffered'] <= number * (size + 4_096) and debug['drops'] == {} and debug['count'] == number
     finally:
         for one in streams: one.close()
-    until(lambda: server.debug()['count'] == 0, 'the registry to be empty')
+    until(lambda: server.debug()['count'] == 0, 'an empty registry')
     assert server.debug()['buffered'] == 0

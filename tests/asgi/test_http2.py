@@ -15,8 +15,8 @@ from .test_races import Wire, opens, run, scope
 from .test_races import until as until_here
 
 connection = pytest.importorskip('h2.connection')
-from h2.config import H2Configuration  # noqa: E402 - not without h2
-from h2.events import DataReceived, StreamEnded, StreamReset  # noqa: E402 - the same
+from h2.config import H2Configuration  # noqa: E402 - needs h2
+from h2.events import DataReceived, StreamEnded, StreamReset  # noqa: E402 - needs h2
 
 
 def need(module):
@@ -41,7 +41,7 @@ def granian(app):
 
 
 class Line:
-    "One HTTP/2 connection; a stream that `stalls` is given no credit after its first bytes"
+    "One HTTP/2 connection; a stream that `stalls` gets no credit after its first bytes"
     def __init__(self, port):
         self.sock = socket.create_connection(('127.0.0.1', port))
         self.lock, self.reads = threading.Lock(), threading.Event()
@@ -65,7 +65,7 @@ class Line:
             self.h2.send_headers(stream, list(asked.items()), end_stream=True)
             if not stalls: self.h2.increment_flow_control_window(2**26, stream)
             self.flush()
-        until(lambda: b'id: ' in self.bodies[stream], 'the stream to be open')
+        until(lambda: b'id: ' in self.bodies[stream], 'an open stream')
         return stream
 
     def read(self):
@@ -89,7 +89,7 @@ class Line:
 
 @pytest.fixture
 def line():
-    "Opens connections: `line(server)`"
+    "Open connections: `line(server)`"
     opened = []
     def start(server):
         opened.append(Line(server.port))
@@ -106,20 +106,20 @@ WAYS = [(uvicorn, 'plain'), (uvicorn, 'wrapped'), (uvicorn, 'elsewhere'), (hyper
 
 @pytest.mark.parametrize('kind, app', [*WAYS, (granian, 'plain')])
 def test_a_stream_that_is_not_read_is_let_go_alone(serve, line, kind, app):
-    "What is sent meanwhile does not pile up for it; granian tells it when it reads again"
+    "Its buffer does not grow meanwhile; granian resets it only when it reads again"
     limits = dict(heartbeat_interval=0, history_limit=1, replay_bytes=2**23)
     server = serve(command=kind(app), cwd=HERE, manager=dict(send_timeout=1, **limits))
     one = line(server)
     stalled, reads = one.get('/sse/broadcast', stalls=True), one.get('/sse/broadcast')
     def send(rounds):
         for _ in range(rounds):
-            told = len(one.numbers(reads))
+            before = len(one.numbers(reads))
             server.get('/big?size=1000000&n=5')
-            until(lambda: len(one.numbers(reads)) == told + 5, 'a round to be read')  # noqa: B023 - used at once
+            until(lambda: len(one.numbers(reads)) == before + 5, 'a round to be read')  # noqa: B023 - used at once
         return server.debug()['rss']
     assert -send(2) + send(8) < 2e7, 'the log was full before'
-    until(lambda: server.debug()['drops'] == {'stalled': 1}, 'the one that is not read to be let go')
-    if kind is not granian: until(lambda: stalled in one.over, 'it to be told')
+    until(lambda: server.debug()['drops'] == {'stalled': 1}, 'the unread stream to be dropped')
+    if kind is not granian: until(lambda: stalled in one.over, 'the end of the unread stream')
     assert one.numbers(reads) == [*range(5)] * 10 and reads not in one.over and not one.closed
     assert server.get('/say?text=on')[1] == b'1' and 'Traceback' not in server.log
 
@@ -133,25 +133,25 @@ def test_a_stream_that_has_to_go_leaves_the_others_of_a_slow_connection(serve, l
     server.get('/big?size=1000000&n=15')
     server.get('/end?which=tab-1')
     one.reads.set()
-    until(lambda: goes in one.over, 'the one that was ended to be over')
+    until(lambda: goes in one.over, 'the end of the removed stream')
     server.get('/say?text=on')
-    until(lambda: one.numbers(stays) == [*range(15), 0], 'the other one to have everything')
+    until(lambda: one.numbers(stays) == [*range(15), 0], 'all events in the other stream')
     assert stays not in one.over and not one.closed
 
 
 @pytest.mark.parametrize('server', [uvicorn, hypercorn])
 def test_a_connection_whose_streams_were_all_let_go_goes_too(serve, line, server):
-    "It stands still with something in it, and nobody is left to wait for"
+    "Its buffered bytes do not move, and no stream is left on it"
     server = serve(command=server('plain'), cwd=HERE, manager=dict(send_timeout=1, heartbeat_interval=0))
     one = line(server)
     for _ in range(2): one.get('/sse/broadcast')
     one.reads.clear()
     server.get('/big?size=1000000&n=12')
-    until(lambda: server.debug()['drops'] == {'stalled': 2}, 'both to be let go')
-    until(lambda: sockets(server) == 1, 'the connection to be gone')
+    until(lambda: server.debug()['drops'] == {'stalled': 2}, 'both to be dropped')
+    until(lambda: sockets(server) == 1, 'the end of the connection')
 
 
-def test_a_server_that_does_not_tell_what_it_holds_is_named_once(caplog):
+def test_a_server_that_does_not_report_its_buffers_is_named_once(caplog):
     async def main():
         for version in ('1.1', '2', '2'):
             wire = Wire()
@@ -161,5 +161,5 @@ def test_a_server_that_does_not_tell_what_it_holds_is_named_once(caplog):
             wire.left.set()
             await task
     run(main())
-    (told,) = [record for record in caplog.records if record.name.startswith('cjm_fasthtml_sse')]
-    assert told.getMessage().startswith('This server speaks HTTP/2 and does not tell what it holds for a reader')
+    (record,) = [record for record in caplog.records if record.name.startswith('cjm_fasthtml_sse')]
+    assert record.getMessage().startswith('This HTTP/2 server does not report the bytes that it buffers for a client')

@@ -1,4 +1,4 @@
-"Several workers, each with its own memory: whatever server runs them, one says so; one worker alone says nothing"
+"Several workers, each with its own memory: under any server a worker logs a warning; a single worker logs none"
 import asyncio
 import contextlib
 import importlib.util
@@ -12,7 +12,7 @@ from cjm_fasthtml_sse.core.broadcast import BroadcastManager
 
 from .clients import HERE, until, uvicorn_command
 
-TOLD = 'One of 2 workers keeps its events in its own memory'
+WARNING = 'One of 2 workers keeps its events in its own memory'
 
 
 def uvicorn(workers): return lambda port: uvicorn_command(port, '--workers', workers)
@@ -50,18 +50,18 @@ def need(server):
 @pytest.mark.parametrize('server', [uvicorn, gunicorn, hypercorn, granian])
 def test_one_of_two_workers_says_so(serve, stream, server):
     need(server)
-    if server is granian and sys.platform != 'linux': pytest.skip('granian does not say how many workers it has')
+    if server is granian and sys.platform != 'linux': pytest.skip('granian does not report its number of workers')
     server = serve(command=server('2'), cwd=HERE, manager=dict(heartbeat_interval=0))
     stream(server).read(b'id: ')
-    until(lambda: TOLD in server.log, 'the line in the log')
+    until(lambda: WARNING in server.log, 'the line in the log')
 
 
 @pytest.mark.parametrize('server, workers', [(uvicorn, '1'), (gunicorn, '1'), (hypercorn, '1'), (granian, '1'),
     (reloading, '2'), (program, '2')])
-def test_one_worker_says_nothing(serve, stream, monkeypatch, server, workers):
-    "Whatever the environment says: its parent listens as well, and is none"
+def test_one_worker_logs_nothing(serve, stream, monkeypatch, server, workers):
+    "The environment is ignored, and its parent, which listens as well, does not count"
     need(server)
-    if sys.platform != 'linux': pytest.skip('nothing can be seen here, and the environment is believed')
+    if sys.platform != 'linux': pytest.skip('processes are not visible here, so the environment decides')
     monkeypatch.setenv('WEB_CONCURRENCY', '4')
     server = serve(command=server(workers), cwd=HERE, manager=dict(heartbeat_interval=0))
     for _ in range(2): stream(server).read(b'id: ')
@@ -70,18 +70,18 @@ def test_one_worker_says_nothing(serve, stream, monkeypatch, server, workers):
     assert 'own memory' not in server.log
 
 
-@pytest.mark.skipif(sys.platform != 'linux', reason='a worker that is started later can be seen on Linux only')
+@pytest.mark.skipif(sys.platform != 'linux', reason='a worker that starts later is visible on Linux only')
 def test_a_worker_that_starts_later_is_noticed(serve, stream):
-    "The first page was there before it, and no other page comes"
+    "The first page is requested before it starts, and no other page follows"
     need(gunicorn)
     server = serve(command=gunicorn('1'), cwd=HERE, manager=dict(heartbeat_interval=0))
     stream(server).read(b'id: ')
     assert 'own memory' not in server.log
     server.signal(signal.SIGTTIN)
-    until(lambda: TOLD in server.log, 'the line in the log')
+    until(lambda: WARNING in server.log, 'the line in the log')
 
 
-def test_a_look_among_thousands_of_sockets_does_not_hold_the_loop_up():
+def test_a_search_among_thousands_of_sockets_does_not_hold_the_loop_up():
     async def main():
         pairs = [end for _ in range(2_500) for end in socket.socketpair()]
         for each in pairs: each.setblocking(False)

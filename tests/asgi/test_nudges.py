@@ -1,4 +1,4 @@
-"A browser that shows the end of what came only once more comes: it is sent a few bytes more, and no other browser is"
+"Nudges: extra bytes for browsers that hold back the end of a chunk, and for no others"
 import contextlib
 import random
 import re
@@ -26,7 +26,7 @@ def after(stream, mark): return body(stream).decode().rpartition(mark)[2]
 
 
 def take(stream, seconds=0.05):
-    "What comes within that time"
+    "Return the bytes that arrive within that time"
     stream.sock.settimeout(seconds)
     with contextlib.suppress(TimeoutError):
         stream.data += (found := stream.sock.recv(2**16))
@@ -34,7 +34,7 @@ def take(stream, seconds=0.05):
 
 
 def nudged(stream, mark):
-    "Whether all has come that comes after `mark`"
+    "Return whether all nudges after `mark` have arrived"
     take(stream)
     return nudges(after(stream, mark)) == MOST
 
@@ -61,21 +61,21 @@ def test_after_an_event_a_few_bytes_come_and_then_no_more(shared, stream, way, a
 
 @pytest.mark.parametrize('agent', [CHROME, FIREFOX, ''], ids=['chrome', 'firefox', 'none'])
 def test_no_other_reader_gets_them(shared, stream, agent):
-    "The one beside it does, from the same event; by then the others would have"
+    "The Safari beside it does, from the same event; by then the other would have too"
     server = shared(manager=dict(heartbeat_interval=0))
     one, safari = stream(server, headers=agent), stream(server, headers=SAFARI)
     for each in (one, safari): each.read(b'id: ')
     for n in range(3):
         server.get(f'/say?text=event-{n}')
         for each in (one, safari): each.read(b'event-%d' % n)
-        until(lambda n=n: nudged(safari, f'event-{n}'), 'the nudges of the other')
+        until(lambda n=n: nudged(safari, f'event-{n}'), 'the nudges of Safari')
     server.get('/say?text=last')
     one.read(b'last')
     assert nudges(body(one).decode()) == 0
 
 
 def test_what_follows_at_once_is_not_kept_apart_by_them(shared, stream):
-    "Between events that come one after another without a pause there is nothing"
+    "Events that follow one another without a pause have no nudge between them"
     server = shared(manager=dict(heartbeat_interval=0))
     one = stream(server, headers=SAFARI)
     one.read(b'id: ')
@@ -88,7 +88,7 @@ def test_what_follows_at_once_is_not_kept_apart_by_them(shared, stream):
 
 @pytest.mark.parametrize('kind', ['waits', 'bare'])
 def test_a_stream_of_frames_gets_them_too(shared, stream, kind):
-    "Its writer is at work all the time, and waits for its source"
+    "Its writer exists all the time, and waits for its source"
     one = stream(shared(), f'/frames/{kind}', headers=SAFARI)
     if kind == 'waits':
         one.read(b'<p>0</p>')
@@ -111,19 +111,19 @@ def test_nothing_comes_after_the_end(shared, stream):
 
 
 @pytest.mark.parametrize('way', [{}, dict(mounted='starlette')], ids=['own', 'wrapped'])
-def test_who_does_not_read_is_let_go_as_any_other(serve, stream, way):
+def test_a_client_that_does_not_read_is_dropped_as_any_other(serve, stream, way):
     server = serve(manager=dict(send_timeout=1, heartbeat_interval=0), **way)
     before = server.debug()['tasks']
     reader, frozen = stream(server, headers=SAFARI), stream(server, headers=SAFARI, receive_buffer=4_096)
     for one in (reader, frozen): one.read(b'id: ')
     server.get('/big?size=3000000&n=3')
     reader.read(b'"n": 2')
-    until(lambda: server.debug()['drops'] == {'stalled': 1}, 'the frozen one to be let go')
-    until(lambda: server.debug()['buffered'] == 0, 'its memory to be free')
+    until(lambda: server.debug()['drops'] == {'stalled': 1}, 'the frozen one to be dropped')
+    until(lambda: server.debug()['buffered'] == 0, 'its memory to be freed')
     server.get('/say?text=on+it+goes')
     reader.read(b'on it goes')
     reader.close()
-    until(lambda: server.debug()['count'] == 0 and server.debug()['tasks'] == before, 'nothing to be left')
+    until(lambda: server.debug()['count'] == 0 and server.debug()['tasks'] == before, 'the end of all tasks')
     assert 'Traceback' not in server.log, server.log
 
 
@@ -137,7 +137,7 @@ def test_readers_that_leave_at_any_moment_leave_nothing(serve, way):
     def talk():
         while not stop.is_set():
             server.get('/say?n=3&text=' + 'x' * 500)
-            time.sleep(moments.uniform(0, 0.03))  # a pace in which nudges and events meet
+            time.sleep(moments.uniform(0, 0.03))  # fast enough that nudges and events meet
     talking = threading.Thread(target=talk)
     talking.start()
     try:
@@ -148,8 +148,8 @@ def test_readers_that_leave_at_any_moment_leave_nothing(serve, way):
     finally:
         stop.set()
         talking.join()
-    until(lambda: server.debug()['count'] == 0, 'the registry to be empty')
-    until(lambda: server.debug()['tasks'] == before, 'the tasks to be gone')
+    until(lambda: server.debug()['count'] == 0, 'an empty registry')
+    until(lambda: server.debug()['tasks'] == before, 'the end of the tasks')
     assert 'Traceback' not in server.log, server.log[-3_000:]
 
 

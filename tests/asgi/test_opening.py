@@ -1,4 +1,4 @@
-"How a stream opens: one comment that no request can break, whatever stands around the application"
+"The first frame of a stream: one comment that no request can break, with any middleware around it"
 import json
 from urllib.parse import quote
 
@@ -6,7 +6,7 @@ import pytest
 
 
 def body(stream):
-    "What has come so far, chunked transfer taken off"
+    "Return the body so far, without the chunked encoding"
     rest, plain = stream.data.partition(b'\r\n\r\n')[2], b''
     while rest:
         size, _, rest = rest.partition(b'\r\n')
@@ -15,7 +15,7 @@ def body(stream):
 
 
 def opening(stream):
-    "What a manager's stream says of itself"
+    "Return the facts in the first frame of a manager's stream"
     stream.read(b'\nid: ')
     line, end, _ = body(stream).partition(b'\n\n')
     assert end and line.isascii() and not {*b'\r\n'} & {*line}
@@ -28,7 +28,7 @@ WAYS = [{}, *(dict(middleware=name) for name in ('gzip', 'base', 'counting', 'al
 
 @pytest.mark.sample(3)
 @pytest.mark.parametrize('way', WAYS, ids=lambda way: next(iter(way.values()), 'own'))
-def test_it_says_the_same_whatever_is_around_the_application(shared, stream, way):
+def test_the_opening_is_the_same_with_any_middleware(shared, stream, way):
     server = shared(**way)
     one = stream(server, '/sse/broadcast?topic=b&topic=a', headers='Last-Event-ID: a1-7\r\nAccept-Encoding: gzip\r\n')
     assert opening(one) == {'heartbeat': 15, 'from': 'a1-7', 'asked': 2, 'topics': ['a', 'b']}
@@ -36,8 +36,8 @@ def test_it_says_the_same_whatever_is_around_the_application(shared, stream, way
 
 
 @pytest.mark.parametrize('query', ['', '?' + '&'.join(f'topic={quote("é" * 60)}{n}' for n in range(50))])
-def test_the_stream_goes_around_the_middleware_however_much_it_says(shared, stream, query):
-    "The opening is compared as it went in, with all that it says"
+def test_the_stream_bypasses_the_middleware_with_an_opening_of_any_length(shared, stream, query):
+    "The opening is compared as a whole, with all its facts"
     server = shared(middleware='counting')
     one = stream(server, f'/sse/broadcast{query}')
     assert opening(one)['asked'] == query.count('topic')
@@ -82,12 +82,12 @@ def test_no_topic_breaks_it(shared, stream, topic):
 
 
 def test_an_id_of_60_kb_is_not_given_back(shared, stream):
-    "Of what is no id, no more is echoed than a reader needs to compare"
+    "Of a text that is no id, only as much is returned as a client needs to compare"
     one = stream(shared(), headers=f'Last-Event-ID: {"9" * 60_000}\r\n')
     assert opening(one)['from'] == '9' * 200 and len(body(one)) < 1_000
 
 
-def test_who_comes_with_an_id_in_both_places_hears_which_one_counts(shared, stream):
+def test_of_two_ids_the_opening_names_the_one_that_counts(shared, stream):
     server = shared()
     one = stream(server, '/sse/broadcast?last_event_id=query', headers='Last-Event-ID: header\r\n')
     two = stream(server, '/sse/broadcast?last_event_id=query', headers='Last-Event-ID: \r\n')

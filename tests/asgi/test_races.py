@@ -1,6 +1,6 @@
-"""What can happen between two steps of a stream: leaving, cancellation, errors, each at the worst moment
+"""Races of a stream: a disconnect, a cancellation or an error between any two of its steps
 
-These call the ASGI side with a `send` and a `receive` of their own, so that the moment can be chosen.
+These tests call the application with their own `send` and `receive`, so they choose the moment.
 """
 import asyncio
 import logging
@@ -10,9 +10,10 @@ import pytest
 from cjm_fasthtml_sse.asgi import response, shutdown
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager, create_broadcast_handler
 from cjm_fasthtml_sse.events.renderer import Renderer
-from cjm_fasthtml_sse.asgi.response import OPENING, FrameStream, SSEResponse, StreamMiddleware
+from cjm_fasthtml_sse.asgi.response import OPENING, SSEResponse, StreamMiddleware
+from cjm_fasthtml_sse.asgi.stream import FrameStream
 
-PATIENCE = 10  # seconds: generous, since nothing here waits for a clock unless something is wrong
+PATIENCE = 10  # seconds; nothing here waits for a clock unless it fails
 
 
 def scope(method='GET', query=b''):
@@ -20,11 +21,11 @@ def scope(method='GET', query=b''):
 
 
 class Wire:
-    "The server's side of one request: what was sent, and a client that leaves when told to"
+    "The server's side of one request: the messages sent, and a client that disconnects when `left` is set"
     def __init__(self): self.messages, self.left, self.asked, self.hold, self.fail = [], asyncio.Event(), 0, None, None
 
     async def send(self, message):
-        if self.fail is not None and self.fail(message): raise OSError('the line is cut')
+        if self.fail is not None and self.fail(message): raise OSError('the connection is cut')
         if self.hold is not None: await self.hold.wait()
         self.messages.append(message)
         if message['type'] == 'http.response.body' and not message.get('more_body'): self.left.set()
@@ -43,31 +44,28 @@ class Wire:
 
 
 async def until(condition, what='a condition', patience=PATIENCE):
-    "Give the loop turns until `condition()` holds"
+    "Give the loop turns until `condition()` is true"
     async with asyncio.timeout(patience):
-        while not condition(): await asyncio.sleep(0.001)  # noqa: ASYNC110 - any condition, also one that no one tells of
+        while not condition(): await asyncio.sleep(0.001)  # noqa: ASYNC110 - a condition without an event
     return what
 
 
 def run(coroutine):
-    "Run one test on a loop of its own; nothing of lifecycle's and no task may be left"
+    "Run one test on its own loop, and check that no task and no shutdown callback is left"
     async def whole():
         await asyncio.wait_for(coroutine, PATIENCE * 2)
         await asyncio.sleep(0)
-        await until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, 'all tasks gone')
-        assert (shutdown._watched, shutdown._before, shutdown._timers) == ({}, {}, {})
+        await until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, 'the end of all tasks')
+        assert shutdown.registrations == ({}, {}, {})
     try: asyncio.run(whole())
-    finally:
-        for end in list(shutdown._watched): shutdown._watched.pop(end)
-        shutdown._before.clear()
-        shutdown._timers.clear()
+    finally: shutdown.reset()
 
 
 def opens(manager): return SSEResponse(lambda scope: manager.open_stream(Renderer(), None))
 
 
 class Source:
-    "Frames that say whether they were read and closed"
+    "Frames that record whether they were read and closed"
     def __init__(self, frames=(), forever=False):
         self.frames, self.forever, self.closed, self.read = list(frames), forever, 0, 0
 
@@ -82,15 +80,15 @@ class Source:
     async def aclose(self): self.closed += 1
 
 
-# The registry is always left
+# A stream always leaves the registry
 
 async def whole_life(app, wire, manager, leave):
     task = asyncio.create_task(app(scope(), wire.receive, wire.send))
     await leave(task, wire)
     await asyncio.wait([task])
     assert manager.get_connection_count() == 0
-    assert manager.clock._count == 0 and manager.clock._timer is None
-    await until(lambda: manager.outbox._next is None, 'an idle outbox')
+    assert manager.clock.count == 0 and not manager.clock.is_running
+    await until(lambda: manager.outbox.is_idle, 'an idle scheduler')
 
 
 @pytest.mark.parametrize('around', [False, True], ids=['plain', 'handed over'])
@@ -151,7 +149,7 @@ def raises_at_start(app):
 
 
 @pytest.mark.parametrize('failing', [raises_after, raises_at_start])
-def test_a_middleware_that_raises_leaves_the_registry_and_an_idle_outbox(failing):
+def test_a_middleware_that_raises_leaves_the_registry_and_an_idle_scheduler(failing):
     async def main():
         manager = BroadcastManager()
         app = StreamMiddleware(failing(opens(manager)))
@@ -164,14 +162,14 @@ def test_a_middleware_that_raises_leaves_the_registry_and_an_idle_outbox(failing
     run(main())
 
 
-def test_the_outbox_rests_while_a_stream_has_not_begun():
-    "Between `open_stream` and `run` there is no `send`: what is offered waits, and the loop does not spin"
+def test_the_scheduler_is_idle_while_a_stream_has_not_begun():
+    "Between `open_stream` and `run` there is no `send`: events wait, and the loop does not spin"
     async def main():
         manager = BroadcastManager()
         stream = manager.open_stream(Renderer())
         await manager.broadcast('t', {})
         for _ in range(5): await asyncio.sleep(0)
-        assert manager.outbox._next is None, 'the outbox spins: flush() re-enters a stream that cannot send'
+        assert manager.outbox.is_idle, 'the scheduler spins: flush() adds a stream again that cannot send'
         stream.on_close('left')
     run(main())
 
@@ -179,7 +177,7 @@ def test_the_outbox_rests_while_a_stream_has_not_begun():
 # Ends
 
 def test_ending_a_stream_does_not_cancel_what_the_request_does_afterwards():
-    "The task belongs to the request: a middleware's own cleaning up is not to be interrupted"
+    "The task belongs to the request, so a middleware's cleanup is not interrupted"
     async def main():
         manager, wire, cleaned = BroadcastManager(), Wire(), []
         inner = opens(manager)
@@ -211,7 +209,7 @@ def test_a_background_task_does_not_hold_up_the_stream():
     run(main())
 
 
-def test_a_farewell_reaches_a_reader_whose_writer_is_at_work():
+def test_a_closing_frame_reaches_a_reader_whose_writer_is_at_work():
     async def main():
         manager, wire = BroadcastManager(), Wire()
         task = asyncio.create_task(opens(manager)(scope(), wire.receive, wire.send))
@@ -227,7 +225,7 @@ def test_a_farewell_reaches_a_reader_whose_writer_is_at_work():
     run(main())
 
 
-def test_a_reader_that_takes_no_farewell_is_dropped(monkeypatch):
+def test_a_reader_that_takes_no_closing_frame_is_dropped(monkeypatch):
     async def main():
         manager, wire = BroadcastManager(), Wire()
         task = asyncio.create_task(opens(manager)(scope(), wire.receive, wire.send))
@@ -241,7 +239,7 @@ def test_a_reader_that_takes_no_farewell_is_dropped(monkeypatch):
 
 
 @pytest.mark.parametrize('turns', range(8))
-def test_close_in_any_phase_of_a_connect_ends_it_with_a_farewell(turns):
+def test_close_in_any_phase_of_a_connect_ends_it_with_a_closing_frame(turns):
     async def main():
         manager, wire = BroadcastManager(), Wire()
         task = asyncio.create_task(StreamMiddleware(opens(manager))(scope(), wire.receive, wire.send))
@@ -253,7 +251,7 @@ def test_close_in_any_phase_of_a_connect_ends_it_with_a_farewell(turns):
     run(main())
 
 
-def test_a_second_end_says_nothing_more():
+def test_a_second_end_sends_nothing_more():
     async def main():
         manager, wire = BroadcastManager(), Wire()
         task = asyncio.create_task(opens(manager)(scope(), wire.receive, wire.send))
@@ -268,7 +266,7 @@ def test_a_second_end_says_nothing_more():
 
 
 def test_an_end_also_ends_queues_by_hand():
-    "A handler of 0.0.12's kind waits on its queue for ever; without this it keeps the server from going"
+    "A handler of 0.0.12's kind waits on its queue forever, and would keep the server from stopping"
     async def main():
         manager = BroadcastManager()
         _, queue = await manager.register()
@@ -324,7 +322,7 @@ def test_a_source_is_closed_after_head():
 
 
 def test_a_source_that_never_awaits_leaves_the_loop_its_turns():
-    "Once the client has left, a server's `send` returns at once for ever: without turns, nothing else is served"
+    "After a disconnect, a server's `send` always returns immediately; without turns no other request is served"
     async def main():
         wire, turns = Wire(), 0
         async def frames():
@@ -352,7 +350,7 @@ def failing_source(error):
 
 @pytest.mark.parametrize('error', [ValueError('x'), TimeoutError('not ours'), asyncio.CancelledError()], ids=repr)
 def test_a_source_that_fails_ends_its_stream_and_is_logged(error, caplog):
-    "Its `TimeoutError` is not one of the reader; a cancelled task that it awaited is not an end by us"
+    "Its own `TimeoutError` is not a slow client, and its own cancellation is not `end`"
     async def main():
         wire = Wire()
         with caplog.at_level(logging.WARNING):
@@ -361,7 +359,7 @@ def test_a_source_that_fails_ends_its_stream_and_is_logged(error, caplog):
         wire.left.set()
         await asyncio.wait([task])
         assert done and wire.complete, 'the response was never ended'
-        assert [r for r in caplog.records if r.exc_info], 'nothing in the log'
+        assert [r for r in caplog.records if r.exc_info], 'no traceback in the log'
     run(main())
 
 
@@ -370,7 +368,7 @@ def test_a_source_that_fails_while_closing_still_ends():
         wire = Wire()
         async def frames():
             try: yield b'data: 1\n\n'
-            finally: raise ValueError('in the cleaning up')
+            finally: raise ValueError('in the cleanup')
         task = asyncio.create_task(SSEResponse(frames())(scope(), wire.receive, wire.send))
         done, _ = await asyncio.wait([task], timeout=2)
         wire.left.set()
@@ -389,7 +387,7 @@ def test_a_source_that_will_not_close_does_not_hold_up_the_end():
             finally: await asyncio.sleep(30)
         task = asyncio.create_task(SSEResponse(frames())(scope(), wire.receive, wire.send))
         await until(lambda: b'data: 1' in wire.body)
-        for end in list(shutdown._watched): end()
+        shutdown.notify()
         done, _ = await asyncio.wait([task], timeout=5)
         task.cancel()
         await asyncio.wait([task])
@@ -407,7 +405,7 @@ def test_an_end_while_the_source_is_being_closed_still_ends_the_response():
                 await go.wait()
         task = asyncio.create_task(SSEResponse(frames())(scope(), wire.receive, wire.send))
         await closing.wait()
-        for end in list(shutdown._watched): end()
+        shutdown.notify()
         go.set()
         done, _ = await asyncio.wait([task], timeout=5)
         wire.left.set()
@@ -417,7 +415,7 @@ def test_an_end_while_the_source_is_being_closed_still_ends_the_response():
 
 
 def test_a_stalled_reader_of_frames_is_given_up_at_the_end():
-    "Its source may be many frames ahead; the promise of a second holds for it too"
+    "Its source may be many frames ahead; it ends within one second too"
     async def main():
         wire = Wire()
         async def frames():
@@ -428,7 +426,7 @@ def test_a_stalled_reader_of_frames_is_given_up_at_the_end():
         await until(lambda: len(wire.messages) > 3)
         wire.hold = asyncio.Event()
         await asyncio.sleep(0.01)
-        for end in list(shutdown._watched): end()
+        shutdown.notify()
         done, _ = await asyncio.wait([task], timeout=5)
         task.cancel()
         await asyncio.wait([task])
@@ -436,13 +434,13 @@ def test_a_stalled_reader_of_frames_is_given_up_at_the_end():
     run(main())
 
 
-def test_streams_of_frames_are_told_when_to_come_back():
+def test_streams_of_frames_end_with_a_delay_for_reconnecting():
     async def main():
         wire = Wire()
         answer = SSEResponse(Source([b'data: 1\n\n'], forever=True))
         task = asyncio.create_task(answer(scope(), wire.receive, wire.send))
         await until(lambda: b'data: 1' in wire.body)
-        for end in list(shutdown._watched): end()
+        shutdown.notify()
         done, _ = await asyncio.wait([task], timeout=5)
         wire.left.set()
         await asyncio.wait([task])
@@ -453,7 +451,7 @@ def test_streams_of_frames_are_told_when_to_come_back():
 # Broadcasting
 
 def test_a_broadcast_that_is_cancelled_has_done_all_or_nothing():
-    "Its only wait is the turn that full queues get; cancelled there, the queue is fed all the same"
+    "It waits only while full queues get a turn; if it is cancelled there, the queue is still filled"
     async def main():
         manager = BroadcastManager(max_queue_size=1, queue_timeout=5)
         id, queue = await manager.register()
@@ -493,8 +491,8 @@ async def closed(manager, id): manager.registry.get_connection(id).close()
 
 
 @pytest.mark.parametrize('leave', [removed, closed])
-def test_a_queue_that_was_closed_behind_the_managers_back_harms_no_one(leave):
-    "`manager.registry` and `SSEConnection.close` are there for everyone to call"
+def test_a_queue_that_was_closed_behind_the_managers_back_harms_no_other(leave):
+    "Any code may call `manager.registry` and `SSEConnection.close`"
     async def main():
         manager = BroadcastManager()
         first, _ = await manager.register()
@@ -503,11 +501,11 @@ def test_a_queue_that_was_closed_behind_the_managers_back_harms_no_one(leave):
         assert await manager.broadcast('t', {'n': 1}) == 1
         assert queue.get_nowait().data == {'n': 1} and manager.get_connection_count() == 1
         for id in (first, second): await manager.unregister(id)
-        assert manager._loop is None
+        assert not any(shutdown.registrations)
     run(main())
 
 
-def test_a_stream_removed_behind_the_managers_back_leaves_the_books_right():
+def test_a_stream_removed_behind_the_managers_back_is_removed_everywhere():
     async def main():
         manager, wire = BroadcastManager(), Wire()
         task = asyncio.create_task(opens(manager)(scope(), wire.receive, wire.send))
@@ -516,12 +514,12 @@ def test_a_stream_removed_behind_the_managers_back_leaves_the_books_right():
         await manager.broadcast('t', {})
         wire.left.set()
         await asyncio.wait([task])
-        assert manager._loop is None and manager.clock._timer is None
+        assert not any(shutdown.registrations) and not manager.clock.is_running
     run(main())
 
 
 def test_every_stream_is_flushed_although_one_fails():
-    "A round of the outbox serves everyone in it"
+    "A round of the scheduler serves all its streams"
     async def main():
         manager, wires = BroadcastManager(), [Wire() for _ in range(3)]
         tasks = [asyncio.create_task(opens(manager)(scope(), wire.receive, wire.send)) for wire in wires]
@@ -535,9 +533,9 @@ def test_every_stream_is_flushed_although_one_fails():
     run(main())
 
 
-# Lifecycle
+# Opening
 
-def test_a_handler_of_one_kind_is_opened_by_hand_without_any_routes():
+def test_a_handler_opens_a_stream_without_any_routes():
     async def main():
         manager, wire = BroadcastManager(), Wire()
         answer = await create_broadcast_handler(manager)()
@@ -549,8 +547,8 @@ def test_a_handler_of_one_kind_is_opened_by_hand_without_any_routes():
     run(main())
 
 
-def test_the_relay_lets_a_changed_first_frame_pass_without_waiting(monkeypatch):
-    "A middleware that rewrites bodies shows at once; there is nothing to wait for"
+def test_a_changed_first_frame_passes_without_waiting(monkeypatch):
+    "A middleware that rewrites bodies is detected immediately, without waiting for the timeout"
     monkeypatch.setattr(response, 'HANDOVER_TIMEOUT', 60)
     async def main():
         manager, wire = BroadcastManager(), Wire()

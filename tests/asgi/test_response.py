@@ -1,4 +1,4 @@
-"""The response over real sockets: its start, its body, and what stands around it"""
+"""The response over real sockets: its start, its body, and middleware around it"""
 import gzip
 import socket
 
@@ -42,8 +42,8 @@ def test_the_end_of_an_idle_client_is_noticed_at_once(shared, stream, way):
     for one in streams: one.read(b'id: ')
     assert server.debug()['count'] == 20
     for one in streams: one.close()
-    until(lambda: server.debug()['count'] == 0, 'the registry to be empty', patience=10)
-    until(lambda: server.debug()['tasks'] == before, 'the tasks to be gone')
+    until(lambda: server.debug()['count'] == 0, 'an empty registry', patience=10)
+    until(lambda: server.debug()['tasks'] == before, 'the end of the tasks')
     debug = server.debug()
     assert (debug['watched'], debug['timers'], debug['clock'], debug['drops']) == (0, 0, False, {})
 
@@ -56,10 +56,10 @@ def test_an_idle_stream_costs_one_task(shared, stream):
     until(lambda: server.debug()['tasks'] == before + 50, 'one task a stream')
     server.get('/say?text=hello&n=30')
     for one in streams: one.read(b'"n": 29')
-    until(lambda: server.debug()['tasks'] == before + 50, 'one task a stream, also when something was sent')
+    until(lambda: server.debug()['tasks'] == before + 50, 'one task a stream after events, too')
 
 
-# Around
+# Middleware
 
 def session_of(one): return 'set-cookie: session_=' in one.head
 
@@ -72,7 +72,7 @@ def test_the_start_passes_the_middleware_and_events_come_at_once(shared, stream,
     server = shared(middleware=middleware)
     one = stream(server, '/sse/broadcast?connection_id=mine', headers='Accept-Encoding: gzip\r\nOrigin: http://x\r\n')
     one.read(b'id: ')
-    assert session_of(one), 'the session that was set when the id was asked for is in the cookies'
+    assert session_of(one), 'the cookies have the session, which was set for the id'
     assert 'content-encoding' not in one.head and header in one.head
     if middleware in ('base', 'all'): assert 'set-cookie: visited=' in one.head
     before = server.debug()['seen']['bodies']
@@ -93,18 +93,18 @@ def test_a_middleware_that_rewrites_bodies_rewrites_every_frame(shared, stream):
 
 
 def test_a_middleware_that_holds_frames_back_does_so_without_harm(serve, stream):
-    "It gets every frame, in the plain way; what it holds back is its own affair"
+    "It gets every frame, and decides itself which to hold back"
     server = serve(middleware='holding', manager=dict(heartbeat_interval=0))
     one = stream(server)
-    until(lambda: server.debug()['count'] == 1, 'the stream to be open')
+    until(lambda: server.debug()['count'] == 1, 'an open stream')
     server.get('/say?text=one')
     one.read(b': connected')
     for text in ('two', 'three'):
-        until(lambda: server.debug()['lag'] == 0 and server.debug()['idle'], 'what waits to be written')
+        until(lambda: server.debug()['lag'] == 0 and server.debug()['idle'], 'all waiting bytes to be written')
         server.get(f'/say?text={text}')
     one.read(b'one')
     one.close()
-    until(lambda: server.debug()['count'] == 0, 'the registry to be empty')
+    until(lambda: server.debug()['count'] == 0, 'an empty registry')
 
 
 def test_gzip_compresses_pages_and_not_streams(shared, stream):
@@ -126,7 +126,7 @@ def test_an_app_that_is_mounted_in_another_streams(shared, stream, mounted):
         assert server.get(f'/say?text=event-{n}')[1] == b'2'
         for each in (one, two): each.read(b'event-%d' % n)
     one.close()
-    until(lambda: server.debug()['count'] == 1, 'one stream to be left')
+    until(lambda: server.debug()['count'] == 1, 'one stream left')
 
 
 def test_routes_that_are_set_up_after_the_app_has_started(serve, stream):
@@ -138,10 +138,10 @@ def test_routes_that_are_set_up_after_the_app_has_started(serve, stream):
     for n in range(5):
         server.get(f'/say?text=event-{n}')
         one.read(b'event-%d' % n)
-    assert server.debug()['seen']['bodies'] <= 3, 'the body goes around the middleware here as well; one was the 404'
+    assert server.debug()['seen']['bodies'] <= 3, 'the body bypasses the middleware here as well; one was the 404'
 
 
-# Connections that are used again
+# Reused connections
 
 def test_a_connection_can_be_used_again_after_the_server_ended_its_stream(serve, stream):
     server = serve(manager=dict(heartbeat_interval=0))
@@ -167,12 +167,12 @@ def test_a_pipelined_request_is_answered_after_the_stream(serve, stream):
 
 
 def test_a_client_that_pipelines_and_leaves_is_noticed_by_the_heartbeat(serve, stream):
-    "uvicorn tells only the newest request of a connection that the client has left"
+    "uvicorn reports a disconnect only to the newest request of a connection"
     server = serve(manager=dict(heartbeat_interval=0.4))
     one = stream(server, more='GET /plain HTTP/1.1\r\nHost: x\r\n\r\n')
     one.read(b'id: ')
     one.close()
-    until(lambda: server.debug()['count'] == 0, 'the registry to be empty', patience=10)
+    until(lambda: server.debug()['count'] == 0, 'an empty registry', patience=10)
 
 
 def test_http_1_0(serve, stream):
@@ -195,7 +195,7 @@ def test_each_of_uvicorns_protocols_and_loops(serve, stream, http, loop):
     server.get('/say?text=hello&n=40')
     for each in (one, two): each.read(b'"n": 39')
     one.close()
-    until(lambda: server.debug()['count'] == 1, 'one to be left')
+    until(lambda: server.debug()['count'] == 1, 'one stream left')
     assert server.get('/close')[1] == b'0'
     two.rest()
     assert b'retry: ' in two.data
@@ -213,19 +213,19 @@ def test_frames_of_a_source(shared, stream):
     assert server.debug()['watched'] == 0
 
 
-def test_a_source_that_fails_is_told_to_page_and_log(shared, stream):
+def test_a_source_that_fails_is_reported_to_page_and_log(shared, stream):
     server = shared()
     closed = server.debug()['seen']['closed']
     one = stream(server, '/frames/fails')
     one.rest()
     assert b'event: sse-error' in one.data and b'the source fails' not in one.data
-    until(lambda: 'the source fails' in server.log, 'the log to say so')
+    until(lambda: 'the source fails' in server.log, 'the error in the log')
     until(lambda: server.debug()['seen']['closed'] == closed + 1, 'the source to be closed')
 
 
 @pytest.mark.parametrize('kind', ['waits', 'never', 'bare', 'big'])
 def test_a_source_is_closed_when_its_client_leaves(shared, stream, kind):
-    "`never` and `bare` never await anything: the server has to answer others all the same"
+    "`never` and `bare` await nothing, and the server still has to answer other requests"
     server = shared()
     closed = server.debug()['seen']['closed']
     one = stream(server, f'/frames/{kind}')
@@ -233,4 +233,4 @@ def test_a_source_is_closed_when_its_client_leaves(shared, stream, kind):
     assert server.get('/plain', timeout=10)[1] == b'ok'
     one.close()
     until(lambda: server.debug()['seen']['closed'] == closed + 1, 'the source to be closed', patience=10)
-    until(lambda: server.debug()['watched'] == 0, 'the watch to be over')
+    until(lambda: server.debug()['watched'] == 0, 'the removal of the shutdown callback')

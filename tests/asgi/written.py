@@ -1,4 +1,4 @@
-"An application that writes its event streams itself, in the ways in which applications do; which one, `SSE_TEST` says"
+"An application that writes its event streams itself, in all usual ways. `SSE_TEST` holds its settings"
 import asyncio
 import gc
 import gzip
@@ -39,7 +39,7 @@ class Rewriting:
 
 
 async def items(name):
-    "What somebody says to the stream of that name, until it is the end"
+    "Yield the texts that are sent to the stream of that name, until its end"
     reading.add(name)
     try:
         while (item := await queues[name].get()) != END: yield item
@@ -83,7 +83,7 @@ def routes(app):
     async def open(kind: str, name: str): return KINDS[kind](name)
 
     async def collected():
-        "Frames that are read here, more slowly than nudges come"
+        "Return the frames of a source that is slower than the nudges"
         async def slow():
             for n in range(3):
                 yield n
@@ -103,7 +103,7 @@ def routes(app):
         return 'finished'
 
     async def debug():
-        gc.collect()  # Starlette leaves what it iterates to the collector, which closes it
+        gc.collect()  # Starlette leaves the iterator to the collector, which closes it
         return JSONResponse(dict(tasks=len(asyncio.all_tasks()), reading=len(reading)))
 
     async def plain(): return 'ok'

@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 
 def books_are_empty(manager):
-    assert manager.get_connection_count() == 0 and manager._loop is None and manager.clock._timer is None
-    assert not list(manager._index.readers(None)) and not shutdown._watched
+    assert manager.get_connection_count() == 0 and manager._loop is None and not manager.clock.is_running
+    assert not list(manager._index.readers(None)) and not shutdown.registrations.callbacks
 
 
 def test_a_connection_that_the_registry_added_is_one_like_any_other():
@@ -54,7 +54,7 @@ def test_what_a_closed_loop_left_behind_does_not_bind_the_next():
     async def story():
         _, queue = await manager.register("new")
         assert manager.registry.get_connections()[0].queue is queue and await manager.broadcast("note", {}) == 1
-        assert shutdown._watched[manager.end] is asyncio.get_running_loop()
+        assert shutdown.registrations.callbacks[manager.end] is asyncio.get_running_loop()
         await manager.unregister("new")
         books_are_empty(manager)
 
@@ -111,6 +111,6 @@ def test_a_heartbeat_that_fails_is_one_streams_affair(caplog):
         for _ in range(16): manager.clock.tick()
         for stream in (broken, *quiet): manager.clock.discard(stream)
         assert broken.dropped == "error" and {stream.beats for stream in quiet} == {1}
-        assert "could not be written" in caplog.text and manager.clock._timer is None
+        assert "could not be written" in caplog.text and not manager.clock.is_running
 
     asyncio.run(story())
