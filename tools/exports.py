@@ -18,10 +18,6 @@ INTERNAL = {
     "backplanes.memory": "from_url",
     "backplanes.sqlite": "SqliteBackplane from_url",  # sqlite3 and redis are loaded by who names an address
     "backplanes.redis": "RedisBackplane from_url",
-    "cluster.relay": "Hooks Relay",
-    "core.presence_events": "PresenceTracker",
-    "core.routes": "MAX_QUERY MAX_TABS RETRY_AFTER refusal BroadcastResponse",
-    "core.subscribers": "StreamConnection QueueConnection Leaving",
 }
 HEAD = '''"The module that holds each public name. Written by `make export` from their `__all__`: do not edit."
 
