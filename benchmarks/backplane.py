@@ -34,6 +34,7 @@ from http.client import HTTPConnection
 from statistics import median
 
 from fastcore.net import free_port
+from cjm_fasthtml_sse import Replay
 
 HERE = pathlib.Path(__file__).resolve()
 DATA = {'text': 'x' * 150, 'user': 'user-17', 'n': 1} # With its envelope, some 280 bytes on the wire
@@ -73,7 +74,7 @@ def worker(port, url):
     from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes
     from fasthtml.common import FastHTML
     from starlette.responses import JSONResponse
-    manager, app = BroadcastManager(backplane=url, replay_limit=10_000), FastHTML(secret_key='benchmark')
+    manager, app = BroadcastManager(backplane=url, replay=Replay(max_events=10_000)), FastHTML(secret_key='benchmark')
 
     async def send(i): await manager.broadcast('tick', {**DATA, 'n': i, 'at': time.monotonic()})
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from statistics import median
 
+from cjm_fasthtml_sse.core.admission import open_stream
 from cjm_fasthtml_sse import BroadcastManager
 from cjm_fasthtml_sse.events.renderer import Renderer
 
@@ -23,7 +24,7 @@ SIZES, EVENTS = (10, 1_000, 100_000), 5_000
 async def measure(topics: int) -> float:
     "Seconds of CPU a broadcast, to one of `topics` readers at random"
     manager, renderer, rng = BroadcastManager(heartbeat_interval=0), Renderer(), random.Random(topics)
-    readers = [manager.open_stream(renderer, topics=f"job/{n}") for n in range(topics)]
+    readers = [open_stream(manager.hub, renderer, topics=f"job/{n}") for n in range(topics)]
     chosen = [rng.randrange(topics) for _ in range(EVENTS)]
     start = time.process_time()
     for n in chosen:

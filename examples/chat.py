@@ -8,6 +8,7 @@ https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/chat.html tells how it wor
 from collections import defaultdict, deque
 from fasthtml.common import *
 from cjm_fasthtml_sse import BroadcastManager, create_sse_element, setup_broadcast_routes, sse_headers
+from cjm_fasthtml_sse import AccessPolicy
 
 members = {'room/lounge': {'ana', 'ben', 'cem'}, 'room/kitchen': {'ana', 'ben'}}
 
@@ -33,8 +34,7 @@ def show(type, data):
 
 manager = BroadcastManager()
 manager.announce_presence('room/*', grace=1, interval=0.2)
-setup_broadcast_routes(app, manager, element_builder=show,
-    authorize=lambda auth, topics: [topic for topic in topics if auth in members.get(topic, ())])
+setup_broadcast_routes(app, manager, element_builder=show, policy=AccessPolicy(authorize=lambda auth, topics: [topic for topic in topics if auth in members.get(topic, ())]))
 
 said = defaultdict(lambda: deque(maxlen=50))
 

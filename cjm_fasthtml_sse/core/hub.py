@@ -294,12 +294,17 @@ def end_all(self: Hub):
     for connection in self.registry.get_connections(): connection.end(self.closing_frame())
 
 @patch
-async def close(self: Hub):
-    "End all connections, refuse new ones, and return when the last has left; on the home loop"
+def start_close(self: Hub):
+    "End all connections, and refuse new ones"
     self.closed = True
     self.end_all()
     for connection in self.registry.get_connections():
         if connection.server_send is None: self.remove(connection)
+
+@patch
+async def close(self: Hub):
+    "End all connections, refuse new ones, and return when the last has left; on the home loop"
+    self.start_close()
     if not self.registry.connections: return
     self._all_left = all_left = self._all_left or asyncio.Event()
     await all_left.wait()

@@ -340,7 +340,9 @@ class _ClusterCalls:
         await self.hub.home.run(self._close())
 
     async def _close(self):
-        await asyncio.gather(self.hub.close(), self.tracker.stop())
+        self.hub.start_close()
+        await self.tracker.stop()
+        await self.hub.close()
         await self.cluster.close()
 
 def _log_workers(workers: int):

@@ -20,6 +20,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount
+from settings import make_manager
 
 CONFIG = json.loads(os.environ.get('SSE_TEST', '{}'))
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
@@ -75,7 +76,7 @@ MIDDLEWARE = dict(own=[], base=[Middleware(Cookie)], gzip=[Middleware(GZipMiddle
     counting=[Middleware(Counting)], shouting=[Middleware(Shouting)], holding=[Middleware(Holding)],
     all=[Middleware(Counting), Middleware(Cookie), Middleware(GZipMiddleware)])
 
-manager = BroadcastManager(**{k: tuple(v) if isinstance(v, list) else v for k, v in CONFIG.get('manager', {}).items()})
+manager = make_manager(**CONFIG.get('manager', {}))
 
 
 def builder(type, data):
@@ -97,7 +98,7 @@ def routes(app):
 
     async def poison():
         bad = dict(socket={'s': object()}, half={'text': '\ud800'}, deep={'x': Div('\ud800')}, nan={'x': float('nan')},
-            huge={'x': 'y' * manager.max_event_bytes})
+            huge={'x': 'y' * manager.hub.delivery.max_event_bytes})
         results = {}
         for name, data in bad.items():
             try: results[name] = await manager.broadcast('note', data)
@@ -137,10 +138,10 @@ def routes(app):
         handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
         return JSONResponse(dict(tasks=len(asyncio.all_tasks()), rss=psutil.Process().memory_info().rss, seen=seen,
             watched=len(shutdown.registrations.callbacks), timers=len(shutdown.registrations.timers),
-            clock=manager.clock.is_running,
+            clock=manager.hub.heartbeats.is_running,
             handlers=[getattr(handler, '__qualname__', str(handler)) for handler in handlers],
             count=manager.get_connection_count(), drops=manager.statistics().drops, lag=manager.statistics().lag,
-            idle=manager.outbox.is_idle, buffered=sum(map(waiting, connections()))))
+            idle=manager.hub.scheduler.is_idle, buffered=sum(map(waiting, connections()))))
 
     async def close():
         await manager.close()

@@ -11,8 +11,8 @@ from starlette.routing import Mount
 @app.get('/end')
 async def end(which: str):
     "Remove a connection, and answer when its stream is released"
-    stream = manager.registry.get_connection(which)
-    await manager.registry.remove_connection(which)
+    stream = manager.hub.registry.get_connection(which)
+    await manager.hub.registry.remove_connection(which)
     while not stream.released: await asyncio.sleep(0.01)  # noqa: ASYNC110 - a stream has no event for it
     return 'ended'
 

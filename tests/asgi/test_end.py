@@ -16,7 +16,7 @@ import pytest
 
 from .clients import HERE, Stream, retries, until
 
-SPAN = dict(retry_span=[5_000, 9_000], heartbeat_interval=0)
+SPAN = dict(retry_range=[5_000, 9_000], heartbeat_interval=0)
 
 
 def check_retry(streams):

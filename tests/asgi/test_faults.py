@@ -20,6 +20,7 @@ from cjm_fasthtml_sse.events.wire import FrameError
 from .clients import PATIENCE, Stream, until
 from .test_races import Wire, opens, run, scope
 from .test_races import until as until_here
+from cjm_fasthtml_sse import Delivery
 
 
 RESET = struct.pack('ii', 1, 0)  # `SO_LINGER`: unsent bytes are dropped, and the peer gets a reset
@@ -136,7 +137,7 @@ def test_a_taken_id(serve, stream):
 
 
 def test_overflow_disconnect_ends_a_reader_that_missed_something(serve, stream):
-    limits = dict(replay_limit=20, max_queue_size=5)
+    limits = dict(max_events=20, max_queue_size=5)
     server = serve(manager=dict(overflow='disconnect', heartbeat_interval=0, send_timeout=60, **limits))
     healthy, slow = stream(server), stream(server, receive_buffer=4_096)
     for one in (healthy, slow): one.read(b'id: ')
@@ -154,7 +155,7 @@ def test_overflow_disconnect_ends_a_reader_that_missed_something(serve, stream):
 
 
 def test_a_byte_over_the_limit_is_an_error_to_the_sender():
-    manager = BroadcastManager(max_event_bytes=1_000)
+    manager = BroadcastManager(delivery=Delivery(max_event_bytes=1_000))
     async def main():
         _, queue = await manager.register()
         with pytest.raises(FrameError, match='max_event_bytes'): await manager.broadcast('t', {'x': 'y' * 1_000})
@@ -253,7 +254,7 @@ def test_five_thousand_broadcasts_in_a_row_reach_a_queue_by_hand():
         async def read(): return [(await queue.get()).data['n'] for _ in range(5_000)]
         reading = asyncio.create_task(read())
         for n in range(5_000): await manager.broadcast('t', {'n': n})
-        assert await reading == [*range(5_000)] and manager.drops == {}
+        assert await reading == [*range(5_000)] and manager.hub.drops == {}
         await manager.unregister(id)
     run(main())
 
@@ -343,7 +344,7 @@ def test_ten_thousand_heartbeats_leave_memory_flat():
     "Forty-two hours at the usual interval: each reader gets one heartbeat an interval, and memory does not grow"
     async def main():
         manager = BroadcastManager()
-        manager.clock.call_later = timer = Timer()
+        manager.hub.heartbeats.call_later = timer = Timer()
         wires = [Wire() for _ in range(20)]
         tasks = [asyncio.create_task(opens(manager)(scope(), wire.receive, wire.send)) for wire in wires]
         await until_here(lambda: all(b'id: ' in wire.body for wire in wires))

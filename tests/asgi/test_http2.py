@@ -107,7 +107,7 @@ WAYS = [(uvicorn, 'plain'), (uvicorn, 'wrapped'), (uvicorn, 'elsewhere'), (hyper
 @pytest.mark.parametrize('kind, app', [*WAYS, (granian, 'plain')])
 def test_a_stream_that_is_not_read_is_let_go_alone(serve, line, kind, app):
     "Its buffer does not grow meanwhile; granian resets it only when it reads again"
-    limits = dict(heartbeat_interval=0, history_limit=1, replay_bytes=2**23)
+    limits = dict(heartbeat_interval=0, history_limit=1, max_bytes=2**23)
     server = serve(command=kind(app), cwd=HERE, manager=dict(send_timeout=1, **limits))
     one = line(server)
     stalled, reads = one.get('/sse/broadcast', stalls=True), one.get('/sse/broadcast')

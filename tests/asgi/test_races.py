@@ -7,6 +7,7 @@ import logging
 import threading
 
 import pytest
+from cjm_fasthtml_sse.core.admission import open_stream
 from cjm_fasthtml_sse.asgi import response, shutdown
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager, create_broadcast_handler
 from cjm_fasthtml_sse.events.renderer import Renderer
@@ -61,7 +62,7 @@ def run(coroutine):
     finally: shutdown.reset()
 
 
-def opens(manager): return SSEResponse(lambda scope: manager.open_stream(Renderer(), None))
+def opens(manager): return SSEResponse(lambda scope: open_stream(manager.hub, Renderer(), None))
 
 
 class Source:
@@ -87,8 +88,8 @@ async def whole_life(app, wire, manager, leave):
     await leave(task, wire)
     await asyncio.wait([task])
     assert manager.get_connection_count() == 0
-    assert manager.clock.count == 0 and not manager.clock.is_running
-    await until(lambda: manager.outbox.is_idle, 'an idle scheduler')
+    assert manager.hub.heartbeats.count == 0 and not manager.hub.heartbeats.is_running
+    await until(lambda: manager.hub.scheduler.is_idle, 'an idle scheduler')
 
 
 @pytest.mark.parametrize('around', [False, True], ids=['plain', 'handed over'])
@@ -166,10 +167,10 @@ def test_the_scheduler_is_idle_while_a_stream_has_not_begun():
     "Between `open_stream` and `run` there is no `send`: events wait, and the loop does not spin"
     async def main():
         manager = BroadcastManager()
-        stream = manager.open_stream(Renderer())
+        stream = open_stream(manager.hub, Renderer())
         await manager.broadcast('t', {})
         for _ in range(5): await asyncio.sleep(0)
-        assert manager.outbox.is_idle, 'the scheduler spins: flush() adds a stream again that cannot send'
+        assert manager.hub.scheduler.is_idle, 'the scheduler spins: flush() adds a stream again that cannot send'
         stream.on_close('left')
     run(main())
 
@@ -196,7 +197,7 @@ def test_ending_a_stream_does_not_cancel_what_the_request_does_afterwards():
 def test_a_background_task_does_not_hold_up_the_stream():
     async def main():
         manager, wire, go = BroadcastManager(), Wire(), asyncio.Event()
-        answer = SSEResponse(lambda scope: manager.open_stream(Renderer()), background=go.wait)
+        answer = SSEResponse(lambda scope: open_stream(manager.hub, Renderer()), background=go.wait)
         task = asyncio.create_task(StreamMiddleware(answer)(scope(), wire.receive, wire.send))
         try:
             await until(lambda: manager.get_connection_count() == 1)
@@ -216,12 +217,12 @@ def test_a_closing_frame_reaches_a_reader_whose_writer_is_at_work():
         await until(lambda: b'id: ' in wire.body)
         wire.hold = asyncio.Event()
         await manager.broadcast('t', {'n': 1})
-        await until(lambda: manager.registry.get_connections()[0].writer is not None)
+        await until(lambda: manager.hub.registry.get_connections()[0].writer is not None)
         manager.end()
         wire.hold.set()
         await asyncio.wait([task])
         assert wire.body.index(b'"n": 1') < wire.body.index(b'retry: ') and wire.complete
-        assert manager.drops == {}
+        assert manager.hub.drops == {}
     run(main())
 
 
@@ -234,7 +235,7 @@ def test_a_reader_that_takes_no_closing_frame_is_dropped(monkeypatch):
         await manager.broadcast('t', {'n': 1})
         await manager.close()
         await asyncio.wait([task])
-        assert not task.cancelled() and manager.drops == {'no closing frame': 1} and manager.get_connection_count() == 0
+        assert not task.cancelled() and manager.hub.drops == {'no closing frame': 1} and manager.get_connection_count() == 0
     run(main())
 
 
@@ -484,15 +485,15 @@ def test_a_broadcast_from_another_loop_that_is_cancelled_makes_no_noise():
     run(main())
 
 
-async def removed(manager, id): await manager.registry.remove_connection(id)
+async def removed(manager, id): await manager.hub.registry.remove_connection(id)
 
 
-async def closed(manager, id): manager.registry.get_connection(id).close()
+async def closed(manager, id): manager.hub.registry.get_connection(id).close()
 
 
 @pytest.mark.parametrize('leave', [removed, closed])
 def test_a_queue_that_was_closed_behind_the_managers_back_harms_no_other(leave):
-    "Any code may call `manager.registry` and `SSEConnection.close`"
+    "Any code may call `manager.hub.registry` and `SSEConnection.close`"
     async def main():
         manager = BroadcastManager()
         first, _ = await manager.register()
@@ -510,11 +511,11 @@ def test_a_stream_removed_behind_the_managers_back_is_removed_everywhere():
         manager, wire = BroadcastManager(), Wire()
         task = asyncio.create_task(opens(manager)(scope(), wire.receive, wire.send))
         await until(lambda: b'id: ' in wire.body)
-        await manager.registry.remove_connection(manager.registry.get_connections()[0].connection_id)
+        await manager.hub.registry.remove_connection(manager.hub.registry.get_connections()[0].connection_id)
         await manager.broadcast('t', {})
         wire.left.set()
         await asyncio.wait([task])
-        assert not any(shutdown.registrations) and not manager.clock.is_running
+        assert not any(shutdown.registrations) and not manager.hub.heartbeats.is_running
     run(main())
 
 
@@ -527,7 +528,7 @@ def test_every_stream_is_flushed_although_one_fails():
         wires[0].fail = lambda message: True
         await manager.broadcast('t', {'n': 1})
         await until(lambda: all(b'"n": 1' in wire.body for wire in wires[1:]) and manager.get_connection_count() == 2)
-        assert sum(manager.drops.values()) == 1
+        assert sum(manager.hub.drops.values()) == 1
         for wire in wires: wire.left.set()
         await asyncio.wait(tasks)
     run(main())

@@ -21,8 +21,9 @@ from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_ro
 from cjm_fasthtml_sse.events.wire import SSEError  # noqa: E402
 from fasthtml.common import Div, FastHTML, Li, Span  # noqa: E402
 from starlette.responses import JSONResponse, PlainTextResponse  # noqa: E402
+from settings import make_manager
 
-manager = BroadcastManager(backplane=CONFIG.get('backplane'), **CONFIG.get('manager', {}))
+manager = make_manager(backplane=CONFIG.get('backplane'), **CONFIG.get('manager', {}))
 outcomes, jobs = [], {}
 
 
@@ -85,7 +86,7 @@ def routes(app):
 
     async def pages(n: int):
         "How many pages the file of SQLite may have for this process, from now on"
-        session = manager.relay.backplane._session
+        session = manager.cluster.backplane._session
         await session.thread.ask(lambda: session.con.execute(f'PRAGMA max_page_count = {n}').fetchall())
         return JSONResponse(n)
 

@@ -33,12 +33,12 @@ def place_of(id): return int(id.rpartition('-')[2])
 
 def test_an_engine_keeps_no_more_bytes_than_it_was_told(backplane_url):
     async def go():
-        async with application(backplane_url, replay_bytes=MOST, retain_bytes=MOST) as app:
+        async with application(backplane_url, max_bytes=MOST, max_retained_bytes=MOST) as app:
             ids = [await app.say(n, key=f'k{n}', retain=True, data={'text': 'x' * 30_000}) for n in range(80)]
         places, events, retained = await kept(backplane_url)
         assert MOST - 31_000 <= events <= BOUND and 0 < retained <= BOUND
         assert [place_of(id) for id in ids][-len(places):] == places
-        async with application(backplane_url, replay_bytes=MOST, retain_bytes=MOST) as app:
+        async with application(backplane_url, max_bytes=MOST, max_retained_bytes=MOST) as app:
             late, up_to_date = app.page(ids[10]), app.page(ids[-3])
             await app.say(80)
             await soon(lambda: all(page.heard[-1:] == [80] for page in (late, up_to_date)))
@@ -48,7 +48,7 @@ def test_an_engine_keeps_no_more_bytes_than_it_was_told(backplane_url):
 
 def test_one_event_that_is_larger_than_all_that_may_be_kept_is_heard_and_kept(backplane_url):
     async def go():
-        options = dict(replay_bytes=20_000, retain_bytes=20_000)
+        options = dict(max_bytes=20_000, max_retained_bytes=20_000)
         async with application(backplane_url, **options) as app, application(backplane_url, **options) as other:
             page = other.page()
             await soon(lambda: other.get_connection_count() == 1)
@@ -63,7 +63,7 @@ def test_one_event_that_is_larger_than_all_that_may_be_kept_is_heard_and_kept(ba
 
 def test_a_publisher_takes_the_limits_of_no_manager_away(backplane_url):
     async def go():
-        async with application(backplane_url, replay_bytes=MOST, retain_bytes=MOST, beat=0.05):
+        async with application(backplane_url, max_bytes=MOST, max_retained_bytes=MOST, report_interval=0.05):
             async with Publisher(backplane_url) as publisher:
                 for n in range(80):
                     await publisher.publish_async('note', {'n': n, 'text': 'x' * 30_000}, key=f'k{n}', retain=True)

@@ -6,6 +6,7 @@ import pytest
 from cjm_fasthtml_sse import BackplaneError, BroadcastManager, Publisher
 
 from .machines import until
+from cjm_fasthtml_sse import Cluster
 
 
 async def come_true(condition, patience=20):
@@ -16,14 +17,14 @@ async def come_true(condition, patience=20):
 def test_what_is_kept_while_a_server_is_full_comes_in_order(valkey):
     async def go():
         engine = valkey(appendonly='no')
-        manager = BroadcastManager(backplane=engine.url, buffer=True)
+        manager = BroadcastManager(backplane=engine.url, cluster=Cluster(buffer=True))
         await manager.ready()
         _, queue = await manager.register()
         with engine.client as client: client.config_set('maxmemory', 1)
         start = time.monotonic()
         for n in range(100): assert await manager.broadcast('t', {'n': n}) == 0
         with pytest.raises(BackplaneError, match='memory') as e: await manager.broadcast('t', {}, buffer=False)
-        with pytest.raises(BackplaneError, match='memory'): await manager.ask('who', None)
+        with pytest.raises(BackplaneError, match='memory'): await manager.survey('who', None)
         assert not e.value.doubtful and time.monotonic() - start < 3 and manager.statistics().backplane == 'open'
         with engine.client as client: client.config_set('maxmemory', 0)
         assert [(await asyncio.wait_for(queue.get(), 10)).data['n'] for _ in range(100)] == [*range(100)]
@@ -52,7 +53,7 @@ def test_a_master_that_becomes_a_replica_in_the_turn_in_which_it_was_read(pair):
     (one, two), change = pair
     async def go():
         url = f'redis://127.0.0.1:{one.port},127.0.0.1:{two.port}'
-        manager = BroadcastManager(backplane=url, beat=60)
+        manager = BroadcastManager(backplane=url, cluster=Cluster(report_interval=60))
         await manager.ready()
         _, queue = await manager.register()
         with Publisher(one.url) as publisher: publisher.publish('t', {'n': 0})
@@ -64,7 +65,7 @@ def test_a_master_that_becomes_a_replica_in_the_turn_in_which_it_was_read(pair):
             try: await manager.broadcast('t', {'n': 1})
             except BackplaneError: await asyncio.sleep(0.05)
             else: break
-        assert await manager.ask('who', None) == [] and await manager.broadcast('t', {'n': 2}) == 1
+        assert await manager.survey('who', None) == [] and await manager.broadcast('t', {'n': 2}) == 1
         assert [(await asyncio.wait_for(queue.get(), 5)).data['n'] for _ in range(3)] == [0, 1, 2]
         await manager.close()
     asyncio.run(go())
@@ -73,7 +74,7 @@ def test_a_master_that_becomes_a_replica_in_the_turn_in_which_it_was_read(pair):
 def test_who_only_listens_notices_by_its_next_report(pair):
     (one, two), change = pair
     async def go():
-        manager = BroadcastManager(backplane=f'redis://127.0.0.1:{one.port},127.0.0.1:{two.port}', beat=0.2)
+        manager = BroadcastManager(backplane=f'redis://127.0.0.1:{one.port},127.0.0.1:{two.port}', cluster=Cluster(report_interval=0.2))
         await manager.ready()
         _, queue = await manager.register()
         with Publisher(one.url) as publisher: publisher.publish('t', {'n': 0})
@@ -91,7 +92,7 @@ def test_kept_events_outlast_a_change_of_masters(pair):
     (one, two), change = pair
     async def go():
         url = f'redis://127.0.0.1:{one.port},127.0.0.1:{two.port}'
-        manager = BroadcastManager(backplane=url, buffer=True, beat=60)
+        manager = BroadcastManager(backplane=url, cluster=Cluster(buffer=True, report_interval=60))
         await manager.ready()
         _, queue = await manager.register()
         with Publisher(one.url) as publisher: publisher.publish('t', {'n': 0})

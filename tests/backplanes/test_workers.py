@@ -15,7 +15,7 @@ def pair(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp('pair')
     url = f'sqlite:///{folder}/events.db'
     if request.param == 'redis': url = f'{request.getfixturevalue("one_valkey").url}?name=pair'
-    config = dict(manager=dict(replay_limit=30_000, max_event_bytes=100_000, beat=0.2))
+    config = dict(manager=dict(max_events=30_000, max_event_bytes=100_000, report_interval=0.2))
     with ThreadPoolExecutor(2) as pool:
         started = list(pool.map(lambda _: Worker(folder, backplane=url, **config), range(2)))
     until(lambda: all(one.is_open() for one in started), 'the workers to have their engine')
@@ -46,12 +46,12 @@ def test_worker_killed_under_load(shared_url, workers, tab, load):
     told = load(sender, 'a', 200, 2.5, meanwhile)
     assert len(told['sent']) == 500
     all_hear(tabs, told['sent'])
-    assert all(one.opened == 2 for one in tabs) and other.ask('/state')['here'] == 4
+    assert all(one.opened == 2 for one in tabs) and other.survey('/state')['here'] == 4
 
 
 def test_a_worker_that_stood_still_while_more_came_than_is_kept(shared_url, workers, tab):
     "Whoever was there gets one reset, and after it everything; a gap without a word is what must not be"
-    sender, still = workers(*[shared_url] * 2, manager=dict(replay_limit=100))
+    sender, still = workers(*[shared_url] * 2, manager=dict(max_events=100))
     tabs = [tab(still) for _ in range(3)]
     sender.ask('/say', n='["a", 0]')
     until(lambda: all(one.data() for one in tabs), 'the first event')
@@ -87,7 +87,7 @@ def test_a_clock_that_is_wrong_has_no_effect(shared_url, worker, tab):
     """Python's clocks are an hour off in two of three workers, beside an age of a minute. Redis has a clock of its own;
     SQLite asks the kernel, which is one for all processes of a machine. An adapter that asked Python's `time` would
     here let go of what others sent a moment ago, or stamp it so that others do: there would be resets."""
-    limits = dict(manager=dict(replay_age=60))
+    limits = dict(manager=dict(max_age=60))
     right, early, late = worker(shared_url, **limits), worker(shared_url, skew=-3600, **limits), None
     tabs = [tab(lambda w=w: [w]) for w in (right, early)]
     for i in range(30): (right, early)[i % 2].ask('/say', n=i)
@@ -110,7 +110,7 @@ def test_markup_and_dates_travel_and_text_stays_text(pair, tab):
     here, there = pair
     pages = [tab(lambda w=w: [w], html=True) for w in (here, there)]
     plain = tab(lambda: [there])
-    for text in TEXTS: assert here.ask('/markup', text=text)[0] == 'sent'
+    for text in TEXTS: assert here.survey('/markup', text=text)[0] == 'sent'
     until(lambda: all(len(one.events) == len(TEXTS) for one in (*pages, plain)), 'all to arrive')
     assert pages[0].events == pages[1].events, 'the sender shows the same as the others'
     for (_, shown), (_, data), text in zip(pages[1].events, plain.events, TEXTS, strict=True):
@@ -124,31 +124,31 @@ def test_markup_and_dates_travel_and_text_stays_text(pair, tab):
 def test_an_event_over_the_limit_is_refused_and_nothing_is_sent(pair, tab):
     here, there = pair
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
-    what, why = here.ask('/say', n=1, size=100_001)
+    what, why = here.survey('/say', n=1, size=100_001)
     assert what == 'failed' and 'max_event_bytes' in why
-    assert here.ask('/say', n=2, size=90_000)[0] == 'sent'
+    assert here.survey('/say', n=2, size=90_000)[0] == 'sent'
     until(lambda: all(one.events for one in tabs), 'the other to arrive')
     assert [one.data() for one in tabs] == [[2], [2]]
 
 
 def test_retained_keys_and_topics_over_processes(shared_url, worker, workers, tab):
-    here, there = workers(*[shared_url] * 2, manager=dict(replay_limit=10))
-    for i in range(3): here.ask('/say', n=json.dumps(['job', i]), topic='job/1', key='k', retain=True)
-    there.ask('/say', n='"gone"', topic='job/2', key='k', retain=True)
-    here.ask('/say', n='"gone"', topic='job/2', key='k')
-    for i in range(400): here.ask('/say', n=i)
-    third = worker(shared_url, manager=dict(replay_limit=10))
+    here, there = workers(*[shared_url] * 2, manager=dict(max_events=10))
+    for i in range(3): here.survey('/say', n=json.dumps(['job', i]), topic='job/1', key='k', retain=True)
+    there.survey('/say', n='"gone"', topic='job/2', key='k', retain=True)
+    here.survey('/say', n='"gone"', topic='job/2', key='k')
+    for i in range(400): here.survey('/say', n=i)
+    third = worker(shared_url, manager=dict(max_events=10))
     for w in (here, there, third):
         one = tab(lambda w=w: [w], topics=['job/*'])
         assert one.data() == [['job', 2]], 'the newest of a key is what a newcomer gets, at each process'
-    there.ask('/say', n='"later"', topic='job/2')
+    there.survey('/say', n='"later"', topic='job/2')
     until(lambda: one.data()[-1:] == ['later'], 'what follows')
 
 
 def test_to_one_alone_and_to_all_but_one(pair, tab):
     here, there = pair
     mine, other = tab(lambda: [here], connection_id='mine'), tab(lambda: [there])
-    assert there.ask('/send_to', id='mine') is True and there.ask('/send_to', id='nobody') is False
+    assert there.survey('/send_to', id='mine') is True and there.survey('/send_to', id='nobody') is False
     for w in pair:
         assert w.ask('/say', n='"all but one"', exclude='mine')[0] == 'sent'
         assert w.ask('/say', n='"all"')[0] == 'sent'
@@ -162,7 +162,7 @@ def test_to_one_alone_and_to_all_but_one(pair, tab):
 
 def test_counts_over_processes(pair, tab):
     here, there = pair
-    until(lambda: here.ask('/total') == there.ask('/total') == 0, 'the tabs of the test before to be gone')
+    until(lambda: here.survey('/total') == there.survey('/total') == 0, 'the tabs of the test before to be gone')
     for w in (here, here, there): tab(lambda w=w: [w])
-    until(lambda: here.ask('/total') == 3 and there.ask('/total') == 3, 'both to count all')
-    assert (here.ask('/state')['here'], there.ask('/state')['here']) == (2, 1)
+    until(lambda: here.survey('/total') == 3 and there.survey('/total') == 3, 'both to count all')
+    assert (here.survey('/state')['here'], there.survey('/state')['here']) == (2, 1)

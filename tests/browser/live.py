@@ -15,6 +15,8 @@ from starlette.staticfiles import StaticFiles
 
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes
 from cjm_fasthtml_sse.browser.elements import connection_indicator, create_sse_element, sse_headers
+from cjm_fasthtml_sse import AccessPolicy
+from settings import make_manager
 
 NPM = Path(__file__).parents[2]/'node_modules'
 ICON = Link(rel='icon', href='data:,')
@@ -28,13 +30,13 @@ LEADS = "() => [...cjmSSE.subscriptions].some(each => each.group?.resign)"
 class Live:
     "A manager, its app, and how many numbers were broadcast"
     def __init__(self, head, authorize=None, headers=None, element_builder=None, scripts=(), **settings):
-        self.manager, self.sent, self.headers, self.scripts = BroadcastManager(**settings), 0, headers or {}, scripts
+        self.manager, self.sent, self.headers, self.scripts = make_manager(**settings), 0, headers or {}, scripts
         self.thaw, self.loop = threading.Event(), None
         self.content = self.element  # `content(topics, share)` makes what the page shows
         self.app, rt = fast_app(htmx=False, surreal=False, pico=False, hdrs=[ICON, *head],
                                 before=Beforeware(self.sign_in), secret_key='a secret of the tests')
         show = element_builder or self.show
-        setup_broadcast_routes(self.app, self.manager, element_builder=show, authorize=authorize)
+        setup_broadcast_routes(self.app, self.manager, element_builder=show, policy=AccessPolicy(authorize=authorize))
         self.app.router.routes[:0] = [Mount('/npm', StaticFiles(directory=NPM))]
         rt('/')(self.page)
         rt('/as/{who}')(self.become)

@@ -40,7 +40,7 @@ class Rooms(Live):
     "`may` holds what may be heard, by all or, in `people`, by one; `said` is what was broadcast, each with its topic"
     def __init__(self, head, tabs, **settings):
         self.may, self.people, self.said, self.tabs = {'a', 'b'}, {}, [], tabs
-        super().__init__(head, **dict(retry_span=(0, 50), authorize=self.allow) | settings)
+        super().__init__(head, **dict(retry_range=(0, 50), authorize=self.allow) | settings)
 
     def allow(self, auth, topics): return [topic for topic in topics if topic in self.people.get(auth, self.may)]
 
@@ -52,7 +52,7 @@ class Rooms(Live):
 
     def cut(self):
         "All streams end, and come back"
-        return self.do(self.manager.disconnect({}, come_back=True))
+        return self.do(self.manager.disconnect({}, reconnect=True))
 
     def tab(self, *topics, path='/?', tabs=None):
         "A tab that asks for `topics`"

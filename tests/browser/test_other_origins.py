@@ -10,6 +10,7 @@ from cjm_fasthtml_sse.browser.elements import create_sse_element
 from .conftest import HTMX2, HTMX4
 from .live import HEARD
 from .rooms import expect_state, heard, state, until
+from cjm_fasthtml_sse import AccessPolicy, Delivery
 
 pytestmark = [pytest.mark.needs('requests'), pytest.mark.sample(1), pytest.mark.heavy]
 
@@ -20,13 +21,12 @@ COOKIE = 'who=alice'
 class Feed:
     "Numbers for the pages of others; what came with each request is noted"
     def __init__(self, allow):
-        self.manager, self.requests, self.sent = BroadcastManager(retry_span=(0, 50)), [], 0
+        self.manager, self.requests, self.sent = BroadcastManager(delivery=Delivery(retry_range=(0, 50))), [], 0
         self.app, rt = fast_app(htmx=False, surreal=False, pico=False)
-        setup_broadcast_routes(self.app, self.manager, element_builder=lambda kind, data: I(data['n']),
-                               identify=self.note, allow_origins=allow)
+        setup_broadcast_routes(self.app, self.manager, element_builder=lambda kind, data: I(data['n']), policy=AccessPolicy(identify=self.note, allow_origins=allow))
         rt('/cut')(self.end)
 
-    async def end(self): return str(await self.manager.disconnect({}, come_back=True))
+    async def end(self): return str(await self.manager.disconnect({}, reconnect=True))
 
     def note(self, req):
         if req.url.path.endswith('/broadcast'): self.requests.append(dict(req.headers))

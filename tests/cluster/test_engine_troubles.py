@@ -18,6 +18,8 @@ from fasthtml.common import fast_app
 from cjm_fasthtml_sse import BackplaneError, BroadcastManager, setup_broadcast_routes
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.backplanes.base import Unable
+from cjm_fasthtml_sse import Cluster
+from settings import make_manager
 
 
 class Tab:
@@ -110,7 +112,7 @@ async def until(happens, seconds=20):
 
 
 def new_app(backplane, **settings):
-    manager = BroadcastManager(backplane=backplane, heartbeat_interval=0, **settings)
+    manager = make_manager(backplane=backplane, heartbeat_interval=0, **settings)
     app, _ = fast_app(secret_key="x")
     setup_broadcast_routes(app, manager)
     return manager, app
@@ -133,9 +135,9 @@ def quiet(caplog): caplog.set_level(logging.ERROR)
 
 
 @pytest.fixture
-def short_pauses(monkeypatch):
-    "Pauses between two tries are a hundredth of what they are"
-    monkeypatch.setattr(random, "uniform", lambda a, b: 0.01)
+def short_pauses():
+    "Settings with which pauses between two tries are a hundredth of what they are"
+    return dict(clock=Time(random=lambda least, most: 0.01))
 
 
 # An engine that can be read and not written
@@ -192,7 +194,7 @@ def test_what_was_not_sent_is_not_called_doubtful():
 def test_an_engine_that_refuses_all_for_long_loses_nothing_that_was_kept(short_pauses):
     async def go():
         tried, line = [], Line(MemoryBackplane())
-        manager, app = new_app(line, buffer=True)
+        manager, app = new_app(line, buffer=True, **short_pauses)
         await manager.ready()
         tab = Tab(app)
         await until(lambda: tab.last_id)
@@ -211,7 +213,7 @@ def test_an_engine_that_refuses_all_for_long_loses_nothing_that_was_kept(short_p
 def test_an_engine_without_room_for_a_large_event_takes_it_once_there_is_room(short_pauses):
     async def go():
         tried, line = [], Line(MemoryBackplane())
-        manager, app = new_app(line, buffer=True)
+        manager, app = new_app(line, buffer=True, **short_pauses)
         await manager.ready()
         tab = Tab(app)
         await until(lambda: tab.last_id)
@@ -237,7 +239,7 @@ def test_a_kept_event_that_is_given_up_is_told_to_whom_it_was_for_and_to_nobody_
     async def go():
         engine = MemoryBackplane()
         line = Line(engine)
-        (here, app), (there, other_app) = new_app(line), new_app(Line(engine))
+        (here, app), (there, other_app) = new_app(line, **short_pauses), new_app(Line(engine), **short_pauses)
         for manager in (here, there): await manager.ready()
         matches = [Tab(app, query="topic=a"), Tab(other_app, query="topic=a&topic=b"), Tab(app, query="topic=*")]
         others = [Tab(app), Tab(other_app, query="topic=b")]
@@ -249,7 +251,7 @@ def test_a_kept_event_that_is_given_up_is_told_to_whom_it_was_for_and_to_nobody_
         assert await here.broadcast("t", {"n": "poison"}, topic="a", buffer=True) == 0
         for n in (1, 2): assert await here.broadcast("t", {"n": n}, buffer=True) == 0
         await until(lambda: all(tab.seen == [0, 1, 2] for tab in matches + others))
-        (late, late_app), back = new_app(Line(engine)), Tab(app, before, "topic=a")
+        (late, late_app), back = new_app(Line(engine), **short_pauses), Tab(app, before, "topic=a")
         await late.ready()
         comers = [back, Tab(late_app, before, "topic=a"), Tab(late_app, before, "topic=b")]
         await until(lambda: all(tab.text.count("\n\n") for tab in comers))
@@ -287,35 +289,40 @@ def test_a_question_is_refused_at_once_while_the_engine_takes_nothing_and_works_
     async def go():
         engine = MemoryBackplane()
         line = Line(engine)
-        here, there = (BroadcastManager(backplane=each, beat=0.05) for each in (line, Line(engine)))
+        here, there = (BroadcastManager(backplane=each, cluster=Cluster(report_interval=0.05)) for each in (line, Line(engine)))
         for manager in (here, there): await manager.ready()
-        there.answers["who"] = lambda _: "there"
-        await until(lambda: len(here.relay.nodes()) == 2)
+        there.cluster.handlers["who"] = lambda _: "there"
+        await until(lambda: len(here.cluster.nodes()) == 2)
         line.refuses = lambda publications: Unable("full")
         for n in range(5): await here.broadcast("t", {"n": n}, buffer=True)
         start = time.monotonic()
-        with pytest.raises(BackplaneError, match="Not sent") as e: await here.ask("who", None)
+        with pytest.raises(BackplaneError, match="Not sent") as e: await here.survey("who", None)
         assert not e.value.doubtful and time.monotonic() - start < 3
         line.refuses = lambda publications: None
         await until(lambda: not kept(here))
         line.refuses = poison
         await here.broadcast("t", {"n": "poison"}, buffer=True)
-        assert await here.ask("who", None) == ["there"] and kept(here)
+        assert await here.survey("who", None) == ["there"] and kept(here)
         for manager in (here, there): await manager.close()
     asyncio.run(go())
 
 
+def fail_once(log):
+    "Let the next event fail on its way into `log`"
+    append = log.append
+    def fail(*args, **kwargs):
+        log.append = append
+        raise OSError("no room for it")
+    log.append = fail
+
+
 def test_an_event_that_cannot_be_handed_on_is_told(caplog):
     async def go():
-        broken = []
-        def clock():
-            if broken: raise OSError(broken.pop())
-            return time.monotonic()
-        manager, app = new_app(MemoryBackplane(), clock=clock)
+        manager, app = new_app(MemoryBackplane())
         await manager.ready()
         tab = Tab(app)
         await until(lambda: tab.last_id)
-        broken.append("no time")
+        fail_once(manager.log)
         await manager.broadcast("t", {"n": 1})
         await manager.broadcast("t", {"n": 2})
         await until(lambda: tab.seen == [2])
@@ -323,17 +330,14 @@ def test_an_event_that_cannot_be_handed_on_is_told(caplog):
         await tab.leave()
         await manager.close()
     asyncio.run(go())
-    assert "could not be heard" in caplog.text
+    assert "could not be dispatched" in caplog.text
 
 
 def test_who_has_seen_elsewhere_what_is_lost_here_is_not_told_and_sees_nothing_twice():
     async def go():
-        engine, broken = MemoryBackplane(), []
-        def clock():
-            if broken: raise OSError(broken.pop())
-            return time.monotonic()
+        engine = MemoryBackplane()
         slow = Line(engine)
-        (here, app), (there, other_app) = new_app(Line(engine)), new_app(slow, clock=clock)
+        (here, app), (there, other_app) = new_app(Line(engine)), new_app(slow)
         for manager in (here, there): await manager.ready()
         tab = Tab(app)
         await until(lambda: tab.last_id)
@@ -343,7 +347,7 @@ def test_who_has_seen_elsewhere_what_is_lost_here_is_not_told_and_sees_nothing_t
         await tab.leave()
         moved, stays = Tab(other_app, tab.last_id), Tab(other_app)
         await until(lambda: moved.text and stays.last_id)
-        broken.append("no time")
+        fail_once(there.log)
         slow.reads.set()
         await here.broadcast("t", {"n": 4})
         await until(lambda: moved.seen[-1:] == stays.seen[-1:] == [4])
@@ -416,7 +420,7 @@ def test_readers_of_a_new_life_wait_for_a_process_that_is_not_back_yet():
 def test_readers_of_a_new_life_may_come_later_where_a_process_is_not_back_in_time():
     async def go():
         line, here, there, _, app, _ = await one_is_back_the_other_not()
-        there.relay.open_timeout = 0.1
+        there.cluster.open_timeout = 0.1
         tab = Tab(app, here.cursor())
         await tab.task
         assert tab.status == 503 and not tab.resets

@@ -18,6 +18,8 @@ import uvicorn
 from cjm_fasthtml_sse import BroadcastManager, ConnectionClosed, Publisher, setup_broadcast_routes
 from fasthtml.common import FastHTML
 from asgi.clients import Stream, until
+from cjm_fasthtml_sse import AccessPolicy
+from settings import make_manager
 
 pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='nothing is forked on this system')
 
@@ -80,7 +82,7 @@ class Tab:
 
 
 def made(**settings):
-    app, manager = FastHTML(secret_key='x'), BroadcastManager(**settings)
+    app, manager = FastHTML(secret_key='x'), make_manager(**settings)
     setup_broadcast_routes(app, manager)
     return app, manager
 
@@ -150,10 +152,10 @@ def get(port, path):
 
 def shared_app(url):
     app, manager = FastHTML(secret_key='x'), BroadcastManager(backplane=url)
-    setup_broadcast_routes(app, manager, identify=lambda req: req.query_params.get('user'), reveal=lambda: True)
+    setup_broadcast_routes(app, manager, policy=AccessPolicy(identify=lambda req: req.query_params.get('user'), can_list_connections=lambda: True))
     async def say(text: str): return await manager.broadcast('note', {'text': text}, topic='secret')
     async def revoke(): return await manager.revoke('ana', 'secret')
-    async def others(): return len(manager.relay.nodes())
+    async def others(): return len(manager.cluster.nodes())
     for each in (say, revoke, others): app.get(f'/{each.__name__}')(each)
     return app, manager
 
@@ -249,7 +251,7 @@ def test_a_child_of_a_server_leaves_its_streams_and_queues_alone():
     try: said, text, heard, numbers = asyncio.run(serve_on())
     finally: signal.signal(signal.SIGTERM, before)
     reached, told, handler_is_back, connections, streams, logged = said
-    assert (reached, connections, streams) == ([0, 0], 0, 0) and 'forked' in told and handler_is_back
+    assert (reached, connections, streams) == ([0, 0], 0, 0) and 'parent process' in told and handler_is_back
     assert [line for line in logged if 'forked while 2 connections were open' in line] == logged
     assert 'from the child' not in text and heard == 'from the parent' and numbers == (2, 1)
 

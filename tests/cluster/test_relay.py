@@ -13,11 +13,14 @@ import random
 import httpx2
 import pytest
 
+from cjm_fasthtml_sse.core.admission import open_stream
 from cjm_fasthtml_sse import BackplaneError, BroadcastManager
 from cjm_fasthtml_sse.backplanes.base import Publication
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.events.record import Record, encode_record
 from cjm_fasthtml_sse.events.renderer import Renderer
+from cjm_fasthtml_sse import Cluster, Replay
+from settings import make_manager
 
 MANAGERS, SENDERS, KEPT = 3, 4, 40
 
@@ -75,7 +78,7 @@ class Engine(MemoryBackplane):
         return positions
 
     def lose_newest(self, number: int):
-        events = self._lanes["events"]
+        events = self._channels["events"]
         for _ in range(min(number, len(events))): events.pop()
         kept = [entry.position for entry in events]
         self._heads["events"] = max([self._first, *kept])  # as a file put back from a copy: positions are used again
@@ -93,7 +96,7 @@ class Reader:
         self.manager, self.last, self.seen, self.reset_at = manager, last_event_id, [], None
         self.open()
 
-    def open(self): self.stream = self.manager.open_stream(Renderer(), last_event_id=self.last)
+    def open(self): self.stream = open_stream(self.manager.hub, Renderer(), last_event_id=self.last)
 
     async def come_back(self):
         try: self.last = await self.manager.ready(self.last)
@@ -129,8 +132,8 @@ async def run(seed: int, steps: int, losses: bool) -> tuple[list[Reader], dict[i
     "Random faults while senders send; then all heals, and everyone reads to the end"
     rng, engine, outcome = random.Random(seed), Engine(), {}
     lines = [Line(engine, random.Random(rng.random())) for _ in range(MANAGERS)]
-    settings = dict(beat=0.05, publish_timeout=2, max_queue_size=7, replay_limit=KEPT if losses else 10_000)
-    managers = [BroadcastManager(backplane=line, **settings) for line in lines]
+    settings = dict(report_interval=0.05, publish_timeout=2, max_queue_size=7, max_events=KEPT if losses else 10_000)
+    managers = [make_manager(backplane=line, **settings) for line in lines]
     for manager in managers: await manager.ready()
     readers = [Reader(manager) for manager in managers for _ in range(2)]
     numbers = iter(range(10**6))
@@ -174,7 +177,7 @@ async def run(seed: int, steps: int, losses: bool) -> tuple[list[Reader], dict[i
     await managers[0].broadcast("t", {"n": -1})
     await until(lambda: len({m.log.head for m in managers}) == 1)
     for reader in readers:
-        here = reader.manager.registry
+        here = reader.manager.hub.registry
         if reader.stream is None or here.get_connection(reader.stream.connection_id) is None: await reader.come_back()
         while reader.stream.queue.has_more(): reader.read()
         reader.stream.on_close("left")
@@ -283,9 +286,9 @@ for name in ("open", "publish", "retained", "renew", "put_node_info", "reports",
 
 def test_an_adapter_is_asked_one_thing_at_a_time(caplog):
     async def ask_much():
-        manager = BroadcastManager(backplane=OneAtATime(), beat=0.01)
+        manager = BroadcastManager(backplane=OneAtATime(), cluster=Cluster(report_interval=0.01))
         sent = (manager.broadcast("t", {"n": n}, key="k", retain=True) for n in range(20))
-        await asyncio.gather(*sent, *(manager.reported("connections") for _ in range(20)))
+        await asyncio.gather(*sent, *(manager.collect_info("connections") for _ in range(20)))
         await manager.close()
     asyncio.run(asyncio.wait_for(ask_much(), 60))
     assert not caplog.records
@@ -294,12 +297,12 @@ def test_an_adapter_is_asked_one_thing_at_a_time(caplog):
 def test_a_process_that_joins_is_known_at_once():
     async def join():
         engine = MemoryBackplane()
-        managers = [BroadcastManager(backplane=engine, beat=60) for _ in range(3)]
+        managers = [BroadcastManager(backplane=engine, cluster=Cluster(report_interval=60)) for _ in range(3)]
         for manager in managers:
             await manager.ready()
-            manager.answers["who"] = lambda _, manager=manager: manager.relay.node
-        for manager in managers: await until(lambda manager=manager: len(manager.relay.nodes()) == 3)
-        for manager in managers: assert len(await manager.ask("who", None)) == 3
+            manager.cluster.handlers["who"] = lambda _, manager=manager: manager.cluster.node
+        for manager in managers: await until(lambda manager=manager: len(manager.cluster.nodes()) == 3)
+        for manager in managers: assert len(await manager.survey("who", None)) == 3
         for manager in managers: await manager.close()
     asyncio.run(join())
 
@@ -332,7 +335,7 @@ def entry(n: int, publisher: str = "elsewhere") -> Publication:
 def test_a_process_that_fell_behind_what_the_engine_keeps_tells_its_readers_once(caplog):
     async def fall_behind():
         engine = MemoryBackplane()
-        manager = BroadcastManager(backplane=engine, replay_limit=10)
+        manager = BroadcastManager(backplane=engine, replay=Replay(max_events=10))
         await manager.ready()
         reader = Reader(manager)
         await engine.publish([entry(n) for n in range(50)])
@@ -342,7 +345,7 @@ def test_a_process_that_fell_behind_what_the_engine_keeps_tells_its_readers_once
         assert reader.seen == [None, 50]
         await manager.close()
     asyncio.run(fall_behind())
-    assert "let go of events" in caplog.text
+    assert "has trimmed events" in caplog.text
 
 
 def test_a_repeated_or_unreadable_entry_moves_every_process_alike(caplog):
@@ -351,7 +354,7 @@ def test_a_repeated_or_unreadable_entry_moves_every_process_alike(caplog):
         one = BroadcastManager(backplane=engine)
         await one.ready()
         await one.broadcast("t", {"n": 0})
-        last = engine._lanes["events"][-1].body
+        last = engine._channels["events"][-1].body
         changed = last.replace(b', null, ', b', 5, ', 1)
         await engine.publish([Publication(last), Publication(b"what is this?"), Publication(changed)])
         two = BroadcastManager(backplane=engine)
@@ -360,7 +363,7 @@ def test_a_repeated_or_unreadable_entry_moves_every_process_alike(caplog):
         assert one.cursor() == two.cursor() and one.cursor().endswith("-4")
         for manager in (one, two): await manager.close()
     asyncio.run(pass_over())
-    assert "Passed over" in caplog.text
+    assert "Skipped an entry" in caplog.text
 
 
 def test_one_event_that_is_refused_for_good_holds_up_no_others(caplog):
@@ -379,12 +382,12 @@ def test_one_event_that_is_refused_for_good_holds_up_no_others(caplog):
 def test_a_full_buffer_and_an_engine_that_takes_nothing_leave_hearing_whole(caplog):
     async def fill():
         engine = Faulty()
-        manager = BroadcastManager(backplane=engine, buffer=True, buffer_limit=3)
+        manager = BroadcastManager(backplane=engine, cluster=Cluster(buffer=True, buffer_limit=3))
         await manager.ready()
         engine.away = engine.full = True
         await until(lambda: manager.statistics().backplane == "lost")
         for n in range(3): await manager.broadcast("t", {"n": n})
-        with pytest.raises(BackplaneError, match="as much as may waits"): await manager.broadcast("t", {"n": 3})
+        with pytest.raises(BackplaneError, match="too much waits"): await manager.broadcast("t", {"n": 3})
         reader = Reader(manager)
         engine.away = False
         await until(lambda: opened(manager))
@@ -410,7 +413,7 @@ def test_what_is_on_its_way_at_the_end_is_told_truly():
         manager = BroadcastManager(backplane=Slow())
         await manager.ready()
         sending = asyncio.create_task(manager.broadcast("t", {"n": 1}))
-        await until(lambda: manager.relay._pending)
+        await until(lambda: manager.cluster.sender.queue.unanswered())
         await manager.close()
         assert await sending == 0  # it has its place, and was not heard here
     asyncio.run(end())
@@ -420,7 +423,7 @@ def test_a_closed_manager_stays_closed_and_a_lifespan_may_begin_again():
     async def close():
         manager = BroadcastManager(backplane=MemoryBackplane())
         for _ in range(2):
-            async with manager.running(): assert await manager.broadcast("t", {}) == 0
+            async with manager.lifespan(): assert await manager.broadcast("t", {}) == 0
             with pytest.raises(BackplaneError, match="closed"): await manager.ready()
         await manager.close()
         calls = (manager.ready, manager.get_total_connection_count, lambda: manager.send_to("x", "t", {}))
@@ -444,7 +447,7 @@ def test_from_another_loop_everything_works_without_a_connection():
 def test_who_registers_before_the_engine_was_reached_loses_nothing():
     async def go():
         manager = BroadcastManager(backplane=MemoryBackplane())
-        stream = manager.open_stream(Renderer())
+        stream = open_stream(manager.hub, Renderer())
         _, queue = await manager.register()
         assert await manager.broadcast("t", {"n": 1}) == 2
         assert (await queue.get()).data == {"n": 1} and b"sse-reset" not in stream.queue.take()
@@ -457,7 +460,7 @@ def test_a_reader_that_has_heard_more_than_its_new_process_is_neither_reset_nor_
     async def move():
         rng, engine = random.Random(1), Engine()
         lines = [Line(engine, rng), Line(engine, rng)]
-        one, two = (BroadcastManager(backplane=line, beat=0.05) for line in lines)
+        one, two = (BroadcastManager(backplane=line, cluster=Cluster(report_interval=0.05)) for line in lines)
         for manager in (one, two): await manager.ready()
         reader = Reader(one)
         lines[1].cut = True
@@ -545,7 +548,7 @@ def test_two_who_close_at_once_take_leave_all_the_same(caplog):
         await leaves.wait()
         await one.close()
         await first
-        assert list(await engine.node_info()) == [two.node] == list(await two.reported("connections"))
+        assert list(await engine.node_info()) == [two.cluster.node] == list(await two.collect_info("connections"))
         await two.close()
     asyncio.run(go())
 

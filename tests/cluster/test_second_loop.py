@@ -10,13 +10,15 @@ from asgi_tab import Tab, until
 from cjm_fasthtml_sse import BroadcastManager, Publisher, setup_broadcast_routes
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML
+from cjm_fasthtml_sse import AccessPolicy
+from settings import make_manager
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of what was left behind
 
 
 def served(**settings):
-    app, manager = FastHTML(secret_key="for this test"), BroadcastManager(**settings)
-    setup_broadcast_routes(app, manager, identify=lambda req: req.headers.get("x-user"))
+    app, manager = FastHTML(secret_key="for this test"), make_manager(**settings)
+    setup_broadcast_routes(app, manager, policy=AccessPolicy(identify=lambda req: req.headers.get("x-user")))
     return app, manager
 
 
@@ -51,7 +53,7 @@ def test_a_stream_hears_though_something_waited_to_be_written_when_the_first_loo
 
 
 def test_who_was_left_behind_takes_no_place_and_no_name():
-    app, manager = served(max_connections=2, max_connections_per_owner=1)
+    app, manager = served(max_connections=2, max_connections_per_user=1)
     async def first():
         return await Tab(app, "connection_id=tab", **{"x-user": "ana"}).__aenter__(), await manager.register("queue")
     async def second():
@@ -60,7 +62,7 @@ def test_who_was_left_behind_takes_no_place_and_no_name():
             assert tab.status == 200
             await manager.broadcast("note", {"n": 2})
             await tab.hears('"n": 2')
-            assert manager.statistics().connections == manager.tab_count() == 1
+            assert manager.statistics().connections == manager.statistics().tabs == 1
     kept = left_behind(first)
     assert manager.get_connection_count() == 0 and kept
     asyncio.run(second())
@@ -162,7 +164,7 @@ def test_a_publisher(tmp_path):
 
 def test_comings_and_goings_are_told():
     app, manager = served()
-    manager.announce_presence("room/1", grace=0, interval=0.05)
+    manager.announce_presence("room/1", down_period=0, interval=0.05)
     async def first():
         tab = await Tab(app, "topic=room/1", **{"x-user": "ana"}).__aenter__()
         await tab.hears('"join"')
@@ -171,7 +173,7 @@ def test_comings_and_goings_are_told():
         async with Tab(app, "topic=room/1", **{"x-user": "ben"}) as tab:
             await until(lambda: {("join", "ben"), ("leave", "ana")} <= told(tab), lambda: tab.text)
         await manager.close()
-    def told(tab): return {(m["type"], m["data"].get("owner")) for m in (json.loads(d) for *_, d in tab.events)}
+    def told(tab): return {(m["type"], m["data"].get("user")) for m in (json.loads(d) for *_, d in tab.events)}
     kept = left_behind(first)
     assert kept
     asyncio.run(second())

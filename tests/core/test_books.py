@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from cjm_fasthtml_sse.core.admission import open_stream
 from cjm_fasthtml_sse import BroadcastManager, BroadcastMessage, ConnectionClosed, FrameError, setup_broadcast_routes
 from cjm_fasthtml_sse.asgi import shutdown
 from cjm_fasthtml_sse.events.renderer import Renderer
@@ -11,21 +12,21 @@ from starlette.testclient import TestClient
 
 
 def books_are_empty(manager):
-    assert manager.get_connection_count() == 0 and manager._loop is None and not manager.clock.is_running
-    assert not list(manager._index.readers(None)) and not shutdown.registrations.callbacks
+    assert manager.get_connection_count() == 0 and manager.hub.home.loop is None and not manager.hub.heartbeats.is_running
+    assert not list(manager.hub._index.readers(None)) and not shutdown.registrations.callbacks
 
 
 def test_a_connection_that_the_registry_added_is_one_like_any_other():
     async def story():
         manager = BroadcastManager()
-        added = await manager.registry.add_connection(conn_type="job")
-        stream = manager.open_stream(Renderer(), "tab", owner="ana")
+        added = await manager.hub.registry.add_connection(conn_type="job")
+        stream = open_stream(manager.hub, Renderer(), "tab", user="ana")
         assert await manager.broadcast("note", {"n": 1}) == 2
         assert await manager.send_to(added.connection_id, "hint", {})
         assert [(await added.queue.get()).type for _ in range(2)] == ["note", "hint"]
         assert manager.statistics().connections == 2
-        assert manager.registry.get_stats()["by_type"] == {"global": 1, "job": 1}
-        manager.end()
+        assert manager.hub.registry.get_stats()["by_type"] == {"global": 1, "job": 1}
+        manager.hub.end_all()
         assert stream.ended
         with pytest.raises(ConnectionClosed): await added.queue.get()
         stream.on_close("left")
@@ -38,9 +39,9 @@ def test_a_reader_by_hand_that_leaves_no_room_is_told():
     async def story():
         manager = BroadcastManager(max_queue_size=1)
         connection_id, queue = await manager.register()
-        connection = manager.registry.get_connection(connection_id)
+        connection = manager.hub.registry.get_connection(connection_id)
         assert await connection.send("one") and not await connection.send("two", timeout=0.01)
-        assert await manager.broadcast("note", {}) == 0 and dict(manager.drops) == {"slow": 1}
+        assert await manager.broadcast("note", {}) == 0 and dict(manager.hub.drops) == {"slow": 1}
         assert await queue.get() == "one"
         with pytest.raises(ConnectionClosed): await queue.get()
         books_are_empty(manager)
@@ -53,7 +54,7 @@ def test_what_a_closed_loop_left_behind_does_not_bind_the_next():
     async def set_up(): await manager.register("left behind")
     async def story():
         _, queue = await manager.register("new")
-        assert manager.registry.get_connections()[0].queue is queue and await manager.broadcast("note", {}) == 1
+        assert manager.hub.registry.get_connections()[0].queue is queue and await manager.broadcast("note", {}) == 1
         assert shutdown.registrations.callbacks[manager.end] is asyncio.get_running_loop()
         await manager.unregister("new")
         books_are_empty(manager)
@@ -65,7 +66,7 @@ def test_what_a_closed_loop_left_behind_does_not_bind_the_next():
 def test_a_stream_is_sent_messages_by_hand():
     async def story():
         manager = BroadcastManager()
-        stream = manager.open_stream(Renderer())
+        stream = open_stream(manager.hub, Renderer())
         assert await stream.send(BroadcastMessage("hint", {"n": 7}))
         assert b'"n": 7' in stream.take()
         with pytest.raises(FrameError, match="send_to"): await stream.send({"n": 7})
@@ -107,10 +108,10 @@ def test_a_heartbeat_that_fails_is_one_streams_affair(caplog):
     async def story():
         manager = BroadcastManager()
         broken, quiet = Broken(), [Quiet() for _ in range(40)]
-        for stream in (broken, *quiet): manager.clock.add(stream)
-        for _ in range(16): manager.clock.tick()
-        for stream in (broken, *quiet): manager.clock.discard(stream)
+        for stream in (broken, *quiet): manager.hub.heartbeats.add(stream)
+        for _ in range(16): manager.hub.heartbeats.tick()
+        for stream in (broken, *quiet): manager.hub.heartbeats.discard(stream)
         assert broken.dropped == "error" and {stream.beats for stream in quiet} == {1}
-        assert "could not be written" in caplog.text and not manager.clock.is_running
+        assert "could not be written" in caplog.text and not manager.hub.heartbeats.is_running
 
     asyncio.run(story())

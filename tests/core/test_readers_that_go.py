@@ -8,6 +8,7 @@ from asgi_tab import Tab, until
 from cjm_fasthtml_sse import BroadcastManager, setup_broadcast_routes
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML
+from settings import make_manager
 
 needs_shutdown = pytest.mark.skipif(not hasattr(asyncio.Queue, "shutdown"), reason="Python 3.13 and later")
 HOWS = dict(close=lambda queue: queue.close("done"), shutdown=lambda queue: queue.shutdown(),
@@ -17,7 +18,7 @@ WAYS = ["close"] + [pytest.param(how, marks=needs_shutdown) for how in ("shutdow
 
 
 def served(**settings):
-    app, manager = FastHTML(secret_key="for this test"), BroadcastManager(**settings)
+    app, manager = FastHTML(secret_key="for this test"), make_manager(**settings)
     setup_broadcast_routes(app, manager)
     return app, manager
 
@@ -49,10 +50,10 @@ def test_whoever_meets_it_first_finds_it_gone(how, end):
         (first, queue), (second, _) = await manager.register(), await manager.register()
         HOWS[how](queue)
         if end == "close": await manager.close()
-        elif end == "end": manager.end()
+        elif end == "end": manager.hub.end_all()
         elif end == "unregister": await manager.unregister(first)
         elif end == "send_to": assert not await manager.send_to(first, "note", {})
-        else: assert not await manager.registry.get_connection(first).send("anything")
+        else: assert not await manager.hub.registry.get_connection(first).send("anything")
         assert list(manager.connections) == ([] if end in ("close", "end") else [second])
         assert queue.qsize() == 0
         await manager.close()
@@ -119,4 +120,4 @@ def test_one_whose_queue_fails_in_a_way_of_its_own(caplog):
         await manager.close()
     with caplog.at_level(logging.ERROR): asyncio.run(main())
     told, = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert "Nothing can be left with connection 'conn_1'" in told.getMessage() and "out of order" in caplog.text
+    assert "Connection 'conn_1' cannot take events" in told.getMessage() and "out of order" in caplog.text

@@ -21,6 +21,7 @@ from cjm_fasthtml_sse.events.mailbox import Mailbox
 from cjm_fasthtml_sse.events.renderer import Renderer
 from fasthtml.common import FastHTML
 from hypothesis import given, settings, strategies as st
+from settings import make_manager
 
 PATIENCE = 40  # seconds: for what should happen at once, on a busy machine
 
@@ -92,7 +93,7 @@ async def until(there):
 
 def served(**options):
     "An application and its manager"
-    app, manager = FastHTML(secret_key='of these tests'), BroadcastManager(**options)
+    app, manager = FastHTML(secret_key='of these tests'), make_manager(**options)
     setup_broadcast_routes(app, manager)
     return app, manager
 
@@ -120,7 +121,7 @@ def test_after_a_restart_retained_events_do_not_hide_what_is_gone(tmp_path, topi
     "Older than all that was let go, they pass through the new log first, and said of it that nothing was"
     url, path = f'sqlite:///{tmp_path}/events.db', '/'.join('abcdefghijklmno')
     async def story():
-        app, manager = served(backplane=url, replay_limit=50)
+        app, manager = served(backplane=url, max_events=50)
         await manager.ready()
         about = [dict(key='k', topic=f'{n}/{path}') if topics else dict(key=f'k{n}') for n in range(topics or 5)]
         await asyncio.gather(*(manager.broadcast('value', {}, retain=True, **how) for how in about))
@@ -128,7 +129,7 @@ def test_after_a_restart_retained_events_do_not_hide_what_is_gone(tmp_path, topi
         await asyncio.gather(*(manager.broadcast('note', {'n': n}) for n in range(120)))
         await manager.close()
 
-        app, manager = served(backplane=url, replay_limit=50)
+        app, manager = served(backplane=url, max_events=50)
         await manager.ready()
         tab, there = Tab(app, last_id=seen), Tab(app, last_id=manager.cursor())
         await until(lambda: tab.ids and there.ids)
@@ -166,7 +167,7 @@ def test_what_is_shown_late_of_an_old_life_does_not_count_in_the_new_one():
     async def story():
         engine = MemoryBackplane()
         line, keys = Line(engine), [f'k{n}' for n in range(5)]
-        app, manager = served(backplane=line, retain_bytes=52_000)
+        app, manager = served(backplane=line, max_retained_bytes=52_000)
         await manager.ready()
         late = Tab(app)
         await until(lambda: late.ids)
@@ -300,7 +301,7 @@ def test_a_reader_that_is_ahead_hears_signs_of_life_and_that_it_has_caught_up():
         line, here, there, [tab] = await early(heartbeat_interval=0.2)
         await until(lambda: tab.text.count(': heartbeat') >= 3)
         while_ahead, lag = tab.ids, there.statistics().lag
-        sent = await there.registry.get_connections()[0].send(BroadcastMessage('hint', {'n': 7}))
+        sent = await there.hub.registry.get_connections()[0].send(BroadcastMessage('hint', {'n': 7}))
         await until(lambda: tab.numbers == [7])
         line.up = True
         await until(lambda: tab.ids)
@@ -326,7 +327,7 @@ def test_who_was_early_leaves_nothing_behind():
         for manager in (here, there): await manager.close()
         return tabs, there
     tabs, there = asyncio.run(story())
-    assert [len(tab.ids) for tab in tabs] == [0, 1, 1] and there.get_connection_count() == 0 and not there.drops
+    assert [len(tab.ids) for tab in tabs] == [0, 1, 1] and there.get_connection_count() == 0 and not there.hub.drops
 
 
 # ---- the loop's time

@@ -12,13 +12,14 @@ from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.events.record import encode_record, make_record
 from cjm_fasthtml_sse.core.broadcast import BroadcastMessage
 from fasthtml.common import FastHTML
+from settings import make_manager
 
 BAD = ["sse-close", "sse-reset", "sse-error", "sse-retry", "sse-", "sse-to-come", "two\nlines", "cr\rhere", "nul\0"]
 FINE = ["error", "open", "message", "sse", "ssessment", "SSE-close", " sse-close", "note"]
 
 
 def served(named=True, **settings):
-    app, manager = FastHTML(secret_key="x"), BroadcastManager(**settings)
+    app, manager = FastHTML(secret_key="x"), make_manager(**settings)
     setup_broadcast_routes(app, manager, named=named)
     return app, manager
 
@@ -31,7 +32,7 @@ WAYS = dict(
     send_to_user=lambda m, name, id: m.send_to_user("ana", name, {}),
     stream_to=lambda m, name, id: m.stream_to("job/1", source(), name),
     end_of_stream_to=lambda m, name, id: m.stream_to("job/1", source(), end_type=name),
-    send=lambda m, name, id: m.registry.get_connection(id).send(BroadcastMessage(name, {})),
+    send=lambda m, name, id: m.hub.registry.get_connection(id).send(BroadcastMessage(name, {})),
 )
 
 

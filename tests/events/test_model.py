@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test)
 
+from cjm_fasthtml_sse.core.admission import open_stream
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager
 from cjm_fasthtml_sse.events.record import EVENT_OVERHEAD, BroadcastMessage, Event
 from cjm_fasthtml_sse.events.positions import Trimmed
@@ -349,7 +350,7 @@ class HandMachine(RuleBasedStateMachine):
     def begin(self, limit, size, topics):
         "A manager in a loop of its own"
         self.runner = asyncio.Runner()
-        self.manager = BroadcastManager(size, queue_timeout=3_600, replay_limit=limit)
+        self.manager = BroadcastManager(size, queue_timeout=3_600, replay=Replay(max_events=limit))
         self.topics, self.sent, self.got, self.ended = topics, [], 0, False
         self.id, self.queue = self.runner.run(self.manager.register('me', topics=topics))
 
@@ -404,7 +405,7 @@ class HandMachine(RuleBasedStateMachine):
         "A reader who reads everything has everything, or was told of the end"
         self.runner.run(self.turns())
         while not self.queue.empty() and not self.ended: self.get(1)
-        if self.ended: assert self.manager.get_connection_count() == 0 and self.manager.drops['overflow'] == 1
+        if self.ended: assert self.manager.get_connection_count() == 0 and self.manager.hub.drops['overflow'] == 1
         else: self.skip(len(self.sent))
 
 
@@ -443,12 +444,12 @@ def test_a_stream_that_has_left_is_not_served_again():
     "A client that leaves while its stream waits for its turn kept the loop busy for ever"
     async def main():
         manager = BroadcastManager()
-        stream = manager.open_stream(Renderer())
+        stream = open_stream(manager.hub, Renderer())
         for _ in range(3): await manager.broadcast('m', {})
         assert stream.queued
         stream.on_close('left')
         for _ in range(3): await asyncio.sleep(0)
-        assert not stream.queued and manager.outbox.is_idle
+        assert not stream.queued and manager.hub.scheduler.is_idle
     asyncio.run(main())
 
 
@@ -457,14 +458,14 @@ def test_a_thread_broadcasts_while_the_first_reader_comes(kind):
     "Between the reader's place in the log and its name in the index nothing may be sent"
     async def main():
         manager, threads = BroadcastManager(), []
-        enter = manager.registry.add
+        enter = manager.hub.registry.add
         def enter_slowly(connection):
             threads.append(threading.Thread(target=manager.broadcast_threadsafe, args=('m', {'n': 1})))
             threads[0].start()
             threads[0].join(0.2)
             return enter(connection)
-        manager.registry.add = enter_slowly
-        if kind == 'stream': stream = manager.open_stream(Renderer())
+        manager.hub.registry.add = enter_slowly
+        if kind == 'stream': stream = open_stream(manager.hub, Renderer())
         else: _, queue = await manager.register()
         await asyncio.to_thread(threads[0].join)
         for _ in range(3): await asyncio.sleep(0)
@@ -479,9 +480,9 @@ def test_a_connection_closed_by_hand_does_not_stand_in_the_way(way):
     async def main():
         manager = BroadcastManager()
         (first, _), (_, second) = await manager.register(), await manager.register()
-        if way == 'registry': await manager.registry.remove_connection(first)
+        if way == 'registry': await manager.hub.registry.remove_connection(first)
         elif way == 'unregister': await manager.unregister(first)
-        else: manager.registry.get_connection(first).close()
+        else: manager.hub.registry.get_connection(first).close()
         assert await manager.broadcast('m', {}) == 1 and second.qsize() == 1 and manager.get_connection_count() == 1
     asyncio.run(main())
 
@@ -503,7 +504,7 @@ def test_a_stream_that_fails_does_not_stop_the_others_of_its_round():
     "They kept waiting for a turn that never came"
     async def main():
         manager = BroadcastManager()
-        bad, good = manager.open_stream(Renderer()), manager.open_stream(Renderer())
+        bad, good = open_stream(manager.hub, Renderer()), open_stream(manager.hub, Renderer())
         served = []
         bad.flush, good.flush = lambda: 1 / 0, lambda: served.append(good)
         await manager.broadcast('m', {})
@@ -585,7 +586,7 @@ def test_a_builder_that_broadcasts(limit):
 def test_bytes_are_bytes():
     "Sizes were counted in characters"
     async def main():
-        manager = BroadcastManager(max_event_bytes=1_000)
+        manager = BroadcastManager(delivery=Delivery(max_event_bytes=1_000))
         with pytest.raises(FrameError): await manager.broadcast('m', {'x': '😀' * 300})
         await manager.broadcast('m', {'x': '😀' * 200})
         assert manager.log.size >= EVENT_OVERHEAD + 800

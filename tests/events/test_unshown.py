@@ -8,13 +8,14 @@ from asgi_tab import Tab, until
 from cjm_fasthtml_sse import BroadcastManager, create_broadcast_handler, setup_broadcast_routes
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML, P
+from settings import make_manager
 
 
 class Shop:
     "An application whose builder fails for what is in `bad`; `tried` is what it was asked for."
     def __init__(self, named=False, **settings):
         self.bad, self.tried, self.now = set(), [], 100.0
-        self.app, self.manager = FastHTML(secret_key="x"), BroadcastManager(clock=lambda: self.now, **settings)
+        self.app, self.manager = FastHTML(secret_key="x"), make_manager(clock=lambda: self.now, **settings)
         setup_broadcast_routes(self.app, self.manager, element_builder=self.show, named=named)
         self.app.get("/json")(create_broadcast_handler(self.manager))
 

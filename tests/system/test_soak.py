@@ -118,8 +118,8 @@ def seeds(number):
     return [int(os.environ['SOAK_SEED'])] if 'SOAK_SEED' in os.environ else [20_260 + i for i in range(number)]
 
 
-ALL = dict(replay_limit=200_000, replay_bytes=2**30)
-SMALL = dict(replay_limit=1_000, max_queue_size=20)
+ALL = dict(max_events=200_000, max_bytes=2**30)
+SMALL = dict(max_events=1_000, max_queue_size=20)
 
 
 def test_a_log_that_holds_all():

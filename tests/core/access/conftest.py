@@ -52,11 +52,11 @@ class Rights:
 def both(request, store):
     "Two nodes on one engine, with one application's rights"
     url, rights = store(request.param), Rights()
-    nodes = [Node(manager=dict(backplane=url, beat=0.5), authorize=rights) for _ in range(2)]
+    nodes = [Node(manager=dict(backplane=url, report_interval=0.5), authorize=rights) for _ in range(2)]
     for each in nodes:
         each.rights = rights
         each.do(each.manager.ready)
-    until(lambda: all(len(each.manager.relay.nodes()) == 2 for each in nodes), 'the nodes to know of each other')
+    until(lambda: all(len(each.manager.cluster.nodes()) == 2 for each in nodes), 'the nodes to know of each other')
     yield nodes
     for each in nodes: each.stop()
 

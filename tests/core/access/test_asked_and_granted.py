@@ -10,6 +10,8 @@ from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML
 
 from .tabs import Tab, until
+from cjm_fasthtml_sse import Cluster
+from settings import make_policy
 
 KEY = 'of these tests'
 
@@ -20,7 +22,7 @@ def person(req): return req.headers.get('x-user')
 def make(manager=None, **rules):
     "An application and its manager; who asks is who the header says"
     app, manager = FastHTML(secret_key=KEY), manager or BroadcastManager()
-    setup_broadcast_routes(app, manager, **dict(identify=person) | rules)
+    setup_broadcast_routes(app, manager, **make_policy(**dict(identify=person) | rules))
     return app, manager
 
 
@@ -176,7 +178,7 @@ async def test_a_pattern_that_was_not_granted_at_all_is_told_once_a_part_of_it_i
 
 @pytest.mark.parametrize('where, topics', [
     (dict(topic='b'), ['b']), (dict(topic=['x/**', 'b', 'other/plan']), ['x/**', 'b']), (dict(topic='x/1'), ['x/1']),
-    (dict(owner='ana', topic='b'), ['b']), (dict(owner='ana'), None), ({}, None)])
+    (dict(user='ana', topic='b'), ['b']), (dict(user='ana'), None), ({}, None)])
 @loop
 async def test_who_is_sent_away_by_topic_is_told_which(where, topics):
     "And of no topic that it did not hear"
@@ -192,7 +194,7 @@ async def test_who_is_sent_away_by_topic_is_told_which(where, topics):
 @loop
 async def test_in_another_process_it_is_told_as_well():
     engine = MemoryBackplane()
-    (app, here), (_, there) = (make(BroadcastManager(backplane=engine, beat=0.2)) for _ in range(2))
+    (app, here), (_, there) = (make(BroadcastManager(backplane=engine, cluster=Cluster(report_interval=0.2))) for _ in range(2))
     await here.ready(), await there.ready()
     tab = await Tab(app, 'a', 'b').opens()
     await there.disconnect(dict(topic='b'))
@@ -210,7 +212,7 @@ async def test_in_another_process_it_is_told_as_well():
 @loop
 async def test_where_an_id_may_be_the_askers_own_it_is_told_when_to_ask_again(holder, asks, again, processes):
     engine = MemoryBackplane()
-    apps = [make(BroadcastManager(backplane=engine, beat=0.2)) for _ in range(processes)]
+    apps = [make(BroadcastManager(backplane=engine, cluster=Cluster(report_interval=0.2))) for _ in range(processes)]
     for _, manager in apps: await manager.ready()
     tab = await Tab(apps[0][0], user=holder, connection_id='mine').opens()
     refused = await Tab(apps[-1][0], user=asks, connection_id='mine').opens()
@@ -235,9 +237,9 @@ async def test_an_id_of_the_servers_own_form_is_never_to_be_had():
 async def test_two_strangers_who_ask_two_processes_at_once_are_told_the_same():
     "The one that does not get it may try again; neither of them has a name"
     engine = MemoryBackplane()
-    apps = [make(BroadcastManager(backplane=engine, beat=0.2)) for _ in range(2)]
+    apps = [make(BroadcastManager(backplane=engine, cluster=Cluster(report_interval=0.2))) for _ in range(2)]
     for _, manager in apps: await manager.ready()
-    await until(lambda: all(len(manager.relay.nodes()) == 2 for _, manager in apps), 'the processes to meet')
+    await until(lambda: all(len(manager.cluster.nodes()) == 2 for _, manager in apps), 'the processes to meet')
     tabs = [Tab(app, connection_id='both') for app, _ in apps]
     for tab in tabs: await tab.opens()
     statuses = [tab.status for tab in tabs]

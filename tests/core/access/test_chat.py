@@ -113,7 +113,7 @@ def test_what_is_taken_back_is_not_heard_by_a_page_that_is_open(people, chat):
     for page in (ana, ben, cem): expect(page.locator('#people')).to_have_text('3 here')
     names['members']['room/lounge'].discard('cem')
     manager = names['manager']
-    def do(coroutine): return asyncio.run_coroutine_threadsafe(coroutine, manager._loop).result(30)
+    def do(coroutine): return asyncio.run_coroutine_threadsafe(coroutine, manager.hub.home.loop).result(30)
     assert do(manager.revoke('cem', 'room/lounge')) == 1
     say(ana, 'among ourselves')
     expect(lines(ben).filter(has_text='among ourselves')).to_have_count(1)

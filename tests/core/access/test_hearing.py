@@ -53,7 +53,7 @@ def test_an_error_in_the_application_tells_the_client_nothing(node):
 
 
 def test_a_quiet_topic_is_not_reset_by_a_busy_one(node):
-    one = node(manager=dict(replay_limit=20))
+    one = node(manager=dict(max_events=20))
     with leaving(one.listen('topic=quiet')) as (stream,): seen = last_id(stream)
     one.send(data={'n': 0}, topic='busy')
     for n in range(100): one.send(data={'n': n}, topic='busy')

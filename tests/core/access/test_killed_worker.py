@@ -26,7 +26,7 @@ def workers(tmp_path):
     started = []
     def start(beat, number=2):
         started.extend(Worker(tmp_path, f'sqlite:///{tmp_path}/events.db', beat) for _ in range(number))
-        until(lambda: all(each.ask('/nodes') == number for each in started), 'the workers to know of each other')
+        until(lambda: all(each.survey('/nodes') == number for each in started), 'the workers to know of each other')
         return started
     yield start
     for each in started:
@@ -56,7 +56,7 @@ def test_a_stopped_worker_lives_and_keeps_its_ids(workers, beat=0.1):
         stopped.signal(signal.SIGSTOP)
         begun = time.monotonic()
         until(lambda: time.monotonic() - begun > 10 * beat, 'many beats without a report')
-        assert status(other) == 503 and other.ask('/nodes') == 2
+        assert status(other) == 503 and other.survey('/nodes') == 2
         stopped.signal(signal.SIGCONT)
         until(lambda: status(other) == 200, 'the id to pass on')
         mine.read(b'event: sse-close')
@@ -65,10 +65,11 @@ def test_a_stopped_worker_lives_and_keeps_its_ids(workers, beat=0.1):
 ELSEWHERE = """
 import asyncio, sys
 from cjm_fasthtml_sse import BroadcastManager
+from cjm_fasthtml_sse import Cluster
 async def main():
-    manager = BroadcastManager(backplane=sys.argv[1], beat=0.2)
+    manager = BroadcastManager(backplane=sys.argv[1], cluster=Cluster(report_interval=0.2))
     await manager.ready()
-    print(manager.node, flush=True)
+    print(manager.cluster.node, flush=True)
     await asyncio.sleep(60)
 asyncio.run(main())
 """
@@ -93,23 +94,23 @@ def test_of_a_process_in_another_container_only_reports_tell(tmp_path):
 
 async def watch(url, elsewhere):
     node = (await asyncio.to_thread(elsewhere.stdout.readline)).strip()
-    manager = BroadcastManager(backplane=url, beat=0.2)
+    manager = BroadcastManager(backplane=url, cluster=Cluster(report_interval=0.2))
     await manager.ready()
-    await settles(lambda: node in manager.relay.nodes())
+    await settles(lambda: node in manager.cluster.nodes())
     for _ in range(5):  # reports that come keep it here
-        await manager.reported('connections')
-        assert node in manager.relay.nodes()
+        await manager.collect_info('connections')
+        assert node in manager.cluster.nodes()
         await asyncio.sleep(0.2)
     elsewhere.kill()
-    await settles(lambda: node not in manager.relay.nodes())
+    await settles(lambda: node not in manager.cluster.nodes())
     await manager.close()
 
 
 def test_a_process_of_another_host_is_gone_after_two_reports_that_did_not_come():
     async def story():
         engine, beat = MemoryBackplane(), 0.3
-        manager = BroadcastManager(backplane=engine, beat=beat)
-        told = dict(beat=beat, process=['another host', os.getpid(), 1])
+        manager = BroadcastManager(backplane=engine, cluster=Cluster(report_interval=beat))
+        told = dict(report_interval=beat, process=['another host', os.getpid(), 1])
         async def report():
             for n in range(10**6):
                 await engine.put_node_info('elsewhere', json.dumps(told | dict(beats=n)).encode())
@@ -117,12 +118,12 @@ def test_a_process_of_another_host_is_gone_after_two_reports_that_did_not_come()
         reports = asyncio.create_task(report())
         await asyncio.sleep(0)
         await manager.ready()
-        with pytest.raises(ConnectionRefused, match='Not every process has said'): await manager.claim('mine', 'ana')
+        with pytest.raises(ConnectionRefused, match='Not every process has answered'): await manager.users.claim('mine', 'ana')
         reports.cancel()
         begun = time.monotonic()
-        await settles(lambda: 'elsewhere' not in manager.relay.nodes())
+        await settles(lambda: 'elsewhere' not in manager.cluster.nodes())
         took = time.monotonic() - begun
-        await manager.claim('mine', 'ana')
+        await manager.users.claim('mine', 'ana')
         await manager.close()
         return took / beat
     assert 1 < asyncio.run(story())
@@ -140,7 +141,7 @@ def test_an_engine_that_was_away_makes_nobody_dead():
             return await super().open(limits)
     async def story():
         engine, beat = Away(), 0.2
-        manager = BroadcastManager(backplane=engine, beat=beat)
+        manager = BroadcastManager(backplane=engine, cluster=Cluster(report_interval=beat))
         await engine.put_node_info('elsewhere', b'{"beats": 1, "process": ["another host", 1, 1]}')
         await manager.ready()
         engine.away = True
@@ -148,7 +149,7 @@ def test_an_engine_that_was_away_makes_nobody_dead():
         await asyncio.sleep(6 * beat)  # the length of the outage
         engine.away = False
         await settles(lambda: manager.statistics().backplane == 'open')
-        known = manager.relay.nodes()
+        known = manager.cluster.nodes()
         await manager.close()
         return known
     assert 'elsewhere' in asyncio.run(story())

@@ -11,6 +11,8 @@ from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML
 
 from .tabs import Line, Tab, until
+from cjm_fasthtml_sse import Cluster, Replay
+from settings import make_policy
 
 KEY = 'of these tests'
 
@@ -21,16 +23,16 @@ def person(req): return req.headers.get('x-user')
 def make(manager=None, **rules):
     "An application and its manager; who asks is who the header says"
     app, manager = FastHTML(secret_key=KEY), manager or BroadcastManager()
-    setup_broadcast_routes(app, manager, identify=person, **rules)
+    setup_broadcast_routes(app, manager, **make_policy(identify=person, **rules))
     return app, manager
 
 
 async def pair(engine, **settings):
     "Two processes on one engine, each with a line of its own"
     lines = Line(engine), Line(engine)
-    made = [make(BroadcastManager(backplane=line, beat=0.2), **settings) for line in lines]
+    made = [make(BroadcastManager(backplane=line, cluster=Cluster(report_interval=0.2)), **settings) for line in lines]
     for _, manager in made: await manager.ready()
-    async def known(): return len(await made[0][1].reported('connections')) == 2
+    async def known(): return len(await made[0][1].collect_info('connections')) == 2
     while not await known(): await asyncio.sleep(0.01)  # noqa: ASYNC110 - what is waited for tells nobody
     return *made, lines
 
@@ -64,7 +66,7 @@ async def test_a_process_that_is_late_ends_streams_before_it_goes_on():
     (_, here), (app, there), (_, far) = await pair(MemoryBackplane())
     ana, ben = [await Tab(app, 'room', user=user).opens() for user in ('ana', 'ben')]
     await far.hold()
-    await here.disconnect(dict(owner='ana'))
+    await here.disconnect(dict(user='ana'))
     await here.broadcast('n', {'n': 1}, topic='room')
     far.holds = False
     await ben.hears('"n": 1')
@@ -80,7 +82,7 @@ async def test_a_process_that_was_away_for_longer_than_the_log_asks_anew():
     members, engine = {'ana', 'ben'}, MemoryBackplane()
     def may(req, topics): return topics if person(req) in members else []
     lines = Line(engine), Line(engine)
-    (_, here), (app, there) = [make(BroadcastManager(backplane=line, beat=0.2, replay_limit=8), authorize=may)
+    (_, here), (app, there) = [make(BroadcastManager(backplane=line, cluster=Cluster(report_interval=0.2), replay=Replay(max_events=8)), authorize=may)
                                for line in lines]
     await here.ready(), await there.ready()
     ana, ben, nobody = [await Tab(app, *topics, user=user).opens()
@@ -109,7 +111,7 @@ async def test_a_process_that_was_away_for_longer_than_the_log_asks_anew():
 async def test_a_token_from_before_a_gap_in_what_is_known_is_no_good_after_it():
     engine = MemoryBackplane()
     line = Line(engine)
-    app, manager = make(BroadcastManager(backplane=line, beat=0.2, replay_limit=8), authorize=signed_only)
+    app, manager = make(BroadcastManager(backplane=line, cluster=Cluster(report_interval=0.2), replay=Replay(max_events=8)), authorize=signed_only)
     other = BroadcastManager(backplane=Line(engine))
     await manager.ready(), await other.ready()
     old, open_to_all = sign_topics(app, 'secret', 'ana'), sign_topics(app, 'secret')
@@ -131,7 +133,7 @@ async def test_a_token_from_before_a_gap_in_what_is_known_is_no_good_after_it():
 async def test_a_new_life_of_the_log_takes_nothing_back_and_gives_nothing_back():
     engine = MemoryBackplane()
     line = Line(engine)
-    app, manager = make(BroadcastManager(backplane=line, beat=0.2), authorize=signed_only)
+    app, manager = make(BroadcastManager(backplane=line, cluster=Cluster(report_interval=0.2)), authorize=signed_only)
     await manager.ready()
     old, bens = sign_topics(app, ['secret', 'open'], 'ana'), sign_topics(app, 'secret', 'ben')
     await manager.revoke('ana', 'secret')
@@ -157,7 +159,7 @@ async def test_where_the_engine_is_away_rights_end_here_and_the_caller_is_told()
     await until(lambda: here.statistics().backplane == 'lost')
     with pytest.raises(BackplaneError, match='in this process alone'): await here.revoke('ana', 'secret')
     assert (await Tab(app, 'secret', user='ana', signed=token).opens()).status == 403
-    with pytest.raises(BackplaneError, match='1 streams of this process'): await here.disconnect(dict(owner='ana'))
+    with pytest.raises(BackplaneError, match='1 streams of this process'): await here.disconnect(dict(user='ana'))
     await tab.task
     await here.close(), await there.close()
 
@@ -303,7 +305,7 @@ async def test_a_stranger_cannot_place_a_control():
     "The topic of controls is nobody's to name"
     app, manager = make()
     tab = await Tab(app, 'room', user='ana').opens()
-    forged = {'owner': 'ana', 'topics': ['room']}
+    forged = {'user': 'ana', 'topics': ['room']}
     with pytest.raises(ValueError): await manager.broadcast('revoke', forged, topic='\ue000control')
     await manager.broadcast('revoke', forged, topic='control')
     assert (await Tab(app, '\ue000control').opens()).status == 400

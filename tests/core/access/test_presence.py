@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+from cjm_fasthtml_sse.core.admission import open_stream
 from cjm_fasthtml_sse import BroadcastManager
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.events.renderer import Renderer
@@ -11,17 +12,18 @@ from backplanes.conftest import ENGINES
 
 from .nodes import Node, events, leaving, settles, until
 from .workers import Worker
+from cjm_fasthtml_sse import Replay
 
-QUICK = dict(grace=0.3, interval=0.05)
+QUICK = dict(down_period=0.3, interval=0.05)
 
 
 @pytest.fixture(scope='module', params=ENGINES)
 def rooms(request, store):
     "Two nodes that announce presence in rooms"
     url, announce = store(request.param), lambda node: node.manager.announce_presence('room/**', **QUICK)
-    nodes = [Node(manager=dict(backplane=url, beat=0.3), prepare=announce) for _ in range(2)]
+    nodes = [Node(manager=dict(backplane=url, report_interval=0.3), prepare=announce) for _ in range(2)]
     for each in nodes: each.do(each.manager.ready)
-    until(lambda: all(len(each.manager.relay.nodes()) == 2 for each in nodes), 'the nodes to know of each other')
+    until(lambda: all(len(each.manager.cluster.nodes()) == 2 for each in nodes), 'the nodes to know of each other')
     yield nodes
     for each in nodes: each.stop()
 
@@ -29,7 +31,7 @@ def rooms(request, store):
 def said(stream, *types):
     "Type and owner, or people, of the presence events so far"
     messages = [json.loads(text) for name, _, text in events(stream) if name == 'message']
-    return [(m['type'], m['data'].get('owner', m['data'].get('people'))) for m in messages if m['type'] in types]
+    return [(m['type'], m['data'].get('user', m['data'].get('users'))) for m in messages if m['type'] in types]
 
 
 def waits_for(stream, kind, who, times=1):
@@ -50,10 +52,10 @@ def test_people_connections_and_tabs_are_counted_apart_over_all_processes(rooms)
     with leaving(*ana, *others, other.listen('topic=room/1', 'ben')):
         for each in rooms:
             now = each.do(each.manager.presence, 'room/1')
-            assert {name: (p.connections, p.tabs) for name, p in now.owners.items()} == {'ana': (2, 4), 'ben': (1, 1)}
-            assert (now.people, now.guests, now.connections, now.tabs) == (3, 1, 4, 6)
-        assert one.do(one.manager.presence).people == 5
-    until(lambda: one.do(one.manager.presence).people == 0)
+            assert {name: (p.connections, p.tabs) for name, p in now.users.items()} == {'ana': (2, 4), 'ben': (1, 1)}
+            assert (now.user_count, now.guests, now.connections, now.tabs) == (3, 1, 4, 6)
+        assert one.do(one.manager.presence).user_count == 5
+    until(lambda: one.do(one.manager.presence).user_count == 0)
 
 
 def test_each_comes_once_and_leaves_once_wherever_they_are(rooms):
@@ -86,22 +88,22 @@ def test_guests_are_counted_and_never_named(rooms):
     with leaving(one.listen('topic=room/d/*', 'onlooker'), other.listen('topic=room/d/1')) as (onlooker, guest):
         waits_for(onlooker, 'presence', 1)
         assert not said(onlooker, 'join') and b'guest' not in onlooker.data
-        assert one.do(one.manager.presence, 'room/d/1').owners == {}
+        assert one.do(one.manager.presence, 'room/d/1').users == {}
 
 
 def test_ten_thousand_who_arrive_at_once_are_told_in_a_few_numbers():
     "A list at each join would be a hundred million names"
     async def story():
-        manager, renderer = BroadcastManager(heartbeat_interval=0, replay_limit=100), Renderer()
+        manager, renderer = BroadcastManager(heartbeat_interval=0, replay=Replay(max_events=100)), Renderer()
         manager.announce_presence('room/*', interval=0.2)
         _, queue = await manager.register(topics='room/*')
         began, streams = asyncio.get_running_loop().time(), []
         for n in range(10_000):
-            streams.append(manager.open_stream(renderer, owner=f'user-{n}', topics=['room/1']))
+            streams.append(open_stream(manager.hub, renderer, user=f'user-{n}', topics=['room/1']))
             if n % 100 == 0: await asyncio.sleep(0)
         told = []
         async with asyncio.timeout(60):
-            while not told or told[-1].data.get('people', 0) < 10_000: told.append(await queue.get())
+            while not told or told[-1].data.get('users', 0) < 10_000: told.append(await queue.get())
         took = asyncio.get_running_loop().time() - began
         for stream in streams: stream.on_close('left')
         await manager.close()
@@ -122,10 +124,10 @@ def test_who_was_in_a_killed_process_is_gone_within_three_beats(store, tmp_path,
         with leaving(one.listen('topic=room/*', 'onlooker'), one.listen('topic=room/1', 'ana'),
                      other.listen('topic=room/1', 'ana'), other.listen('topic=room/1', 'ben')) as (onlooker, *_):
             waits_for(onlooker, 'join', 'ben')
-            assert one.ask('/presence?topic=room/1') == ['ana', 'ben']
+            assert one.survey('/presence?topic=room/1') == ['ana', 'ben']
             other.kill()
             killed = time.monotonic()
-            until(lambda: one.ask('/presence?topic=room/1') == ['ana'], 'ben to be gone')
+            until(lambda: one.survey('/presence?topic=room/1') == ['ana'], 'ben to be gone')
             waits_for(onlooker, 'leave', 'ben')
             assert time.monotonic() - killed < 3 * beat + 20  # the machine may be busy
             waits_for(onlooker, 'presence', 1)
@@ -135,7 +137,7 @@ def test_who_was_in_a_killed_process_is_gone_within_three_beats(store, tmp_path,
 
 
 def test_presence_in_one_process_without_an_engine(node):
-    one = node(prepare=lambda node: node.manager.announce_presence('room/*', show=str.upper, **QUICK))
+    one = node(prepare=lambda node: node.manager.announce_presence('room/*', label=str.upper, **QUICK))
     with leaving(one.listen('topic=room/*', 'onlooker')) as (onlooker,):
         with leaving(*(one.listen('topic=room/1', 'ana') for _ in range(2))): waits_for(onlooker, 'join', 'ANA')
         waits_for(onlooker, 'leave', 'ANA')
@@ -154,15 +156,15 @@ def test_one_who_cannot_be_named_keeps_nobody_else_from_being_told(caplog):
     names = dict(ana='Ana', eve='Eve')
     async def story():
         manager = BroadcastManager()
-        manager.announce_presence('room/*', show=names.__getitem__, **QUICK)
+        manager.announce_presence('room/*', label=names.__getitem__, **QUICK)
         _, queue = await manager.register(topics='room/*')
-        eve = manager.open_stream(Renderer(), owner='eve', topics=['room/1'])
+        eve = open_stream(manager.hub, Renderer(), user='eve', topics=['room/1'])
         await comes(queue, 'presence', topic='room/1', people=1)
         del names['eve']
         eve.on_close('left')
         await comes(queue, 'presence', topic='room/1', people=0)
-        ana = manager.open_stream(Renderer(), owner='ana', topics=['room/2'])
-        assert await comes(queue, 'join') == dict(topic='room/2', owner='Ana')
+        ana = open_stream(manager.hub, Renderer(), user='ana', topics=['room/2'])
+        assert await comes(queue, 'join') == dict(topic='room/2', user='Ana')
         ana.on_close('left')
         await manager.close()
     asyncio.run(story())
@@ -177,9 +179,9 @@ def test_what_was_heard_of_others_is_let_go_of():
         for manager in managers:
             manager.announce_presence('room/*', **QUICK)
             await manager.ready()
-        await settles(lambda: all(len(manager.relay.nodes()) == 2 for manager in managers))
+        await settles(lambda: all(len(manager.cluster.nodes()) == 2 for manager in managers))
         _, queue = await other.register(topics='room/*')
-        stream = one.open_stream(Renderer(), owner='eve', topics=['room/made-up'])
+        stream = open_stream(one.hub, Renderer(), user='eve', topics=['room/made-up'])
         await comes(queue, 'join')
         heard = [names for each in other.watcher.heard.values() for names in each]
         stream.on_close('left')
@@ -198,7 +200,7 @@ def test_a_manager_closes_where_somebody_leaves_in_the_same_turn():
         manager.announce_presence('room/*', **QUICK)
         await manager.ready()
         _, queue = await manager.register(topics='room/*')
-        manager.open_stream(Renderer(), owner='ana', topics=['room/1'])
+        open_stream(manager.hub, Renderer(), user='ana', topics=['room/1'])
         await comes(queue, 'presence')
         await settles(lambda: manager.watcher.more._waiters)
         closing = asyncio.create_task(manager.close())

@@ -10,9 +10,10 @@ from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 
 from .tabs import Line, Tab, until
 from .test_order_of_rights import loop, make
+from cjm_fasthtml_sse import Replay
 
 
-def sqlite(path): return make(BroadcastManager(backplane=f'sqlite:///{path}', replay_limit=8), authorize=signed_only)
+def sqlite(path): return make(BroadcastManager(backplane=f'sqlite:///{path}', replay=Replay(max_events=8)), authorize=signed_only)
 
 
 async def take_back(manager):
@@ -140,8 +141,8 @@ async def test_who_was_let_in_before_a_gap_comes_back_and_is_not_refused_for_goo
         return topics
     engine = MemoryBackplane()
     line = Line(engine)
-    app, manager = make(BroadcastManager(backplane=line, replay_limit=8), authorize=may)
-    other = BroadcastManager(backplane=Line(engine), replay_limit=8)
+    app, manager = make(BroadcastManager(backplane=line, replay=Replay(max_events=8)), authorize=may)
+    other = BroadcastManager(backplane=Line(engine), replay=Replay(max_events=8))
     await manager.ready(), await other.ready()
     tab = Tab(app, 'room', user='ana')
     await asked.wait()

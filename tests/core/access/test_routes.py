@@ -13,6 +13,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from .nodes import SECRET, events, hears, leaving, sign_in
+from settings import make_policy
 
 
 def test_a_second_manager_on_one_prefix_is_told(caplog):
@@ -28,7 +29,7 @@ def test_a_second_manager_on_one_prefix_is_told(caplog):
 def test_a_handler_that_an_application_enters_itself_has_the_same_rules(node):
     def own(node):
         rules = dict(authorize=lambda auth, topics: auth == 'ana', named=True)
-        node.app.get('/own')(create_broadcast_handler(node.manager, **rules))
+        node.app.get('/own')(create_broadcast_handler(node.manager, **make_policy(**rules)))
     one = node(prepare=own)
     assert one.get('/own?topic=a', 'ben')[0] == 403 and one.get('/own?topic=a', 'ana', method='HEAD')[0] == 200
     assert one.get('/own?topic=a', 'ben', method='HEAD')[0] == 403
@@ -65,7 +66,7 @@ def test_who_asks_is_not_what_the_query_says(node):
         return 'admin' in (auth, sess.get('auth'), session.get('auth'), req.get('auth'))
     def reveal(auth: str): return auth == 'admin'
     def named(auth: str = '', sess: dict = None): return auth or sess.get('auth')
-    one = node(authorize=typed, identify=named, reveal=reveal)
+    one = node(authorize=typed, identify=named, can_list_connections=reveal)
     for forged in ('auth=admin', 'sess=admin', 'session=admin', 'req=admin', 'auth=admin&user=admin'):
         assert one.refuses(f'/sse/broadcast?topic=a&{forged}', 'eve') == 403
         assert json.loads(one.get(f'/sse/user?{forged}', 'eve')[2]) == dict(user=user_tag(SECRET, 'eve'))
@@ -95,7 +96,7 @@ def test_an_answer_that_is_no_list_of_topics_is_a_mistake(node, hook, caplog):
 
 @pytest.mark.parametrize('said', [dict(location='/login'), 'admin', 1])
 def test_nothing_but_true_reveals(node, said):
-    assert 'each' not in json.loads(node(reveal=lambda req: said).get('/sse/connections')[2])
+    assert 'each' not in json.loads(node(can_list_connections=lambda req: said).get('/sse/connections')[2])
 
 
 def test_a_page_that_may_read_can_read_refusals_too(node):
@@ -183,7 +184,7 @@ def test_an_auth_that_names_nobody_is_told_once_and_is_a_guest(node, caplog):
 
 def test_a_browser_that_joins_before_it_leaves_is_not_a_second_one_for_long(node):
     "Make before break: the stream with more topics opens, then the old one goes"
-    one = node(manager=dict(max_connections_per_owner=2))
+    one = node(manager=dict(max_connections_per_user=2))
     with leaving(one.listen('topic=a', 'ana'), one.listen('topic=a&topic=b&tabs=2', 'ana')) as (old, new):
         one.send(data={'n': 1}, topic='a')
         assert hears(one, old) == hears(one, new) == [{'n': 1}]

@@ -9,6 +9,7 @@ from fasthtml.common import FastHTML
 
 from .conftest import gone, port_of, said
 from .real import NGINX, in_front
+from settings import make_manager
 
 pytestmark = pytest.mark.skipif(bool(NGINX.missing), reason=f"{NGINX.missing} is needed")
 SHORT = ("proxy_read_timeout 1h", "proxy_read_timeout 1s")
@@ -17,7 +18,7 @@ SHORT = ("proxy_read_timeout 1h", "proxy_read_timeout 1s")
 @contextmanager
 def behind(folder, *changes, **settings):
     "A manager behind nginx, in whose file something is different; and the way there."
-    app, manager = FastHTML(secret_key="for this test"), BroadcastManager(**settings)
+    app, manager = FastHTML(secret_key="for this test"), make_manager(**settings)
     setup_broadcast_routes(app, manager)
     with running(app) as url, in_front(NGINX, folder, port_of(url), *changes) as way: yield manager, way
 

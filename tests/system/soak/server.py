@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount
 
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes
+from settings import make_manager
 
 TOPICS = ('a/0', 'a/1', 'a/2', 'a/3', 'a/4', 'a/5', 'a/1/x', 'a/1/x/y', 'b/0', 'b/1', 'b/2', 'b/3', 'c', 'd',
     'keyed/0', 'keyed/1', 'keyed/2', 'keyed/3')
@@ -66,7 +67,7 @@ class Untouched(BaseHTTPMiddleware):
 
 def make_app(settings):
     "The application, plain or as applications are built into others"
-    manager = BroadcastManager(**settings['manager'])
+    manager = make_manager(**settings['manager'])
     script = Script(manager, settings['names'])
     app = FastHTML(secret_key='soak')
     if settings['around'] == 'middleware': app.add_middleware(Untouched)
