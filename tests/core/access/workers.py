@@ -1,4 +1,4 @@
-"An application that announces presence, in a process of its own that a test may kill"
+"An application that announces presence, in a separate process that a test can kill"
 import http.client
 import json
 import os
@@ -17,14 +17,15 @@ HERE = str(Path(__file__).parents[2])
 
 
 class Worker(Server):
-    "`app` below, under uvicorn"
-    listen = Node.listen
+    "The application of `make`, under uvicorn"
+    subscribe = Node.subscribe
 
     def __init__(self, folder, url, beat):
         port = free_port()
         given = ['--factory', '--app-dir', HERE, '--port', str(port), '--no-access-log']
         env = dict(ACCESS_TEST=json.dumps(dict(backplane=url, beat=beat)))
-        super().__init__([sys.executable, '-m', 'uvicorn', 'core.access.workers:make', *given], port, folder, env, '/nodes')
+        command = [sys.executable, '-m', 'uvicorn', 'core.access.workers:make', *given]
+        super().__init__(command, port, folder, env, '/nodes')
 
     def ask(self, path):
         connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=PATIENCE)

@@ -1,4 +1,4 @@
-"Rights that are taken back, streams that are ended, ids that have an owner: at once, and in both nodes"
+"Revoked topics, disconnected streams, and ids that belong to a user, on both nodes"
 import asyncio
 import itertools
 import threading
@@ -13,52 +13,52 @@ from cjm_fasthtml_sse.events.wire import BackplaneError, ConnectionRefused
 
 from asgi.clients import Stream
 
-from .nodes import SECRET, events, hears, last_id, leaving, person, settles, until
+from .nodes import SECRET, closing, events, eventually, last_id, received, session_cookie, until
 
 
-def closed(stream):
-    "The reason with which a stream was ended for good; None where its page may come back"
+def close_reason(stream):
+    "Return the reason of the final close, or None if the page may reconnect"
     stream.rest()
     names = {name: text for name, _, text in events(stream)}
     assert 'sse-close' in names or b'retry: ' in stream.data, stream.data[-300:]
     return names.get('sse-close')
 
 
-def test_what_is_revoked_is_not_heard_any_more(two):
+def test_a_revoked_topic_is_no_longer_received(two):
     one, other = two
-    one.rights.of |= {'ana': {'room/1', 'room/2'}, 'ben': {'room/1'}}
-    wish = 'topic=room/1&topic=room/2'
-    with leaving(one.listen(wish, 'ana'), other.listen(wish, 'ana'), other.listen(wish, 'ben')) as streams:
+    one.rights.granted |= {'ana': {'room/1', 'room/2'}, 'ben': {'room/1'}}
+    query = 'topic=room/1&topic=room/2'
+    with closing(one.subscribe(query, 'ana'), other.subscribe(query, 'ana'), other.subscribe(query, 'ben')) as streams:
         assert one.do(one.manager.revoke, 'ana', 'room/1') == 2
         for n in (1, 2): one.send(data={'room': n}, topic=f'room/{n}')
-        assert [hears(one, stream) for stream in streams] == [[{'room': 2}], [{'room': 2}], [{'room': 1}]]
+        assert [received(one, stream) for stream in streams] == [[{'room': 2}], [{'room': 2}], [{'room': 1}]]
 
 
-def test_a_reader_of_a_pattern_comes_back_to_be_decided_anew(two):
+def test_a_stream_with_a_pattern_reconnects_after_a_revocation(two):
     one, other = two
-    one.rights.of['ana'] = {'room/*'}
-    with leaving(other.listen('topic=room/*', 'ana')) as (stream,):
-        one.rights.of['ana'] = {'room/2'}
-        assert one.do(one.manager.revoke, 'ana', 'room/1') == 1 and closed(stream) is None
-    with leaving(other.listen('topic=room/*', 'ana')) as (stream,):
+    one.rights.granted['ana'] = {'room/*'}
+    with closing(other.subscribe('topic=room/*', 'ana')) as (stream,):
+        one.rights.granted['ana'] = {'room/2'}
+        assert one.do(one.manager.revoke, 'ana', 'room/1') == 1 and close_reason(stream) is None
+    with closing(other.subscribe('topic=room/*', 'ana')) as (stream,):
         for n in (1, 2): one.send(data={'room': n}, topic=f'room/{n}')
-        assert hears(one, stream) == [{'room': 2}]
+        assert received(one, stream) == [{'room': 2}]
 
 
-def test_an_older_token_is_no_good_after_that(node):
+def test_a_token_from_before_a_revocation_is_invalid(node):
     one = node(authorize=signed_only)
     old = sign_topics(one.app, ['job/1', 'job/2'])
     one.do(one.manager.revoke, 'ana', 'job/1')
-    assert one.refuses(f'/sse/broadcast?topic=job/1&signed={old}', 'ana') == 403
-    with leaving(one.listen(f'signed={old}', 'ana'), one.listen(f'signed={old}', 'ben')) as streams:
+    assert one.refusal(f'/sse/broadcast?topic=job/1&signed={old}', 'ana') == 403
+    with closing(one.subscribe(f'signed={old}', 'ana'), one.subscribe(f'signed={old}', 'ben')) as streams:
         for n in (1, 2): one.send(data={'job': n}, topic=f'job/{n}')
-        assert [hears(one, stream) for stream in streams] == [[{'job': 2}], [{'job': 1}, {'job': 2}]]
-    assert one.refuses(f'/sse/broadcast?signed={sign_topics(SECRET, "job/1")}', 'ana') == 403  # of no known place
+        assert [received(one, stream) for stream in streams] == [[{'job': 2}], [{'job': 1}, {'job': 2}]]
+    assert one.refusal(f'/sse/broadcast?signed={sign_topics(SECRET, "job/1")}', 'ana') == 403  # without a cursor
     for new in (sign_topics(one.app, 'job/1'), sign_topics(one.manager, 'job/1')):
-        with leaving(one.listen(f'signed={new}', 'ana')): pass
+        with closing(one.subscribe(f'signed={new}', 'ana')): pass
 
 
-def test_what_is_revoked_while_a_request_is_decided_is_not_given(node):
+def test_a_revocation_during_authorize_is_applied(node):
     async def slow(topics):
         begun.set()
         await go_on.wait()
@@ -78,8 +78,8 @@ def test_what_is_revoked_while_a_request_is_decided_is_not_given(node):
 
 @pytest.mark.parametrize('step', ['authorize', 'ready', 'claim'])
 @pytest.mark.parametrize(('come_back', 'status'), [(False, 403), (True, 503)])
-def test_a_request_under_way_is_sent_away_as_well(node, monkeypatch, step, come_back, status):
-    "It was decided about, and waits for an engine, or for other processes"
+def test_a_disconnect_refuses_pending_requests(node, monkeypatch, step, come_back, status):
+    "A request may wait for authorize, the backplane, or other processes"
     begun, go_on = threading.Event(), threading.Event()
     async def held(*args):
         if not args: return None
@@ -97,39 +97,39 @@ def test_a_request_under_way_is_sent_away_as_well(node, monkeypatch, step, come_
     assert one.manager.arrivals == {}
 
 
-def test_nothing_is_decided_before_this_process_hears_what_others_take_back(node, monkeypatch):
+def test_authorize_waits_for_the_backplane(node, monkeypatch):
     asked = []
     one = node(authorize=lambda topics: asked.append(topics) or True)
-    async def away(*args): raise BackplaneError('not reached yet')
+    async def away(*args): raise BackplaneError('not connected yet')
     monkeypatch.setattr(one.manager, 'ready', away)
-    assert one.refuses('/sse/broadcast?topic=room/1', 'ana') == 503 and asked == []
+    assert one.refusal('/sse/broadcast?topic=room/1', 'ana') == 503 and asked == []
 
 
-def test_streams_are_ended_by_what_they_are(two):
+def test_disconnect_by_user_and_topic(two):
     one, other = two
-    here, there = one.listen('topic=open/1', 'ana'), [other.listen(f'topic=open/{n}', 'ana') for n in (1, 2)]
-    with leaving(here, *there, other.listen('topic=open/1', 'ben')) as (first, second, third, ben):
+    here, there = one.subscribe('topic=open/1', 'ana'), [other.subscribe(f'topic=open/{n}', 'ana') for n in (1, 2)]
+    with closing(here, *there, other.subscribe('topic=open/1', 'ben')) as (first, second, third, ben):
         assert one.do(one.manager.disconnect, dict(owner='ana', topic='open/1')) == 2
-        assert closed(first) == closed(second) == '{"reason": "disconnected", "topics": ["open/1"]}'
+        assert close_reason(first) == close_reason(second) == '{"reason": "disconnected", "topics": ["open/1"]}'
         assert other.do(other.manager.disconnect, dict(owner=['ana', 'ben']), come_back=True) == 2
-        assert closed(third) is None and closed(ben) is None
+        assert close_reason(third) is None and close_reason(ben) is None
     until(lambda: one.count() == other.count() == 0)
 
 
-def test_what_was_not_written_is_not_sent(node):
-    "In one turn of the loop: an event for a reader, then its rights are gone"
+def test_unwritten_events_are_dropped(node):
+    "An event and a revocation happen in one turn of the loop"
     one = node()
-    async def story(take_back):
+    async def story(call):
         for n in (1, 2): one.manager.broadcast_nowait('note', {'room': n}, topic=f'room/{n}')
-        return await take_back
-    with leaving(one.listen('topic=room/1&topic=room/2', 'ana')) as (stream,):
+        return await call
+    with closing(one.subscribe('topic=room/1&topic=room/2', 'ana')) as (stream,):
         one.do(story, one.manager.revoke('ana', 'room/1'))
-        assert hears(one, stream) == [{'room': 2}]
+        assert received(one, stream) == [{'room': 2}]
         one.do(story, one.manager.disconnect(dict(owner='ana')))
         assert b'"room": 1' not in stream.rest() and stream.data.count(b'"room": 2') == 1
 
 
-def test_a_revoked_reader_that_is_behind_reads_nothing_more_of_it():
+def test_a_stream_that_is_behind_skips_revoked_events():
     async def story():
         manager = BroadcastManager(max_queue_size=3)
         stream = manager.open_stream(Renderer(), owner='ana', topics=['room/1', 'room/2'])
@@ -144,49 +144,49 @@ def test_a_revoked_reader_that_is_behind_reads_nothing_more_of_it():
     assert sent.count(b'"room": 2') == 10 and b'"room": 1' not in sent
 
 
-def test_an_id_passes_to_its_owner_and_to_nobody_else(two):
+def test_an_id_passes_to_its_user_only(two):
     one, other = two
-    with leaving(one.listen('connection_id=tab', 'ana')) as (old,):
+    with closing(one.subscribe('connection_id=tab', 'ana')) as (old,):
         for node, name in itertools.product(two, ('ben', None)):
-            assert node.refuses('/sse/broadcast?connection_id=tab', name) == 409
-        with leaving(other.listen('connection_id=tab', 'ana')) as (new,):
-            assert closed(old) == '{"reason": "taken over"}'
-            until(lambda: (one.count(), other.count()) == (0, 1), 'one stream to be left')
-            assert hears(one, new) == []
+            assert node.refusal('/sse/broadcast?connection_id=tab', name) == 409
+        with closing(other.subscribe('connection_id=tab', 'ana')) as (new,):
+            assert close_reason(old) == '{"reason": "taken over"}'
+            until(lambda: (one.count(), other.count()) == (0, 1), 'only one stream to remain')
+            assert received(one, new) == []
 
 
-@pytest.mark.parametrize('owners', [('ana', 'ben'), ('ana', 'ana')])
-def test_two_who_ask_for_one_id_at_the_same_moment_do_not_both_have_it(two, owners):
+@pytest.mark.parametrize('users', [('ana', 'ben'), ('ana', 'ana')])
+def test_simultaneous_requests_for_one_id_do_not_both_get_it(two, users):
     def ask(node, name, start, path):
         start.wait(30)
-        stream = Stream(node.port, path, headers=person(name))
+        stream = Stream(node.port, path, headers=session_cookie(name))
         stream.read(b'\r\n\r\n')
         return stream
     with ThreadPoolExecutor(2) as pool:
         for n in range(10):
             path, start = f'/sse/broadcast?connection_id=both-{n}', threading.Barrier(2)
-            jobs = [pool.submit(ask, *each, start, path) for each in zip(two, owners, strict=True)]
+            jobs = [pool.submit(ask, *each, start, path) for each in zip(two, users, strict=True)]
             streams = [job.result(60) for job in jobs]
-            with leaving(*streams):
-                until(lambda id=f'both-{n}': sum(id in node.manager.connections for node in two) < 2, 'one to be gone')
+            with closing(*streams):
+                until(lambda id=f'both-{n}': sum(id in node.manager.connections for node in two) < 2, 'one to close')
                 statuses = sorted(int(stream.data[9:12]) for stream in streams)
-                assert statuses[0] == 200 and statuses[1] in ((409,) if owners[1] == 'ben' else (200, 503))
+                assert statuses[0] == 200 and statuses[1] in ((409,) if users[1] == 'ben' else (200, 503))
             until(lambda: not any(node.count() for node in two))
 
 
 async def three_processes():
-    "On one engine, by name, and each knows of the others"
+    "Return three managers on one backplane that know of each other, in the order of their nodes"
     engine = MemoryBackplane()
     managers = [BroadcastManager(backplane=engine) for _ in range(3)]
     for manager in managers: await manager.ready()
-    await settles(lambda: all(len(manager.relay.nodes()) == 3 for manager in managers))
+    await eventually(lambda: all(len(manager.relay.nodes()) == 3 for manager in managers))
     return sorted(managers, key=lambda manager: manager.node)
 
 
-def test_no_id_is_given_away_while_a_process_does_not_answer():
+def test_an_id_is_refused_while_a_process_does_not_answer():
     async def story():
         *_, asking, silent = managers = await three_processes()
-        async def never(said): await asyncio.Event().wait()
+        async def never(payload): await asyncio.Event().wait()
         silent.answers['claim'] = never
         try:
             with pytest.raises(ConnectionRefused, match='try again') as refused: await asking.claim('tab', 'ana')
@@ -196,21 +196,21 @@ def test_no_id_is_given_away_while_a_process_does_not_answer():
     assert asyncio.run(story()) == 503
 
 
-def test_who_has_asked_for_an_id_already_gives_way_to_an_earlier_name():
-    "The later name has every answer but one when the earlier name asks"
+def test_a_claim_yields_to_a_node_with_an_earlier_name():
+    "The later node has all answers but one when the earlier node asks"
     async def story():
         first, second, slow = managers = await three_processes()
-        told, go_on, plain = asyncio.Event(), asyncio.Event(), dict(slow.answers)
+        asked, go_on, plain = asyncio.Event(), asyncio.Event(), dict(slow.answers)
         answer = first.answers['claim']
-        def noted(said):
-            told.set()
-            return answer(said)
-        async def held(said):
+        def noted(payload):
+            asked.set()
+            return answer(payload)
+        async def held(payload):
             await go_on.wait()
-            return plain['claim'](said)
+            return plain['claim'](payload)
         first.answers['claim'], slow.answers['claim'] = noted, held
         asking = [asyncio.create_task(second.claim('tab', 'ben'))]
-        await asyncio.wait_for(told.wait(), 30)
+        await asyncio.wait_for(asked.wait(), 30)
         asking.append(asyncio.create_task(first.claim('tab', 'ana')))
         asyncio.get_running_loop().call_later(0.1, go_on.set)
         got = await asyncio.gather(*asking, return_exceptions=True)
@@ -218,20 +218,20 @@ def test_who_has_asked_for_an_id_already_gives_way_to_an_earlier_name():
         return got
     ben, ana = asyncio.run(story())
     assert isinstance(ben, ConnectionRefused) and ben.status in (409, 503)
-    assert ana is None or ana.status == 503  # a busy machine may have answered too late
+    assert ana is None or ana.status == 503  # a busy machine may answer too late
 
 
 @pytest.mark.parametrize('where', [3, lambda c: True, dict(name='ana'), 'ana', None])
-def test_where_is_said_as_data(where):
+def test_disconnect_takes_a_dictionary(where):
     with pytest.raises(ValueError, match='where says'): asyncio.run(BroadcastManager().disconnect(where))
 
 
-def test_a_reader_that_comes_back_after_losing_a_topic_gets_nothing_of_it_replayed(two):
+def test_a_revoked_topic_is_not_replayed(two):
     one, other = two
-    one.rights.of['ana'] = {'room/1', 'room/2'}
-    with leaving(one.listen('topic=room/1&topic=room/2', 'ana')) as (stream,): seen = last_id(stream)
+    one.rights.granted['ana'] = {'room/1', 'room/2'}
+    with closing(one.subscribe('topic=room/1&topic=room/2', 'ana')) as (stream,): seen = last_id(stream)
     for n in (1, 2): one.send(data={'room': n}, topic=f'room/{n}')
-    one.rights.of['ana'] = {'room/2'}
+    one.rights.granted['ana'] = {'room/2'}
     one.do(one.manager.revoke, 'ana', 'room/1')
-    with leaving(other.listen('topic=room/1&topic=room/2', 'ana', f'Last-Event-ID: {seen}\r\n')) as (back,):
-        assert hears(one, back) == [{'room': 2}]
+    with closing(other.subscribe('topic=room/1&topic=room/2', 'ana', f'Last-Event-ID: {seen}\r\n')) as (back,):
+        assert received(one, back) == [{'room': 2}]
