@@ -214,7 +214,8 @@ def end_in_child(self: SSEConnection):
     "End in a forked process; the parent's connection stays open"
     self.state = ConnectionState.DISCONNECTED
     if not isinstance(self.queue, ClosableQueue): return
-    with suppress(RuntimeError): self.queue.close('This connection belongs to the parent process')  # its loop is gone
+    reason = 'This connection belongs to the process that this one was forked from'
+    with suppress(RuntimeError): self.queue.close(reason)  # its loop is gone
 
 # %% ../../nbs/core/connections.ipynb #ddb2ed1c
 @patch

@@ -2,7 +2,7 @@
 
 Progress of a job, lines of a log file, or words of a language model: each is a source of items for one page. `SSEStream` turns the items into events. While the source is silent, it sends heartbeats. The stream ends when the source ends, when the application stops it, or when the client disconnects.
 
-The source runs in its own task, and the response waits for that task. A heartbeat or a timeout therefore never interrupts the source, and a blocking source never blocks the application. However the stream ends, the source is closed in its own task.
+The source runs in its own task, and the response waits for that task. A heartbeat therefore never interrupts the source, and a blocking source never blocks the application. However the stream ends, the source is closed in its own task.
 
 `OOBStreamBuilder` puts several elements into one event, each with its target on the page. Events for many pages are broadcasts, and belong to `core.broadcast`.
 

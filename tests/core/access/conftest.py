@@ -1,25 +1,25 @@
-"Two nodes on each kind of engine, shared by the tests of a module; each test leaves them as they were"
+"Two nodes on each kind of backplane, shared by the tests of a module and reset for each test"
 import itertools
 import resource
 
 import pytest
 from backplanes.conftest import ENGINES, one_valkey  # noqa: F401 - a fixture
 
-from .nodes import Node, everyone_gone, until
+from .nodes import Node, until, until_closed
 
 _numbers = itertools.count()
 
 
 @pytest.fixture(scope='session', autouse=True)
 def many_files():
-    "Thousands of sockets in one test"
+    "Allow thousands of sockets in one test"
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @pytest.fixture(scope='module')
 def store(request, tmp_path_factory):
-    "URLs of empty stores, by the kind of engine"
+    "Return the URL of an empty store for a kind of backplane"
     def make(kind):
         name = f'access{next(_numbers)}'
         if kind == 'memory': return f'memory://{name}'
@@ -30,7 +30,7 @@ def store(request, tmp_path_factory):
 
 @pytest.fixture
 def node():
-    "One node for one test: `node(manager=dict(…), authorize=…)`"
+    "Start nodes for one test: `node(manager=dict(…), authorize=…)`"
     started = []
     def start(**settings):
         started.append(Node(**settings))
@@ -40,17 +40,17 @@ def node():
 
 
 class Rights:
-    "What the application of the shared nodes allows: by person, the topics; changed by a test, and put back"
-    def __init__(self): self.of, self.asked = {}, []
+    "Topics by user, as the application of the shared nodes grants them; a test may change them"
+    def __init__(self): self.granted, self.requests = {}, []
 
     async def __call__(self, auth, topics):
-        self.asked.append((auth, topics))
-        return [*(t for t in topics if t.startswith('open/')), *self.of.get(auth, ())]
+        self.requests.append((auth, topics))
+        return [*(t for t in topics if t.startswith('open/')), *self.granted.get(auth, ())]
 
 
 @pytest.fixture(scope='module', params=ENGINES)
 def both(request, store):
-    "Two nodes on one engine, with one application's rights"
+    "Two nodes on one backplane, with the same rights"
     url, rights = store(request.param), Rights()
     nodes = [Node(manager=dict(backplane=url, report_interval=0.5), authorize=rights) for _ in range(2)]
     for each in nodes:
@@ -63,8 +63,8 @@ def both(request, store):
 
 @pytest.fixture
 def two(both):
-    "The two nodes, with nobody there and no rights given"
-    everyone_gone(*both)
+    "The two nodes, without connections and without rights"
+    until_closed(*both)
     both[0].rights.__init__()
     yield both
-    everyone_gone(*both)
+    until_closed(*both)

@@ -1,4 +1,4 @@
-"Several applications on one backplane, each with a manager, a loop and a port of its own, and people who sign in"
+"Applications on one backplane, each with its own manager, event loop and port, and users who sign in"
 import asyncio
 import contextlib
 import http.client
@@ -12,29 +12,28 @@ from cjm_fasthtml_sse import BroadcastManager, setup_broadcast_routes
 from fasthtml.common import FastHTML
 from itsdangerous import TimestampSigner
 from asgi.clients import PATIENCE, Stream, until
-from settings import make_manager, make_policy
 
-SECRET = 'of these tests'
+SECRET = 'for these tests'
 
 
 def cookie(**session):
-    "The header of a browser with that session"
+    "Return the request header of a browser with that session"
     value = TimestampSigner(SECRET).sign(b64encode(json.dumps(session).encode())).decode()
     return f'Cookie: session_={value}\r\n'
 
 
-def person(name): return cookie(auth=name) if name else ''
+def session_cookie(name): return cookie(auth=name) if name else ''
 
 
 def sign_in(req, sess): req.scope['auth'] = sess.get('auth')
 
 
 class Node:
-    "One of several processes, as far as this package can tell: an application, its manager, a server in a thread"
-    def __init__(self, manager=None, builder=None, prepare=None, **rules):
-        self.manager, self.app = make_manager(**manager or {}), FastHTML(secret_key=SECRET, before=sign_in)
+    "An application, its manager and a server in a thread; to this package, one of several processes"
+    def __init__(self, manager=None, builder=None, prepare=None, **settings):
+        self.manager, self.app = BroadcastManager(**(manager or {})), FastHTML(secret_key=SECRET, before=sign_in)
         if prepare: prepare(self)
-        setup_broadcast_routes(self.app, self.manager, element_builder=builder, **make_policy(**rules))
+        setup_broadcast_routes(self.app, self.manager, element_builder=builder, **settings)
         options = dict(host='127.0.0.1', port=0, log_level='critical', timeout_graceful_shutdown=1)
         self.server, ready = uvicorn.Server(uvicorn.Config(self.app, **options)), threading.Event()
         startup = self.server.startup
@@ -48,34 +47,34 @@ class Node:
         assert ready.wait(PATIENCE)
 
     def do(self, function, *args, **kwargs):
-        "Call a coroutine function, or a plain one, on the node's loop"
+        "Call a function or coroutine function on the node's loop"
         async def call():
-            said = function(*args, **kwargs)
-            return await said if asyncio.iscoroutine(said) else said
+            result = function(*args, **kwargs)
+            return await result if asyncio.iscoroutine(result) else result
         return asyncio.run_coroutine_threadsafe(call(), self.loop).result(PATIENCE)
 
     def send(self, type='note', data=None, **how): return self.do(self.manager.broadcast, type, data or {}, **how)
 
     def get(self, path, name=None, method='GET', **headers):
-        "Status, headers and text of one request"
+        "Return status, headers and text of one request"
         connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=PATIENCE)
         headers = {k.replace('_', '-'): v for k, v in headers.items()}
-        if name: headers['Cookie'] = person(name).partition(': ')[2].strip()
+        if name: headers['Cookie'] = session_cookie(name).partition(': ')[2].strip()
         with contextlib.closing(connection):
             connection.request(method, path, headers=headers)
             answer = connection.getresponse()
             endless = answer.status == 200 and 'event-stream' in answer.headers['content-type']
             return answer.status, answer.headers, '' if endless else answer.read().decode()
 
-    def refuses(self, path, name=None, **headers):
-        "The status of a stream that is not to be had"
+    def refusal(self, path, name=None, **headers):
+        "Return the status of a stream request that is refused"
         status, _, text = self.get(path, name, **headers)
         assert status != 200 and text.strip() and 'Traceback' not in text, (status, text)
         return status
 
-    def listen(self, query='', name=None, headers=''):
-        "An open stream that has caught up"
-        stream = Stream(self.port, f'/sse/broadcast?{query}', headers=person(name) + headers)
+    def subscribe(self, query='', name=None, headers=''):
+        "Open a stream and wait until it has caught up"
+        stream = Stream(self.port, f'/sse/broadcast?{query}', headers=session_cookie(name) + headers)
         stream.read(b'\r\n\r\n')
         assert stream.data.startswith(b'HTTP/1.1 200'), stream.data
         stream.read(b'\nid: ')
@@ -90,7 +89,7 @@ class Node:
 
 
 def blocks(stream):
-    "The blocks of a stream so far, chunked transfer taken off"
+    "Return the blocks of a stream so far, without the chunked encoding"
     body, plain = stream.data.partition(b'\r\n\r\n')[2], b''
     while body:
         size, _, body = body.partition(b'\r\n')
@@ -99,7 +98,7 @@ def blocks(stream):
 
 
 def events(stream):
-    "Name, id and data of the events that a stream has carried so far"
+    "Return name, id and data of the events of a stream so far"
     found = []
     for block in blocks(stream):
         fields = dict(line.split(': ', 1) for line in block.split('\n') if ': ' in line and line[0] != ':')
@@ -114,8 +113,8 @@ def last_id(stream):
     return [line[4:] for block in blocks(stream) for line in block.split('\n') if line.startswith('id: ')][-1]
 
 
-def hears(node, stream, topic=None):
-    "Everything that has reached `stream`, once a last event, sent now, has"
+def received(node, stream, topic=None):
+    "Send a last event, wait for it, and return the data of all earlier ones"
     mark = f'mark-{id(object())}'
     node.send('mark', {'mark': mark}, topic=topic)
     stream.read(mark.encode())
@@ -123,23 +122,23 @@ def hears(node, stream, topic=None):
 
 
 @contextlib.contextmanager
-def leaving(*streams):
+def closing(*streams):
     try: yield streams
     finally:
         for stream in streams: stream.close()
 
 
-async def settles(condition):
-    "`until`, on a loop"
+async def eventually(condition):
+    "Wait on an event loop until `condition()` is true"
     async with asyncio.timeout(PATIENCE):
-        while not condition(): await asyncio.sleep(0.01)  # noqa: ASYNC110 - what is waited for tells nobody
+        while not condition(): await asyncio.sleep(0.01)  # noqa: ASYNC110 - there is no event to wait for
 
 
-def everyone_gone(*nodes): until(lambda: not any(node.count() for node in nodes), 'all streams to be gone')
+def until_closed(*nodes): until(lambda: not any(node.count() for node in nodes), 'all streams to be closed')
 
 
 def open_sockets(port, number, request):
-    "So many connections that send the same request and read nothing"
+    "Open `number` connections that send `request` and read nothing"
     socks = []
     for _ in range(number):
         socks.append(sock := socket.create_connection(('127.0.0.1', port), timeout=PATIENCE))

@@ -1,22 +1,22 @@
-"What a browser's EventSource does, over ASGI and without a socket"
+"A browser's EventSource over ASGI, without sockets"
 import asyncio
 import json
 from urllib.parse import urlencode
 
-PATIENCE = 20  # seconds: for what should happen at once, on a busy machine
+PATIENCE = 20  # seconds; enough for a busy machine
 
 
 async def until(condition, what='the condition'):
-    "Look until `condition()` is true and return what it gives"
+    "Wait until `condition()` is true and return its result"
     end = asyncio.get_running_loop().time() + PATIENCE
     while not (found := condition()):
-        if asyncio.get_running_loop().time() > end: raise AssertionError(f'{what} has not come true in {PATIENCE} s')
-        await asyncio.sleep(0.005)  # noqa: ASYNC110 - what is waited for tells nobody
+        if asyncio.get_running_loop().time() > end: raise AssertionError(f'waited {PATIENCE} s for {what}')
+        await asyncio.sleep(0.005)  # noqa: ASYNC110 - there is no event to wait for
     return found
 
 
 class Tab:
-    "One request to a stream; it goes when it is left, as a page does"
+    "One request to a stream; `leave` disconnects it, like a closed page"
     def __init__(self, app, *topics, user='', last_id='', path='/sse/broadcast', script=None, **query):
         self.text, self.status, self.headers, self.left, self._asked = '', None, {}, asyncio.Event(), False
         headers = [(b'host', b'localhost'), (b'x-user', user.encode())]
@@ -39,7 +39,7 @@ class Tab:
         self.text += message.get('body', b'').decode()
 
     async def opens(self):
-        "Wait until it has caught up, or was refused; returns itself"
+        "Wait until it has caught up or was refused, and return it"
         await until(lambda: '\nid: ' in self.text or self.task.done(), 'the stream to open')
         return self
 
@@ -47,7 +47,7 @@ class Tab:
         self.left.set()
         await self.task
 
-    async def hears(self, text): await until(lambda: text in self.text, f'{text!r} to be heard')
+    async def receives(self, text): await until(lambda: text in self.text, f'{text!r} in the stream')
 
     @property
     def blocks(self):
@@ -56,7 +56,7 @@ class Tab:
 
     @property
     def opening(self):
-        "What the first comment says"
+        "The JSON of the first comment"
         return json.loads(self.text.partition('\n\n')[0].removeprefix(': connected '))
 
     @property
@@ -64,31 +64,31 @@ class Tab:
 
     @property
     def data(self):
-        "The data of the application's events, in order"
+        "Data of the application's events, in order"
         plain = [b['data'] for b in self.blocks if 'data' in b and not b.get('event', '').startswith('sse-')]
         return [json.loads(text)['data'] for text in plain]
 
     @property
     def resets(self):
-        "The reasons of its resets"
+        "Reasons of its resets"
         return [json.loads(b['data'])['reason'] for b in self.blocks if b.get('event') == 'sse-reset']
 
 
-class Line:
-    "One process's way to an engine that several share; `up` says whether it gets through, `holds` whether it reads on"
+class BackplaneProxy:
+    "A backplane for one process, over a shared one; a test sets `up` (is connected) and `holds` (reads are held back)"
     max_bytes = None
 
     def __init__(self, engine):
         self.engine, self.name, self.up, self.holds, self.held = engine, engine.name, True, False, False
 
     async def hold(self):
-        "From now on nothing that is placed is read"
+        "Hold back all reads from now on"
         self.holds = True
         await until(lambda: self.held, 'a read to be held')
 
     def _check(self):
         from cjm_fasthtml_sse import BackplaneError
-        if not self.up: raise BackplaneError('The line is down')
+        if not self.up: raise BackplaneError('The connection is down')
 
     async def read(self, after, count=500, wait=0):
         self._check()

@@ -1,4 +1,4 @@
-"What somebody may try who means ill, one test each; `nbs/explains/security.ipynb` names them row by row"
+"Attacks, one test each; `nbs/explains/security.ipynb` has a row for each of them"
 import asyncio
 import html.parser
 import inspect
@@ -10,91 +10,90 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
-from cjm_fasthtml_sse.core.admission import open_stream
 from cjm_fasthtml_sse import BroadcastManager, FrameError
 from cjm_fasthtml_sse.browser import elements
 from cjm_fasthtml_sse.core.access import sign_topics, signed_only
-from cjm_fasthtml_sse.events.renderer import Renderer
+from cjm_fasthtml_sse.events.mailbox import Renderer
 from fasthtml.common import Div, to_xml
 
-from .nodes import SECRET, blocks, events, hears, last_id, leaving, open_sockets, person, until
+from .nodes import SECRET, blocks, closing, events, last_id, open_sockets, received, session_cookie, until
 
 BREAKS = ['\n', '\r', '\r\n', '\n\n', '\r\r']
 FORGED = [f'x{end}data: forged{end}{end}event: forged{end}id: forged{end}data: forged{end}{end}' for end in BREAKS]
 
 
-def test_a_stream_is_not_taken_over_by_its_id(two):
+def test_an_id_does_not_give_access_to_a_stream(two):
     one, other = two
-    with leaving(one.listen('connection_id=tab', 'ana'), one.listen('', 'ana')) as (named, plain):
+    with closing(one.subscribe('connection_id=tab', 'ana'), one.subscribe('', 'ana')) as (named, plain):
         ours = next(id for id in one.manager.connections if id != 'tab')
         for node, id, who in itertools.product(two, ('tab', ours, ours.partition('@')[0]), ('ben', None)):
-            assert node.refuses(f'/sse/broadcast?connection_id={quote(id)}', who) == 409
-        assert one.refuses('/sse/broadcast?connection_id=tab', Cookie='session_=forged') == 409
+            assert node.refusal(f'/sse/broadcast?connection_id={quote(id)}', who) == 409
+        assert one.refusal('/sse/broadcast?connection_id=tab', Cookie='session_=forged') == 409
         assert one.do(one.manager.send_to, 'tab', 'hint', {'for': 'ana'})
         named.read(b'"for": "ana"')
-        assert hears(one, plain) == []
+        assert received(one, plain) == []
 
 
 NEAR = ['{start}', '{epoch}-0', '{epoch}-{before}', '{epoch}--1', 'forged-1', '0', "' OR 1=1", '%00', 'x' * 5000]
-AHEAD = ['{epoch}-99999999']  # who names what is not there yet is kept waiting, in case another process is ahead
+AHEAD = ['{epoch}-99999999']  # such a request waits, because another process may be ahead
 
 
 @pytest.mark.parametrize('ids', [NEAR, pytest.param(AHEAD, marks=pytest.mark.sample(1))], ids=['near', 'ahead'])
-def test_a_forged_or_guessed_id_replays_nothing_of_others(two, ids):
+def test_a_forged_event_id_replays_no_events_of_others(two, ids):
     one, other = two
-    one.rights.of |= {'ana': {'room/ana'}, 'ben': {'room/ben'}}
-    with leaving(one.listen('topic=room/ana', 'ana')) as (stream,):
+    one.rights.granted |= {'ana': {'room/ana'}, 'ben': {'room/ben'}}
+    with closing(one.subscribe('topic=room/ana', 'ana')) as (stream,):
         start = last_id(stream)
         one.do(one.manager.send_to_user, 'ana', 'hint', {'secret': 1}, key='k', retain=True)
         one.send(data={'secret': 2}, topic='room/ana', key='k', retain=True)
         one.send(data={'ben': 3}, topic='room/ben')
-        hears(one, stream)
+        received(one, stream)
         epoch, _, seen = last_id(stream).rpartition('-')
     ids = [id.format(start=start, epoch=epoch, before=int(seen) - 1) for id in ids]
 
-    def comes_back(node, id): return node.listen(f'topic=room/ben&topic=room/ana&last_event_id={quote(id)}', 'ben')
+    def reconnect(node, id): return node.subscribe(f'topic=room/ben&topic=room/ana&last_event_id={quote(id)}', 'ben')
 
     cases = list(itertools.product(two, ids))
-    with ThreadPoolExecutor(len(cases)) as pool: streams = list(pool.map(comes_back, *zip(*cases, strict=True)))
-    with leaving(*streams):
+    with ThreadPoolExecutor(len(cases)) as pool: streams = list(pool.map(reconnect, *zip(*cases, strict=True)))
+    with closing(*streams):
         for (_, id), stream in zip(cases, streams, strict=True):
-            assert all('secret' not in each for each in hears(one, stream)), id
+            assert all('secret' not in each for each in received(one, stream)), id
 
 
-def test_no_spelling_of_a_topic_gets_past_the_rules(two):
+def test_no_spelling_of_a_topic_bypasses_authorize(two):
     one, other = two
-    one.rights.of['ben'] = {'room/1'}
+    one.rights.granted['ben'] = {'room/1'}
     odd = ['*', 'room/2', 'room/1/../2', 'room/1%2F..%2F2', 'room%2F2', '/room/2', 'room//2', 'ROOM/2', 'room/2/']
     odd += ['./room/2', 'room/１', 'room/＊', 'room/%FF']
     bad = ['room/1%0Atopic:room/2', 'room/1%0D', 'room/2%00', '%00', 'room/%E2%80%8B2', '', 'x' * 201, 'a*', '*/2']
-    bad += ['%EE%80%80owner:x']
+    bad += ['%EE%80%80user:x']
     for node in two:
-        assert {node.refuses(f'/sse/broadcast?topic={quote(topic, safe="/%")}', 'ben') for topic in odd} == {403}
-        assert {node.refuses(f'/sse/broadcast?topic={quote(topic, safe="/%")}', 'ben') for topic in bad} == {400}
-        wish = '&'.join(f'topic={quote(topic, safe="/%")}' for topic in odd)
-        with leaving(node.listen(f'{wish}&topic=room/1&topic=room/*&topic=**', 'ben')) as (stream,):
+        assert {node.refusal(f'/sse/broadcast?topic={quote(topic, safe="/%")}', 'ben') for topic in odd} == {403}
+        assert {node.refusal(f'/sse/broadcast?topic={quote(topic, safe="/%")}', 'ben') for topic in bad} == {400}
+        query = '&'.join(f'topic={quote(topic, safe="/%")}' for topic in odd)
+        with closing(node.subscribe(f'{query}&topic=room/1&topic=room/*&topic=**', 'ben')) as (stream,):
             for topic in ('room/2', 'room/1/x', '/room/2'): one.send(data={'secret': topic}, topic=topic)
-            assert hears(one, stream) == []
+            assert received(one, stream) == []
 
 
-def test_a_pattern_is_not_smuggled_in_where_a_name_is_signed(node):
+def test_a_pattern_cannot_be_signed_as_a_topic(node):
     one = node(authorize=signed_only)
     for id in ('*', '**', '1/*', '*/1', '1\n2', ''.join(['x'] * 300)):
         with pytest.raises(ValueError): sign_topics(SECRET, f'job/{id}')
     token = sign_topics(SECRET, 'job/1')
-    for wish in ('job/*', 'job/**', '**', 'job/2', 'job/1/*'):
-        assert one.refuses(f'/sse/broadcast?signed={token}&topic={wish}') == 403
+    for topic in ('job/*', 'job/**', '**', 'job/2', 'job/1/*'):
+        assert one.refusal(f'/sse/broadcast?signed={token}&topic={topic}') == 403
     body, _, rest = token.partition('.')
     forged = sign_topics('not the key', 'job/**', patterns=True).partition('.')[0]
-    assert one.refuses(f'/sse/broadcast?signed={forged}.{rest}') == one.refuses(f'/sse/broadcast?signed={body}') == 403
+    assert one.refusal(f'/sse/broadcast?signed={forged}.{rest}') == one.refusal(f'/sse/broadcast?signed={body}') == 403
 
 
 @pytest.mark.parametrize('show', ['json', 'html'])
-def test_no_field_makes_an_event_that_nobody_sent(node, show):
-    "Read by a parser that is not ours"
+def test_no_field_forges_an_event(node, show):
+    "The stream is read by an independent parser"
     def html(type, data): return Div(data['text'], type, title=data['text'], cls=type)
     one = node(builder=None if show == 'json' else html)
-    with leaving(one.listen('topic=t')) as (stream,):
+    with closing(one.subscribe('topic=t')) as (stream,):
         for text in FORGED:
             kind = re.sub('[\r\n\0]', ' ', text)
             if kind != text:
@@ -114,27 +113,27 @@ def test_no_field_makes_an_event_that_nobody_sent(node, show):
     if show == 'json': assert [json.loads(event.data)['data']['text'] for event in read[:-1]] == FORGED
 
 
-def test_no_request_puts_a_field_on_the_wire(node):
-    "What a reader says of itself comes back in no stream"
+def test_no_request_adds_a_field_to_a_stream(node):
+    "No value of a request is written into a stream unescaped"
     one = node()
     for name, text in itertools.product(('connection_id', 'topic', 'tabs'), ('1%0Adata:+forged', '1%0D%0A', '1%00')):
-        assert one.refuses(f'/sse/broadcast?{name}={text}') == 400
+        assert one.refusal(f'/sse/broadcast?{name}={text}') == 400
     for seen in ('x%0Adata: forged', 'x%0D%0A%0D%0Adata: forged'):
-        with leaving(one.listen(f'last_event_id={quote(seen, safe="%")}')) as (stream,):
-            assert hears(one, stream) == [] and not re.search(rb'[\r\n]data: forged', stream.data)
+        with closing(one.subscribe(f'last_event_id={quote(seen, safe="%")}')) as (stream,):
+            assert received(one, stream) == [] and not re.search(rb'[\r\n]data: forged', stream.data)
 
 
-def test_markup_in_json_is_inert(node):
+def test_markup_in_json_is_escaped(node):
     one, text = node(), '<img src=x onerror=alert(1)></script><!--&lt;'
-    with leaving(one.listen()) as (stream,):
+    with closing(one.subscribe()) as (stream,):
         one.send(text, {'text': text, text: [text, Div(text)]}, metadata={text: text})
-        hears(one, stream)
+        received(one, stream)
     body = '\n'.join(text for _, _, text in events(stream))
     assert not set('<>&') & set(body) and json.loads(body.split('\n')[0])['data']['text'] == text
 
 
 class Tags(html.parser.HTMLParser):
-    "Tags and the names of their attributes, as a browser would see them"
+    "Tags and names of their attributes, as a browser parses them"
     def __init__(self, page):
         super().__init__()
         self.found = []
@@ -155,7 +154,7 @@ PAGE += [(function, 'nonce') for function in (elements.sse_headers, elements.cle
 
 
 @pytest.mark.parametrize('function, name', PAGE, ids=[f'{function.__name__}-{name}' for function, name in PAGE])
-def test_no_parameter_breaks_out_of_its_place_in_a_page(function, name):
+def test_no_parameter_injects_markup_into_a_page(function, name):
     def page(text):
         first = dict(endpoint='/sse') if function is elements.create_sse_element else {}
         return to_xml(function(**first | {name: [text] if name == 'topics' else text}))
@@ -163,74 +162,76 @@ def test_no_parameter_breaks_out_of_its_place_in_a_page(function, name):
     harmless = Tags(page('/plain')).found
     for text in EVIL:
         try: shown = page(text)
-        except ValueError: continue  # refused, which is as good
+        except ValueError: continue  # refused is as good
         assert Tags(shown).found == harmless, (text, shown[:2000])
 
 
 def test_oversized_requests_are_refused_and_the_next_one_is_served(node):
-    one = node(manager=dict(max_topics=50))
+    one = node(manager=dict(max_topics_per_connection=50))
     huge = [f'{name}={"x" * 40_000}' for name in ('topic', 'signed', 'last_event_id', 'connection_id')]
     huge.append('topic=a&' * 5_000)
-    assert {one.refuses(f'/sse/broadcast?{query}') for query in huge} == {414}
-    assert one.refuses(f'/sse/broadcast?connection_id={"x" * 1_000}') == 400
-    with leaving(one.listen(headers=f'Last-Event-ID: {"9" * 30_000}\r\n')) as (stream,):
+    assert {one.refusal(f'/sse/broadcast?{query}') for query in huge} == {414}
+    assert one.refusal(f'/sse/broadcast?connection_id={"x" * 1_000}') == 400
+    with closing(one.subscribe(headers=f'Last-Event-ID: {"9" * 30_000}\r\n')) as (stream,):
         assert [name for name, *_ in events(stream)] == ['sse-reset'] and b'9' * 201 not in stream.data
     cookie = 'session_=' + 'x' * 30_000
-    assert one.refuses('/sse/broadcast?connection_id=a', Cookie=cookie, Sec_Fetch_Site='cross-site') == 403
-    for header in ('Origin', 'Sec_Fetch_Site'): assert one.refuses('/sse/broadcast', **{header: 'x' * 30_000}) == 403
-    with leaving(one.listen()): pass
+    assert one.refusal('/sse/broadcast?connection_id=a', Cookie=cookie, Sec_Fetch_Site='cross-site') == 403
+    for header in ('Origin', 'Sec_Fetch_Site'): assert one.refusal('/sse/broadcast', **{header: 'x' * 30_000}) == 403
+    with closing(one.subscribe()): pass
 
 
-def test_five_thousand_connections_of_one_owner_leave_room_for_others(node):
-    one = node(manager=dict(max_connections_per_user=20, max_connections=200))
-    request = f'GET /sse/broadcast HTTP/1.1\r\nHost: x\r\n{person("eve")}\r\n'.encode()
+def test_five_thousand_connections_of_one_user_leave_room_for_others(node):
+    one = node(manager=dict(max_connections_per_owner=20, max_connections=200))
+    request = f'GET /sse/broadcast HTTP/1.1\r\nHost: x\r\n{session_cookie("eve")}\r\n'.encode()
     refused, socks = 0, []
     try:
         for _ in range(10):
             socks += (fresh := open_sockets(one.port, 500, request))
             answers = [sock.recv(12) for sock in fresh]
             refused += answers.count(b'HTTP/1.1 429')
-            assert len(one.manager.hub.connections_of('eve')) == one.count() == 20
+            assert len(one.manager.connections_of('eve')) == one.count() == 20
         assert refused == 5_000 - 20
-        with leaving(one.listen('', 'ana')) as (ana,): assert hears(one, ana) == []
+        with closing(one.subscribe('', 'ana')) as (ana,): assert received(one, ana) == []
     finally:
         for sock in socks: sock.close()
-    until(lambda: one.count() == 0, 'all of them to be gone')
+    until(lambda: one.count() == 0, 'all of them to be closed')
 
 
-def test_a_page_of_another_site_reads_nothing_with_its_visitors_cookies(node):
-    "The headers as browsers send them; `test_chat.py` has the browser"
-    one = node(allow_origins=['https://partner.example'], can_list_connections=lambda auth: True)
+def test_a_page_of_another_site_cannot_read_with_a_users_cookies(node):
+    "Headers as browsers send them; `test_chat.py` uses a browser"
+    one = node(allow_origins=['https://partner.example'], reveal=lambda auth: True)
     paths = ['/sse/broadcast', '/sse/status', '/sse/connections', '/sse/user']
     for path, site in itertools.product(paths, ('cross-site', 'same-site')):
-        assert one.refuses(path, 'ana', Sec_Fetch_Site=site, Origin='https://evil.example') == 403
-        assert one.refuses(path, 'ana', Sec_Fetch_Site=site) == 403
-    for path, origin in itertools.product(paths, ('https://evil.example', 'null', f'https://127.0.0.1:{one.port}.evil.example')):
-        assert one.refuses(path, 'ana', Origin=origin) == 403
+        assert one.refusal(path, 'ana', Sec_Fetch_Site=site, Origin='https://evil.example') == 403
+        assert one.refusal(path, 'ana', Sec_Fetch_Site=site) == 403
+    origins = 'https://evil.example', 'null', f'https://127.0.0.1:{one.port}.evil.example'
+    for path, origin in itertools.product(paths, origins):
+        assert one.refusal(path, 'ana', Origin=origin) == 403
     for path in paths[1:]:
         assert one.get(path, 'ana', Sec_Fetch_Site='same-origin')[0] == one.get(path, 'ana')[0] == 200
         _, headers, _ = one.get(path, 'ana', Sec_Fetch_Site='cross-site', Origin='https://partner.example')
         assert headers['access-control-allow-origin'] == 'https://partner.example' and headers['vary'] == 'Origin'
-    with leaving(one.listen('', 'ana', f'Origin: http://127.0.0.1:{one.port}\r\nSec-Fetch-Site: same-origin\r\n')): pass
+    same = f'Origin: http://127.0.0.1:{one.port}\r\nSec-Fetch-Site: same-origin\r\n'
+    with closing(one.subscribe('', 'ana', same)): pass
 
 
-def test_what_a_page_answers_a_sign_in_with_is_not_shared(node):
-    "Somebody else's session never shares the tag by which tabs share a stream"
+def test_users_have_different_tags(node):
+    "Tabs share a stream only if their tags are equal"
     one = node()
     tags = [json.loads(one.get('/sse/user', name)[2])['user'] for name in ('ana', 'ben', None, 'ana')]
     assert len(set(tags)) == 3 and tags[0] == tags[3] and all(re.fullmatch('[A-Za-z0-9_-]{22}', tag) for tag in tags)
 
 
-def test_a_user_is_not_taken_for_a_guest(node):
-    assert node().refuses('/sse/broadcast', 'guest:someone') == 403
+def test_a_user_name_cannot_look_like_a_guest(node):
+    assert node().refusal('/sse/broadcast', 'guest:someone') == 403
 
 
-def test_who_is_revoked_between_replay_and_live_gets_nothing_more():
+def test_a_revocation_between_replay_and_live_events_stops_both():
     async def story():
         manager = BroadcastManager(max_queue_size=10)
         start = manager.cursor()
         for n in range(1_000): await manager.broadcast('note', {'n': n, 'text': 'x' * 500}, topic='room/1')
-        stream = open_stream(manager.hub, Renderer(), user='ana', topics=['room/1', 'room/2'], last_event_id=start)
+        stream = manager.open_stream(Renderer(), owner='ana', topics=['room/1', 'room/2'], last_event_id=start)
         replayed = stream.take()
         assert 0 < replayed.count(b'"text"') < 1_000 and await manager.revoke('ana', 'room/1') == 1
         for n in (1, 2): await manager.broadcast('note', {'live': n}, topic=f'room/{n}')
@@ -243,12 +244,12 @@ def test_who_is_revoked_between_replay_and_live_gets_nothing_more():
 
 
 @pytest.mark.parametrize('begun', [False, True])
-def test_who_is_revoked_while_retained_events_wait_gets_none_of_them(begun):
-    "What is not looked up yet never is; frames that wait do not say any more which topic they are of: the stream ends"
+def test_a_revocation_drops_waiting_retained_events(begun):
+    "Events that are not rendered yet are dropped; if frames wait, their topics are unknown, so the stream ends"
     async def story():
         manager = BroadcastManager()
         for n in (1, 2): await manager.broadcast('note', {'room': n}, topic=f'room/{n}', key='k', retain=True)
-        stream = open_stream(manager.hub, Renderer(), user='ana', topics=['room/1', 'room/2'])
+        stream = manager.open_stream(Renderer(), owner='ana', topics=['room/1', 'room/2'])
         if begun: assert b'"room": 1' in stream.queue.take(1)
         assert await manager.revoke('ana', 'room/2') == 1
         sent = stream.closing_frame if stream.ended else stream.take()

@@ -1,6 +1,7 @@
-"The chat of `nbs/tutorials/chat.ipynb`, as it is written there, with three people in Chromium; a page of another site"
+"The chat of `nbs/tutorials/chat.ipynb` with three users in Chromium, and with a page of another site"
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fasthtml.common
@@ -16,10 +17,11 @@ from system.test_examples import running as running_example
 
 NOTEBOOK = Path(__file__).parents[3]/'nbs/tutorials/chat.ipynb'
 expect.set_options(timeout=15_000)
+in_thread = ThreadPoolExecutor(1)  # Playwright's loop occupies the main thread
 
 
-def told_there():
-    "The notebook's code up to where it starts a server"
+def notebook_code():
+    "Return the notebook's code up to the start of its server"
     cells = json.loads(NOTEBOOK.read_text(encoding='utf-8'))['cells']
     code = [''.join(cell['source']) for cell in cells if cell['cell_type'] == 'code']
     begin = next(i for i, text in enumerate(code) if 'nb_serve' in text)
@@ -28,7 +30,7 @@ def told_there():
 
 @pytest.fixture
 def chat(npm_files, monkeypatch):  # noqa: F811 - the fixture
-    "Names of the notebook, and the URL of its application; htmx comes from npm rather than from a CDN"
+    "The notebook's names and its application's URL; htmx is served from npm files instead of a CDN"
     local = {'htmx.org': '/npm/htmx.org', 'htmx-ext-sse': '/npm/htmx-ext-sse'}
     def offline(**settings):
         hdrs = [Link(rel='icon', href='data:,'), *sse_headers(2, local=local)]
@@ -36,13 +38,13 @@ def chat(npm_files, monkeypatch):  # noqa: F811 - the fixture
         app.router.routes[:0] = [Mount('/npm', StaticFiles(directory=npm_files))]
         return app, rt
     monkeypatch.setattr(fasthtml.common, 'fast_app', offline)
-    exec(compile(told_there(), str(NOTEBOOK), 'exec'), names := {'__name__': 'chat'})
+    exec(compile(notebook_code(), str(NOTEBOOK), 'exec'), names := {'__name__': 'chat'})
     with running(names['app']) as url: yield names, url
 
 
 @pytest.fixture(scope='module')
 def chromium():
-    "Of this module: while Playwright runs, no other test of the process could use asyncio"
+    "A browser for this module; while Playwright runs, other tests of the process cannot use asyncio"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         yield browser
@@ -51,7 +53,7 @@ def chromium():
 
 @pytest.fixture
 def people(chromium, chat):
-    "`people('ana')` is a page of that person's own browser, in the lounge"
+    "`people('ana')` returns a page of that user's own browser, in the lounge"
     contexts = []
     def come(name, room='lounge'):
         contexts.append(context := chromium.new_context())
@@ -92,14 +94,14 @@ def test_three_people_talk_in_a_room(people, chat):
     expect(ana.locator('#people')).to_have_text('2 here')
 
 
-def test_nobody_hears_a_room_that_is_not_theirs(people, chat):
+def test_a_room_is_closed_to_others(people, chat):
     names, url = chat
     ana, ben, cem = people('ana', 'kitchen'), people('ben', 'kitchen'), people('cem')
     assert cem.goto(f'{url}/room/kitchen').status == 403
     cem.goto(f'{url}/room/lounge')
     expect(cem.locator('#people')).to_have_text('1 here')
-    heard = "async topic => (await fetch(`/sse/broadcast?topic=${topic}`)).status"
-    assert [cem.evaluate(heard, topic) for topic in ('room/kitchen', 'room/*', '**')] == [403, 403, 403]
+    request = "async topic => (await fetch(`/sse/broadcast?topic=${topic}`)).status"
+    assert [cem.evaluate(request, topic) for topic in ('room/kitchen', 'room/*', '**')] == [403, 403, 403]
     say(ana, 'a secret of the kitchen')
     expect(lines(ben).filter(has_text='a secret')).to_have_count(1)
     say(cem, 'my own line')
@@ -107,13 +109,13 @@ def test_nobody_hears_a_room_that_is_not_theirs(people, chat):
     assert 'a secret' not in cem.content()
 
 
-def test_what_is_taken_back_is_not_heard_by_a_page_that_is_open(people, chat):
+def test_an_open_page_gets_no_events_after_a_revocation(people, chat):
     names, url = chat
     ana, ben, cem = [people(name) for name in ('ana', 'ben', 'cem')]
     for page in (ana, ben, cem): expect(page.locator('#people')).to_have_text('3 here')
     names['members']['room/lounge'].discard('cem')
     manager = names['manager']
-    def do(coroutine): return asyncio.run_coroutine_threadsafe(coroutine, manager.hub.home.loop).result(30)
+    def do(coroutine): return in_thread.submit(asyncio.run, coroutine).result(30)
     assert do(manager.revoke('cem', 'room/lounge')) == 1
     say(ana, 'among ourselves')
     expect(lines(ben).filter(has_text='among ourselves')).to_have_count(1)
@@ -123,21 +125,21 @@ def test_what_is_taken_back_is_not_heard_by_a_page_that_is_open(people, chat):
     expect(lines(ben).filter(has_text='cem has gone')).to_have_count(1)
 
 
-def test_a_page_of_another_site_hears_nothing_with_its_visitors_cookies(people, chat):
-    "The visitor is signed in here, in the same browser, and the other site asks with credentials"
+def test_a_page_of_another_site_receives_nothing_with_a_users_cookies(people, chat):
+    "The user is signed in, in the same browser, and the other site requests with credentials"
     names, url = chat
     ana, (app, _) = people('ana'), fast_app()
     blank = '<title>evil</title><link rel="icon" href="data:,">'
     app.router.routes[:0] = [Route('/', lambda request: HTMLResponse(blank))]
     try_it = """async url => {
-        const said = await new Promise(done => {
+        const streamed = await new Promise(done => {
             const source = new EventSource(url, {withCredentials: true});
             source.onmessage = source.onopen = event => done(event.type);
             source.onerror = () => { source.close(); done('refused'); };
         });
         const fetched = await fetch(url, {credentials: 'include'}).then(answer => answer.type, () => 'refused');
         const blind = await fetch(url, {credentials: 'include', mode: 'no-cors'}).then(answer => answer.type);
-        return [said, fetched, blind];
+        return [streamed, fetched, blind];
     }"""
     with running(app) as elsewhere:
         page = ana.context.new_page()

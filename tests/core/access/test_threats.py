@@ -1,4 +1,4 @@
-"The page on security names a test for each threat, and every test of attacks is named there"
+"Each threat on the security page has a test, and each attack test has a row there"
 import json
 import re
 from pathlib import Path

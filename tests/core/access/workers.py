@@ -1,4 +1,4 @@
-"An application that announces presence, in a process of its own that a test may kill"
+"An application that announces presence, in a separate process that a test can kill"
 import http.client
 import json
 import os
@@ -12,20 +12,20 @@ from asgi.clients import PATIENCE, Server
 from starlette.responses import JSONResponse
 
 from .nodes import SECRET, Node, sign_in
-from settings import make_manager
 
 HERE = str(Path(__file__).parents[2])
 
 
 class Worker(Server):
-    "`app` below, under uvicorn"
-    listen = Node.listen
+    "The application of `make`, under uvicorn"
+    subscribe = Node.subscribe
 
     def __init__(self, folder, url, beat):
         port = free_port()
         given = ['--factory', '--app-dir', HERE, '--port', str(port), '--no-access-log']
-        env = dict(ACCESS_TEST=json.dumps(dict(backplane=url, report_interval=beat)))
-        super().__init__([sys.executable, '-m', 'uvicorn', 'core.access.workers:make', *given], port, folder, env, '/nodes')
+        env = dict(ACCESS_TEST=json.dumps(dict(backplane=url, beat=beat)))
+        command = [sys.executable, '-m', 'uvicorn', 'core.access.workers:make', *given]
+        super().__init__(command, port, folder, env, '/nodes')
 
     def ask(self, path):
         connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=PATIENCE)
@@ -41,10 +41,10 @@ class Worker(Server):
 
 def make():
     app = FastHTML(secret_key=SECRET, before=sign_in)
-    manager = make_manager(**json.loads(os.environ['ACCESS_TEST']))
-    manager.announce_presence('room/*', down_period=0.5, interval=0.1)
+    manager = BroadcastManager(**json.loads(os.environ['ACCESS_TEST']))
+    manager.announce_presence('room/*', grace=0.5, interval=0.1)
     setup_broadcast_routes(app, manager)
-    async def nodes(): return JSONResponse(len(manager.cluster.nodes()))
-    async def presence(topic: str): return JSONResponse(list((await manager.presence(topic)).users))
+    async def nodes(): return JSONResponse(len(manager.relay.nodes()))
+    async def presence(topic: str): return JSONResponse(list((await manager.presence(topic)).owners))
     for each in (nodes, presence): app.get(f'/{each.__name__}')(each)
     return app

@@ -1,4 +1,4 @@
-"What a stream says of itself: what it was asked for, what it may hear; and what a page that shared it is told later"
+"The opening comment of a stream: requested and granted topics; resets and closing frames that depend on them"
 import asyncio
 import functools
 import json
@@ -10,19 +10,17 @@ from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML
 
 from .tabs import Tab, until
-from cjm_fasthtml_sse import Cluster
-from settings import make_policy
 
-KEY = 'of these tests'
+KEY = 'for these tests'
 
 
-def person(req): return req.headers.get('x-user')
+def user_of(req): return req.headers.get('x-user')
 
 
-def make(manager=None, **rules):
-    "An application and its manager; who asks is who the header says"
+def make(manager=None, **settings):
+    "Return an application and its manager; a header names the user"
     app, manager = FastHTML(secret_key=KEY), manager or BroadcastManager()
-    setup_broadcast_routes(app, manager, **make_policy(**dict(identify=person) | rules))
+    setup_broadcast_routes(app, manager, **dict(identify=user_of) | settings)
     return app, manager
 
 
@@ -34,108 +32,108 @@ def loop(test):
 
 
 class Rights:
-    "What everyone may hear; a test changes it"
+    "Topics that every user may subscribe to; a test may change them"
     def __init__(self, *topics): self.topics = {*topics}
 
     def __call__(self, topics): return [*self.topics]
 
 
-async def said(app, *topics, **how):
-    "What one stream says of itself when it opens"
+async def opening_of(app, *topics, **how):
+    "Return the opening comment of one stream"
     tab = await Tab(app, *topics, **how).opens()
     await tab.leave()
     return tab.opening
 
 
 @loop
-async def test_a_stream_says_what_it_was_asked_for_and_what_it_may_hear():
+async def test_the_opening_lists_requested_and_granted_topics():
     app, manager = make(BroadcastManager(heartbeat_interval=0.5), authorize=Rights('a', 'c', 'room/1', 'not/asked'))
-    assert await said(app) == {'heartbeat': 0.5, 'from': None, 'asked': 0, 'topics': []}
-    assert await said(app, 'a', 'b', user='ana') == {'heartbeat': 0.5, 'from': None, 'asked': 2, 'topics': ['a']}
-    assert await said(app, 'c', 'a') == {'heartbeat': 0.5, 'from': None, 'asked': 2, 'topics': ['a', 'c']}
-    narrower = await said(app, 'room/*', 'b', last_id=manager.cursor())
+    assert await opening_of(app) == {'heartbeat': 0.5, 'from': None, 'asked': 0, 'topics': []}
+    assert await opening_of(app, 'a', 'b', user='ana') == {'heartbeat': 0.5, 'from': None, 'asked': 2, 'topics': ['a']}
+    assert await opening_of(app, 'c', 'a') == {'heartbeat': 0.5, 'from': None, 'asked': 2, 'topics': ['a', 'c']}
+    narrower = await opening_of(app, 'room/*', 'b', last_id=manager.cursor())
     assert narrower == {'heartbeat': 0.5, 'from': manager.cursor(), 'asked': 2, 'topics': ['room/1']}
 
 
 @loop
-async def test_what_a_token_grants_is_named_and_what_an_old_one_does_not_grant_is_missing():
+async def test_the_opening_lists_topics_that_a_token_grants():
     app, manager = make(authorize=signed_only)
     good, bens = sign_topics(app, ['job/*', 'news'], patterns=True), sign_topics(app, 'room', 'ben')
-    alone = await said(app, signed=good)
+    alone = await opening_of(app, signed=good)
     assert (alone['asked'], alone['topics']) == (0, ['job/*', 'news'])
-    both = await said(app, 'job/7', 'room', user='ana', signed=good)
+    both = await opening_of(app, 'job/7', 'room', user='ana', signed=good)
     assert (both['asked'], both['topics']) == (2, ['job/7'])
     assert (await Tab(app, 'room', user='ana', signed=bens).opens()).status == 403
 
 
 @loop
-async def test_what_was_taken_from_a_person_is_not_among_what_a_stream_may_hear():
+async def test_the_opening_omits_revoked_topics():
     app, manager = make(authorize=signed_only)
     token = sign_topics(app, ['a', 'b'], 'ana')
     await manager.revoke('ana', 'b')
-    assert (await said(app, 'a', 'b', user='ana', signed=token))['topics'] == ['a']
+    assert (await opening_of(app, 'a', 'b', user='ana', signed=token))['topics'] == ['a']
 
 
 @loop
-async def test_a_stream_that_goes_on_without_a_topic_says_what_is_left():
+async def test_a_stream_that_loses_a_topic_gets_the_remaining_topics():
     app, manager = make()
     tab = await Tab(app, 'a', 'b', user='ana').opens()
     for topic, left in (('b', ['a']), ('a', [])):
         await manager.revoke('ana', topic)
-        await tab.hears(f'event: sse-topics\ndata: {json.dumps(dict(topics=left))}\n\n')
+        await tab.receives(f'event: sse-topics\ndata: {json.dumps(dict(topics=left))}\n\n')
     assert not tab.task.done() and user_topic('ana') not in tab.text
     await tab.leave()
 
 
 @loop
-async def test_rights_that_are_taken_one_by_one_before_anything_is_written_are_told_as_one():
+async def test_revocations_before_a_write_are_reported_together():
     app, manager = make()
     tab = await Tab(app, 'a', 'b', 'c', user='ana').opens()
     for topic in ('b', 'c'): await manager.revoke('ana', topic)
     await manager.broadcast('line', dict(n=1), topic='a')
-    await tab.hears('"n": 1')
+    await tab.receives('"n": 1')
     assert [json.loads(b['data']) for b in tab.blocks if b.get('event') == 'sse-topics'][-1] == dict(topics=['a'])
     assert not tab.task.done()
     await tab.leave()
 
 
 @loop
-async def test_the_topic_of_a_person_is_named_to_nobody():
+async def test_the_private_topic_of_a_user_is_never_sent():
     app, manager = make()
     tab = await Tab(app, 'a', user='ana').opens()
     assert tab.opening['topics'] == ['a'] and user_topic('ana') not in tab.text
     await manager.send_to_user('ana', 'hint', {'n': 1})
-    await tab.hears('"n": 1')
+    await tab.receives('"n": 1')
     await tab.leave()
 
 
 @loop
-async def test_a_beat_that_never_comes_is_none():
+async def test_the_opening_has_no_interval_without_heartbeats():
     for interval in (0, float('inf')):
         app, manager = make(BroadcastManager(heartbeat_interval=interval))
-        assert (await said(app))['heartbeat'] == 0
+        assert (await opening_of(app))['heartbeat'] == 0
 
 
 @loop
-async def test_a_tab_is_told_of_a_gap_in_its_own_topic_and_of_no_other():
-    "Two tabs share a stream on the union of what they ask for; a part of it is not to be heard for a while"
+async def test_a_tab_is_reset_for_a_gap_in_its_own_topics_only():
+    "Two tabs share a stream with the topics of both; one topic is forbidden for a while"
     rights = Rights('a')
     app, manager = make(authorize=rights)
     union = await Tab(app, 'a', 'b').opens()
     assert union.opening['topics'] == ['a']
     for topic in 'ab': await manager.broadcast('n', {'missed': topic}, topic=topic)
-    await union.hears('"missed": "a"')
+    await union.receives('"missed": "a"')
     await union.leave()
     rights.topics = {'a', 'b'}
-    alone = await Tab(app, 'a', last_id=union.last_id).opens()  # it never asked for b
+    alone = await Tab(app, 'a', last_id=union.last_id).opens()  # it never requested b
     assert (alone.resets, alone.data) == ([], [])
     await manager.broadcast('n', {'n': 1}, topic='a')
-    await alone.hears('"n": 1')
+    await alone.receives('"n": 1')
     await alone.leave()
     again = await Tab(app, 'a', last_id=alone.last_id).opens()
     assert (again.resets, again.data) == ([], [])
     await again.leave()
-    for last_id in (union.last_id, again.last_id):  # whichever id the other tab comes with
+    for last_id in (union.last_id, again.last_id):  # the other tab may have either id
         other = await Tab(app, 'b', last_id=last_id).opens()
         assert (other.resets, other.opening['topics']) == (['regained'], ['b'])
         await other.leave()
@@ -149,7 +147,7 @@ async def test_a_tab_is_told_of_a_gap_in_its_own_topic_and_of_no_other():
 
 
 @loop
-async def test_who_still_may_not_hear_it_is_refused_alone_and_told_nothing_of_it_in_a_union():
+async def test_a_topic_that_is_still_forbidden_causes_no_reset():
     rights = Rights('a')
     app, manager = make(authorize=rights)
     union = await Tab(app, 'a', 'b').opens()
@@ -162,7 +160,7 @@ async def test_who_still_may_not_hear_it_is_refused_alone_and_told_nothing_of_it
 
 
 @loop
-async def test_a_pattern_that_was_not_granted_at_all_is_told_once_a_part_of_it_is():
+async def test_a_pattern_is_reset_once_a_part_of_it_is_granted():
     rights = Rights('a')
     app, manager = make(authorize=rights)
     union = await Tab(app, 'a', 'room/*').opens()
@@ -173,15 +171,15 @@ async def test_a_pattern_that_was_not_granted_at_all_is_told_once_a_part_of_it_i
     await part.leave()
 
 
-# Streams that are sent away by topic
+# Disconnect by topic
 
 
 @pytest.mark.parametrize('where, topics', [
     (dict(topic='b'), ['b']), (dict(topic=['x/**', 'b', 'other/plan']), ['x/**', 'b']), (dict(topic='x/1'), ['x/1']),
-    (dict(user='ana', topic='b'), ['b']), (dict(user='ana'), None), ({}, None)])
+    (dict(owner='ana', topic='b'), ['b']), (dict(owner='ana'), None), ({}, None)])
 @loop
-async def test_who_is_sent_away_by_topic_is_told_which(where, topics):
-    "And of no topic that it did not hear"
+async def test_a_disconnect_by_topic_names_the_topics(where, topics):
+    "Topics without a subscription are left out"
     app, manager = make()
     tab = await Tab(app, 'a', 'b', 'x/*', user='ana').opens()
     assert await manager.disconnect(where) == 1
@@ -192,9 +190,9 @@ async def test_who_is_sent_away_by_topic_is_told_which(where, topics):
 
 
 @loop
-async def test_in_another_process_it_is_told_as_well():
+async def test_a_disconnect_in_another_process_names_the_topics():
     engine = MemoryBackplane()
-    (app, here), (_, there) = (make(BroadcastManager(backplane=engine, cluster=Cluster(report_interval=0.2))) for _ in range(2))
+    (app, here), (_, there) = (make(BroadcastManager(backplane=engine, beat=0.2)) for _ in range(2))
     await here.ready(), await there.ready()
     tab = await Tab(app, 'a', 'b').opens()
     await there.disconnect(dict(topic='b'))
@@ -203,43 +201,43 @@ async def test_in_another_process_it_is_told_as_well():
     await here.close(), await there.close()
 
 
-# Ids that somebody has
+# Taken ids
 
 
-@pytest.mark.parametrize('holder, asks, again', [
+@pytest.mark.parametrize('holder, user, retries', [
     ('ana', 'ben', False), ('ana', '', True), ('', 'ben', True), ('', '', True)])
 @pytest.mark.parametrize('processes', [1, 2])
 @loop
-async def test_where_an_id_may_be_the_askers_own_it_is_told_when_to_ask_again(holder, asks, again, processes):
+async def test_a_taken_id_gets_retry_after_if_either_user_is_anonymous(holder, user, retries, processes):
     engine = MemoryBackplane()
-    apps = [make(BroadcastManager(backplane=engine, cluster=Cluster(report_interval=0.2))) for _ in range(processes)]
+    apps = [make(BroadcastManager(backplane=engine, beat=0.2)) for _ in range(processes)]
     for _, manager in apps: await manager.ready()
     tab = await Tab(apps[0][0], user=holder, connection_id='mine').opens()
-    refused = await Tab(apps[-1][0], user=asks, connection_id='mine').opens()
+    refused = await Tab(apps[-1][0], user=user, connection_id='mine').opens()
     assert refused.status == 409 and 'taken' in refused.text
-    assert ('retry-after' in refused.headers) == again
-    assert not again or 1 <= int(refused.headers['retry-after']) <= 3
+    assert ('retry-after' in refused.headers) == retries
+    assert not retries or 1 <= int(refused.headers['retry-after']) <= 3
     await tab.leave()
-    free = await Tab(apps[-1][0], user=asks, connection_id='mine').opens()
+    free = await Tab(apps[-1][0], user=user, connection_id='mine').opens()
     assert free.status == 200
     await free.leave()
     for _, manager in apps: await manager.close()
 
 
 @loop
-async def test_an_id_of_the_servers_own_form_is_never_to_be_had():
+async def test_an_id_in_the_servers_form_is_refused():
     app, manager = make()
     refused = await Tab(app, connection_id='conn_7').opens()
     assert refused.status == 409 and 'retry-after' not in refused.headers
 
 
 @loop
-async def test_two_strangers_who_ask_two_processes_at_once_are_told_the_same():
-    "The one that does not get it may try again; neither of them has a name"
+async def test_two_anonymous_requests_for_one_id_get_the_same_answer():
+    "The refused one may try again, because neither has a name"
     engine = MemoryBackplane()
-    apps = [make(BroadcastManager(backplane=engine, cluster=Cluster(report_interval=0.2))) for _ in range(2)]
+    apps = [make(BroadcastManager(backplane=engine, beat=0.2)) for _ in range(2)]
     for _, manager in apps: await manager.ready()
-    await until(lambda: all(len(manager.cluster.nodes()) == 2 for _, manager in apps), 'the processes to meet')
+    await until(lambda: all(len(manager.relay.nodes()) == 2 for _, manager in apps), 'the processes to find each other')
     tabs = [Tab(app, connection_id='both') for app, _ in apps]
     for tab in tabs: await tab.opens()
     statuses = [tab.status for tab in tabs]
@@ -249,7 +247,7 @@ async def test_two_strangers_who_ask_two_processes_at_once_are_told_the_same():
     for _, manager in apps: await manager.close()
 
 
-# Which script asks
+# Script versions
 
 
 @pytest.mark.parametrize('script, noted', [
@@ -257,7 +255,7 @@ async def test_two_strangers_who_ask_two_processes_at_once_are_told_the_same():
     ('1.5', None), ('1 ', None), ('\xb2', None), ('\xb9', None), ('1e3', None), ('{"a": 1}', None),
     ('x' * 9_000, None)])
 @loop
-async def test_a_page_says_which_script_it_runs_and_nothing_else(script, noted):
+async def test_a_page_reports_its_script_version_only(script, noted):
     app, manager = make()
     tab = await Tab(app, connection_id='mine', script=script, script_version='7', metadata='x').opens()
     metadata = dict(manager.connection_metadata['mine'])
