@@ -10,7 +10,7 @@ from functools import cache
 import psutil
 import uvicorn
 from cjm_fasthtml_sse.asgi import shutdown
-from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes
+from cjm_fasthtml_sse.core.broadcast import setup_broadcast_routes
 from cjm_fasthtml_sse.asgi.response import SSEResponse
 from cjm_fasthtml_sse.core.streaming import SSEStream, StreamConfig
 from fasthtml.common import Div, EventStream, FastHTML, cancel_on_disconnect

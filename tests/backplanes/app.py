@@ -17,7 +17,7 @@ if SKEW := CONFIG.get('skew'):  # this worker's clock is wrong: before anything 
         def now(cls, tz=None): return dates.datetime.fromtimestamp(time.time(), tz)
     dates.datetime = Skewed
 
-from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes  # noqa: E402
+from cjm_fasthtml_sse.core.broadcast import setup_broadcast_routes  # noqa: E402
 from cjm_fasthtml_sse.events.wire import SSEError  # noqa: E402
 from fasthtml.common import Div, FastHTML, Li, Span  # noqa: E402
 from starlette.responses import JSONResponse, PlainTextResponse  # noqa: E402

@@ -3,7 +3,7 @@ import asyncio
 import contextlib
 import re
 
-from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes
+from cjm_fasthtml_sse.core.broadcast import setup_broadcast_routes
 from fasthtml.common import FastHTML
 
 from .machines import PATIENCE

@@ -13,7 +13,7 @@ from fasthtml.common import A, Beforeware, Div, HttpHeader, I, Link, RedirectRes
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes
+from cjm_fasthtml_sse.core.broadcast import setup_broadcast_routes
 from cjm_fasthtml_sse.browser.elements import connection_indicator, create_sse_element, sse_headers
 from cjm_fasthtml_sse import AccessPolicy
 from settings import make_manager

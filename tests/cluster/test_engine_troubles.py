@@ -7,7 +7,6 @@ same with a server. Readers are requests to a real application, made as a server
 import asyncio
 import json
 import logging
-import random
 import re
 import sqlite3
 import time
@@ -19,6 +18,7 @@ from cjm_fasthtml_sse import BackplaneError, BroadcastManager, setup_broadcast_r
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.backplanes.base import Unable
 from cjm_fasthtml_sse import Cluster
+from cjm_fasthtml_sse.runtime.time import Time
 from settings import make_manager
 
 

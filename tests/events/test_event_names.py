@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from asgi_tab import Tab, until
-from cjm_fasthtml_sse import BroadcastManager, FrameError, Publisher, SSEStream, encode_frame, setup_broadcast_routes
+from cjm_fasthtml_sse import FrameError, Publisher, SSEStream, encode_frame, setup_broadcast_routes
 from cjm_fasthtml_sse.backplanes.base import Publication, Limits
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.events.record import encode_record, make_record

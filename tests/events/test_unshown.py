@@ -5,7 +5,7 @@ import logging
 
 import pytest
 from asgi_tab import Tab, until
-from cjm_fasthtml_sse import BroadcastManager, create_broadcast_handler, setup_broadcast_routes
+from cjm_fasthtml_sse import create_broadcast_handler, setup_broadcast_routes
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML, P
 from settings import make_manager

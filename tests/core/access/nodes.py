@@ -8,10 +8,11 @@ import threading
 from base64 import b64encode
 
 import uvicorn
-from cjm_fasthtml_sse import BroadcastManager, setup_broadcast_routes
+from cjm_fasthtml_sse import setup_broadcast_routes
 from fasthtml.common import FastHTML
 from itsdangerous import TimestampSigner
 from asgi.clients import PATIENCE, Stream, until
+from settings import make_manager, make_policy
 
 SECRET = 'for these tests'
 
@@ -31,9 +32,9 @@ def sign_in(req, sess): req.scope['auth'] = sess.get('auth')
 class Node:
     "An application, its manager and a server in a thread; to this package, one of several processes"
     def __init__(self, manager=None, builder=None, prepare=None, **settings):
-        self.manager, self.app = BroadcastManager(**(manager or {})), FastHTML(secret_key=SECRET, before=sign_in)
+        self.manager, self.app = make_manager(**manager or {}), FastHTML(secret_key=SECRET, before=sign_in)
         if prepare: prepare(self)
-        setup_broadcast_routes(self.app, self.manager, element_builder=builder, **settings)
+        setup_broadcast_routes(self.app, self.manager, element_builder=builder, **make_policy(**settings))
         options = dict(host='127.0.0.1', port=0, log_level='critical', timeout_graceful_shutdown=1)
         self.server, ready = uvicorn.Server(uvicorn.Config(self.app, **options)), threading.Event()
         startup = self.server.startup

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
+from cjm_fasthtml_sse.core.admission import open_stream
 from cjm_fasthtml_sse import BroadcastManager, FrameError
 from cjm_fasthtml_sse.browser import elements
 from cjm_fasthtml_sse.core.access import sign_topics, signed_only
@@ -167,7 +168,7 @@ def test_no_parameter_injects_markup_into_a_page(function, name):
 
 
 def test_oversized_requests_are_refused_and_the_next_one_is_served(node):
-    one = node(manager=dict(max_topics_per_connection=50))
+    one = node(manager=dict(max_topics=50))
     huge = [f'{name}={"x" * 40_000}' for name in ('topic', 'signed', 'last_event_id', 'connection_id')]
     huge.append('topic=a&' * 5_000)
     assert {one.refusal(f'/sse/broadcast?{query}') for query in huge} == {414}
@@ -181,7 +182,7 @@ def test_oversized_requests_are_refused_and_the_next_one_is_served(node):
 
 
 def test_five_thousand_connections_of_one_user_leave_room_for_others(node):
-    one = node(manager=dict(max_connections_per_owner=20, max_connections=200))
+    one = node(manager=dict(max_connections_per_user=20, max_connections=200))
     request = f'GET /sse/broadcast HTTP/1.1\r\nHost: x\r\n{session_cookie("eve")}\r\n'.encode()
     refused, socks = 0, []
     try:
@@ -189,7 +190,7 @@ def test_five_thousand_connections_of_one_user_leave_room_for_others(node):
             socks += (fresh := open_sockets(one.port, 500, request))
             answers = [sock.recv(12) for sock in fresh]
             refused += answers.count(b'HTTP/1.1 429')
-            assert len(one.manager.connections_of('eve')) == one.count() == 20
+            assert len(one.manager.hub.connections_of('eve')) == one.count() == 20
         assert refused == 5_000 - 20
         with closing(one.subscribe('', 'ana')) as (ana,): assert received(one, ana) == []
     finally:
@@ -199,7 +200,7 @@ def test_five_thousand_connections_of_one_user_leave_room_for_others(node):
 
 def test_a_page_of_another_site_cannot_read_with_a_users_cookies(node):
     "Headers as browsers send them; `test_chat.py` uses a browser"
-    one = node(allow_origins=['https://partner.example'], reveal=lambda auth: True)
+    one = node(allow_origins=['https://partner.example'], can_list_connections=lambda auth: True)
     paths = ['/sse/broadcast', '/sse/status', '/sse/connections', '/sse/user']
     for path, site in itertools.product(paths, ('cross-site', 'same-site')):
         assert one.refusal(path, 'ana', Sec_Fetch_Site=site, Origin='https://evil.example') == 403
@@ -231,7 +232,7 @@ def test_a_revocation_between_replay_and_live_events_stops_both():
         manager = BroadcastManager(max_queue_size=10)
         start = manager.cursor()
         for n in range(1_000): await manager.broadcast('note', {'n': n, 'text': 'x' * 500}, topic='room/1')
-        stream = manager.open_stream(Renderer(), owner='ana', topics=['room/1', 'room/2'], last_event_id=start)
+        stream = open_stream(manager.hub, Renderer(), user='ana', topics=['room/1', 'room/2'], last_event_id=start)
         replayed = stream.take()
         assert 0 < replayed.count(b'"text"') < 1_000 and await manager.revoke('ana', 'room/1') == 1
         for n in (1, 2): await manager.broadcast('note', {'live': n}, topic=f'room/{n}')
@@ -249,7 +250,7 @@ def test_a_revocation_drops_waiting_retained_events(begun):
     async def story():
         manager = BroadcastManager()
         for n in (1, 2): await manager.broadcast('note', {'room': n}, topic=f'room/{n}', key='k', retain=True)
-        stream = manager.open_stream(Renderer(), owner='ana', topics=['room/1', 'room/2'])
+        stream = open_stream(manager.hub, Renderer(), user='ana', topics=['room/1', 'room/2'])
         if begun: assert b'"room": 1' in stream.queue.take(1)
         assert await manager.revoke('ana', 'room/2') == 1
         sent = stream.closing_frame if stream.ended else stream.take()

@@ -10,6 +10,8 @@ from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML
 
 from .tabs import Tab, until
+from cjm_fasthtml_sse import Cluster
+from settings import make_policy
 
 KEY = 'for these tests'
 
@@ -20,7 +22,7 @@ def user_of(req): return req.headers.get('x-user')
 def make(manager=None, **settings):
     "Return an application and its manager; a header names the user"
     app, manager = FastHTML(secret_key=KEY), manager or BroadcastManager()
-    setup_broadcast_routes(app, manager, **dict(identify=user_of) | settings)
+    setup_broadcast_routes(app, manager, **make_policy(**dict(identify=user_of) | settings))
     return app, manager
 
 
@@ -176,7 +178,7 @@ async def test_a_pattern_is_reset_once_a_part_of_it_is_granted():
 
 @pytest.mark.parametrize('where, topics', [
     (dict(topic='b'), ['b']), (dict(topic=['x/**', 'b', 'other/plan']), ['x/**', 'b']), (dict(topic='x/1'), ['x/1']),
-    (dict(owner='ana', topic='b'), ['b']), (dict(owner='ana'), None), ({}, None)])
+    (dict(user='ana', topic='b'), ['b']), (dict(user='ana'), None), ({}, None)])
 @loop
 async def test_a_disconnect_by_topic_names_the_topics(where, topics):
     "Topics without a subscription are left out"
@@ -192,7 +194,7 @@ async def test_a_disconnect_by_topic_names_the_topics(where, topics):
 @loop
 async def test_a_disconnect_in_another_process_names_the_topics():
     engine = MemoryBackplane()
-    (app, here), (_, there) = (make(BroadcastManager(backplane=engine, beat=0.2)) for _ in range(2))
+    (app, here), (_, there) = (make(BroadcastManager(backplane=engine, cluster=Cluster(report_interval=0.2))) for _ in range(2))
     await here.ready(), await there.ready()
     tab = await Tab(app, 'a', 'b').opens()
     await there.disconnect(dict(topic='b'))
@@ -210,7 +212,7 @@ async def test_a_disconnect_in_another_process_names_the_topics():
 @loop
 async def test_a_taken_id_gets_retry_after_if_either_user_is_anonymous(holder, user, retries, processes):
     engine = MemoryBackplane()
-    apps = [make(BroadcastManager(backplane=engine, beat=0.2)) for _ in range(processes)]
+    apps = [make(BroadcastManager(backplane=engine, cluster=Cluster(report_interval=0.2))) for _ in range(processes)]
     for _, manager in apps: await manager.ready()
     tab = await Tab(apps[0][0], user=holder, connection_id='mine').opens()
     refused = await Tab(apps[-1][0], user=user, connection_id='mine').opens()
@@ -235,9 +237,9 @@ async def test_an_id_in_the_servers_form_is_refused():
 async def test_two_anonymous_requests_for_one_id_get_the_same_answer():
     "The refused one may try again, because neither has a name"
     engine = MemoryBackplane()
-    apps = [make(BroadcastManager(backplane=engine, beat=0.2)) for _ in range(2)]
+    apps = [make(BroadcastManager(backplane=engine, cluster=Cluster(report_interval=0.2))) for _ in range(2)]
     for _, manager in apps: await manager.ready()
-    await until(lambda: all(len(manager.relay.nodes()) == 2 for _, manager in apps), 'the processes to find each other')
+    await until(lambda: all(len(manager.cluster.nodes()) == 2 for _, manager in apps), 'the processes to find each other')
     tabs = [Tab(app, connection_id='both') for app, _ in apps]
     for tab in tabs: await tab.opens()
     statuses = [tab.status for tab in tabs]

@@ -11,6 +11,7 @@ import time
 
 import pytest
 from cjm_fasthtml_sse import BackplaneError, BroadcastManager, ConnectionRefused
+from cjm_fasthtml_sse import Cluster
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from asgi.clients import Stream, until
 
@@ -64,11 +65,11 @@ def test_a_stopped_worker_keeps_its_ids(workers, beat=0.1):
 
 ELSEWHERE = """
 import asyncio, sys
-from cjm_fasthtml_sse import BroadcastManager
+from cjm_fasthtml_sse import BroadcastManager, Cluster
 async def main():
-    manager = BroadcastManager(backplane=sys.argv[1], beat=0.2)
+    manager = BroadcastManager(backplane=sys.argv[1], cluster=Cluster(report_interval=0.2))
     await manager.ready()
-    print(manager.node, flush=True)
+    print(manager.cluster.node, flush=True)
     await asyncio.sleep(60)
 asyncio.run(main())
 """
@@ -93,23 +94,23 @@ def test_a_process_in_another_container_is_judged_by_its_reports(tmp_path):
 
 async def watch(url, elsewhere):
     node = (await asyncio.to_thread(elsewhere.stdout.readline)).strip()
-    manager = BroadcastManager(backplane=url, beat=0.2)
+    manager = BroadcastManager(backplane=url, cluster=Cluster(report_interval=0.2))
     await manager.ready()
-    await eventually(lambda: node in manager.relay.nodes())
+    await eventually(lambda: node in manager.cluster.nodes())
     for _ in range(5):  # it stays while its reports arrive
-        await manager.reported('connections')
-        assert node in manager.relay.nodes()
+        await manager.collect_info('connections')
+        assert node in manager.cluster.nodes()
         await asyncio.sleep(0.2)
     elsewhere.kill()
-    await eventually(lambda: node not in manager.relay.nodes())
+    await eventually(lambda: node not in manager.cluster.nodes())
     await manager.close()
 
 
 def test_a_process_of_another_host_is_dropped_after_two_missing_reports():
     async def story():
         engine, beat = MemoryBackplane(), 0.3
-        manager = BroadcastManager(backplane=engine, beat=beat)
-        info = dict(beat=beat, process=['another host', os.getpid(), 1])
+        manager = BroadcastManager(backplane=engine, cluster=Cluster(report_interval=beat))
+        info = dict(report_interval=beat, process=['another host', os.getpid(), 1])
         async def report():
             for n in range(10**6):
                 await engine.put_node_info('elsewhere', json.dumps(info | dict(beats=n)).encode())
@@ -117,12 +118,12 @@ def test_a_process_of_another_host_is_dropped_after_two_missing_reports():
         reports = asyncio.create_task(report())
         await asyncio.sleep(0)
         await manager.ready()
-        with pytest.raises(ConnectionRefused, match='Not every process has said'): await manager.claim('mine', 'ana')
+        with pytest.raises(ConnectionRefused, match='Not every process has answered'): await manager.users.claim('mine', 'ana')
         reports.cancel()
         begun = time.monotonic()
-        await eventually(lambda: 'elsewhere' not in manager.relay.nodes())
+        await eventually(lambda: 'elsewhere' not in manager.cluster.nodes())
         took = time.monotonic() - begun
-        await manager.claim('mine', 'ana')
+        await manager.users.claim('mine', 'ana')
         await manager.close()
         return took / beat
     assert 1 < asyncio.run(story())
@@ -140,7 +141,7 @@ def test_an_outage_of_the_backplane_drops_no_process():
             return await super().open(limits)
     async def story():
         engine, beat = Away(), 0.2
-        manager = BroadcastManager(backplane=engine, beat=beat)
+        manager = BroadcastManager(backplane=engine, cluster=Cluster(report_interval=beat))
         await engine.put_node_info('elsewhere', b'{"beats": 1, "process": ["another host", 1, 1]}')
         await manager.ready()
         engine.away = True
@@ -148,7 +149,7 @@ def test_an_outage_of_the_backplane_drops_no_process():
         await asyncio.sleep(6 * beat)  # the length of the outage
         engine.away = False
         await eventually(lambda: manager.statistics().backplane == 'open')
-        known = manager.relay.nodes()
+        known = manager.cluster.nodes()
         await manager.close()
         return known
     assert 'elsewhere' in asyncio.run(story())

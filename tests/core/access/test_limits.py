@@ -17,14 +17,14 @@ def test_max_connections_is_enforced(node):
 
 
 def test_max_connections_of_one_user_is_enforced(node):
-    one = node(manager=dict(max_connections_per_owner=2))
+    one = node(manager=dict(max_connections_per_user=2))
     with closing(one.subscribe('', 'ana'), one.subscribe('', 'ana'), one.subscribe('', 'ben')):
         status, headers, _ = one.get('/sse/broadcast', 'ana')
         assert status == 429 and int(headers['Retry-After']) >= 1 and one.count() == 3
 
 
 def test_max_connections_applies_to_anonymous_sessions(node):
-    one = node(manager=dict(max_connections_per_owner=1))
+    one = node(manager=dict(max_connections_per_user=1))
     with closing(one.subscribe()) as (stream,):
         head = stream.data.decode().split('\r\n')
         session = next(line for line in head if line.lower().startswith('set-cookie: ')).split(' ')[1].rstrip(';')
@@ -33,7 +33,7 @@ def test_max_connections_applies_to_anonymous_sessions(node):
 
 
 def test_max_topics_is_enforced(node):
-    one = node(manager=dict(max_topics_per_connection=3))
+    one = node(manager=dict(max_topics=3))
     query = '&'.join(f'topic=job/{n}' for n in range(4))
     assert one.refusal(f'/sse/broadcast?{query}') == 400
     with closing(one.subscribe(query.rpartition('&')[0])): pass
@@ -50,8 +50,8 @@ def test_the_other_routes_return_numbers_only(node, path):
 
 
 def test_a_hook_allows_listing_connections(node):
-    one = node(reveal=lambda auth: auth == 'admin')
+    one = node(can_list_connections=lambda auth: auth == 'admin')
     with closing(one.subscribe('connection_id=my-tab&topic=room/1&tabs=2', 'ana')):
         each, = json.loads(one.get('/sse/connections', 'admin')[2])['each']
-        assert {'connection_id': 'my-tab', 'owner': 'ana', 'topics': ['room/1'], 'tabs': 2}.items() <= each.items()
+        assert {'connection_id': 'my-tab', 'user': 'ana', 'topics': ['room/1'], 'tabs': 2}.items() <= each.items()
         assert 'each' not in json.loads(one.get('/sse/connections', 'ana')[2])

@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+from cjm_fasthtml_sse.core.admission import open_stream
 from cjm_fasthtml_sse import BroadcastManager
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.events.mailbox import Renderer
@@ -11,17 +12,18 @@ from backplanes.conftest import ENGINES
 
 from .nodes import Node, closing, events, eventually, until
 from .workers import Worker
+from cjm_fasthtml_sse import Replay
 
-QUICK = dict(grace=0.3, interval=0.05)
+QUICK = dict(down_period=0.3, interval=0.05)
 
 
 @pytest.fixture(scope='module', params=ENGINES)
 def rooms(request, store):
     "Two nodes that announce presence in rooms"
     url, announce = store(request.param), lambda node: node.manager.announce_presence('room/**', **QUICK)
-    nodes = [Node(manager=dict(backplane=url, beat=0.3), prepare=announce) for _ in range(2)]
+    nodes = [Node(manager=dict(backplane=url, report_interval=0.3), prepare=announce) for _ in range(2)]
     for each in nodes: each.do(each.manager.ready)
-    until(lambda: all(len(each.manager.relay.nodes()) == 2 for each in nodes), 'the nodes to know of each other')
+    until(lambda: all(len(each.manager.cluster.nodes()) == 2 for each in nodes), 'the nodes to know of each other')
     yield nodes
     for each in nodes: each.stop()
 
@@ -29,7 +31,7 @@ def rooms(request, store):
 def announced(stream, *types):
     "Return type and user, or number of users, of the presence events so far"
     messages = [json.loads(text) for name, _, text in events(stream) if name == 'message']
-    return [(m['type'], m['data'].get('owner', m['data'].get('people'))) for m in messages if m['type'] in types]
+    return [(m['type'], m['data'].get('user', m['data'].get('users'))) for m in messages if m['type'] in types]
 
 
 def wait_for(stream, kind, user, times=1):
@@ -51,10 +53,10 @@ def test_users_connections_and_tabs_are_counted_over_all_processes(rooms):
     with closing(*ana, *others, other.subscribe('topic=room/1', 'ben')):
         for each in rooms:
             now = each.do(each.manager.presence, 'room/1')
-            assert {name: (p.connections, p.tabs) for name, p in now.owners.items()} == {'ana': (2, 4), 'ben': (1, 1)}
-            assert (now.people, now.guests, now.connections, now.tabs) == (3, 1, 4, 6)
-        assert one.do(one.manager.presence).people == 5
-    until(lambda: one.do(one.manager.presence).people == 0)
+            assert {name: (p.connections, p.tabs) for name, p in now.users.items()} == {'ana': (2, 4), 'ben': (1, 1)}
+            assert (now.user_count, now.guests, now.connections, now.tabs) == (3, 1, 4, 6)
+        assert one.do(one.manager.presence).user_count == 5
+    until(lambda: one.do(one.manager.presence).user_count == 0)
 
 
 def test_each_user_joins_once_and_leaves_once_over_all_processes(rooms):
@@ -87,22 +89,22 @@ def test_anonymous_users_are_counted_and_never_named(rooms):
     with closing(one.subscribe('topic=room/d/*', 'onlooker'), other.subscribe('topic=room/d/1')) as (onlooker, guest):
         wait_for(onlooker, 'presence', 1)
         assert not announced(onlooker, 'join') and b'guest' not in onlooker.data
-        assert one.do(one.manager.presence, 'room/d/1').owners == {}
+        assert one.do(one.manager.presence, 'room/d/1').users == {}
 
 
 def test_ten_thousand_joins_at_once_send_counts_only():
     "A list with each join would have a hundred million names in all"
     async def story():
-        manager, renderer = BroadcastManager(heartbeat_interval=0, replay_limit=100), Renderer()
+        manager, renderer = BroadcastManager(heartbeat_interval=0, replay=Replay(max_events=100)), Renderer()
         manager.announce_presence('room/*', interval=0.2)
         _, queue = await manager.register(topics='room/*')
         began, streams = asyncio.get_running_loop().time(), []
         for n in range(10_000):
-            streams.append(manager.open_stream(renderer, owner=f'user-{n}', topics=['room/1']))
+            streams.append(open_stream(manager.hub, renderer, user=f'user-{n}', topics=['room/1']))
             if n % 100 == 0: await asyncio.sleep(0)
         messages = []
         async with asyncio.timeout(60):
-            while not messages or messages[-1].data.get('people', 0) < 10_000: messages.append(await queue.get())
+            while not messages or messages[-1].data.get('users', 0) < 10_000: messages.append(await queue.get())
         took = asyncio.get_running_loop().time() - began
         for stream in streams: stream.on_close('left')
         await manager.close()
@@ -136,7 +138,7 @@ def test_users_of_a_killed_process_leave_within_three_reports(store, tmp_path, k
 
 
 def test_presence_in_one_process_without_a_backplane(node):
-    one = node(prepare=lambda node: node.manager.announce_presence('room/*', show=str.upper, **QUICK))
+    one = node(prepare=lambda node: node.manager.announce_presence('room/*', label=str.upper, **QUICK))
     with closing(one.subscribe('topic=room/*', 'onlooker')) as (onlooker,):
         with closing(*(one.subscribe('topic=room/1', 'ana') for _ in range(2))): wait_for(onlooker, 'join', 'ANA')
         wait_for(onlooker, 'leave', 'ANA')
@@ -155,15 +157,15 @@ def test_a_label_that_fails_does_not_stop_other_announcements(caplog):
     names = dict(ana='Ana', eve='Eve')
     async def story():
         manager = BroadcastManager()
-        manager.announce_presence('room/*', show=names.__getitem__, **QUICK)
+        manager.announce_presence('room/*', label=names.__getitem__, **QUICK)
         _, queue = await manager.register(topics='room/*')
-        eve = manager.open_stream(Renderer(), owner='eve', topics=['room/1'])
+        eve = open_stream(manager.hub, Renderer(), user='eve', topics=['room/1'])
         await next_event(queue, 'presence', topic='room/1', people=1)
         del names['eve']
         eve.on_close('left')
         await next_event(queue, 'presence', topic='room/1', people=0)
-        ana = manager.open_stream(Renderer(), owner='ana', topics=['room/2'])
-        assert await next_event(queue, 'join') == dict(topic='room/2', owner='Ana')
+        ana = open_stream(manager.hub, Renderer(), user='ana', topics=['room/2'])
+        assert await next_event(queue, 'join') == dict(topic='room/2', user='Ana')
         ana.on_close('left')
         await manager.close()
     asyncio.run(story())
@@ -178,9 +180,9 @@ def test_announcements_of_other_nodes_are_forgotten():
         for manager in managers:
             manager.announce_presence('room/*', **QUICK)
             await manager.ready()
-        await eventually(lambda: all(len(manager.relay.nodes()) == 2 for manager in managers))
+        await eventually(lambda: all(len(manager.cluster.nodes()) == 2 for manager in managers))
         _, queue = await other.register(topics='room/*')
-        stream = one.open_stream(Renderer(), owner='eve', topics=['room/made-up'])
+        stream = open_stream(one.hub, Renderer(), user='eve', topics=['room/made-up'])
         await next_event(queue, 'join')
         known = [names for each in other.watcher.heard.values() for names in each]
         stream.on_close('left')
@@ -209,7 +211,7 @@ def test_a_manager_closes_in_the_turn_of_a_leave():
         manager.announce_presence('room/*', **QUICK)
         await manager.ready()
         _, queue = await manager.register(topics='room/*')
-        manager.open_stream(Renderer(), owner='ana', topics=['room/1'])
+        open_stream(manager.hub, Renderer(), user='ana', topics=['room/1'])
         await next_event(queue, 'presence')
         waking, manager.watcher.more = manager.watcher.more, Watched()
         waking.set()

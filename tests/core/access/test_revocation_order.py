@@ -11,6 +11,8 @@ from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML
 
 from .tabs import BackplaneProxy, Tab, until
+from cjm_fasthtml_sse import Cluster, Replay
+from settings import make_policy
 
 KEY = 'for these tests'
 
@@ -21,16 +23,16 @@ def user_of(req): return req.headers.get('x-user')
 def make(manager=None, **settings):
     "Return an application and its manager; a header names the user"
     app, manager = FastHTML(secret_key=KEY), manager or BroadcastManager()
-    setup_broadcast_routes(app, manager, identify=user_of, **settings)
+    setup_broadcast_routes(app, manager, **make_policy(identify=user_of, **settings))
     return app, manager
 
 
 async def pair(engine, **settings):
     "Return two processes on one backplane, each with its own proxy, and the proxies"
     proxies = BackplaneProxy(engine), BackplaneProxy(engine)
-    made = [make(BroadcastManager(backplane=proxy, beat=0.2), **settings) for proxy in proxies]
+    made = [make(BroadcastManager(backplane=proxy, cluster=Cluster(report_interval=0.2)), **settings) for proxy in proxies]
     for _, manager in made: await manager.ready()
-    async def known(): return len(await made[0][1].reported('connections')) == 2
+    async def known(): return len(await made[0][1].collect_info('connections')) == 2
     while not await known(): await asyncio.sleep(0.01)  # noqa: ASYNC110 - there is no event to wait for
     return *made, proxies
 
@@ -64,7 +66,7 @@ async def test_a_late_process_ends_streams_before_later_events():
     (_, here), (app, there), (_, far) = await pair(MemoryBackplane())
     ana, ben = [await Tab(app, 'room', user=user).opens() for user in ('ana', 'ben')]
     await far.hold()
-    await here.disconnect(dict(owner='ana'))
+    await here.disconnect(dict(user='ana'))
     await here.broadcast('n', {'n': 1}, topic='room')
     far.holds = False
     await ben.receives('"n": 1')
@@ -80,7 +82,7 @@ async def test_after_an_outage_longer_than_the_log_streams_are_authorized_again(
     members, engine = {'ana', 'ben'}, MemoryBackplane()
     def may(req, topics): return topics if user_of(req) in members else []
     proxies = BackplaneProxy(engine), BackplaneProxy(engine)
-    (_, here), (app, there) = [make(BroadcastManager(backplane=proxy, beat=0.2, replay_limit=8), authorize=may)
+    (_, here), (app, there) = [make(BroadcastManager(backplane=proxy, cluster=Cluster(report_interval=0.2), replay=Replay(max_events=8)), authorize=may)
                                for proxy in proxies]
     await here.ready(), await there.ready()
     ana, ben, guest = [await Tab(app, *topics, user=user).opens()
@@ -109,7 +111,7 @@ async def test_after_an_outage_longer_than_the_log_streams_are_authorized_again(
 async def test_a_token_from_before_a_gap_is_invalid_after_it():
     engine = MemoryBackplane()
     proxy = BackplaneProxy(engine)
-    app, manager = make(BroadcastManager(backplane=proxy, beat=0.2, replay_limit=8), authorize=signed_only)
+    app, manager = make(BroadcastManager(backplane=proxy, cluster=Cluster(report_interval=0.2), replay=Replay(max_events=8)), authorize=signed_only)
     other = BroadcastManager(backplane=BackplaneProxy(engine))
     await manager.ready(), await other.ready()
     old, open_to_all = sign_topics(app, 'secret', 'ana'), sign_topics(app, 'secret')
@@ -131,7 +133,7 @@ async def test_a_token_from_before_a_gap_is_invalid_after_it():
 async def test_a_new_epoch_keeps_revocations():
     engine = MemoryBackplane()
     proxy = BackplaneProxy(engine)
-    app, manager = make(BroadcastManager(backplane=proxy, beat=0.2), authorize=signed_only)
+    app, manager = make(BroadcastManager(backplane=proxy, cluster=Cluster(report_interval=0.2)), authorize=signed_only)
     await manager.ready()
     old, bens = sign_topics(app, ['secret', 'open'], 'ana'), sign_topics(app, 'secret', 'ben')
     await manager.revoke('ana', 'secret')
@@ -155,9 +157,9 @@ async def test_without_the_backplane_a_revocation_is_local_and_raises():
     tab = await Tab(app, 'secret', 'room', user='ana', signed=token).opens()
     proxy.up = False
     await until(lambda: here.statistics().backplane == 'lost')
-    with pytest.raises(BackplaneError, match='in this process alone'): await here.revoke('ana', 'secret')
+    with pytest.raises(BackplaneError, match='in this process only'): await here.revoke('ana', 'secret')
     assert (await Tab(app, 'secret', user='ana', signed=token).opens()).status == 403
-    with pytest.raises(BackplaneError, match='1 streams of this process'): await here.disconnect(dict(owner='ana'))
+    with pytest.raises(BackplaneError, match='1 streams of this process'): await here.disconnect(dict(user='ana'))
     await tab.task
     await here.close(), await there.close()
 
@@ -303,7 +305,7 @@ async def test_an_application_event_cannot_forge_a_control_event():
     "The topic of control events is private"
     app, manager = make()
     tab = await Tab(app, 'room', user='ana').opens()
-    forged = {'owner': 'ana', 'topics': ['room']}
+    forged = {'user': 'ana', 'topics': ['room']}
     with pytest.raises(ValueError): await manager.broadcast('revoke', forged, topic='\ue000control')
     await manager.broadcast('revoke', forged, topic='control')
     assert (await Tab(app, '\ue000control').opens()).status == 400

@@ -12,6 +12,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from .nodes import SECRET, closing, events, received, sign_in
+from settings import make_policy
 
 
 def test_a_second_manager_on_one_prefix_is_logged(caplog):
@@ -27,7 +28,7 @@ def test_a_second_manager_on_one_prefix_is_logged(caplog):
 def test_a_handler_on_a_custom_route_uses_the_same_policy(node):
     def own(node):
         settings = dict(authorize=lambda auth, topics: auth == 'ana', named=True)
-        node.app.get('/own')(create_broadcast_handler(node.manager, **settings))
+        node.app.get('/own')(create_broadcast_handler(node.manager, **make_policy(**settings)))
     one = node(prepare=own)
     assert one.get('/own?topic=a', 'ben')[0] == 403 and one.get('/own?topic=a', 'ana', method='HEAD')[0] == 200
     assert one.get('/own?topic=a', 'ben', method='HEAD')[0] == 403
@@ -64,7 +65,7 @@ def test_the_query_cannot_set_the_user(node):
         return 'admin' in (auth, sess.get('auth'), session.get('auth'), req.get('auth'))
     def reveal(auth: str): return auth == 'admin'
     def named(auth: str = '', sess: dict = None): return auth or sess.get('auth')
-    one = node(authorize=typed, identify=named, reveal=reveal)
+    one = node(authorize=typed, identify=named, can_list_connections=reveal)
     for forged in ('auth=admin', 'sess=admin', 'session=admin', 'req=admin', 'auth=admin&user=admin'):
         assert one.refusal(f'/sse/broadcast?topic=a&{forged}', 'eve') == 403
         assert json.loads(one.get(f'/sse/user?{forged}', 'eve')[2]) == dict(user=user_tag(SECRET, 'eve'))
@@ -94,7 +95,7 @@ def test_a_result_that_is_no_list_of_topics_is_an_error(node, hook, caplog):
 
 @pytest.mark.parametrize('result', [dict(location='/login'), 'admin', 1])
 def test_only_true_allows_listing_connections(node, result):
-    assert 'each' not in json.loads(node(reveal=lambda req: result).get('/sse/connections')[2])
+    assert 'each' not in json.loads(node(can_list_connections=lambda req: result).get('/sse/connections')[2])
 
 
 def test_a_page_of_an_allowed_site_can_read_refusals(node):
@@ -181,7 +182,7 @@ def test_an_auth_object_without_a_name_is_anonymous_and_logged_once(node, caplog
 
 def test_a_browser_can_open_its_next_stream_before_it_closes_the_old_one(node):
     "The stream with more topics opens before the old one closes"
-    one = node(manager=dict(max_connections_per_owner=2))
+    one = node(manager=dict(max_connections_per_user=2))
     with closing(one.subscribe('topic=a', 'ana'), one.subscribe('topic=a&topic=b&tabs=2', 'ana')) as (old, new):
         one.send(data={'n': 1}, topic='a')
         assert received(one, old) == received(one, new) == [{'n': 1}]

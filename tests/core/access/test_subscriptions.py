@@ -54,7 +54,7 @@ def test_an_error_in_authorize_is_not_sent_to_the_client(node):
 
 
 def test_a_quiet_topic_is_not_reset_by_a_busy_one(node):
-    one = node(manager=dict(replay_limit=20))
+    one = node(manager=dict(max_events=20))
     with closing(one.subscribe('topic=quiet')) as (stream,): seen = last_id(stream)
     one.send(data={'n': 0}, topic='busy')
     for n in range(100): one.send(data={'n': n}, topic='busy')
@@ -86,7 +86,7 @@ def test_tokens_grant_topics(node):
 
 
 def test_a_token_that_is_forged_expired_or_another_users_is_refused(node, monkeypatch):
-    one = node(authorize=signed_only, signed_for=3600)
+    one = node(authorize=signed_only, token_max_age=3600)
     good, foreign = sign_topics(SECRET, 'job/1', 'ana'), sign_topics('another application', 'job/1')
     bad = (foreign, good[:-2], good + 'x', '', 'x.y.z')
     assert {one.refusal(f'/sse/broadcast?signed={token}', 'ana') for token in bad} == {403}

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 from browser.conftest import running
-from cjm_fasthtml_sse import BroadcastManager, setup_broadcast_routes
+from cjm_fasthtml_sse import setup_broadcast_routes
 from fasthtml.common import FastHTML
 
 from .conftest import gone, port_of, said

@@ -12,7 +12,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import Mount
 
-from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes
+from cjm_fasthtml_sse.core.broadcast import setup_broadcast_routes
 from settings import make_manager
 
 TOPICS = ('a/0', 'a/1', 'a/2', 'a/3', 'a/4', 'a/5', 'a/1/x', 'a/1/x/y', 'b/0', 'b/1', 'b/2', 'b/3', 'c', 'd',
