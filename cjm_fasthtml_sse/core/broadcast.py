@@ -116,7 +116,7 @@ def _record(self: BroadcastManager, *args: Any, **kwargs: Any) -> Record:
 
 # %% ../../nbs/core/broadcast.ipynb #b7cb1a26
 @patch
-def _hear(self: BroadcastManager, record: Record, position: int | None = None, age: float = 0.0) -> int:
+def _hear(self: BroadcastManager, record: Record, position: int | None = None, age: float = 0) -> int:
     event = self._fill(self.log, record, position, age)
     if record.topic == CONTROL: return self._act_on(record, event)
     if record.topic is None or record.topic[0] != PRIVATE: self.history.append(event.message)
@@ -249,7 +249,7 @@ def broadcast_nowait(self: BroadcastManager,
     if self.relay is not None: raise RuntimeError('An engine takes waiting: await broadcast, or broadcast_threadsafe')
     kwargs.pop('buffer', None)
     record = self._record(message_type, data, **kwargs)
-    if (reached := self._publish(record)) is None: raise RuntimeError('Not on the loop of the connections; use broadcast_threadsafe')
+    if (reached := self._publish(record)) is None: raise RuntimeError('Not on the home loop; use broadcast_threadsafe')
     if self._late: asyncio.get_running_loop().call_soon(self.catch_up)
     return reached
 

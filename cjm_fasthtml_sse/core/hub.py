@@ -74,7 +74,7 @@ class Hub:
         max_topics_per_connection: int = MAX_TOPICS, # Topics and patterns of one stream; beyond it 400
     ):
         if max_queue_size < 1: raise ValueError(f'max_queue_size must be positive, got {max_queue_size}')
-        if heartbeat_interval < 0: raise ValueError(f'heartbeat_interval must be 0 or more seconds, got {heartbeat_interval}')
+        if heartbeat_interval < 0: raise ValueError(f'{heartbeat_interval=} must not be negative')
         bounds = dict(max_queue_bytes=max_queue_bytes, max_send_bytes=max_send_bytes, overflow=overflow)
         self.delivery = Delivery(**bounds, send_timeout=send_timeout, retry_range=retry_span)
         self.log, self.debug, self.overflow, self.closed = log, debug, overflow, False

@@ -69,7 +69,8 @@ def _take_back(self: Hub, connection: SSEConnection, revoked: list[str]) -> bool
 
 def _left_to_hear(topics: Iterable[str]) -> bytes:
     "What is left to a stream, for its page"
-    return TOPICS_FRAME + b'data: ' + to_json(dict(topics=sorted(t for t in topics if t[0] != PRIVATE))).encode() + b'\n\n'
+    left = dict(topics=sorted(t for t in topics if t[0] != PRIVATE))
+    return TOPICS_FRAME + f'data: {to_json(left)}\n\n'.encode()
 
 @patch
 def _take_from(self: Hub, owner: str, topics: list[str]) -> int:

@@ -440,8 +440,8 @@ class WithHoles(MemoryBackplane):
     async def read(self, after, count=500, wait=0):
         places = {channel: at >> 24 if channel == 'events' else at for channel, at in after.items()}
         found = await super().read(places, count, wait)
-        events = [each.channel == 'events' for each in found]
-        return [replace(each, position=each.position << 24) if event else each for each, event in zip(found, events, strict=True)]
+        def spread(entry): return replace(entry, position=entry.position << 24)
+        return [spread(entry) if entry.channel == 'events' else entry for entry in found]
 
 
 def test_how_far_behind_the_slowest_reader_is_is_told_in_events_and_in_seconds():
