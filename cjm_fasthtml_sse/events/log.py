@@ -65,8 +65,7 @@ class Log:
     ):
         self.replay, self.clock, self.may_lag, self.keeps_epoch = replay, clock, may_lag, epoch is not None
         self.epoch, self.head, self.size, self.event_count = epoch or secrets.token_hex(8), 0, 0, 0
-        if self.position_of(self.cursor()) is None:
-            raise ValueError(f'epoch must be 1 to 40 of a-z and 0-9, got {epoch!r:.60}')
+        if not is_id(self.cursor()): raise ValueError(f'epoch must be 1 to 40 a-z or 0-9, got {epoch!r:.60}')
         self.trimmed, self.retained = Trimmed(), Retained(replay.max_retained, replay.max_retained_bytes)
         self._events, self._first, self._by_key, self._by_topic = [], 0, {}, PositionIndex()
         in_each_child(self.new_epoch)
@@ -155,8 +154,7 @@ def trim(self: Log):
     if self._first > self.event_count + 64: self._events, self._first = self._events[self._first:], 0
 
 @patch
-def _oldest(self: Log) -> float:
-    return float('-inf') if self.replay.max_age is None else self.clock() - self.replay.max_age
+def _oldest(self: Log) -> float: return float('-inf') if (age := self.replay.max_age) is None else self.clock() - age
 
 # %% ../../nbs/events/log.ipynb #e2b61f3c
 @patch

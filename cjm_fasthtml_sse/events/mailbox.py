@@ -97,14 +97,12 @@ def offer(self: Mailbox,
 ):
     "Add `event`, or mark the reader as behind"
     if self.behind: return
-    full = self._waiting and (len(self._waiting) >= self.max_events
-        or self.size + event.length > self.delivery.max_queue_bytes)
-    if full:
+    size = self.size + event.length
+    if self._waiting and (len(self._waiting) >= self.max_events or size > self.delivery.max_queue_bytes):
         self.behind, self.cursor = True, event.position - 1
         return
     self._waiting.append(event)
-    self.size += event.length
-    self.cursor = event.position
+    self.size, self.cursor = size, event.position
 
 # %% ../../nbs/events/mailbox.ipynb #c95b7e02
 @patch(as_prop=True)
@@ -123,6 +121,7 @@ def qsize(self: Mailbox) -> int: # Number of events and frames
     "Return how many events and frames wait here"
     return len(self._waiting) + len(self._private)
 
+# %% ../../nbs/events/mailbox.ipynb #0bfcdc04
 @patch
 def has_more(self: Mailbox) -> bool: # Whether to call `take`
     "Return whether events wait, here or in the log"

@@ -64,8 +64,8 @@ class PositionIndex(dict):
     def add(self, topic: str | None, position: int):
         for pattern in matching_patterns(topic):
             found = self.setdefault(pattern, [])
-            if len(found) > 8 and found[len(found) // 2] <= self.trimmed_to:
-                del found[:bisect_right(found, self.trimmed_to)]
+            half = len(found) // 2
+            if half >= 4 and found[half] <= self.trimmed_to: del found[:bisect_right(found, self.trimmed_to)]
             if found and found[-1] > position: insort(found, position)
             else: found.append(position)
 
@@ -113,8 +113,8 @@ class Retained:
             self._events[event.position] = event
             self._by_topic.add(event.topic, event.position)
             self.size += event.size
-        while len(self) > self.max_keys or (self.size > self.max_bytes and len(self) > 1):
-            self.pop(next(iter(self._by_key)))
+        def full(): return len(self) > self.max_keys or (self.size > self.max_bytes and len(self) > 1)
+        while full(): self.pop(next(iter(self._by_key)))
 
     def pop(self,
         name: tuple[str | None, str], # Topic and key

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 from fastcore.xml import NotStr
 
 from .topics import PrivateTopic, check_topic
-from .wire import (
-    BackplaneError, FrameError, check_name, encode_frame, is_markup, to_json, validate)
+from .wire import BackplaneError, FrameError
+from .wire import check_name, encode_frame, is_markup, to_json, validate
 
 # %% ../../nbs/events/record.ipynb #706afb16
 @dataclass
@@ -100,28 +100,26 @@ def make_record(
 ) -> Record: # A copy of all values, with its JSON
     "Check an event; raise `FrameError` for data that cannot be sent, `ValueError` for a bad type, topic or key"
     if not isinstance(message_type, str) or not message_type:
-        raise ValueError(f'message_type must be a non-empty string, got {message_type!r:.60}')
+        raise ValueError(f'The type of a message must be a non-empty string, got {message_type!r:.60}')
     check_name(message_type)
-    if not (key is None or isinstance(key, str) and key):
-        raise ValueError(f'key must be a non-empty string, got {key!r:.60}')
-    if retain and key is None: raise ValueError('retain keeps the newest event of a key: pass key=')
+    if not (key is None or isinstance(key, str) and key): raise ValueError(f'A key is a non-empty string, got {key!r:.60}')
+    if retain and key is None: raise ValueError('retain keeps the newest event of a key: say which with key=')
     if topic is not None and not isinstance(topic, PrivateTopic): check_topic(topic)
     data, metadata, now = validate(data), validate(metadata, 'metadata'), datetime.now().isoformat()
     text = to_json(dict(type=message_type, data=data, timestamp=now, metadata=metadata))
     try: length = len(text.encode())
     except UnicodeEncodeError as e: raise FrameError(f'{message_type!r:.60} or its data is not valid Unicode') from e
-    if length > max_event_bytes:
-        raise FrameError(f'{length} bytes are over max_event_bytes ({max_event_bytes}); send a reference instead')
-    excluded = frozenset([exclude] if isinstance(exclude, str) else exclude or ())
-    return Record(message_type, data, now, metadata, topic, key, retain, excluded, text)
+    if length <= max_event_bytes:
+        excluded = frozenset([exclude] if isinstance(exclude, str) else exclude or ())
+        return Record(message_type, data, now, metadata, topic, key, retain, excluded, text)
+    raise FrameError(f'{length} bytes are over max_event_bytes ({max_event_bytes}); send a reference instead')
 
 # %% ../../nbs/events/record.ipynb #f85d5b99
 VERSION = 1  # of this encoding; a process skips records of a later version
 
 # %% ../../nbs/events/record.ipynb #1988e7c2
 _TYPE_NAMES = {datetime: 'datetime', date: 'date', clock_time: 'time'}
-_FROM_TEXT = dict(
-    datetime=datetime.fromisoformat, date=date.fromisoformat, time=clock_time.fromisoformat, markup=NotStr)
+_FROM_TEXT = {name: kind.fromisoformat for kind, name in _TYPE_NAMES.items()} | {'markup': NotStr}
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _encode = json.JSONEncoder(ensure_ascii=False).encode

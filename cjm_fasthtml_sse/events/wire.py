@@ -167,7 +167,7 @@ def _validate_text(text: str, path: str) -> str:
 def _key(key: Any, path: str) -> str:
     if isinstance(key, str): return _validate_text(key, f'a key of {path}')
     if key is None or isinstance(key, (bool, int)): return json.dumps(key)
-    raise FrameError(f'{path} has the key {key!r:.80}, a {type(key).__name__}; keys must be strings')
+    raise FrameError(f'{path} has the key {key!r:.80}, a {type(key).__name__}; keys are strings')
 
 # %% ../../nbs/events/wire.ipynb #3d7ba922
 def render_html(

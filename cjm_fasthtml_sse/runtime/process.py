@@ -65,7 +65,7 @@ def _look_up(pid: int) -> tuple[bool, int]:
 def _exists(pid: int) -> bool:
     try: os.kill(pid, 0)
     except ProcessLookupError: return False
-    except OSError: pass  # it belongs to another user
+    except OSError: return True  # it belongs to another user
     return True
 
 # %% ../../nbs/runtime/process.ipynb #6fe1be42

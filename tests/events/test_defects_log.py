@@ -1,6 +1,6 @@
-"""What a tab is owed by the log, and what that costs the loop: restarts, new lives, early readers, and many readers.
+"""Replay from the log, and its cost for the loop: restarts, new epochs, readers ahead of the log, and many readers.
 
-Tabs read the application over ASGI, as a server would make them; engines are shared by several managers."""
+Tabs read the application over ASGI. Several managers share a backplane."""
 
 import asyncio
 import gc
@@ -23,11 +23,11 @@ from fasthtml.common import FastHTML
 from hypothesis import given, settings, strategies as st
 from settings import make_manager
 
-PATIENCE = 40  # seconds: for what should happen at once, on a busy machine
+PATIENCE = 40  # seconds to wait on a busy machine
 
 
 class Tab:
-    "What a browser's EventSource does; `slow` keeps it from reading"
+    "Reads a stream as a browser's EventSource does; clearing `reads` makes it slow"
     def __init__(self, app, query='', last_id=''):
         self.text, self.left, self.asked, self.reads, self.sends = '', asyncio.Event(), False, asyncio.Event(), []
         self.reads.set()
@@ -63,7 +63,7 @@ class Tab:
 
 
 class Line:
-    "One process's way to an engine that several share, which can be cut"
+    "The connection of one process to a shared backplane, which a test can cut"
     max_bytes, name = None, 'line'
     def __init__(self, engine): self.engine, self.up = engine, True
 
@@ -76,7 +76,7 @@ class Line:
     def check(self):
         if not self.up: raise BackplaneError('The line is down')
 
-    async def close(self): "The engine is the others' as well"
+    async def close(self): "Keep the backplane open for the other processes"
 
     def __getattr__(self, name):
         async def through(*args):
@@ -86,26 +86,26 @@ class Line:
 
 
 async def until(there):
-    "Look until it is there"
+    "Poll until `there` returns a true value"
     async with asyncio.timeout(PATIENCE):
-        while not there(): await asyncio.sleep(0.01)  # noqa: ASYNC110 - what is waited for tells nobody
+        while not there(): await asyncio.sleep(0.01)  # noqa: ASYNC110 - nothing signals the condition
 
 
 def served(**options):
-    "An application and its manager"
-    app, manager = FastHTML(secret_key='of these tests'), make_manager(**options)
+    "Return an application and its manager"
+    app, manager = FastHTML(secret_key='of these tests'), BroadcastManager(**options)
     setup_broadcast_routes(app, manager)
     return app, manager
 
 
 async def cut(line, manager):
-    "The line breaks, and the process has noticed"
+    "Cut the connection and wait until the manager has noticed"
     line.up = False
     await until(lambda: manager.statistics().backplane == 'lost')
 
 
 async def new_life(engine, line, manager):
-    "The engine's events begin another life, as this process finds out"
+    "Start a new epoch in the backplane and wait until the manager has loaded it"
     before = manager.cursor()
     await cut(line, manager)
     await engine.new_epoch(engine.epoch)
@@ -113,12 +113,12 @@ async def new_life(engine, line, manager):
     await until(lambda: manager.cursor().split('-')[0] != before.split('-')[0])
 
 
-# ---- what was let go
+# ---- trimmed events
 
 
 @pytest.mark.parametrize('topics', [None, 700], ids=['few', 'many'])
 def test_after_a_restart_retained_events_do_not_hide_what_is_gone(tmp_path, topics):
-    "Older than all that was let go, they pass through the new log first, and said of it that nothing was"
+    "Retained events are loaded before the trimmed ones and made the log forget that it had trimmed any"
     url, path = f'sqlite:///{tmp_path}/events.db', '/'.join('abcdefghijklmno')
     async def story():
         app, manager = served(backplane=url, max_events=50)
@@ -159,11 +159,11 @@ def test_a_floor_never_sinks_and_nobody_below_it_is_told_that_all_is_there(limit
             assert memory.any_since(position, reader) or not missed
 
 
-# ---- lives of a log
+# ---- epochs of a log
 
 
 def test_what_is_shown_late_of_an_old_life_does_not_count_in_the_new_one():
-    "Its bytes counted as retained for ever, and pushed keys out that newcomers are owed"
+    "Its bytes counted as retained forever, and removed keys that new readers are owed"
     async def story():
         engine = MemoryBackplane()
         line, keys = Line(engine), [f'k{n}' for n in range(5)]
@@ -201,7 +201,7 @@ LIFE = st.lists(max_size=60, elements=st.one_of(
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @given(LIFE)
 def test_sizes_and_lag_are_true_after_any_number_of_lives(steps):
-    "Whatever was rendered when: a log counts the bytes of what it holds, and of nothing else"
+    "A log counts the bytes of the events that it holds, and no others, whenever they were rendered"
     limits = Replay(8, max_retained=3, max_retained_bytes=4_000)
     log, every, views, all_topics = Log(limits), [], (Renderer(), Renderer(named=True)), frozenset(['a', 'b/*'])
     def add(log, n, topic, key):
@@ -226,7 +226,7 @@ STEPS = st.lists(max_size=40, elements=st.one_of(
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(st.integers(1, 4), st.booleans(), STEPS)
 def test_a_reader_goes_through_any_number_of_lives(max_events, newcomer, steps):
-    "One reset for each life in which it was served, the last values of that one, then all that came after, in order"
+    "The reader gets one reset for each epoch, the retained events of that epoch, then all later events in order"
     log, n, alone = Log(), 0, []
     def add(log, key):
         nonlocal n
@@ -258,7 +258,7 @@ def test_a_reader_goes_through_any_number_of_lives(max_events, newcomer, steps):
 
 
 def test_a_heartbeat_names_the_life_that_is(tmp_path):
-    "It named the one before, where both had as many events, and the tab was reset a second time when it came back"
+    "If both epochs had as many events, the heartbeat named the old one, and the tab was reset again after a reconnect"
     async def story(path):
         app, manager = served(backplane=f'sqlite:///{path}', heartbeat_interval=0.2)
         await manager.ready()
@@ -279,11 +279,11 @@ def test_a_heartbeat_names_the_life_that_is(tmp_path):
     assert tab.resets == ['unknown'] and again.resets == []
 
 
-# ---- readers that are ahead of their process
+# ---- readers ahead of the log
 
 
 async def early(tabs=1, **options):
-    "A process that is cut off, tabs that another one has shown more, and that other one"
+    "Return a disconnected process, another one, and tabs that have received more events from the other one"
     engine = MemoryBackplane()
     line = Line(engine)
     here, (app, there) = BroadcastManager(backplane=Line(engine)), served(backplane=line, **options)
@@ -296,7 +296,7 @@ async def early(tabs=1, **options):
 
 
 def test_a_reader_that_is_ahead_hears_signs_of_life_and_that_it_has_caught_up():
-    "It was as if its line were dead, and later as if it were still behind"
+    "It got no heartbeats, and later counted as behind"
     async def story():
         line, here, there, [tab] = await early(heartbeat_interval=0.2)
         await until(lambda: tab.text.count(': heartbeat') >= 3)
@@ -313,7 +313,7 @@ def test_a_reader_that_is_ahead_hears_signs_of_life_and_that_it_has_caught_up():
         for manager in (here, there): await manager.close()
         return while_ahead, lag, sent, caught_up, here.log.epoch, tab
     while_ahead, lag, sent, caught_up, epoch, tab = asyncio.run(story())
-    assert while_ahead == [] and lag == 0 and sent, 'an id of this process would have taken it back'
+    assert while_ahead == [] and lag == 0 and sent, 'an id of this process would move its cursor back'
     assert caught_up == f'{epoch}-1' and tab.numbers == [7, 2] and tab.resets == []
 
 
@@ -330,11 +330,11 @@ def test_who_was_early_leaves_nothing_behind():
     assert [len(tab.ids) for tab in tabs] == [0, 1, 1] and there.get_connection_count() == 0 and not there.hub.drops
 
 
-# ---- the loop's time
+# ---- time on the loop
 
 
 class Steps:
-    "The longest step of the running loop and all of them together, in seconds of this thread's own time"
+    "Measures the longest and the total time of the loop's turns, in seconds of CPU time of this thread"
     async def __aenter__(self):
         self.longest, self.begun, self.turns = 0.0, time.thread_time(), 0
         self.task = asyncio.create_task(self.watch())
@@ -353,7 +353,7 @@ class Steps:
 
 @pytest.mark.parametrize('topics', [False, True], ids=['one topic', 'many topics'])
 def test_a_new_life_of_the_log_does_not_stop_the_loop(topics):
-    "Every reader was given all retained events in one step"
+    "Every reader got all retained events in one step"
     readers, keys = 300, 1_000
     async def story():
         engine = MemoryBackplane()
@@ -378,7 +378,7 @@ def test_a_new_life_of_the_log_does_not_stop_the_loop(topics):
         try:
             async with Steps() as steps:
                 line.up = True
-                if topics:  # what they may hear is decided anew
+                if topics:  # the streams end, so that access is checked again
                     await asyncio.gather(*(tab.task for tab in tabs))
                     tabs = await come([tab.ids[-1] for tab in tabs])
                 await until(lambda: manager.statistics().resets == readers)
@@ -394,7 +394,7 @@ def test_a_new_life_of_the_log_does_not_stop_the_loop(topics):
 
 
 def test_a_reader_that_missed_much_and_reads_fast_leaves_the_loop_to_others():
-    "Its sends never had to wait, and so it was given everything in one step"
+    "Its sends never waited, so it got all events in one step"
     async def story():
         app, manager = served()
         seen = manager.cursor()
@@ -413,7 +413,7 @@ def test_a_reader_that_missed_much_and_reads_fast_leaves_the_loop_to_others():
 
 @pytest.mark.parametrize('full', ['by number', 'by age'])
 def test_no_single_event_costs_the_log_much(full):
-    "Now and then one was charged for all that the log holds"
+    "Some calls took time in proportion to the whole log"
     now, most, costs = 0.0, 20_000, []
     log = Log(Replay(most, 2**40, 10), lambda: now)
     gc.collect()
@@ -429,11 +429,11 @@ def test_no_single_event_costs_the_log_much(full):
     assert max(costs) < max(0.02, 400 * median(costs)), f'{max(costs):.4f} s for one, {median(costs):.6f} s for most'
 
 
-# ---- what can be watched
+# ---- statistics
 
 
 class WithHoles(MemoryBackplane):
-    "Its positions grow by millions, as those of an engine that counts milliseconds"
+    "Its positions grow by millions, like those of a backplane that counts milliseconds"
     async def open(self, limits):
         opened = await super().open(limits)
         return replace(opened, first=opened.first << 24, last=opened.last << 24)
@@ -441,12 +441,12 @@ class WithHoles(MemoryBackplane):
     async def read(self, after, count=500, wait=0):
         places = {channel: at >> 24 if channel == 'events' else at for channel, at in after.items()}
         found = await super().read(places, count, wait)
-        events = [each.channel == 'events' for each in found]
-        return [replace(each, position=each.position << 24) if event else each for each, event in zip(found, events, strict=True)]
+        def spread(entry): return replace(entry, position=entry.position << 24)
+        return [spread(entry) if entry.channel == 'events' else entry for entry in found]
 
 
 def test_how_far_behind_the_slowest_reader_is_is_told_in_events_and_in_seconds():
-    "It was a difference of two positions, which with such an engine says nothing"
+    "It was the difference of two positions, which means nothing with such a backplane"
     async def story():
         now = [100.0]
         app, manager = served(backplane=WithHoles(), max_queue_size=2, clock=lambda: now[0])

@@ -1,4 +1,4 @@
-"What names an event is refused where it is sent, if it is one of the package's own words or no name at all."
+"Every call that sends an event rejects reserved and invalid event names."
 
 import asyncio
 import subprocess
@@ -37,7 +37,7 @@ WAYS = dict(
 
 
 async def source():
-    pytest.fail("nothing is read for a name that cannot be used")
+    pytest.fail("the source must not be read if the name is invalid")
     yield
 
 
@@ -95,7 +95,7 @@ def test_of_a_stream_of_items(make):
             assert f"event: {name}\ndata: x" not in text
         if isinstance(make("note"), bytes): assert "never" not in await read([make("sse-close"), "never"])
         assert "event: note\n" in await read([Item("note")])
-        assert "data: event: sse-close" in await read(["x\nevent: sse-close"]), "text is no name"
+        assert "data: event: sse-close" in await read(["x\nevent: sse-close"]), "text is not a name"
     asyncio.run(main())
 
 
@@ -111,7 +111,7 @@ def test_what_only_looks_like_one_is_a_name():
 
 
 def test_what_another_version_has_sent():
-    "An engine may hold what nobody may send any more; on a route that shows names, its place is told of"
+    "A backplane can hold an event with a name that is now reserved. A named route sends a reset in its place."
     async def main():
         engine = MemoryBackplane()
         record = make_record("note", {"n": 1})

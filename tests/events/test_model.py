@@ -1,7 +1,6 @@
-"""The log, the mailboxes and the index of topics against models that keep everything and know nothing of speed.
+"""The log, the mailboxes and the topic index, compared with simple models that keep everything.
 
-Hypothesis drives them through sequences of calls that nobody would write down. Below stand the smallest tests of
-defects that were found this way, or by reading."""
+Hypothesis generates long sequences of calls. The smallest tests of the defects that it found are at the end."""
 
 import asyncio, gc, json, re, threading, weakref
 from collections import OrderedDict
@@ -34,24 +33,24 @@ KEYS = st.sampled_from([None, None, 'k', 'l'])
 
 
 def both(machine):
-    "A short test of `machine`, the same at every run, and a long one at random"
+    "Return a short test of `machine`, the same in each run, and a long random one"
     def short(): run_state_machine_as_test(machine, settings=SHORT)
     def long(): run_state_machine_as_test(machine, settings=LONG)
     return short, pytest.mark.long(long)
 
 
 def message(n, pad=0):
-    "A message with a number"
+    "Return a message with a number"
     return BroadcastMessage('m', {'n': n, 'pad': 'é' * pad}, timestamp='')
 
 
 def same_key(a, b):
-    "Whether one takes the place of the other"
+    "Return whether one event replaces the other"
     return a.key is not None and (a.topic, a.key) == (b.topic, b.key)
 
 
 def entries(log):
-    "How many items all lists and dictionaries of `log` hold, however deep"
+    "Count the items of all lists and dictionaries inside `log`"
     found, seen, count = [vars(log)], set(), 0
     while found:
         each = found.pop()
@@ -68,12 +67,12 @@ def entries(log):
 
 
 class LogMachine(RuleBasedStateMachine):
-    "A `Log` beside a list of everything that it was ever given"
+    "A `Log` beside a list of all its events"
 
     @initialize(limit=st.integers(1, 8), size=st.sampled_from([1, 1_500, 10**6, 10**6]), age=st.sampled_from([None, 5]),
         retain=st.integers(1, 3), memory=st.sampled_from([2, 10**4]), count=st.integers(0, 12))
     def begin(self, limit, size, age, retain, memory, count):
-        "Limits that matter, and a beginning"
+        "Create a log with small limits and some events"
         self.now, self.limit, self.bytes, self.age, self.retain_limit = 0.0, limit, size, age, retain
         self.log = Log(Replay(limit, size, age, retain), lambda: self.now)
         self.log.trimmed = Trimmed(memory)
@@ -82,14 +81,14 @@ class LogMachine(RuleBasedStateMachine):
         for n in range(count): self.append(None if n % 2 else 'a', 'k' if n % 3 else None, False, frozenset(), 0)
 
     def let_go(self):
-        "The limits, as naively as can be"
+        "Apply the limits in the simplest way"
         def over(): return len(self.live) > self.limit or sum(e.size for e in self.live) > self.bytes
         def old(): return self.age is not None and self.live[0].added_at < self.now - self.age
         while self.live and (over() or old()): self.gone.append(self.live.pop(0))
 
     @rule(topic=SENT_TO, key=KEYS, retain=st.booleans(), exclude=EXCLUDED, pad=st.integers(0, 300))
     def append(self, topic, key, retain, exclude, pad):
-        "An event comes"
+        "Append an event"
         retain = retain and key is not None
         event = self.log.append(message(len(self.all) + 1, pad), None, topic, key, retain, exclude)
         assert event.position == len(self.all) + 1 and event.id == self.log.cursor()
@@ -104,31 +103,31 @@ class LogMachine(RuleBasedStateMachine):
         self.let_go()
 
     def needed(self, old, event):
-        "Whether somebody sees the old event and none of the newer ones of its key"
+        "Return whether some connection gets the old event and none of the newer ones of its key"
         newer = [event, *(e for e in self.all[old.position:] if same_key(e, old))]
         return not frozenset.intersection(*(e.exclude for e in newer)) <= old.exclude
 
     @precondition(lambda self: any(e.key for e in self.live))
     @rule(data=st.data(), exclude=EXCLUDED)
     def replace(self, data, exclude):
-        "A newer event of a key that is there"
+        "Append a newer event of a key in the log"
         old = data.draw(st.sampled_from([e for e in self.live if e.key]))
         self.append(old.topic, old.key, False, exclude, 0)
 
     @rule(seconds=st.sampled_from([1, 2, 5]))
     def wait(self, seconds):
-        "Events grow old"
+        "Let time pass"
         self.now += seconds
 
     @precondition(lambda self: self.all)
     @rule(data=st.data(), size=st.integers(1, 400))
     def render(self, data, size):
-        "A renderer leaves its bytes with an event, which the log may hold no longer"
+        "Add rendered bytes to an event, which may no longer be in the log"
         self.log.add_size(data.draw(st.sampled_from(self.all)), size)
 
     @rule(data=st.data(), topics=WANTED)
     def resume(self, data, topics):
-        "Somebody comes back"
+        "A reader reconnects"
         seen = data.draw(st.integers(0, self.log.head))
         found = self.log.resume(f'{self.log.epoch}-{seen}', topics)
         self.let_go()
@@ -139,7 +138,7 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule(id=st.sampled_from(['', None, 'x', 'x-1', '-1', '-', '1']), further=st.integers(1, 10**20))
     def strange(self, id, further):
-        "Ids that are none"
+        "A reader has an invalid id"
         head, epoch = self.log.head, self.log.epoch
         assert self.log.resume(id) == (head, 'unknown' if id else None)
         for odd in (f'-{head + further}', '-٣', '-1\n', '--0', '-', ''):
@@ -148,7 +147,7 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), topics=WANTED, count=st.integers(1, 4), size=st.sampled_from([1, 1_000, 10**6]))
     def read(self, data, topics, count, size):
-        "Somebody reads on, batch by batch"
+        "A reader reads in batches"
         at = data.draw(st.integers(0, self.log.head))
         expected, found = [e for e in self.live if e.position > at and asked_for(topics, e.topic)], []
         while at < self.log.head:
@@ -160,7 +159,7 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule(topics=WANTED, after=st.integers(0, 10))
     def newcomer(self, topics, after):
-        "The last value of each retained key"
+        "A new reader gets the newest event of each retained key"
         every = [e for events in self.retained.values() for e in events]
         kept = [e for e in every if e.position > after and asked_for(topics, e.topic)]
         assert self.log.retained.size == sum(e.size for e in every)
@@ -168,7 +167,7 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule(connection=st.sampled_from(['me', 'you', 'other']))
     def hidden(self, connection):
-        "Superseded, or excluded"
+        "Superseded and excluded events are not sent"
         for event in self.live:
             newer = [e for e in self.all[event.position:] if same_key(e, event)]
             replaced = any(connection not in e.exclude for e in newer)
@@ -176,7 +175,7 @@ class LogMachine(RuleBasedStateMachine):
 
     @invariant()
     def adds_up(self):
-        "Sizes, counts, and memory"
+        "Check sizes, counts and memory"
         if not hasattr(self, 'log'): return
         assert self.log.event_count == len(self.live) and self.log.size == sum(e.size for e in self.live)
         slots = 2 * self.log.event_count + 65
@@ -191,12 +190,12 @@ test_log, test_log_long = both(LogMachine)
 
 
 class MailboxMachine(RuleBasedStateMachine):
-    "A mailbox, drained in every rhythm, beside the list of what was sent to it"
+    "A mailbox, read at any pace, beside the list of its events"
 
     @initialize(limit=st.integers(1, 9), max_events=st.integers(1, 4), max_bytes=st.sampled_from([150, 10**6]),
         topics=WANTED, html=st.booleans(), overflow=st.sampled_from(['reset', 'reset', 'disconnect']))
     def begin(self, limit, max_events, max_bytes, topics, html, overflow):
-        "A log, and a reader who comes"
+        "Create a log and connect a reader"
         self.log, self.topics = Log(Replay(limit)), topics
         self.renderer = Renderer((lambda kind, data: Div(json.dumps(data))) if html else None)
         self.delivery = Delivery(max_bytes, overflow=overflow)
@@ -205,7 +204,7 @@ class MailboxMachine(RuleBasedStateMachine):
         self.connect()
 
     def connect(self):
-        "A new connection of the same reader; what was for the old one alone is gone with it"
+        "Connect the reader again; private frames of the old connection are lost"
         self.box = Mailbox(self.log, 'me', self.renderer, last_event_id=self.last_id, **self.how)
         self.expected_directs = []
         self.seen = int(self.last_id.split('-')[1]) if self.last_id else 0
@@ -213,12 +212,12 @@ class MailboxMachine(RuleBasedStateMachine):
         self.got = [] if self.newcomer else [position for position in self.got if position <= self.seen]
 
     def mine(self, event):
-        "Whether this reader may see it"
+        "Return whether the reader gets an event"
         return asked_for(self.topics, event.topic) and 'me' not in event.exclude
 
     @rule(topic=SENT_TO, key=KEYS, retain=st.booleans(), exclude=EXCLUDED, pad=st.integers(0, 60))
     def send(self, topic, key, retain, exclude, pad):
-        "A broadcast"
+        "Broadcast an event"
         retain = retain and key is not None
         event = self.log.append(message(len(self.sent) + 1, pad), None, topic, key, retain, exclude)
         self.sent.append(event)
@@ -226,27 +225,27 @@ class MailboxMachine(RuleBasedStateMachine):
 
     @rule(n=st.integers(1, 12), topic=st.one_of(st.none(), SENT_TO), alone=st.booleans())
     def burst(self, n, topic, alone):
-        "Many at once, and perhaps one for this reader alone behind them"
+        "Broadcast many events, and perhaps a private frame after them"
         for _ in range(n): self.send(topic, None, False, frozenset(), 0)
         if alone: self.send_to(1)
 
     @precondition(lambda self: any(e.key for e in self.sent[-5:]))
     @rule(data=st.data(), exclude=EXCLUDED)
     def replace(self, data, exclude):
-        "A newer event of a key that has just been sent"
+        "Broadcast a newer event of a recent key"
         old = data.draw(st.sampled_from([e for e in self.sent[-5:] if e.key]))
         self.send(old.topic, old.key, False, exclude, 0)
 
     @rule(pad=st.sampled_from([1, 200]))
     def send_to(self, pad):
-        "A frame for this reader alone"
+        "Send a private frame"
         self.directs += 1
         frame = f'data: direct {self.directs} {"." * pad}\n\n'.encode()
         if self.box.put_private(frame): self.expected_directs.append((self.directs, len(self.sent)))
 
     @rule(limit=st.sampled_from([1, 100, 300, 10**6]))
     def take(self, limit):
-        "The reader's side takes what is there"
+        "Take the next bytes"
         behind = self.box.has_more()
         try: data = self.box.take(limit)
         except ConnectionClosed:
@@ -256,12 +255,12 @@ class MailboxMachine(RuleBasedStateMachine):
         for block in data.decode().split('\n\n')[:-1]: self.block(block)
 
     def missed(self, after):
-        "Whether the log no longer has something that came after"
+        "Return whether the log has trimmed a later event of the reader"
         held = {e.position for e in self.log.latest(self.log.event_count)}
         return any(e.position not in held and asked_for(self.topics, e.topic) for e in self.sent[after:])
 
     def block(self, block):
-        "One block, as a browser reads it"
+        "Check one block, as a browser reads it"
         id = re.search(r'^id: (.*)$', block, re.M)
         position = int(id[1].split('-')[1]) if id else None
         if direct := re.search(r'^data: direct (\d+)', block, re.M): return self.direct(int(direct[1]))
@@ -271,14 +270,14 @@ class MailboxMachine(RuleBasedStateMachine):
         if id: self.last_id = id[1]
 
     def direct(self, n):
-        "In its place: after all that was sent before it, before all that was sent later"
+        "Check that a private frame comes after all earlier broadcasts and before all later ones"
         number, after = self.expected_directs.pop(0)
         assert n == number
         assert self.seen <= after or any(a <= after < b for a, b in self.gaps)
         self.skip_to(after)
 
     def skip_to(self, upto):
-        "What was passed over up to here was superseded"
+        "Check that skipped events were superseded"
         if self.newcomer: return
         for event in self.sent[self.seen:upto]:
             if not self.mine(event): continue
@@ -287,7 +286,7 @@ class MailboxMachine(RuleBasedStateMachine):
         self.seen = max(self.seen, upto)
 
     def event(self, position):
-        "One of the broadcasts"
+        "Check one broadcast"
         event = self.sent[position - 1]
         assert self.mine(event) and position not in self.got
         if not self.kept(event): assert position > self.seen
@@ -299,16 +298,16 @@ class MailboxMachine(RuleBasedStateMachine):
             self.seen = position
 
     def kept(self, event):
-        "Whether it may be a retained one, given to a newcomer or after a reset"
+        "Return whether an event may be part of a snapshot"
         return event.key is not None and (self.newcomer or any(a < event.position <= b for a, b in self.gaps))
 
     def moved(self, position):
-        "An id alone: a newcomer's first, or the one that closes a reset"
+        "Check an id alone: the first of a new reader, or the last of a snapshot"
         if self.newcomer: self.newcomer, self.seen = False, position
         else: self.skip_to(position)
 
     def reset(self, body):
-        "Told of a gap: something of its own is really gone"
+        "Check that a reset has a cause: an event of the reader was trimmed"
         head = int(body['last_event_id'].split('-')[1])
         assert body['reason'] in ('expired', 'overflow') and head > self.seen and self.missed(self.seen)
         self.gaps.append((self.seen, head))
@@ -316,13 +315,13 @@ class MailboxMachine(RuleBasedStateMachine):
 
     @rule(way=st.sampled_from(['back', 'new']))
     def reconnect(self, way):
-        "The line broke; the reader comes back, or somebody else comes who has seen nothing"
+        "The connection breaks, and the same or a new reader connects"
         if way == 'new': self.last_id = None
         self.connect()
 
     @rule()
     def drain(self):
-        "At rest, everything has come"
+        "Take everything, and check that nothing is missing"
         while self.box.has_more(): self.take(10**6)
         assert self.box.advance_if_idle() and self.box.cursor == self.log.head
         assert not self.expected_directs and not self.box.size
@@ -330,7 +329,7 @@ class MailboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def adds_up(self):
-        "Sizes and bounds"
+        "Check sizes and bounds"
         if not hasattr(self, 'box'): return
         waiting = [len(e) if isinstance(e, bytes) else e.length for e in self.box.contents()]
         assert self.box.size == sum(waiting) and self.box.qsize() == len(waiting)
@@ -340,22 +339,22 @@ class MailboxMachine(RuleBasedStateMachine):
 test_mailbox, test_mailbox_long = both(MailboxMachine)
 
 
-# ---- a queue by hand
+# ---- a queue in application code
 
 
 class HandMachine(RuleBasedStateMachine):
-    "A queue that is read by hand beside the list of what was sent: everything in order, or an end"
+    "A queue from `register` beside the list of its events: all in order, or the end of the queue"
 
     @initialize(limit=st.sampled_from([3, 10**4]), size=st.integers(1, 3), topics=WANTED)
     def begin(self, limit, size, topics):
-        "A manager in a loop of its own"
+        "Create a manager in its own loop"
         self.runner = asyncio.Runner()
         self.manager = BroadcastManager(size, queue_timeout=3_600, replay=Replay(max_events=limit))
         self.topics, self.sent, self.got, self.ended = topics, [], 0, False
         self.id, self.queue = self.runner.run(self.manager.register('me', topics=topics))
 
     def teardown(self):
-        "Nothing is left behind"
+        "Check that no task is left"
         if not hasattr(self, 'runner'): return
         self.runner.run(self.manager.unregister('me'))
         self.runner.run(self.turns())
@@ -367,7 +366,7 @@ class HandMachine(RuleBasedStateMachine):
 
     @rule(topic=SENT_TO, key=KEYS, exclude=EXCLUDED, way=st.sampled_from(['broadcast', 'nowait']), n=st.integers(1, 4))
     def send(self, topic, key, exclude, way, n):
-        "Some broadcasts in a row"
+        "Broadcast several events"
         async def send():
             for _ in range(n):
                 what = dict(message_type='m', data={'n': len(self.sent)}, exclude=exclude, topic=topic, key=key)
@@ -378,7 +377,7 @@ class HandMachine(RuleBasedStateMachine):
 
     @rule(n=st.integers(1, 5))
     def get(self, n):
-        "The application reads"
+        "Read from the queue"
         async def get():
             for _ in range(n):
                 try: self.check(self.queue.get_nowait().data['n'])
@@ -390,7 +389,7 @@ class HandMachine(RuleBasedStateMachine):
         self.runner.run(get())
 
     def check(self, n):
-        "In order, its own, and nothing passed over but what was superseded"
+        "Check that the events are in order and that skipped ones were superseded"
         assert not self.ended and n >= self.got and self.sent[n][2]
         self.skip(n)
         self.got = n + 1
@@ -402,7 +401,7 @@ class HandMachine(RuleBasedStateMachine):
 
     @rule()
     def drain(self):
-        "A reader who reads everything has everything, or was told of the end"
+        "Read everything, and check that nothing is missing or that the queue has ended"
         self.runner.run(self.turns())
         while not self.queue.empty() and not self.ended: self.get(1)
         if self.ended: assert self.manager.get_connection_count() == 0 and self.manager.hub.drops['overflow'] == 1
@@ -423,7 +422,7 @@ PATTERN = st.one_of(TOPIC, st.tuples(TOPIC, st.sampled_from(['*', '**'])).map('/
 @given(st.lists(st.frozensets(PATTERN, max_size=4), max_size=6), st.sets(st.integers(0, 5)),
     st.lists(st.one_of(st.none(), TOPIC), max_size=8))
 def test_topics(wanted, leaving, topics):
-    "The index names each hearer once, and nobody else, after any comings and goings"
+    "The index returns exactly the subscribers that match, each once"
     index = TopicIndex()
     for i, patterns in enumerate(wanted): index.add(i, patterns)
     for i in leaving:
@@ -434,14 +433,14 @@ def test_topics(wanted, leaving, topics):
         assert sorted(found) == [i for i in here if asked_for(wanted[i], topic)] and len(set(found)) == len(found)
         for patterns in wanted: assert matches(patterns, topic) == asked_for(patterns, topic)
     for i in here: index.discard(i, wanted[i])
-    assert set(index._by_topic) == {None} and not index._by_topic[None]
+    assert entries(index) == entries(TopicIndex())
 
 
-# ---- defects that were found, each with the smallest test of it
+# ---- defects
 
 
 def test_a_stream_that_has_left_is_not_served_again():
-    "A client that leaves while its stream waits for its turn kept the loop busy for ever"
+    "A client that left while its stream was scheduled kept the loop busy forever"
     async def main():
         manager = BroadcastManager()
         stream = open_stream(manager.hub, Renderer())
@@ -455,7 +454,7 @@ def test_a_stream_that_has_left_is_not_served_again():
 
 @pytest.mark.parametrize('kind', ['stream', 'queue'])
 def test_a_thread_broadcasts_while_the_first_reader_comes(kind):
-    "Between the reader's place in the log and its name in the index nothing may be sent"
+    "No event may be sent between the choice of the cursor and the entry into the index"
     async def main():
         manager, threads = BroadcastManager(), []
         enter = manager.hub.registry.add
@@ -476,7 +475,7 @@ def test_a_thread_broadcasts_while_the_first_reader_comes(kind):
 
 @pytest.mark.parametrize('way', ['registry', 'connection', 'unregister'])
 def test_a_connection_closed_by_hand_does_not_stand_in_the_way(way):
-    "The readers behind it in the index missed the event, and the sender got its error"
+    "Later readers in the index missed the event, and the sender got the error"
     async def main():
         manager = BroadcastManager()
         (first, _), (_, second) = await manager.register(), await manager.register()
@@ -490,7 +489,7 @@ def test_a_connection_closed_by_hand_does_not_stand_in_the_way(way):
 @pytest.mark.parametrize('bad', [dict(message_type='\ud800'), dict(data={'x': Div('\ud800')}),
     dict(metadata={'x': Div('\udfff')})], ids=['type', 'element', 'metadata'])
 def test_half_a_surrogate_pair(bad):
-    "It was taken, and killed the round in which it was to be written"
+    "It was accepted, and its error ended the flush round"
     async def main():
         manager = BroadcastManager()
         args = {'message_type': 'm', 'data': {}, **bad}
@@ -501,7 +500,7 @@ def test_half_a_surrogate_pair(bad):
 
 
 def test_a_stream_that_fails_does_not_stop_the_others_of_its_round():
-    "They kept waiting for a turn that never came"
+    "The other streams were never flushed"
     async def main():
         manager = BroadcastManager()
         bad, good = open_stream(manager.hub, Renderer()), open_stream(manager.hub, Renderer())
@@ -516,7 +515,7 @@ def test_a_stream_that_fails_does_not_stop_the_others_of_its_round():
 
 @pytest.mark.parametrize('who', ['log', 'mailbox'])
 def test_superseded_events_are_let_go(who):
-    "One old event of a key held all the newer ones"
+    "One old event of a key kept all newer ones in memory"
     log, alive = Log(Replay(10)), weakref.WeakSet()
     box = Mailbox(log, 'me', Renderer(), max_events=5)
     if who == 'log': log.append(message(0), key='k', exclude=frozenset({'x'}))
@@ -530,11 +529,11 @@ def test_superseded_events_are_let_go(who):
     assert len(alive) <= 5 + 10
 
 
-class _Tracked: "Something that lives as long as the event that holds it"
+class _Tracked: "An object that is freed together with its event"
 
 
 def test_the_id_that_closes_a_reset_comes_last():
-    "A direct frame in the queue put it before the retained events, and the reader's cursor went back"
+    "With a private frame in the queue, the id came before the retained events, and the cursor moved back"
     log = Log(Replay(3))
     box = Mailbox(log, 'me', Renderer(), max_events=1)
     box.take()
@@ -546,7 +545,7 @@ def test_the_id_that_closes_a_reset_comes_last():
 
 
 def test_a_newcomer_cut_off_inside_its_retained_events_is_a_newcomer_again():
-    "With their own ids they made it a reader from before the log, who was reset, or replayed what was never its own"
+    "With ids of their own, the client got a reset or events that it was not owed"
     log = Log(Replay(3))
     for n in range(2): log.append(message(n), key=f'k{n}', retain=True)
     for n in range(9): log.append(message(n))
@@ -555,7 +554,7 @@ def test_a_newcomer_cut_off_inside_its_retained_events_is_a_newcomer_again():
 
 
 def test_a_cancelled_broadcast_leaves_nobody_behind():
-    "A queue by hand that was full at that moment stood still until the next broadcast"
+    "A queue that was full at that moment got no events until the next broadcast"
     async def main():
         manager = BroadcastManager(max_queue_size=1)
         _, queue = await manager.register()
@@ -571,7 +570,7 @@ def test_a_cancelled_broadcast_leaves_nobody_behind():
 
 @pytest.mark.parametrize('limit', [1, 10**6])
 def test_a_builder_that_broadcasts(limit):
-    "What it sent while the mailbox was being emptied was forgotten"
+    "Events that a builder sent during `take` were lost"
     log = Log()
     def build(kind, data):
         if data['n'] == 0: box.offer(log.append(message(99)))
@@ -594,7 +593,7 @@ def test_bytes_are_bytes():
 
 
 def test_a_queue_that_is_behind_is_not_overtaken():
-    "What is sent to one alone does not come before what was broadcast earlier"
+    "A private message comes after earlier broadcasts"
     async def main():
         manager = BroadcastManager(max_queue_size=2, queue_timeout=3_600)
         id, queue = await manager.register()

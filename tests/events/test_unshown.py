@@ -1,4 +1,4 @@
-"An event that a route's builder cannot show: its readers are told, and have everything else."
+"A builder that fails for an event: its readers get a reset, and all other events."
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from settings import make_manager
 
 
 class Shop:
-    "An application whose builder fails for what is in `bad`; `tried` is what it was asked for."
+    "An application whose builder fails for the numbers in `bad`; `tried` lists the numbers that it was called with."
     def __init__(self, named=False, **settings):
         self.bad, self.tried, self.now = set(), [], 100.0
         self.app, self.manager = FastHTML(secret_key="x"), make_manager(clock=lambda: self.now, **settings)
@@ -35,7 +35,7 @@ class Shop:
 
 
 def seen(tab):
-    "What the tab shows and is told, in order."
+    "Return the lines and resets of a tab in order."
     return [data if name in (None, "said") else name for name, _, data in tab.events]
 
 
@@ -60,10 +60,10 @@ def test_the_reset_stands_in_its_place(named, engine):
                 await each.hears("line 3.")
                 assert seen(each) == [*lines(1), "sse-reset", *lines(3)]
                 reset, = each.resets
-                assert reset == dict(reason="render", last_event_id=each.events[1][1]), "it has the event's own id"
+                assert reset == dict(reason="render", last_event_id=each.events[1][1]), "its id is the event's"
             await plain.hears('"n": 3')
             assert plain.resets == [] and [shop.numbers.render_failures, shop.numbers.resets] == [1, 2]
-            assert shop.tried == [1, 2, 3], "all readers of a view have one answer"
+            assert shop.tried == [1, 2, 3], "the builder runs once for all readers"
         await shop.manager.close()
     asyncio.run(main())
 
@@ -82,7 +82,7 @@ def test_one_for_what_fails_in_a_row():
 
 
 def test_each_that_is_missed_is_told():
-    "A page that was refreshed in between does not take the first for the second"
+    "A page that was refreshed between two failures gets both resets"
     async def main():
         shop = Shop()
         shop.bad = {1, 2}
@@ -103,7 +103,7 @@ def test_a_backlog_that_fails_does_not_hold_the_loop():
         steps = [0]
         class Line(Tab):
             async def send(self, message):
-                await asyncio.sleep(0)  # as a server does that has to wait for its reader
+                await asyncio.sleep(0)  # like a server that waits for its client
                 await super().send(message)
         async def watch():
             while True:
@@ -114,7 +114,8 @@ def test_a_backlog_that_fails_does_not_hold_the_loop():
             await tab.hears("line 5000.")
             watching.cancel()
             assert set(seen(tab)[:-1]) == {"sse-reset"} and len(tab.resets) < 20
-        assert max(later - now for now, later in zip(steps, steps[1:], strict=False)) < 1_000, "tried without a turn"
+        turns = [later - now for now, later in zip(steps, steps[1:], strict=False)]
+        assert max(turns) < 1_000, "too many calls in one turn of the loop"
         await shop.manager.close()
     asyncio.run(main())
 
@@ -148,7 +149,7 @@ def test_a_failure_is_not_kept_for_who_comes_later():
                 await until(lambda: shop.manager.cursor() == tab.last_id)
                 return seen(tab)
         assert [await came() for _ in range(3)] == [["sse-reset"]] * 3
-        assert shop.tried == [1], "whoever comes at the same moment does not wait for a database that is locked"
+        assert shop.tried == [1], "readers within one second do not call the failing builder again"
         shop.bad, shop.now = set(), shop.now + 2
         assert [await came() for _ in range(2)] == [lines(1)] * 2 and shop.tried == [1, 1]
         await shop.manager.close()
@@ -163,7 +164,7 @@ def test_a_newcomer_is_told_of_what_is_retained_and_cannot_be_shown():
         async with shop.tab() as tab:
             await until(lambda: f"id: {shop.manager.cursor()}\n\n" in tab.text)
             assert seen(tab) == ["sse-reset", *lines(4)] and tab.resets[0]["last_event_id"] == shop.manager.cursor()
-            assert all(id is None for _, id, _ in tab.events), "nobody's place moves before everything is there"
+            assert all(id is None for _, id, _ in tab.events), "the cursor moves only after the last retained event"
             await shop.say(5)
             await tab.hears("line 5.")
         shop.bad, shop.now = set(), shop.now + 2
@@ -193,7 +194,7 @@ def test_what_was_sent_to_one_alone():
         shop.bad = {1}
         async with shop.tab() as tab, shop.tab() as other:
             id, _ = shop.manager.connections
-            assert not await shop.manager.send_to(id, "said", {"n": 1}), "the sender knows"
+            assert not await shop.manager.send_to(id, "said", {"n": 1}), "the call returns False"
             assert await shop.manager.send_to(id, "said", {"n": 2})
             await tab.hears("line 2.")
             assert seen(tab) == ["sse-reset", *lines(2)] and other.events == [] and shop.numbers.resets == 1
@@ -203,7 +204,7 @@ def test_what_was_sent_to_one_alone():
 
 
 def test_with_disconnect_nobody_is_ended_for_it():
-    "Whoever was ended would come back, and fail again"
+    "A client whose stream ends would reconnect and fail again"
     async def main():
         shop = Shop(overflow="disconnect")
         shop.bad = {1}
@@ -228,7 +229,7 @@ def test_a_builder_that_shows_nothing_of_an_event_has_not_failed():
 
 
 def test_the_reset_belongs_to_the_topic_of_the_event():
-    "Tabs that share a stream see by it whose it is"
+    "Tabs that share a stream filter resets by topic"
     async def main():
         shop = Shop()
         shop.bad = {1}
@@ -251,5 +252,5 @@ def test_failures_are_logged_with_their_number_and_not_each(caplog):
     caplog.set_level(logging.ERROR, "cjm_fasthtml_sse.events.renderer")
     asyncio.run(main())
     told, = [record for record in caplog.records if record.name == "cjm_fasthtml_sse.events.renderer"]
-    assert "failed for an event of type 'said'; its readers get sse-reset" in told.getMessage()
+    assert "made nothing of an event of type 'said'; its readers are told by sse-reset" in told.getMessage()
     assert "database is locked" in caplog.text

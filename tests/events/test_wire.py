@@ -1,8 +1,8 @@
-"""What `events.wire` writes, read back by readers that no one here wrote
+"""Frames of `events.wire`, read by independent parsers
 
-Hypothesis makes up streams: frames with any text, names, ids and delays, comments between them, the bytes cut anywhere.
-Three kinds of readers tell what they heard: `httpx2.EventSource`, the reader in htmx 4's own extension (run by node),
-and Chromium's `EventSource`. Whether these tests are able to fail is tested as well, with encoders broken on purpose.
+Hypothesis generates streams: frames with any text, names, ids and delays, with comments, and the bytes cut anywhere.
+Three kinds of parsers read them: `httpx2.EventSource`, htmx 4's own extension (run by node), and Chromium's
+`EventSource`. Encoders that are broken on purpose prove that these tests can fail.
 """
 import base64, json, os, shutil, subprocess, threading
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--
         '--disable-component-update', '--disable-sync']
 
 
-# What is sent
+# Streams
 
 @dataclass(frozen=True)
 class Frame:
@@ -35,15 +35,15 @@ class Frame:
     def encode(self): return wire.encode_frame(self.data, self.event, self.id, self.retry)
 
     def text(self):
-        "The data as it should arrive: every kind of line end as LF"
+        "Return the data as it should arrive, with LF for every line end"
         return (self.data or '').replace('\r\n', '\n').replace('\r', '\n')
 
 
 @dataclass(frozen=True)
 class Comment:
-    said: str
+    text: str
 
-    def encode(self): return wire.encode_comment(self.said)
+    def encode(self): return wire.encode_comment(self.text)
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class Stream:
     cuts: tuple[int, ...] = ()
 
     def chunks(self):
-        "The bytes, cut also in the middle of a line, of a character, of a line end"
+        "Return the bytes, cut also inside lines, characters and line ends"
         content = b''.join(part.encode() for part in self.parts)
         places = sorted({cut % len(content) for cut in self.cuts} - {0}) if content else []
         return [content[a:b] for a, b in zip([0, *places], [*places, len(content)], strict=True)]
 
     def frames(self):
-        "Each frame with the id that is the newest when it is read"
+        "Return each frame with the newest id at that point"
         cursor, frames = '', []
         for part in self.parts:
             if isinstance(part, Frame):
@@ -76,15 +76,15 @@ NAMES = NAME | st.sampled_from(['message', 'sse-reset', 'error', 'open', ' lead'
 FRAMES = st.builds(Frame, TEXT, st.none() | NAMES, st.none() | NAMES, st.none() | st.integers(0, 10**6))
 BARE = st.builds(Frame, st.none(), NAMES, st.none() | NAMES) | st.builds(Frame, id=NAMES)
 PARTS = st.lists(FRAMES | BARE | st.builds(Comment, TEXT), min_size=1, max_size=6)
-# A last frame with data tells what the parts before it have left behind
+# A last frame with data shows the state that the parts before it left
 ALL_PARTS = st.tuples(PARTS, FRAMES).map(lambda made: (*made[0], made[1]))
 STREAMS = st.builds(Stream, ALL_PARTS, st.lists(st.integers(0, 10**4), max_size=8))
 
 
-# Who reads it, and what each should hear
+# Parsers and their expected results
 
 class Httpx2:
-    "Counts every block as an event, also one that only has an id"
+    "Dispatches every block as an event, even an id alone"
     def heard(self, stream):
         response = httpx2.Response(200, headers={'content-type': 'text/event-stream'}, content=iter(stream.chunks()),
                                    request=httpx2.Request('GET', 'http://x'))
@@ -97,7 +97,7 @@ class Httpx2:
 
 
 class Htmx4:
-    "Counts what has data or a name; an id alone moves its cursor; a `retry` holds for all that follows"
+    "Dispatches blocks with data or a name. An id alone moves its cursor. A `retry` holds for all later events"
     def __init__(self, package):
         node = shutil.which('node') or pytest.fail('node is missing: it runs htmx 4')
         extension = NODE_MODULES/package/'dist/ext/hx-sse.js'
@@ -114,7 +114,7 @@ class Htmx4:
 
     def expected(self, stream):
         messages, delay, cursor = [], 500, ''
-        for frame, cursor in stream.frames():  # noqa: B007 - the last one is looked at below
+        for frame, cursor in stream.frames():  # noqa: B007 - the last cursor is used below
             delay = delay if frame.retry is None else frame.retry
             if frame.data is not None or frame.event: messages.append((frame.event or '', cursor, frame.text(), delay))
         return messages, cursor
@@ -131,7 +131,7 @@ LISTEN = '''([url, names]) => new Promise(resolve => {
         if (e instanceof MessageEvent) heard.push([e.type, e.lastEventId, e.data]);
     });
     source.addEventListener('error', e => {
-        if (e instanceof MessageEvent) return;  // an event of the stream that is called `error`
+        if (e instanceof MessageEvent) return;  // an event of the stream with the name `error`
         source.close();
         resolve(heard);
     });
@@ -139,7 +139,7 @@ LISTEN = '''([url, names]) => new Promise(resolve => {
 
 
 class Browser:
-    "Counts what has data, as the standard says; an id alone shows in the next event"
+    "Dispatches blocks with data, as the standard requires. An id alone appears in the next event"
     def __init__(self):
         self.content, reader = [], self
 
@@ -193,7 +193,7 @@ EXAMPLES = 120  # enough for every broken encoder below
 
 
 def explore(reader, examples, long=False, phases=tuple(Phase)):
-    "`examples` streams, always the same ones unless `long`"
+    "Check `examples` streams, the same in each run unless `long`"
     def check(stream): assert reader.heard(stream) == reader.expected(stream)
     profile = settings(max_examples=examples, derandomize=not long, database=None, deadline=None, phases=phases,
                        report_multiple_bugs=False, print_blob=True, suppress_health_check=list(HealthCheck))
@@ -211,7 +211,7 @@ def test_arrives_as_sent_long(reader): explore(reader, 2000, long=True)
 
 def test_a_megabyte(reader):
     text = ('🎉é' + 'x'*900 + '\r\n\u2028')*1_100
-    assert 1_000_000 < len(text.encode()) < 1_040_000  # httpx2 takes no more than a mebibyte
+    assert 1_000_000 < len(text.encode()) < 1_040_000  # httpx2 accepts at most one mebibyte
     cuts = range(1, 1_100_000, 65_537)
     stream = Stream((Comment('hello'), Frame(text, 'big', '1-1'), Frame('small', None, '1-2')), tuple(cuts))
     assert reader.heard(stream) == reader.expected(stream)
@@ -226,14 +226,14 @@ def test_byte_by_byte(reader, size):
     assert reader.heard(stream) == reader.expected(stream)
 
 
-# An encoder that is wrong in one way is found out by each reader, and by the very streams of `test_arrives_as_sent`
+# Every parser finds each broken encoder, with the streams of `test_arrives_as_sent`
 
 RIGHT = wire.split_lines
 BROKEN = {
-    'splits at what only Python takes for a line end': lambda text: text.splitlines() or [''],
+    'splits at line ends of Python alone': lambda text: text.splitlines() or [''],
     'does not split at all': lambda text: [text],
     'splits at LF only': lambda text: text.split('\n'),
-    'takes CRLF for two': lambda text: text.replace('\r', '\n').split('\n'),
+    'treats CRLF as two line ends': lambda text: text.replace('\r', '\n').split('\n'),
     'loses the line end at the end': lambda text: RIGHT(text.removesuffix('\n')),
     'loses a leading space': lambda text: [line.removeprefix(' ') for line in RIGHT(text)],
     'loses NUL': lambda text: RIGHT(text.replace('\0', ''))}
@@ -256,7 +256,7 @@ def test_a_lost_field_is_found_out(reader, field, monkeypatch):
 
 
 def test_why_lines_end_with_lf_only(reader, monkeypatch):
-    "htmx 4 makes two events of one when a CRLF falls across two chunks; when that is mended, this test says so"
+    "htmx 4 splits an event if a chunk ends inside a CRLF. This test fails once that is fixed"
     right = wire.encode_frame
     monkeypatch.setattr(wire, 'encode_frame', lambda *args: right(*args).replace(b'\n', b'\r\n'))
     frame = Frame('one\ntwo', id='1-1')
