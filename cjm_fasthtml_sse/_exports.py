@@ -68,8 +68,6 @@ modules = {
     "check_backplane": "backplanes.conformance",
     "MemoryBackplane": "backplanes.memory",
     "Publisher": "backplanes.publisher",
-    "WorkerThread": "backplanes.sqlite_notify",
-    "FileNotifier": "backplanes.sqlite_notify",
     "TOKEN_MAX_AGE": "core.access",
     "nameless": "core.access",
     "sign_topics": "core.access",

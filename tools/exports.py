@@ -33,9 +33,8 @@ INTERNAL = {
     "asgi.sources": "CLOSE_TIMEOUT check_source open_source close_source",
     "asgi.workers": "LOOKS TOGETHER WorkerWatch listening_siblings look_for_workers said_workers",
     "browser.scripts": "FILES script",
-    "backplanes.memory": "from_url",
-    "backplanes.sqlite": "SqliteBackplane from_url",  # sqlite3 and redis are loaded by who names an address
-    "backplanes.redis": "RedisBackplane from_url",
+    "backplanes.sqlite": "SqliteBackplane",  # `import *` must load neither sqlite3 nor redis
+    "backplanes.redis": "RedisBackplane",
     "cluster.relay": "Hooks Relay",
     "core.access":
         "GUEST_PREFIX MAX_USER check_user user_topic secret_key_of user_tag call_hook find_user "

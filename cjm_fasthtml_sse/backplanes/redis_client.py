@@ -41,7 +41,7 @@ def _read_url(parts: SplitResult, tls: bool) -> tuple[list[tuple[str, int]], str
         service, _, path = path.strip('/').partition('/')
         if not service: raise ValueError('With sentinels, the path is the name of the master, as in …/mymaster')
     if scheme != 'unix' and not re.fullmatch('/?[0-9]*', path):
-        raise ValueError(f'The path is the number of a database, not {path!r:.60}; pass `name` to separate applications')
+        raise ValueError(f'The path is the number of a database, not {path!r:.60}; `name` separates applications')
     addresses = [_address(host, 26379 if service else 6379) for host in hosts.split(',')]
     options = parse_url(urlunsplit((scheme, f'{user}@' if user else '', path, parts.query, '')))
     for name in ('host', 'port', 'max_connections', 'retry_on_timeout'): options.pop(name, None)
@@ -151,10 +151,9 @@ def value(self: RedisClient,
     answer: Any, # One of the answers of `exchange`
 ) -> Any: # The same
     "Return `answer`; raises `BackplaneError` if it is a refusal"
-    if isinstance(answer, ResponseError):
-        partly = str(answer).startswith('PARTLY ') # one of the adapter's scripts, stopped midway
-        raise self.error(answer, partly) from (None if self._secrets else answer)
-    return answer
+    if not isinstance(answer, ResponseError): return answer
+    partly = str(answer).startswith('PARTLY ') # one of the adapter's scripts, stopped midway
+    raise self.error(answer, partly) from (None if self._secrets else answer)
 
 # %% ../../nbs/backplanes/redis_client.ipynb #47440109
 @patch

@@ -20,8 +20,10 @@ if SKEW := CONFIG.get('skew'):  # this worker's clock is wrong: before anything 
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes  # noqa: E402
 from cjm_fasthtml_sse.events.wire import SSEError  # noqa: E402
 from fasthtml.common import Div, FastHTML, Li, Span  # noqa: E402
+from sqlite_tools import Connections  # noqa: E402
 from starlette.responses import JSONResponse, PlainTextResponse  # noqa: E402
 
+connections = Connections()
 manager = BroadcastManager(backplane=CONFIG.get('backplane'), **CONFIG.get('manager', {}))
 outcomes, jobs = [], {}
 
@@ -85,8 +87,7 @@ def routes(app):
 
     async def pages(n: int):
         "How many pages the file of SQLite may have for this process, from now on"
-        session = manager.relay.backplane._session
-        await session.thread.ask(lambda: session.con.execute(f'PRAGMA max_page_count = {n}').fetchall())
+        connections.limit_pages(n)
         return JSONResponse(n)
 
     async def plain(session=None): return PlainTextResponse('ok')

@@ -8,7 +8,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
 from cjm_fasthtml_sse.backplanes.base import Publication, Limits
@@ -116,6 +119,34 @@ def locked(path):
         other.execute('BEGIN IMMEDIATE')
         yield
         other.execute('ROLLBACK')
+
+
+class Connections:
+    "The connections to SQLite that are made from now on; `put` is `setattr`, or that of pytest's `monkeypatch`"
+    def __init__(self, put=setattr):
+        self.reads, self._made, note = [], [], self._note
+        made = self._made
+        class Connection(sqlite3.Connection):
+            def __init__(self, *args, **kwargs):
+                super().__init__(*args, **kwargs)
+                made.append(self)
+
+            def execute(self, statement, *args):
+                cursor = super().execute(statement, *args)
+                return note(cursor) if 'group_concat(body' in statement else cursor
+        put(sqlite3, 'connect', partial(sqlite3.connect, factory=Connection))
+
+    def _note(self, cursor):
+        "Keep of each read whether it is on the main thread, and the bytes of its bodies"
+        row = cursor.fetchone()
+        on_loop = threading.current_thread() is threading.main_thread()
+        self.reads.append((on_loop, sum(len(bodies or b'') for bodies in (row[3], row[7]))))
+        return SimpleNamespace(fetchone=lambda: row)
+
+    def limit_pages(self, n):
+        "Allow files of at most `n` pages, as a full disk does"
+        for con in self._made:
+            with contextlib.suppress(sqlite3.ProgrammingError): con.execute(f'PRAGMA max_page_count = {n}').fetchall()
 
 
 def files(path): return [file for end in ('', '-wal', '-shm') if (file := Path(f'{path}{end}')).exists()]

@@ -220,16 +220,16 @@ class OneLoop(Memory):
         return await super().open(limits)
 
 
-WRONG = {Backwards: 'in their order', Forgets: 'in their order|cancelled', OfOneMind: 'the same, in the same order',
-    OtherEpochs: 'tells how things stand', NoFirst: '`first` tells', NoGap: 'raises `Gap`',
-    GapAtTheEdge: 'may keep a little more|and nowhere else', KeepsAll: 'may keep a little more',
-    KeepsTooFew: 'keeps the newest', NoBytes: 'and a megabyte', NoCallBytes: 'and a megabyte',
+WRONG = {Backwards: 'in their order', Forgets: 'in their order|cancelled', OfOneMind: 'the same entries, in the same order',
+    OtherEpochs: 'returns the state', NoFirst: '`first` shows', NoGap: 'raises `Gap`',
+    GapAtTheEdge: 'may keep a little more|in no other case', KeepsAll: 'may keep a little more',
+    KeepsTooFew: 'keeps the newest entries', NoBytes: 'and a megabyte', NoCallBytes: 'and a megabyte',
     NoRetainedBytes: 'and a megabyte', KeepsTooFewBytes: 'and a megabyte',
     DropsTheLarge: 'and a megabyte', NoAge: 'by the clock of the engine', KeepsKeys: 'replaces or removes it',
-    OneLane: 'tells how things stand', Mixed: 'in their order', Deaf: 'without gaps|waits up to', Hasty: 'waits up to',
+    OneLane: 'returns the state', Mixed: 'in their order', Deaf: 'without gaps|waits up to', Hasty: 'waits up to',
     Blocking: 'does not block the loop', NoCount: 'at most `count`', Takes: 'misses nothing', Waits: 'work at once',
-    Late: 'after one that was cancelled', EachRenews: 'the same answer', Text: 'as they were handed over',
-    Small: 'refused with all of its batch', Reports: 'Reports are stored', Leaves: 'left 1 tasks|tasks behind',
+    Late: 'after one that was cancelled', EachRenews: 'the same result', Text: 'as published',
+    Small: 'refused with all of its batch', Reports: 'Node info is stored', Leaves: 'left 1 tasks|tasks behind',
     OneLoop: 'on this loop and on another one'}
 
 
@@ -247,7 +247,7 @@ class Raises(Memory):
     async def open(self, limits): raise ConnectionRefusedError('nobody there')
 
 
-NOT_THERE = {Shows: 'nothing shows its password', Raises: 'Errors are `BackplaneError`s'}
+NOT_THERE = {Shows: 'none shows its password', Raises: 'Errors are `BackplaneError`s'}
 
 
 @pytest.fixture(scope='module')

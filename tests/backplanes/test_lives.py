@@ -138,9 +138,9 @@ def test_an_engine_that_may_not_be_asked(valkey, refused, caplog):
         return before[0] == after[0]
     with caplog.at_level(logging.WARNING):
         assert asyncio.run(go(engine.url)) is (refused == 'info')
-        assert caplog.text.count('whether it was started anew') == (4 if refused == 'info' else 0)
+        assert caplog.text.count('whether it was restarted') == (4 if refused == 'info' else 0)
         assert asyncio.run(go(f'{engine.url}?name=other&durable=1')) is True
-        assert caplog.text.count('whether it was started anew') == (4 if refused == 'info' else 0)
+        assert caplog.text.count('whether it was restarted') == (4 if refused == 'info' else 0)
 
 
 def test_an_older_state_that_was_written_over_the_file_of_a_stopped_application(tmp_path):

@@ -69,7 +69,7 @@ def test_what_a_shell_cannot_send_is_one_sentence_and_a_status(tmp_path):
     status, out, err = command(*publish, '--retain', SSE_BACKPLANE=url)
     assert (status, out) == (2, '') and err.startswith('retain ') and '\n' not in err
     status, _, err = command('publish', '--type', 't', '--data', '{no json', SSE_BACKPLANE=url)
-    assert status == 2 and 'this is no JSON' in err
+    assert status == 2 and 'this is not JSON' in err
     _, _, err = command(*publish, SSE_BACKPLANE='redis://:geheim@127.0.0.1:1/0')
     assert err and 'geheim' not in err
 
@@ -126,7 +126,8 @@ def test_threads_that_wait_while_it_is_closed_hear_what_became_of_their_events()
     threads = [threading.Thread(target=publish) for _ in range(3)]
     for thread in threads: thread.start()
     assert on_its_way.wait(PATIENCE)
-    until(lambda: len(asyncio.all_tasks(p._thread.loop)) == 3, 'the others to wait for their turn')
+    loop, = {thread.loop for thread in threading.enumerate() if thread.name == 'sse-publisher'}
+    until(lambda: len(asyncio.all_tasks(loop)) == 3, 'the others to wait for their turn')
     p.close()
     for thread in threads: thread.join(PATIENCE)
     assert sorted(told) == [False, False, True]

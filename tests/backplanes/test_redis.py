@@ -112,7 +112,7 @@ def test_events_that_are_gone_end_the_life_at_once(valkey, how):
         after = await backplane.open(Limits())
         assert after.epoch != before.epoch and await backplane.retained() == []
         await backplane.publish([Publication(b'of the new life')])
-        with pytest.raises(BackplaneError, match='begun a new life'): await reading
+        with pytest.raises(BackplaneError, match='begun a new epoch'): await reading
         for one in (backplane, reader): await one.close()
     run(go())
 

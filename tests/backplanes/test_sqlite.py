@@ -9,8 +9,8 @@ import threading
 import time
 
 import pytest
-from cjm_fasthtml_sse.backplanes import sqlite, sqlite_notify
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
+from cjm_fasthtml_sse.backplanes.sqlite_notify import FileNotifier
 from cjm_fasthtml_sse.backplanes.base import Publication, Gap, Limits
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.backplanes.conformance import check_backplane
@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .machines import until
-from .sqlite_tools import Disk, Other, backup, files, locked, put_back
+from .sqlite_tools import Connections, Disk, Other, backup, files, locked, put_back
 
 pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='these tests are for POSIX systems')
 
@@ -63,33 +63,104 @@ def disk(tmp_path):
     disk.close()
 
 
-def test_a_file_that_may_not_grow_is_an_error_to_the_caller_readers_go_on_and_it_recovers(path):
+def test_a_file_that_may_not_grow_is_an_error_to_the_caller_readers_go_on_and_it_recovers(path, monkeypatch):
     "A full disk, as SQLite itself plays it: this needs no right to mount one"
+    connections = Connections(monkeypatch.setattr)
     async def run():
         async with opened(path) as engine, opened(path) as reader:
             kept = [(await engine.publish([Publication(b'%d' % i)]))[0] for i in range(10)]
-            await may_have_pages(engine, 20)
+            connections.limit_pages(20)
             with pytest.raises(BackplaneError, match='its disk is full') as told:
                 for i in range(10, 1000): kept += await engine.publish([Publication(b'%d' % i + bytes(3000))])
             assert not told.value.doubtful and len(kept) < 1000
             with pytest.raises(BackplaneError, match='its disk is full'):
                 await engine.publish([Publication(bytes(3000)), Publication(bytes(9000), key='k', retain=True)])
             assert [place for place, _ in await everything(reader)] == kept
-            await may_have_pages(engine, 10**9)
+            connections.limit_pages(10**9)
             kept += await engine.publish([Publication(b'again'), Publication(b'kept', key='k', retain=True)])
             assert [place for place, _ in await everything(reader)] == kept
     asyncio.run(run())
 
 
-async def may_have_pages(engine, n):
-    session = engine._session
-    await session.thread.ask(lambda: session.con.execute(f'PRAGMA max_page_count = {n}').fetchall())
+def unwatched(path): return FileNotifier(path, watch=lambda path: None)
 
 
-def test_the_contract_holds_where_nobody_can_watch_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(sqlite_notify, '_watch_file', lambda path: None)
-    assert sqlite_notify.FileNotifier('nowhere').looks == (0.002, 0.05)
-    asyncio.run(check_backplane(lambda store: SqliteBackplane(tmp_path/store)))
+def test_the_contract_holds_without_a_watch_on_the_file(tmp_path):
+    assert unwatched('nowhere').poll_intervals == (0.002, 0.05)
+    asyncio.run(check_backplane(lambda store: SqliteBackplane(tmp_path/store, make_notifier=unwatched)))
+
+
+class InlineWorker:
+    "Runs each job immediately, on the loop"
+    def __init__(self, name): pass
+
+    def submit(self, job, *args):
+        future = asyncio.get_running_loop().create_future()
+        try: future.set_result(job(*args))
+        except BackplaneError as e: future.set_exception(e)
+        return future
+
+    def stop(self): pass
+
+    def join(self): pass
+
+
+def test_an_adapter_without_a_thread_publishes_and_reads(path):
+    before = threading.active_count()
+    async def run():
+        async with opened(path, make_worker=InlineWorker, make_notifier=unwatched) as engine:
+            reading = asyncio.ensure_future(engine.read({'events': 0}, wait=30))
+            places = await engine.publish([Publication(b'one'), Publication(b'two', key='k', retain=True)])
+            assert [entry.position for entry in await reading] == places and threading.active_count() == before
+            with pytest.raises(BackplaneError): await engine.publish([Publication(bytes(engine.max_bytes + 1))])
+    asyncio.run(run())
+
+
+def test_the_log_lives_in_an_application_s_own_database(path):
+    "Whatever its `application_id` and `user_version` are; and each leaves the other's tables alone"
+    with contextlib.closing(sqlite3.connect(path)) as app:
+        app.executescript("CREATE TABLE users(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT); "
+            "INSERT INTO users(name) VALUES ('ann'); PRAGMA application_id = 7; PRAGMA user_version = 42")
+    async def run():
+        async with opened(path) as engine, opened(path) as reader:
+            place, = await engine.publish([Publication(b'one', key='k', retain=True)])
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as app:
+                app.execute("INSERT INTO users(name) VALUES ('bob')")
+            assert await engine.publish([Publication(b'two')]) == [place + 1]
+            assert [body for _, body in await everything(reader)] == ['one', 'two']
+        async with opened(path) as engine: assert (await engine.open(Limits())).last == place + 1
+    asyncio.run(run())
+    with contextlib.closing(sqlite3.connect(path)) as app:
+        assert app.execute('SELECT id, name FROM users').fetchall() == [(1, 'ann'), (2, 'bob')]
+        own = [app.execute(f'PRAGMA {name}').fetchone()[0] for name in ('application_id', 'user_version')]
+        tables = {name for name, in app.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    assert own == [7, 42]
+    ours = {'sse_events', 'sse_control', 'sse_retained', 'sse_nodes', 'sse_meta'}
+    assert tables == {'users', 'sqlite_sequence', *ours}
+
+
+@pytest.mark.parametrize('script, why', [
+    ('CREATE TABLE sse_events(name)', 'sse_events belong to another program'),
+    ('CREATE TABLE users(name); CREATE VIEW sse_nodes AS SELECT name FROM users', 'sse_nodes belong to another program'),
+    ('CREATE TABLE sse_meta(key, value)', 'sse_meta belong to another program')])
+def test_a_file_whose_tables_of_these_names_are_another_program_s_is_refused_and_unchanged(path, script, why):
+    def tables():
+        with contextlib.closing(sqlite3.connect(path)) as con: return con.execute('SELECT name FROM sqlite_schema').fetchall()
+    with contextlib.closing(sqlite3.connect(path)) as con: con.executescript(script)
+    before = tables()
+    async def run():
+        with pytest.raises(BackplaneError, match=why): await SqliteBackplane(path).open(Limits())
+    asyncio.run(run())
+    assert tables() == before
+
+
+def test_tables_of_another_form_are_refused(path):
+    asyncio.run(make(path))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as con:
+        con.execute("UPDATE sse_meta SET value = '2' WHERE name = 'form'")
+    async def run():
+        with pytest.raises(BackplaneError, match='the form of its tables is 2'): await SqliteBackplane(path).open(Limits())
+    asyncio.run(run())
 
 
 def heard_of(publisher):
@@ -165,8 +236,8 @@ def test_another_program_that_locks_the_file_for_too_long_is_an_error_and_nothin
             with locked(path):
                 waiting = asyncio.ensure_future(patient.publish([Publication(b'patient')]))
                 no = Publication(b'no')
-                for publications in ([no], [no, Publication(b'no', key='k')], [Publication(b'no', 'control')] * 200):
-                    with pytest.raises(BackplaneError, match='more than 0.3 s') as told: await engine.publish(publications)
+                for batch in ([no], [no, Publication(b'no', key='k')], [Publication(b'no', 'control')] * 200):
+                    with pytest.raises(BackplaneError, match='more than 0.3 s') as told: await engine.publish(batch)
                     assert not told.value.doubtful
                 with pytest.raises(BackplaneError, match='more than 0.3 s'): await engine.put_node_info('n', b'r')
                 with pytest.raises(BackplaneError, match='more than 0.3 s'): await engine.new_epoch('x')
@@ -213,9 +284,9 @@ def test_a_file_or_a_folder_that_may_only_be_read_is_a_clear_error(path, other, 
     asyncio.run(make(path))
     for folder in (tmp_path, *tmp_path.parents[:2]): folder.chmod(0o755)
     error, told = other('be_nobody').hear()
-    assert error == 'BackplaneError' and told.startswith(f'sqlite:///{path}: ') and 'may only be read' in told
+    assert error == 'BackplaneError' and told.startswith(f'sqlite:///{path}: ') and 'is read-only' in told
     tmp_path.chmod(0o777)
-    assert 'may only be read' in other('be_nobody').hear()[1]
+    assert 'is read-only' in other('be_nobody').hear()[1]
     path.unlink()
     tmp_path.chmod(0o755)
     assert 'has to be writable' in other('be_nobody').hear()[1]
@@ -255,22 +326,16 @@ def test_file_and_log_stay_bounded_while_others_read_without_pause(path):
 
 @pytest.mark.parametrize('watched', [True, False])
 def test_who_waits_looks_at_the_file_twenty_times_a_second_at_most(path, monkeypatch, watched):
-    if not watched: monkeypatch.setattr(sqlite_notify, '_watch_file', lambda path: None)
-    looks, look = [], sqlite._Session._look
-    monkeypatch.setattr(sqlite._Session, '_look', lambda *args: looks.append(1) or look(*args))
+    options = {} if watched else dict(make_notifier=unwatched)
+    connections = Connections(monkeypatch.setattr)
     async def run():
-        async with opened(path) as engine: await engine.read({'events': 0, 'control': 0}, wait=1.5)
+        async with opened(path, **options) as engine: await engine.read({'events': 0, 'control': 0}, wait=1.5)
     asyncio.run(run())
-    assert 2 <= len(looks) <= 38  # a few come faster at first
+    assert 2 <= len(connections.reads) <= 38  # a few come faster at first
 
 
 def test_large_events_are_not_read_on_the_loop(path, monkeypatch):
-    looks, look = [], sqlite._entries
-    def noticed(channel, positions, times, sizes, bodies):
-        looks.append((threading.current_thread() is threading.main_thread(), len(bodies or b'')))
-        return look(channel, positions, times, sizes, bodies)
-    monkeypatch.setattr(sqlite, '_entries', noticed)
-    limits = Limits(event_bytes=2**30)
+    connections, limits = Connections(monkeypatch.setattr), Limits(event_bytes=2**30)
     async def run():
         async with opened(path, limits) as engine, opened(path, limits) as reader:
             place, = await engine.publish([Publication(b'small')])
@@ -284,15 +349,14 @@ def test_large_events_are_not_read_on_the_loop(path, monkeypatch):
                 assert [(e.position, len(e.body)) for e in found] == [(at, size) for at in places]
                 while await reader.read({'events': (place := places[-1])}): pass
     asyncio.run(run())
+    looks = connections.reads
     assert max(size for on_loop, size in looks if on_loop) <= 256 << 10
     assert max(size for _, size in looks) <= 2 << 20, 'one look is a megabyte, or one event'
     assert any(on_loop and size == 30 * 300 for on_loop, size in looks), 'what is small is read from the loop'
 
 
 def test_a_close_that_is_cancelled_while_it_waits_for_a_lock_closes_all_the_same(path):
-    def left():
-        threads = [thread for thread in threading.enumerate() if thread.name.startswith('sse-sqlite')]
-        return threads or [one for one in sqlite._LIVE if one.path == str(path)]
+    def left(): return [thread for thread in threading.enumerate() if thread.name.startswith('sse-sqlite')]
     async def run():
         engine = SqliteBackplane(path, timeout=0.5)
         await engine.open(Limits())

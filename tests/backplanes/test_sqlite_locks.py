@@ -24,7 +24,7 @@ def test_after_a_cut_of_the_log_that_failed_a_lock_is_waited_for_as_long_as_befo
         engine = SqliteBackplane(path, timeout=30)
         await engine.open(Limits())
         with contextlib.closing(connect(path, isolation_level=None)) as reader:  # who reads keeps the log from its end
-            reader.execute('BEGIN').execute('SELECT * FROM events').fetchall()
+            reader.execute('BEGIN').execute('SELECT * FROM sse_events').fetchall()
             await engine.publish([Publication(bytes(300_000))] * 70)
         assert tried, 'the log was never to be cut'
         with locked(path):
