@@ -20,29 +20,19 @@ from ..events.wire import BackplaneError
 # %% ../../nbs/backplanes/conformance_life.ipynb #1f78fc98
 OPENING, CLOSING = {}, {}
 
-def check_of(
-    group: dict, # Receives the check
-    sentence: str, # The rule
-) -> Callable:
-    "Register a check of the rule in `group`"
+def check_of(group: dict, sentence: str) -> Callable:
+    "Register a check in `group` under the sentence of its rule"
     def register(check): return group.setdefault(sentence, check)
     return register
 
-def require(
-    condition: Any, # Whether the rule holds
-    message: str, # The difference that was found
-):
+def require(condition: Any, message: str):
     "Raise `AssertionError` unless `condition` is true"
     if not condition: raise AssertionError(message)
 
 # %% ../../nbs/backplanes/conformance_life.ipynb #77823e9c
 class Adapters:
     "The adapters that one check makes for its store"
-    def __init__(self,
-        make: Callable[[str], Backplane], # Makes an adapter for a store
-        secret: str | None, # The password
-        unreachable: Callable[[], Backplane] | None, # Makes an adapter without an engine
-    ):
+    def __init__(self, make: Callable[[str], Backplane], secret: str | None, unreachable: Callable | None):
         self._make, self.secret, self.unreachable = make, secret, unreachable
         self._store, self._made = f'check{secrets.token_hex(6)}', []
 

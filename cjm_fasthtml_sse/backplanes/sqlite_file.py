@@ -121,12 +121,7 @@ in_each_child(_after_fork)
 
 class DatabaseFile:
     "A SQLite file with the tables of a backplane, and the connections of one opening"
-    def __init__(self,
-        name: str, # For messages
-        path: str, # Absolute
-        durable: bool, # Whether each commit waits for the disk
-        timeout: float, # Seconds to wait for a lock
-    ):
+    def __init__(self, name: str, path: str, durable: bool, timeout: float):
         self.name, self.path, self.durable, self.timeout = name, path, durable, timeout
         self.inodes, self._connections, self._next_truncate = None, [], 0.0
 

@@ -20,18 +20,13 @@ from fastcore.basics import patch
 
 from .base import Publication, Entry, Gap, Limits, Opened
 from .sqlite_file import BATCH_ROWS, HEADS, NOW, DatabaseFile, transaction
-from .sqlite_notify import FileNotifier, WorkerThread
+from .sqlite_notify import WorkerThread
 from ..events.wire import BackplaneError
 
 # %% ../../nbs/backplanes/sqlite_session.ipynb #a23c53b3
 class SqliteSession:
     "The connections and the state from one `open` to its `close`"
-    def __init__(self,
-        file: DatabaseFile, # Not open yet
-        limits: Limits, # How much the file keeps
-        worker: WorkerThread, # Runs what blocks
-        make_notifier: Callable[[str], FileNotifier], # Makes the notifier for the file's path
-    ):
+    def __init__(self, file: DatabaseFile, limits: Limits, worker: WorkerThread, make_notifier: Callable):
         self.file, self.limits, self.worker, self._make_notifier = file, limits, worker, make_notifier
         self.pid, self.notifier, self.is_closing = os.getpid(), None, False
         self._con, self._reading, self._epoch, self._heads = None, None, None, {}
