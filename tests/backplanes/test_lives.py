@@ -34,7 +34,7 @@ def restart(engine):
     engine.start()
 
 
-def test_an_engine_and_an_application_that_stop_together(valkey):
+def test_an_engine_and_an_application_that_die_together(valkey):
     "The engine restarts from its last snapshot, and a publisher connects first"
     engine = valkey(appendonly='no')
     async def go():
@@ -55,7 +55,7 @@ def page_id(page): return page.text.rpartition('\nid: ')[2].partition('\n')[0]
 
 
 @pytest.mark.parametrize('replica', [False, True], ids=['alone', 'with a replica'])
-def test_an_engine_that_waits_for_the_disk_loses_nothing_and_resets_no_tab(valkey, replica):
+def test_an_engine_that_waits_for_the_disk_has_everything_and_resets_nobody(valkey, replica):
     engine = valkey(appendfsync='always', repl_diskless_sync_delay=0)
     if replica:
         other = valkey(appendonly='no', replicaof=f'127.0.0.1 {engine.port}')

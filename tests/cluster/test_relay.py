@@ -75,7 +75,7 @@ class Engine(MemoryBackplane):
         return positions
 
     def lose_newest(self, number: int):
-        events = self._lanes["events"]
+        events = self._channels["events"]
         for _ in range(min(number, len(events))): events.pop()
         kept = [entry.position for entry in events]
         self._heads["events"] = max([self._first, *kept])  # as a file put back from a copy: positions are used again
@@ -351,7 +351,7 @@ def test_a_repeated_or_unreadable_entry_moves_every_process_alike(caplog):
         one = BroadcastManager(backplane=engine)
         await one.ready()
         await one.broadcast("t", {"n": 0})
-        last = engine._lanes["events"][-1].body
+        last = engine._channels["events"][-1].body
         changed = last.replace(b', null, ', b', 5, ', 1)
         await engine.publish([Publication(last), Publication(b"what is this?"), Publication(changed)])
         two = BroadcastManager(backplane=engine)
