@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from cjm_fasthtml_sse.backplanes.base import Publication, Entry, Gap
+from cjm_fasthtml_sse.backplanes.base import Publication, Entry, Gap, Limits
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.backplanes.conformance import check_backplane
 from cjm_fasthtml_sse.events.wire import BackplaneError
 
 Memory = MemoryBackplane
+ASK = Limits(is_reader=False)  # with these, `open` changes no limit
 
 
 def stores(kind):
@@ -56,19 +57,20 @@ class NoFirst(Memory):
 class NoGap(Memory):
     "Begins with the oldest entry that is left, without an error"
     async def read(self, after, count=500, wait=0):
-        if 'events' in after: after = {**after, 'events': max(after['events'], self._first)}
-        return await super().read(after, count, wait)
+        try: return await super().read(after, count, wait)
+        except Gap as e: return await super().read({**after, 'events': e.first}, count, wait)
 
 
 class GapAtTheEdge(Memory):
     "Raises a gap at the position before the oldest entry"
     async def read(self, after, count=500, wait=0):
-        if 0 < after.get('events', 0) == self._first: raise Gap(self.name, self._first)
+        first = (await super().open(ASK)).first
+        if 0 < after.get('events', 0) == first: raise Gap(self.name, first)
         return await super().read(after, count, wait)
 
 
 class KeepsAll(Memory):
-    def _trim(self): pass
+    async def open(self, limits): return await super().open(replace(limits, events=2**40, control=2**40))
 
 
 class KeepsTooFew(Memory):
@@ -98,7 +100,14 @@ class KeepsTooFewBytes(Memory):
 
 class DropsTheLarge(Memory):
     "Trims an entry above the limit even if it is the newest"
-    def _over(self, kind, kept, number, size): return len(kept) > number or self._sizes[kind] > size
+    most = 2**40
+
+    async def open(self, limits):
+        self.most = limits.event_bytes
+        return await super().open(limits)
+
+    async def read(self, *args, **kwargs):
+        return [entry for entry in await super().read(*args, **kwargs) if len(entry.body) <= self.most]
 
 
 class KeepsKeys(Memory):
@@ -145,7 +154,7 @@ class Takes(Memory):
         after = {channel: max(at, self.taken) if channel == 'events' else at for channel, at in after.items()}
         try: return await super().read(after, count, wait)
         except asyncio.CancelledError:
-            self.taken = self._heads['events']
+            self.taken = (await super().open(ASK)).last
             raise
 
 
@@ -200,7 +209,9 @@ class Small(Memory):
 
 
 class Reports(Memory):
-    async def drop_node_info(self, node): del self._node_info[node]
+    async def drop_node_info(self, node):
+        if node not in await self.node_info(): raise KeyError(node)
+        await super().drop_node_info(node)
 
 
 class Leaves(Memory):
