@@ -15,9 +15,8 @@ WINGS = ("runtime", "events", "asgi", "browser", "backplanes", "cluster", "core"
 # What modules share with each other and applications have no use for: it is imported from its module only.
 INTERNAL = {
     "browser.scripts": "FILES script",
-    "backplanes.memory": "from_url",
-    "backplanes.sqlite": "SqliteBackplane from_url",  # sqlite3 and redis are loaded by who names an address
-    "backplanes.redis": "RedisBackplane from_url",
+    "backplanes.sqlite": "SqliteBackplane",  # `import *` must load neither sqlite3 nor redis
+    "backplanes.redis": "RedisBackplane",
 }
 HEAD = '''"The module that holds each public name. Written by `make export` from their `__all__`: do not edit."
 

@@ -26,7 +26,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .base import Backplane, Publication, Limits
-from .conformance_life import CLOSING, OPENING, Adapters, check_of, gap_after, read_all, require
+from .conformance_life import CLOSING, OPENING, Adapters
+from .conformance_life import check_of, gap_after, read_all, require
 from ..events.wire import BackplaneError
 
 # %% ../../nbs/backplanes/conformance.ipynb #21dbf819
@@ -62,7 +63,7 @@ async def _check_tasks(before: set[asyncio.Task]):
     require(all(task.done() for task in left), f'`close` left {len(left)} tasks behind')
 
 # %% ../../nbs/backplanes/conformance.ipynb #6a38aba4
-@check_of(_READING, '`publish` gives publications their positions, in their order, and returns the positions.')
+@check_of(_READING, '`publish` gives publications their positions, in their order, and returns them.')
 async def _publishes(adapters: Adapters):
     adapter, _ = await adapters.open()
     require(await adapter.publish([]) == [], 'no publications, and yet positions')
@@ -71,7 +72,8 @@ async def _publishes(adapters: Adapters):
     places = [*await adapter.publish(publications[:50]), *await adapter.publish(publications[50:])]
     require(all(type(place) is int and place > 0 for place in places), f'positions are no whole numbers: {places[:5]}')
     for channel in ('events', 'control'):
-        expected = [(place, each.body) for place, each in zip(places, publications, strict=True) if each.channel == channel]
+        pairs = zip(places, publications, strict=True)
+        expected = [(place, each.body) for place, each in pairs if each.channel == channel]
         found = [(entry.position, entry.body) for entry in await read_all(adapter, channel)]
         require(found == expected == sorted(expected), f'published {expected[:4]} in {channel}, read {found[:4]}')
 
@@ -88,7 +90,7 @@ async def _publishes_after_cancel(adapters: Adapters):
         require(found == [b'%d' % i], f'the position that was returned for {i} has {found}')
 
 # %% ../../nbs/backplanes/conformance.ipynb #580bdef3
-@check_of(_READING, 'Bodies are returned as they were published, and one over `max_bytes` is refused with all of its batch.')
+@check_of(_READING, 'Bodies are returned as published, and one over `max_bytes` is refused with all of its batch.')
 async def _keeps_bodies(adapters: Adapters):
     adapter, _ = await adapters.open()
     bodies = [bytes(range(256)), b'', b'\r\n\0', 'ü €'.encode(), secrets.token_bytes(1 << 20)]
@@ -138,12 +140,13 @@ async def _reads(adapters: Adapters):
         for at in (0, 4, 9):
             found = await adapter.read({channel: own[at]}, count=3)
             expected = [(place, channel) for place in own[at + 1:at + 4]]
-            require([(e.position, e.channel) for e in found] == expected, f'after {own[at]} of {own} it returned {found}')
+            require([(e.position, e.channel) for e in found] == expected, f'after {own[at]} of {own}: {found}')
         for beyond in (own[-1] + 1000, 10**20 - 1):
             require(await adapter.read({channel: beyond}) == [], f'an entry follows {beyond}, the last is {own[-1]}')
     both = await adapter.read({'events': places[3], 'control': 0}, count=3)
     found = {channel: [e.body for e in both if e.channel == channel] for channel in channels}
-    require(found == {'events': [b'2', b'3', b'4'], 'control': [b'0', b'1', b'2']}, f'of both channels it returned {found}')
+    expected = {'events': [b'2', b'3', b'4'], 'control': [b'0', b'1', b'2']}
+    require(found == expected, f'of both channels it returned {found}')
 
 # %% ../../nbs/backplanes/conformance.ipynb #a7ebd19f
 @check_of(_READING, '`read` waits up to `wait` seconds for the first entry, and does not block the loop.')
@@ -161,7 +164,8 @@ async def _waits(adapters: Adapters):
         require(not task.done(), 'it did not wait')
         place, = await sender.publish([Publication(b'new', channel)])
         found = [(entry.channel, entry.position) for entry in await task]
-        require(found == [(channel, place)] and clock() - start < 15, f'published ({channel}, {place}), woke with {found}')
+        in_time = clock() - start < 15
+        require(found == [(channel, place)] and in_time, f'published ({channel}, {place}), woke with {found}')
         after[channel] = place
 
 @check_of(_READING, '`read` may be cancelled, and the next one misses nothing.')
@@ -193,7 +197,7 @@ async def _works_beside_a_read(adapters: Adapters):
     require([entry.body for entry in await task] == [b'c'], 'the read did not wake')
 
 # %% ../../nbs/backplanes/conformance.ipynb #5b9cf62c
-@check_of(_READING, 'The engine keeps the newest `Limits.events` and `Limits.control`, may keep a little more, and `first` shows it.')
+@check_of(_READING, 'The engine keeps the newest entries by `Limits`, may keep a little more, and `first` shows it.')
 async def _trims(adapters: Adapters):
     adapter, _ = await adapters.open(Limits(events=400, control=400))
     places = {'events': [], 'control': []}
@@ -201,11 +205,13 @@ async def _trims(adapters: Adapters):
         for _ in range(0, 2000, 50): places[channel] += await adapter.publish([Publication(b'x' * 100, channel)] * 50)
         left = await read_all(adapter, channel)
         require(400 <= len(left) <= 1000, f'of 2,000 {channel} {len(left)} are left, the limit is 400')
-        require([entry.position for entry in left] == places[channel][-len(left):], 'the entries left are not the newest')
+        newest = places[channel][-len(left):]
+        require([entry.position for entry in left] == newest, 'the entries left are not the newest')
     _, opened = await adapters.open(Limits(events=400, control=400))
     kept = [entry.position for entry in await read_all(adapter, 'events')]
     require(opened.first > 0, 'events were trimmed, and `first` is 0')
-    require([p for p in places['events'] if p > opened.first] == kept, f'after `first` ({opened.first}) some are missing')
+    after = [place for place in places['events'] if place > opened.first]
+    require(after == kept, f'some are missing after `first` ({opened.first})')
 
 # %% ../../nbs/backplanes/conformance.ipynb #689ca085
 @check_of(_READING, '`read` raises `Gap` if an event after the given position was trimmed, and in no other case.')
@@ -219,14 +225,15 @@ async def _raises_gaps(adapters: Adapters):
     left = [entry.position for entry in await read_all(reader, 'events')]
     require(left == places[-len(left):] and places[-len(left) - 1] <= first < left[0], f'`first` ({first}) is wrong')
     for place in places[:-len(left) - 1:50]:
-        require(await gap_after(reader, {'events': place}, 10) == first, f'{place} of {places[0]} to {places[-1]}: no gap')
+        gap = await gap_after(reader, {'events': place}, 10)
+        require(gap == first, f'after {place} of {places[0]} to {places[-1]}: no gap')
     for n in (-len(left) - 1, -len(left), -2, -1):
         whole = await gap_after(reader, {'events': places[n], 'control': 0}, 5) is None
         require(whole, f'after {places[n]} none was trimmed, the oldest that is left is {left[0]}')
     require(await gap_after(reader, {'events': places[-1] + 10**9}) is None, 'a gap after the end')
 
 # %% ../../nbs/backplanes/conformance.ipynb #22c7069d
-@check_of(_READING, 'The engine keeps the newest `Limits.event_bytes`, at most twice that and a megabyte, and always the newest entry.')
+@check_of(_READING, 'The engine keeps the bytes of `Limits`, at most twice that and a megabyte, and always the newest.')
 async def _trims_bytes(adapters: Adapters):
     size, most = 40_000, 200_000
     adapter, _ = await adapters.open(limits := Limits(event_bytes=most, retained_bytes=most, control_bytes=most))
@@ -239,14 +246,15 @@ async def _trims_bytes(adapters: Adapters):
         _require_bytes(kind, left, list(given), most // size, (2 * most + 2**20) // size)
         if kind == 'control': continue
         first = (await adapters.open(limits))[1].first
-        require(first == given[-len(left) - 1] == await gap_after(adapter, {'events': 0}), f'`first` ({first}) is wrong')
+        gap = await gap_after(adapter, {'events': 0})
+        require(first == given[-len(left) - 1] == gap, f'`first` ({first}) is wrong')
     kept = [entry.position for entry in await adapter.retained()]
     _require_bytes('retained', kept, [place for place, _ in places], most // size, (2 * most + 2**20) // size)
     large = bytes(3 * most)
     event, control = await adapter.publish([Publication(large, key='k', retain=True), Publication(large, 'control')])
     newest = [(await read_all(adapter, channel))[-1].position for channel in ('events', 'control')]
     newest.append((await adapter.retained())[-1].position)
-    require(newest == [event, control, event], f'{event} and {control} are larger than the limit; the newest are {newest}')
+    require(newest == [event, control, event], f'{event} and {control} exceed the limit; the newest are {newest}')
 
 def _require_bytes(kind: str, left: list[int], given: list[int], least: int, most: int):
     require(least <= len(left) <= most, f'of {len(given)} {kind} {len(left)} are left, not {least} to {most}')

@@ -20,29 +20,19 @@ from ..events.wire import BackplaneError
 # %% ../../nbs/backplanes/conformance_life.ipynb #1f78fc98
 OPENING, CLOSING = {}, {}
 
-def check_of(
-    group: dict, # Receives the check
-    sentence: str, # The rule
-) -> Callable:
-    "Register a check of the rule in `group`"
+def check_of(group: dict, sentence: str) -> Callable:
+    "Register a check in `group` under the sentence of its rule"
     def register(check): return group.setdefault(sentence, check)
     return register
 
-def require(
-    condition: Any, # Whether the rule holds
-    message: str, # The difference that was found
-):
+def require(condition: Any, message: str):
     "Raise `AssertionError` unless `condition` is true"
     if not condition: raise AssertionError(message)
 
 # %% ../../nbs/backplanes/conformance_life.ipynb #77823e9c
 class Adapters:
     "The adapters that one check makes for its store"
-    def __init__(self,
-        make: Callable[[str], Backplane], # Makes an adapter for a store
-        secret: str | None, # The password
-        unreachable: Callable[[], Backplane] | None, # Makes an adapter without an engine
-    ):
+    def __init__(self, make: Callable[[str], Backplane], secret: str | None, unreachable: Callable | None):
         self._make, self.secret, self.unreachable = make, secret, unreachable
         self._store, self._made = f'check{secrets.token_hex(6)}', []
 
@@ -119,7 +109,7 @@ async def _trims_by_age(adapters: Adapters):
     require([entry.body for entry in await adapter.retained()] == [b'kept'], 'a retained entry was trimmed by age')
 
 # %% ../../nbs/backplanes/conformance_life.ipynb #f653ecbc
-@check_of(CLOSING, '`retained` returns the newest retained entry of each key, oldest first; a newer event replaces or removes it.')
+@check_of(CLOSING, '`retained` returns the newest retained entry of each key; a newer event replaces or removes it.')
 async def _retains(adapters: Adapters):
     (adapter, _), (other, _) = await adapters.open(limits := Limits(events=1, retained=3)), await adapters.open(limits)
     def keep(name, retain=True): return Publication(name.encode(), key=f'{name[0]}\0\n ü', retain=retain)
@@ -133,7 +123,7 @@ async def _retains(adapters: Adapters):
     kept = await adapter.retained()
     require([e.body for e in kept] == [b'c1', b'a2'], f'b was removed; it returned {kept}')
     last = (await other.open(limits)).last
-    require(all(e.channel == 'events' and 0 < e.position < last for e in kept), f'a retained entry has no position: {kept}')
+    require(all(e.channel == 'events' and 0 < e.position < last for e in kept), f'entries without a position: {kept}')
     places = await adapter.publish([keep('e1'), keep('f1'), keep('g1'), keep('e2')])
     found = [(e.position, e.body) for e in await other.retained()]
     expected = list(zip(places[1:], [b'f1', b'g1', b'e2'], strict=True))
@@ -167,7 +157,7 @@ async def _stores_node_info(adapters: Adapters):
     require(await one.read({'events': 0, 'control': 0}) == [], 'node info was read as an event')
 
 # %% ../../nbs/backplanes/conformance_life.ipynb #bde4bd4d
-@check_of(CLOSING, '`close` may be called at any time, also twice; afterwards `open` works, on this loop and on another one.')
+@check_of(CLOSING, '`close` may be called at any time, also twice; then `open` works, on this loop and on another one.')
 async def _closes(adapters: Adapters):
     adapter = adapters.make()
     await adapter.close()
@@ -197,8 +187,8 @@ async def _raises_errors(adapters: Adapters):
     if adapters.unreachable:
         astray = adapters.make(adapters.unreachable)
         shown += [astray.name, repr(astray)]
-        for call in (lambda: astray.open(Limits()), lambda: astray.publish([Publication(b'x')]), lambda: astray.retained()):
-            shown += await _failure(call(), astray)
+        publish = lambda: astray.publish([Publication(b'x')])  # noqa: E731
+        for call in (lambda: astray.open(Limits()), publish, astray.retained): shown += await _failure(call(), astray)
     require(not adapters.secret or not any(adapters.secret in text for text in shown), 'the password is shown')
 
 async def _failure(call: Awaitable, adapter: Backplane) -> list[str]:

@@ -94,10 +94,10 @@ def _trim(self: MemoryBackplane):
     oldest = time.monotonic() - limits.age if limits.age is not None else float('-inf')
     while events and (events[0].at < oldest or self._over('events', events, limits.events, limits.event_bytes)):
         self._first = self._subtract('events', events.popleft())
-    while self._over('control', control, limits.control, limits.control_bytes):
-        self._subtract('control', control.popleft())
-    while self._over('retained', retained, limits.retained, limits.retained_bytes):
-        self._subtract('retained', retained.popitem(last=False)[1])
+    most = limits.control, limits.control_bytes
+    while self._over('control', control, *most): self._subtract('control', control.popleft())
+    most = limits.retained, limits.retained_bytes
+    while self._over('retained', retained, *most): self._subtract('retained', retained.popitem(last=False)[1])
 
 @patch
 def _over(self: MemoryBackplane, kind: str, entries: Sized, number: int, size: int) -> bool:

@@ -77,7 +77,8 @@ class Publisher:
 
     def _bind_loop(self):
         loop = asyncio.get_running_loop()
-        if self._loop is None or self._loop.is_closed(): self._loop, self._lock, self._epoch = loop, asyncio.Lock(), None
+        is_free = self._loop is None or self._loop.is_closed()
+        if is_free: self._loop, self._lock, self._epoch = loop, asyncio.Lock(), None
         if self._loop is not loop: raise RuntimeError('This publisher is in use by another loop; make one for each')
 
 # %% ../../nbs/backplanes/publisher.ipynb #7b30827c
@@ -93,11 +94,11 @@ async def _publish_with_retries(self: Publisher, publication: Publication | None
             async with asyncio.timeout_at(deadline): return await self._publish_once(publication)
         except BackplaneError as e: error, doubtful = str(e) or repr(e), doubtful or e.doubtful
         except (TimeoutError, asyncio.CancelledError) as e:
-            cancelled = isinstance(e, asyncio.CancelledError)
-            if cancelled and not self._is_closing: raise
-            error = 'it was closed' if cancelled else error or f'{self.backplane.name} did not answer in {seconds:.3g} s'
+            closed = isinstance(e, asyncio.CancelledError)
+            if closed and not self._is_closing: raise
+            error = 'it was closed' if closed else error or f'{self.backplane.name} did not answer in {seconds:.3g} s'
             doubtful = doubtful or publication is not None and self._epoch is not None
-            if cancelled: break
+            if closed: break
         self._epoch = None
     raise BackplaneError(f'{"It is unknown whether the event was sent" if doubtful else "Not sent"}: {error}', doubtful)
 

@@ -176,7 +176,8 @@ _MAX_ANSWER = 4 << 20 # Bytes
 @patch
 async def read(self: RedisBackplane, after: Mapping[str, int], count: int = 500, wait: float = 0) -> list[Entry]:
     "Return the entries after the positions in `after`, channel by channel"
-    deadline, where = time.monotonic() + wait, [*(self._streams[channel] for channel in after), *map(id_of, after.values())]
+    deadline = time.monotonic() + wait
+    where = [*(self._streams[channel] for channel in after), *map(id_of, after.values())]
     while True:
         block, n = min(max(deadline - time.monotonic(), 0), _MAX_BLOCK), min(count, self._rows)
         waiting = ('BLOCK', max(round(block * 1000), 1)) if block else ()
@@ -213,14 +214,14 @@ def _entries_of(self: RedisBackplane, found: list, channels: list[str]) -> list[
 
 # %% ../../nbs/backplanes/redis.ipynb #99d15f6e
 @patch
-async def _command(self: RedisBackplane, *command: Any) -> Any:
-    return await self._checked(self._value_of(command))
+async def _command(self: RedisBackplane, *command: Any) -> Any: return await self._checked(self._value_of(command))
 
 @patch
 async def _value_of(self: RedisBackplane, command: tuple) -> Any:
     answer, = await self._client.exchange(self._connection(0), command)
     return self._client.value(answer)
 
+# %% ../../nbs/backplanes/redis.ipynb #d41b70a6
 @patch
 async def retained(self: RedisBackplane) -> list[Entry]:
     "Return the newest retained entry of each key, oldest first"

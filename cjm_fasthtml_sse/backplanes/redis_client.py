@@ -41,16 +41,14 @@ def _read_url(parts: SplitResult, tls: bool) -> tuple[list[tuple[str, int]], str
         service, _, path = path.strip('/').partition('/')
         if not service: raise ValueError('With sentinels, the path is the name of the master, as in …/mymaster')
     if scheme != 'unix' and not re.fullmatch('/?[0-9]*', path):
-        raise ValueError(f'The path is the number of a database, not {path!r:.60}; pass `name` to separate applications')
+        raise ValueError(f'The path is the number of a database, not {path!r:.60}; `name` separates applications')
     addresses = [_address(host, 26379 if service else 6379) for host in hosts.split(',')]
     options = parse_url(urlunsplit((scheme, f'{user}@' if user else '', path, parts.query, '')))
     for name in ('host', 'port', 'max_connections', 'retry_on_timeout'): options.pop(name, None)
     return addresses, service, options
 
-# %% ../../nbs/backplanes/redis_client.ipynb #3056f7bd
-def split_url(
-    url: str, # One of the forms above
-) -> SplitResult: # Its parts
+# %% ../../nbs/backplanes/redis_client.ipynb #9de5a298
+def split_url(url: str) -> SplitResult:
     "Split `url`; raises `ValueError` if a user or a password is not percent-encoded"
     parts = urlsplit(url)
     if parts.fragment or '@' in parts.path or '@' in parts.query and '@' not in parts.netloc: raise ValueError(_ENCODE)
@@ -113,12 +111,9 @@ async def _read_answer(connection: Connection):
     try: return await connection.read_response()
     except ResponseError as e: return e
 
-# %% ../../nbs/backplanes/redis_client.ipynb #be8a383d
-async def disconnect(
-    connection: Connection, # Open or not
-    nowait: bool = True, # False to wait until its socket is closed
-):
-    "Close a connection, and ignore errors"
+# %% ../../nbs/backplanes/redis_client.ipynb #f6059b82
+async def disconnect(connection: Connection, nowait: bool = True):
+    "Close a connection, and ignore errors; with `nowait=False` wait until its socket is closed"
     try: await connection.disconnect(nowait=nowait)
     except (RedisError, OSError, RuntimeError): connection._reader = connection._writer = None
 
@@ -151,10 +146,9 @@ def value(self: RedisClient,
     answer: Any, # One of the answers of `exchange`
 ) -> Any: # The same
     "Return `answer`; raises `BackplaneError` if it is a refusal"
-    if isinstance(answer, ResponseError):
-        partly = str(answer).startswith('PARTLY ') # one of the adapter's scripts, stopped midway
-        raise self.error(answer, partly) from (None if self._secrets else answer)
-    return answer
+    if not isinstance(answer, ResponseError): return answer
+    partly = str(answer).startswith('PARTLY ') # one of the adapter's scripts, stopped midway
+    raise self.error(answer, partly) from (None if self._secrets else answer)
 
 # %% ../../nbs/backplanes/redis_client.ipynb #47440109
 @patch
@@ -187,10 +181,8 @@ async def addresses(self: RedisClient) -> list[tuple[str, int]]: # Hosts and por
         finally: await disconnect(connection)
     raise error
 
-# %% ../../nbs/backplanes/redis_client.ipynb #c51593ff
-def redirect(
-    answer: Any, # One of the answers of `exchange`
-) -> tuple[str, int] | None: # Host (empty for the same host) and port; None if it is no redirect
-    "Return the address of the node that holds the key"
+# %% ../../nbs/backplanes/redis_client.ipynb #ee3dc9c9
+def redirect(answer: Any) -> tuple[str, int] | None: # Host (empty for the same host) and port
+    "Return the address of the node that holds the key, None if `answer` is no redirect"
     where = re.fullmatch(r'(?:MOVED )?\d+ (\S*):(\d+)', str(answer)) if isinstance(answer, ResponseError) else None
     return (where[1].strip('[]'), int(where[2])) if where else None

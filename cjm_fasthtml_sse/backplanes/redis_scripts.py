@@ -75,7 +75,8 @@ end
 # %% ../../nbs/backplanes/redis_scripts.ipynb #f612e258
 TRIM = _SIZES + '''
 local function trim_bytes(channel, sum)
-    local key, most, cut = channel == 'events' and KEYS[1] or KEYS[2], tonumber(ARGV[channel == 'events' and 2 or 4]), nil
+    local is_events, cut = channel == 'events', nil
+    local key, most = is_events and KEYS[1] or KEYS[2], tonumber(ARGV[is_events and 2 or 4])
     local mark = redis.call('ZPOPMIN', marks[channel])
     while mark[1] and sum - mark[2] >= most do cut, mark = mark[1], redis.call('ZPOPMIN', marks[channel]) end
     if mark[1] then redis.call('ZADD', marks[channel], mark[2], mark[1]) end
@@ -109,9 +110,9 @@ def limit_arguments(limits: Limits) -> tuple:
 
 # %% ../../nbs/backplanes/redis_scripts.ipynb #e875af48
 _FIND_EPOCH = '''
--- ARGV, from 8 on: an epoch for a new start, the epoch to end or '', this run of the server or '', its name in the group,
--- `kept` if a run of that name loses nothing by a restart, `always` if no restart does, or '', '1' to check the run or '',
--- and the epoch of a caller that was there all the time, or ''
+-- ARGV, from 8 on: an epoch for a new start, the epoch to end or '', this run of the server or '', its name in the
+-- group, `kept` if a run of that name loses nothing by a restart, `always` if no restart does, or '', '1' to check
+-- the run or '', and the epoch of a caller that was there all the time, or ''
 local epoch, ended, run, noted, begun = nil, nil, ARGV[10], nil, false
 if redis.call('EXISTS', KEYS[1]) == 1 then
     for _, found in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do

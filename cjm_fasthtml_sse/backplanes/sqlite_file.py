@@ -38,15 +38,12 @@ HEADS = """(SELECT seq FROM sqlite_sequence WHERE name = 'sse_events') AS last,
     (SELECT min(position) FROM sse_events) AS oldest,
     (SELECT value FROM sse_meta WHERE name = 'epoch') AS epoch"""
 
-# %% ../../nbs/backplanes/sqlite_file.ipynb #4e4f717d
-def _ensure_tables(
-    con: sqlite3.Connection, # In a transaction
-    name: str, # The file's name, for messages
-):
-    "Create the tables in a file that has none of them; raises `BackplaneError` for a file with other tables of these names"
+# %% ../../nbs/backplanes/sqlite_file.ipynb #a8c1e568
+def _ensure_tables(con: sqlite3.Connection, name: str):
+    "Create the tables in a file without any of them; raises `BackplaneError` if other tables have these names"
     columns = '(SELECT group_concat(name) FROM pragma_table_info(item.name))'
-    found = {name: each for name, each in con.execute(f'SELECT name, {columns} FROM sqlite_schema AS item')
-        if name in _COLUMNS}
+    items = con.execute(f'SELECT name, {columns} FROM sqlite_schema AS item')
+    found = {table: each for table, each in items if table in _COLUMNS}
     if not found:
         for statement in _SCHEMA.split(';'): con.execute(statement)
         return
@@ -89,10 +86,7 @@ _MESSAGES = { # chkstyle: ignore
 _ABOUT_THE_EVENT = (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH)
 
 @contextmanager
-def translated_errors(
-    name: str, # The file's name, for messages
-    timeout: float, # Seconds to wait for a lock
-) -> Iterator[None]:
+def translated_errors(name: str, timeout: float) -> Iterator[None]:
     "Raise the errors of SQLite and of the system as `BackplaneError`"
     try: yield
     except sqlite3.Error as e:
@@ -103,11 +97,9 @@ def translated_errors(
         raise kind(f'{name}: {message}', bool(code) and code & 0xff == sqlite3.SQLITE_IOERR) from e
     except OSError as e: raise Unable(f'{name}: {e.strerror or e}') from e
 
-# %% ../../nbs/backplanes/sqlite_file.ipynb #7f0b07cc
+# %% ../../nbs/backplanes/sqlite_file.ipynb #e48677fe
 @contextmanager
-def transaction(
-    con: sqlite3.Connection, # In autocommit mode
-) -> Iterator[None]:
+def transaction(con: sqlite3.Connection) -> Iterator[None]:
     "Run the block in a transaction that takes the write lock immediately"
     con.execute('BEGIN IMMEDIATE')
     try:
@@ -129,12 +121,7 @@ in_each_child(_after_fork)
 
 class DatabaseFile:
     "A SQLite file with the tables of a backplane, and the connections of one opening"
-    def __init__(self,
-        name: str, # For messages
-        path: str, # Absolute
-        durable: bool, # Whether each commit waits for the disk
-        timeout: float, # Seconds to wait for a lock
-    ):
+    def __init__(self, name: str, path: str, durable: bool, timeout: float):
         self.name, self.path, self.durable, self.timeout = name, path, durable, timeout
         self.inodes, self._connections, self._next_truncate = None, [], 0.0
 

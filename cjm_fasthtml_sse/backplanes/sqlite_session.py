@@ -20,18 +20,13 @@ from fastcore.basics import patch
 
 from .base import Publication, Entry, Gap, Limits, Opened
 from .sqlite_file import BATCH_ROWS, HEADS, NOW, DatabaseFile, transaction
-from .sqlite_notify import FileNotifier, WorkerThread
+from .sqlite_notify import WorkerThread
 from ..events.wire import BackplaneError
 
 # %% ../../nbs/backplanes/sqlite_session.ipynb #a23c53b3
 class SqliteSession:
     "The connections and the state from one `open` to its `close`"
-    def __init__(self,
-        file: DatabaseFile, # Not open yet
-        limits: Limits, # How much the file keeps
-        worker: WorkerThread, # Runs what blocks
-        make_notifier: Callable[[str], FileNotifier], # Makes the notifier for the file's path
-    ):
+    def __init__(self, file: DatabaseFile, limits: Limits, worker: WorkerThread, make_notifier: Callable):
         self.file, self.limits, self.worker, self._make_notifier = file, limits, worker, make_notifier
         self.pid, self.notifier, self.is_closing = os.getpid(), None, False
         self._con, self._reading, self._epoch, self._heads = None, None, None, {}
@@ -111,7 +106,8 @@ def _retain(self: SqliteSession, keys: Mapping[str, tuple]): # The position of e
     for n in range(0, len(kept), BATCH_ROWS):
         part = kept[n:n + BATCH_ROWS]
         pairs = ', '.join(['(?, ?)'] * len(part))
-        self._con.execute(f"""INSERT INTO sse_retained SELECT pair.column2, position, at, body FROM (VALUES {pairs}) AS pair
+        self._con.execute(f"""INSERT INTO sse_retained SELECT pair.column2, position, at, body
+            FROM (VALUES {pairs}) AS pair
             JOIN sse_events ON position = pair.column1""", [x for pair in part for x in pair])
     if kept: self._con.execute(_TRIM_KEYS, [self.limits.retained])
 
@@ -134,7 +130,8 @@ def _trim_after(self: SqliteSession, publications: Sequence[Publication], positi
 def _trim_all(self: SqliteSession):
     with suppress(sqlite3.Error, OSError):
         for channel in ('events', 'control'):
-            self._trim(channel, None, self._con.execute(_HEAD, [f'sse_{channel}']).fetchone()[0])
+            last, = self._con.execute(_HEAD, [f'sse_{channel}']).fetchone()
+            self._trim(channel, None, last)
         self._con.execute(_TRIM_KEYS, [self.limits.retained])
         self.file.truncate_wal(self._con)
 
@@ -191,8 +188,8 @@ def _split_row(channel: str, positions: bytes | None, times: bytes, sizes: bytes
 
 # %% ../../nbs/backplanes/sqlite_session.ipynb #89b9db79
 @patch
-def _read_rows(self: SqliteSession, after: Mapping[str, int], counts: tuple[int, int], most: int = _NO_LIMIT) -> list[Entry] | None:
-    "Read `counts` rows of the channels; None if a body is larger than `most`"
+def _read_rows(self: SqliteSession, after: Mapping[str, int], counts: list[int], most: int = _NO_LIMIT) -> list | None:
+    "Read so many entries of each channel; None if a body is larger than `most`"
     self.file.check_unchanged()
     events, control = (after.get(channel, _NO_LIMIT) for channel in ('events', 'control'))
     row = self._reading.execute(_READ, [most, events, counts[0], most, control, counts[1]]).fetchone()
@@ -203,7 +200,7 @@ def _read_rows(self: SqliteSession, after: Mapping[str, int], counts: tuple[int,
 @patch
 def _read_few(self: SqliteSession, after: Mapping[str, int], count: int) -> list[Entry]:
     n = min(count, _FEW_ROWS)
-    found = self._read_rows(after, (n, n), _SMALL_BODY)
+    found = self._read_rows(after, [n, n], _SMALL_BODY)
     self._is_behind = found is None or len(found) >= n # there may be more
     return found or []
 
@@ -215,13 +212,13 @@ def _read_many(self: SqliteSession, after: Mapping[str, int], count: int) -> lis
         sizes, total, n = [int(size) for size in row.split(b',')] if row else [], 0, 0
         while n < len(sizes) and (n == 0 or total + sizes[n] <= _READ_BYTES): total, n = total + sizes[n], n + 1
         counts, has_more = [*counts, max(n, 1)], has_more or n < len(sizes) or n == count
-    found = self._read_rows(after, (counts[0], counts[1]))
+    found = self._read_rows(after, counts)
     self._is_behind = has_more
     return found
 
 # %% ../../nbs/backplanes/sqlite_session.ipynb #cc7cb38d
 @patch
-def _check_heads(self: SqliteSession, last: int, last_control: int, oldest: int | None, epoch: bytes, after: int | None):
+def _check_heads(self: SqliteSession, last: int, last_control: int, oldest: int, epoch: bytes, after: int | None):
     name = self.file.name
     if epoch.decode() != self._epoch: raise BackplaneError(f'{name}: another process has begun a new epoch')
     if last < self._heads['events'] or last_control < self._heads['control']: raise BackplaneError(

@@ -1,4 +1,4 @@
-"The application of the workers that these tests start; the environment says on which backplane (`SSE_TEST`, as JSON)"
+"The application of the workers of these tests; the environment variable `SSE_TEST` has its settings as JSON"
 import asyncio
 import datetime as dates
 import json
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 CONFIG = json.loads(os.environ.get('SSE_TEST', '{}'))
 
-if SKEW := CONFIG.get('skew'):  # this worker's clock is wrong: before anything of the package reads one
+if SKEW := CONFIG.get('skew'):  # a wrong clock for this worker, set before the package reads it
     right = time.time
     time.time = lambda: right() + SKEW
 
@@ -20,10 +20,12 @@ if SKEW := CONFIG.get('skew'):  # this worker's clock is wrong: before anything 
 from cjm_fasthtml_sse.core.broadcast import setup_broadcast_routes  # noqa: E402
 from cjm_fasthtml_sse.events.wire import SSEError  # noqa: E402
 from fasthtml.common import Div, FastHTML, Li, Span  # noqa: E402
+from sqlite_tools import Connections  # noqa: E402
 from starlette.responses import JSONResponse, PlainTextResponse  # noqa: E402
 from settings import make_manager
 
-manager = make_manager(backplane=CONFIG.get('backplane'), **CONFIG.get('manager', {}))
+connections = Connections()
+manager = BroadcastManager(backplane=CONFIG.get('backplane'), **CONFIG.get('manager', {}))
 outcomes, jobs = [], {}
 
 
@@ -31,14 +33,14 @@ def builder(type, data): return Div(data.get('row', ''), Span(data.get('text', '
 
 
 async def send(data, type='note', **options):
-    "What came of one broadcast: `sent`, `failed` (certainly not sent) or `doubtful`"
+    "Broadcast once; return `sent`, `failed` (certainly not sent) or `doubtful`, and the error"
     try: await manager.broadcast(type, data, **options)
     except SSEError as e: return ['doubtful' if getattr(e, 'doubtful', False) else 'failed', str(e)]
     return ['sent', '']
 
 
 async def load(tag, rate, n):
-    "Send `n` events, `rate` a second, each without waiting for the one before"
+    "Send `n` events, `rate` a second, without waiting for earlier ones"
     start, sending = time.monotonic(), set()
     async def one(i): outcomes.append([[tag, i], *(await send({'n': [tag, i]}))])
     for i in range(n):
@@ -48,7 +50,7 @@ async def load(tag, rate, n):
 
 
 async def burst(tag, n, at_once=50):
-    "Send `n` events as fast as it goes, `at_once` on their way at any time, in their order"
+    "Send `n` events in order, as fast as possible, with at most `at_once` unanswered"
     sending = set()
     for i in range(n):
         sending.add(asyncio.create_task(send({'n': [tag, i]})))
@@ -85,9 +87,8 @@ def routes(app):
     async def total(): return JSONResponse(await manager.get_total_connection_count())
 
     async def pages(n: int):
-        "How many pages the file of SQLite may have for this process, from now on"
-        session = manager.cluster.backplane._session
-        await session.thread.ask(lambda: session.con.execute(f'PRAGMA max_page_count = {n}').fetchall())
+        "Limit the pages of the SQLite file for this process"
+        connections.limit_pages(n)
         return JSONResponse(n)
 
     async def plain(session=None): return PlainTextResponse('ok')

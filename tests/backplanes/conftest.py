@@ -1,4 +1,4 @@
-"Engines that these tests start, break and end; where valkey-server is missing, what needs it is left out and says so"
+"Engines that these tests start, break and stop; without valkey-server, the tests that need it are skipped"
 import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -7,13 +7,13 @@ import pytest
 
 from .machines import SERVER, Proxy, Tab, Valkey, Worker, until
 
-NO_VALKEY = 'valkey-server is not installed (apt-get install valkey-server): the tests on Redis and Valkey are left out'
+NO_VALKEY = 'valkey-server is not installed (apt-get install valkey-server): the tests on Redis and Valkey are skipped'
 ENGINES = ['memory', 'sqlite', 'redis']
 
 
 @pytest.fixture
 def valkey(tmp_path):
-    "Starts engines: `valkey(appendfsync='no')`; they end with the test"
+    "Start engines: `valkey(appendfsync='no')`; they stop after the test"
     if not SERVER: pytest.skip(NO_VALKEY)
     started = []
     def start(**options):
@@ -25,7 +25,7 @@ def valkey(tmp_path):
 
 @pytest.fixture(scope='session')
 def one_valkey(tmp_path_factory):
-    "An engine that nobody breaks, for all tests"
+    "An engine that no test breaks, for all tests"
     if not SERVER: pytest.skip(NO_VALKEY)
     engine = Valkey(tmp_path_factory.mktemp('valkey'), appendfsync='no')
     yield engine
@@ -37,7 +37,7 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def engine_url(request, tmp_path):
-    "Makes URLs of empty stores on the engine of that kind: `engine_url('sqlite')`"
+    "Make URLs of empty stores on an engine of that kind: `engine_url('sqlite')`"
     def make(kind):
         number = next(_numbers)
         if kind == 'memory': return f'memory://store{number}'
@@ -48,7 +48,7 @@ def engine_url(request, tmp_path):
 
 @pytest.fixture(params=ENGINES)
 def backplane_url(request, engine_url):
-    "The URL of an empty store, on each kind of engine in turn"
+    "The URL of an empty store, on each kind of engine"
     return engine_url(request.param)
 
 
@@ -60,7 +60,7 @@ def shared_url(request, engine_url):
 
 @pytest.fixture
 def proxy():
-    "Lines to a port that can be broken: `proxy(valkey.port)`"
+    "Make proxies that a test can break: `proxy(valkey.port)`"
     started = []
     def start(port):
         started.append(Proxy(port))
@@ -71,11 +71,11 @@ def proxy():
 
 @pytest.fixture
 def worker(tmp_path):
-    "Starts workers on a backplane: `worker(url, manager=dict(buffer=True), skew=3600)`"
+    "Start workers on a backplane: `worker(url, manager=dict(buffer=True), skew=3600)`"
     started = []
     def start(url, **config):
         started.append(one := Worker(tmp_path, backplane=url, **config))
-        until(one.is_open, 'the worker to have its engine')
+        until(one.is_open, 'the worker to open its engine')
         return one
     yield start
     for one in started: one.kill()
@@ -83,7 +83,7 @@ def worker(tmp_path):
 
 @pytest.fixture
 def workers(worker):
-    "Starts several at once: `workers(url, url, manager=dict(buffer=True))`"
+    "Start several workers at the same time: `workers(url, url, manager=dict(buffer=True))`"
     def start(*urls, **config):
         with ThreadPoolExecutor(len(urls)) as pool: return list(pool.map(lambda url: worker(url, **config), urls))
     return start
@@ -91,7 +91,7 @@ def workers(worker):
 
 @pytest.fixture
 def tab():
-    "Opens tabs: `tab(lambda: [worker])`"
+    "Open tabs: `tab(lambda: [worker])`"
     opened = []
     def start(workers, *args, **kwargs):
         opened.append(Tab(workers if callable(workers) else lambda: [workers], *args, **kwargs))
@@ -102,7 +102,7 @@ def tab():
 
 @pytest.fixture
 def load():
-    "Loads a worker and tells, when it is over, what came of each event: `load(worker, 'a', 100, 4)` begins, and waits"
+    "Load a worker, wait, and return the events by outcome: `load(worker, 'a', 100, 4)`"
     def begin(worker, tag, rate, seconds, meanwhile=lambda: None, waits=60):
         worker.ask('/begin', what='load', tag=tag, rate=rate, n=int(rate * seconds))
         start = time.monotonic()

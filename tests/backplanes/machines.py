@@ -1,4 +1,4 @@
-"Engines, lines and workers that a test can break: processes of its own on ports of their own, and what reads from them"
+"Engines, proxies and workers in separate processes that a test can break, and tabs that read from them"
 import asyncio
 import contextlib
 import http.client
@@ -20,30 +20,30 @@ from fastcore.net import free_port
 from redis import Redis
 
 HERE = Path(__file__).parent
-# The server of Valkey, or of Redis; `SSE_TEST_ENGINE` names another
+# The server of Valkey or Redis; `SSE_TEST_ENGINE` overrides it
 SERVER = os.environ.get('SSE_TEST_ENGINE') or shutil.which('valkey-server') or shutil.which('redis-server')
-PATIENCE = 40  # seconds: for what should happen at once, on a busy machine
+PATIENCE = 40  # seconds, on a busy machine, for something that should be immediate
 
 
 def until(condition, what='the condition', patience=PATIENCE):
-    "Look until `condition()` is true and return what it gives"
+    "Poll until `condition()` is true, and return its value"
     end = time.monotonic() + patience
     while not (result := condition()):
-        if time.monotonic() > end: raise AssertionError(f'{what} has not come true in {patience} s')
+        if time.monotonic() > end: raise AssertionError(f'{what} did not happen in {patience} s')
         time.sleep(0.02)
     return result
 
 
 def all_hear(tabs, expected, least=0):
-    "All tabs have the `expected` and nothing twice, none was reset, and all saw one order"
+    "Check that all tabs got the `expected` events once and in one order, without a reset"
     wanted = {tuple(n) for n in expected}
-    until(lambda: all(wanted <= {tuple(n) for n in one.data()} for one in tabs), 'all events to be with all tabs')
+    until(lambda: all(wanted <= {tuple(n) for n in one.data()} for one in tabs), 'all tabs to get all events')
     assert len(wanted) >= least, f'the test has sent only {len(wanted)} events'
     for one in tabs:
         assert one.resets == [] and len(one.ids()) == len(set(one.ids()))
-        assert sorted(one.data()) == sorted({tuple(n): n for n in one.data()}.values()), 'something came twice'
+        assert sorted(one.data()) == sorted({tuple(n): n for n in one.data()}.values()), 'a tab got an event twice'
     common = [[n for n in one.data() if tuple(n) in wanted] for one in tabs]
-    assert all(other == common[0] for other in common), 'the tabs saw different orders'
+    assert all(other == common[0] for other in common), 'the tabs got different orders'
 
 
 def answers(port):
@@ -51,7 +51,7 @@ def answers(port):
 
 
 class Process:
-    "A command with a log, in a process group of its own"
+    "A command with a log file, in a separate process group"
     def __init__(self, command, log_file, env=None):
         self.log_file = log_file
         with open(log_file, 'a') as log:
@@ -71,7 +71,7 @@ class Process:
 
 
 class Valkey:
-    "A server of Valkey or Redis on a free port; `options` are its own, as in `Valkey(folder, appendfsync='always')`"
+    "A server of Valkey or Redis on a free port; `options` are its settings: `Valkey(folder, appendfsync='always')`"
     def __init__(self, folder, **options):
         self.folder, self.port, self.running = folder, free_port(), None
         self.options = dict(save='""', appendonly='yes', appendfsync='always', enable_debug_command='yes') | options
@@ -94,7 +94,7 @@ class Valkey:
         assert self.running.alive, self.running.log
 
     def serves(self):
-        "Whether it answers, and has read its files"
+        "Return whether it answers and has loaded its files"
         with contextlib.suppress(Exception), self.client as client: return client.info('persistence')['loading'] == 0
 
     def kill(self): self.running.end()
@@ -103,19 +103,19 @@ class Valkey:
         if self.running.alive: self.running.end(signal.SIGTERM)
 
     def empty(self):
-        "Take away what it has stored, while it is down"
+        "Delete its stored data while it is stopped"
         for path in self.folder.iterdir():
             if path.name not in ('log.txt', 'valkey.conf'): shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def tail_file(self): return max(self.folder.rglob('*.incr.aof'), key=lambda path: path.stat().st_mtime)
 
     def forget_after(self, size):
-        "Cut what was stored back to `size` bytes, while it is down"
+        "Truncate its stored data to `size` bytes while it is stopped"
         with open(self.tail_file(), 'r+b') as file: file.truncate(size)
 
 
 class Proxy:
-    "A line to a port that can be cut, held, slowed (`delay`), thin (`rate`), and made to swallow an answer"
+    "A proxy for a port whose connections can be cut, held, delayed, limited in `rate`, or lose an answer"
     def __init__(self, target):
         self.target, self.port, self.delay, self.swallow, self.rate = target, free_port(), 0.0, b'', 0
         self.swallowed, self.loop, self.pairs = 0, asyncio.new_event_loop(), set()
@@ -134,7 +134,7 @@ class Proxy:
         self.loop.run_forever()
 
     async def _serve(self, reader, writer):
-        "One connection: both directions, until one of them ends"
+        "Forward one connection in both directions until one ends"
         with contextlib.suppress(asyncio.CancelledError, OSError): await self._carry(reader, writer)
         writer.close()
 
@@ -172,11 +172,11 @@ class Proxy:
         assert done.wait(PATIENCE)
 
     def cut(self):
-        "Break every connection that is open now"
+        "Abort every open connection"
         self._call(lambda: [end.transport.abort() for pair in list(self.pairs) for end in pair])
 
     def hold(self):
-        "Let nothing through, and say nothing; new connections neither"
+        "Forward no bytes, on new connections either, without closing any"
         self._call(self._open.clear)
 
     def release(self): self._call(self._open.set)
@@ -203,7 +203,7 @@ class Worker:
         assert self.running.alive, self.running.log
 
     def get(self, path, **query):
-        "Status and body of one request"
+        "Return status and body of one request"
         connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=PATIENCE)
         try:
             connection.request('GET', f'{path}?{urlencode(query)}')
@@ -212,7 +212,7 @@ class Worker:
         finally: connection.close()
 
     def ask(self, path, **query):
-        "What it answers, as JSON"
+        "Return the JSON of one request"
         status, body = self.get(path, **query)
         assert status == 200, (path, status, body[:500], self.log[-2000:])
         return json.loads(body)
@@ -234,8 +234,8 @@ class Worker:
 
 
 class Tab:
-    """A browser's tab as it should be, in a few lines: reads an event stream from a plain socket, comes back with the
-    id that it saw last, to the next of `workers()` that lives, and remembers everything"""
+    """A correct browser tab in a few lines. It reads an event stream from a plain socket, reconnects with its last id
+    to the next of `workers()`, and keeps every event"""
     def __init__(self, workers, topics=(), html=False, since='', connection_id=''):
         self.workers, self.query = workers, urlencode([('topic', topic) for topic in topics])
         if connection_id: self.query += f'&connection_id={connection_id}'
@@ -269,7 +269,7 @@ class Tab:
                 for block in blocks: self._take(block.decode())
 
     def _take(self, block):
-        "One block, by the rules of the WHATWG's standard as far as they matter here"
+        "Parse one block by the WHATWG's standard, as far as these tests need it"
         fields = {}
         for line in block.split('\n'):
             name, _, value = line.partition(':')

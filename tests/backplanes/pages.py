@@ -1,4 +1,4 @@
-"Tabs of an application in this process, over ASGI: what they were sent, and what they come back with"
+"Tabs of an application in this process, over ASGI, with the events that they got"
 import asyncio
 import contextlib
 import re
@@ -11,13 +11,13 @@ from settings import make_manager
 
 
 async def soon(condition, what='the condition', patience=PATIENCE):
-    "Look until `condition()` is true, beside everything else on this loop"
+    "Poll on this loop until `condition()` is true"
     async with asyncio.timeout(patience):
-        while not condition(): await asyncio.sleep(0.01)  # noqa: ASYNC110 - what changes has no event of its own
+        while not condition(): await asyncio.sleep(0.01)  # noqa: ASYNC110 - there is no event to wait for
 
 
 class Page:
-    "One request to the stream, from someone whose last id was `last_id`"
+    "One request for the stream with the last id `last_id`"
     def __init__(self, app, last_id=''):
         self.text, self.left, self.asked = '', asyncio.Event(), False
         headers = [(b'host', b'localhost'), *([(b'last-event-id', last_id.encode())] if last_id else [])]
@@ -46,8 +46,8 @@ class Page:
 
 @contextlib.asynccontextmanager
 async def application(url, **options):
-    "An application on the engine at `url`; its `say(n)` gives the id of what it said, its `page(id)` opens a tab"
-    app, manager, pages = FastHTML(secret_key='of these tests'), make_manager(backplane=url, **options), []
+    "An application on the engine at `url`; `say(n)` broadcasts and returns the id, `page(id)` opens a tab"
+    app, manager, pages = FastHTML(secret_key='of these tests'), BroadcastManager(backplane=url, **options), []
     setup_broadcast_routes(app, manager)
     await manager.ready()
     async def say(n, **about):

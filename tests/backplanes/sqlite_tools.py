@@ -1,4 +1,4 @@
-"Processes that share a file, a disk that can be filled, and another program: what the tests of the SQLite adapter need"
+"Processes that share a file, a disk that can be filled, and another program, for the tests of the SQLite adapter"
 import asyncio
 import contextlib
 import json
@@ -8,7 +8,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
 from cjm_fasthtml_sse.backplanes.base import Publication, Limits
@@ -24,7 +27,7 @@ def say(*what): print(json.dumps(what), flush=True)
 
 @role
 async def publish(engine, tag, n, at_most):
-    "Publish `n` events in batches of random sizes; say each batch's positions once they are answered"
+    "Publish `n` events in batches of random sizes, and print the positions of each batch"
     say('open', (await engine.open(Limits())).epoch)
     sys.stdin.readline()
     sent, dice = 0, random.Random(tag)
@@ -36,7 +39,7 @@ async def publish(engine, tag, n, at_most):
 
 @role
 async def read(engine, n, count):
-    "Read `n` events and say them"
+    "Read `n` events and print them"
     opened, found = await engine.open(Limits()), []
     say('open', opened.epoch)
     while len(found) < n:
@@ -47,20 +50,20 @@ async def read(engine, n, count):
 
 @role
 async def be_nobody(engine):
-    "Try to open the file without any right to write"
+    "Try to open the file without write permission"
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)
     try: say(str(await engine.open(Limits())))
-    except Exception as e: say(type(e).__name__, str(e))  # noqa: BLE001 - that is what is asked
+    except Exception as e: say(type(e).__name__, str(e))  # noqa: BLE001 - the test expects it
 
 
 @role
 async def fork(engine):
-    "Use in a child what its parent has opened, and open it there"
+    "Use the parent's open adapter in a child, and open one there"
     await engine.open(Limits())
     if child := os.fork():
-        os.waitpid(child, 0)  # noqa: ASYNC222 - nothing else happens in this process
+        os.waitpid(child, 0)  # noqa: ASYNC222 - this process has no other task
         return say(await engine.publish([Publication(b'from the parent')]))
     asyncio.run(be_child(engine))
     os._exit(0)
@@ -69,18 +72,18 @@ async def fork(engine):
 async def be_child(engine):
     for use in (engine.publish([Publication(b'x')]), engine.close(), SqliteBackplane(engine.path).open(Limits())):
         try: say(repr(await use))
-        except Exception as e: say(type(e).__name__, str(e))  # noqa: BLE001 - that is what is asked
+        except Exception as e: say(type(e).__name__, str(e))  # noqa: BLE001 - the test expects it
 
 
 class Other:
-    "`Other(path, 'publish', 'a', 100, 5)`: a role in a process of its own"
+    "A role in a separate process: `Other(path, 'publish', 'a', 100, 5)`"
     def __init__(self, path, *what):
         command = [sys.executable, '-m', 'tests.backplanes.sqlite_tools', str(path), json.dumps(what)]
         pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.process = subprocess.Popen(command, cwd=Path(__file__).parents[2], **pipes)
 
     def hear(self):
-        "The next thing that it says; None at its end"
+        "Return the next line that it prints, None at its end"
         return json.loads(line) if (line := self.process.stdout.readline()).endswith('\n') else None
 
     def go(self):
@@ -92,7 +95,7 @@ class Other:
 
 
 class Disk:
-    "A small disk of its own, which can be filled"
+    "A small separate disk that can be filled"
     def __init__(self, folder, size):
         self.folder, self.filler = folder, folder/'filler'
         folder.mkdir()
@@ -111,24 +114,52 @@ class Disk:
 
 @contextlib.contextmanager
 def locked(path):
-    "Another program that writes, and does not come to an end"
+    "Another program with a write transaction that does not end"
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute('BEGIN IMMEDIATE')
         yield
         other.execute('ROLLBACK')
 
 
+class Connections:
+    "All later connections to SQLite; `put` is `setattr`, or that of pytest's `monkeypatch`"
+    def __init__(self, put=setattr):
+        self.reads, self._made, note = [], [], self._note
+        made = self._made
+        class Connection(sqlite3.Connection):
+            def __init__(self, *args, **kwargs):
+                super().__init__(*args, **kwargs)
+                made.append(self)
+
+            def execute(self, statement, *args):
+                cursor = super().execute(statement, *args)
+                return note(cursor) if 'group_concat(body' in statement else cursor
+        put(sqlite3, 'connect', partial(sqlite3.connect, factory=Connection))
+
+    def _note(self, cursor):
+        "Record for a read whether it ran on the main thread, and the bytes of its bodies"
+        row = cursor.fetchone()
+        on_loop = threading.current_thread() is threading.main_thread()
+        self.reads.append((on_loop, sum(len(bodies or b'') for bodies in (row[3], row[7]))))
+        return SimpleNamespace(fetchone=lambda: row)
+
+    def limit_pages(self, n):
+        "Allow files of at most `n` pages, as a full disk does"
+        for con in self._made:
+            with contextlib.suppress(sqlite3.ProgrammingError): con.execute(f'PRAGMA max_page_count = {n}').fetchall()
+
+
 def files(path): return [file for end in ('', '-wal', '-shm') if (file := Path(f'{path}{end}')).exists()]
 
 
 def backup(path, copy):
-    "A copy of the file as it is, by SQLite's own means"
+    "Copy the file by SQLite's backup"
     with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(copy)) as target:
         source.backup(target)
 
 
 def put_back(copy, path):
-    "As the notebook says it: delete the file with what is beside it, and move the copy there"
+    "Restore as the notebook describes: delete the file with its -wal and -shm, and move the copy there"
     shutil.copy(copy, f'{copy}.moved')
     for file in files(path): file.unlink()
     os.replace(f'{copy}.moved', path)

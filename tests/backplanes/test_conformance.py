@@ -1,4 +1,4 @@
-"The suite that holds adapters to the contract can fail: each adapter here is wrong in one way, and is found out"
+"`check_backplane` can fail: each adapter here has one mistake, and the check of that rule finds it"
 import asyncio
 import re
 import time
@@ -6,16 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from cjm_fasthtml_sse.backplanes.base import Publication, Entry, Gap
+from cjm_fasthtml_sse.backplanes.base import Publication, Entry, Gap, Limits
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.backplanes.conformance import check_backplane
 from cjm_fasthtml_sse.events.wire import BackplaneError
 
 Memory = MemoryBackplane
+ASK = Limits(is_reader=False)  # with these, `open` changes no limit
 
 
 def stores(kind):
-    "Makes adapters of that kind, one for each store"
+    "Return a function that makes one adapter of that kind for each store"
     made = {}
     return lambda store: made.setdefault(store, kind(store))
 
@@ -25,14 +26,14 @@ class Backwards(Memory):
 
 
 class Forgets(Memory):
-    "Now and then one entry is not handed out"
+    "Sometimes omits one entry"
     async def read(self, *args, **kwargs):
         found = await super().read(*args, **kwargs)
         return [entry for entry in found if entry.position != 17] if len(found) < 17 else found
 
 
 class OfOneMind(Memory):
-    "Gives what two processes read in another order, by who asks for less"
+    "Returns another order to a reader with a small `count`"
     async def read(self, after, count=500, wait=0):
         found = await super().read(after, count, wait)
         if count != 50 or len(found) < 3: return found
@@ -54,21 +55,22 @@ class NoFirst(Memory):
 
 
 class NoGap(Memory):
-    "Begins with the oldest that is left, without a word"
+    "Begins with the oldest entry that is left, without an error"
     async def read(self, after, count=500, wait=0):
-        if 'events' in after: after = {**after, 'events': max(after['events'], self._first)}
-        return await super().read(after, count, wait)
+        try: return await super().read(after, count, wait)
+        except Gap as e: return await super().read({**after, 'events': e.first}, count, wait)
 
 
 class GapAtTheEdge(Memory):
-    "Takes the place before the oldest that is left for a gap"
+    "Raises a gap at the position before the oldest entry"
     async def read(self, after, count=500, wait=0):
-        if 0 < after.get('events', 0) == self._first: raise Gap(self.name, self._first)
+        first = (await super().open(ASK)).first
+        if 0 < after.get('events', 0) == first: raise Gap(self.name, first)
         return await super().read(after, count, wait)
 
 
 class KeepsAll(Memory):
-    def _trim(self): pass
+    async def open(self, limits): return await super().open(replace(limits, events=2**40, control=2**40))
 
 
 class KeepsTooFew(Memory):
@@ -80,7 +82,7 @@ class NoAge(Memory):
 
 
 class NoBytes(Memory):
-    "Counts events, calls and keys, and not their bytes; `which` limit it forgets"
+    "Ignores the limit `which`"
     which = 'event_bytes'
 
     async def open(self, limits): return await super().open(replace(limits, **{self.which: 2**40}))
@@ -97,12 +99,19 @@ class KeepsTooFewBytes(Memory):
 
 
 class DropsTheLarge(Memory):
-    "Lets go of what is larger than all that may be kept, also where it is the newest"
-    def _over(self, kind, kept, number, size): return len(kept) > number or self._sizes[kind] > size
+    "Trims an entry above the limit even if it is the newest"
+    most = 2**40
+
+    async def open(self, limits):
+        self.most = limits.event_bytes
+        return await super().open(limits)
+
+    async def read(self, *args, **kwargs):
+        return [entry for entry in await super().read(*args, **kwargs) if len(entry.body) <= self.most]
 
 
 class KeepsKeys(Memory):
-    "An event that is not to be retained does not take away what is"
+    "An event with `retain=False` does not remove the retained entry"
     async def publish(self, publications):
         return await super().publish([d if d.retain else Publication(d.body, d.channel) for d in publications])
 
@@ -112,12 +121,12 @@ class OneLane(Memory):
 
 
 class Mixed(Memory):
-    "Calls come with whatever is read"
+    "Returns control messages with every read"
     async def read(self, after, count=500, wait=0): return await super().read({'control': 0, **after}, count, wait)
 
 
 class Deaf(Memory):
-    "Waits its time, whatever comes"
+    "Waits for its whole time, even if an entry arrives"
     async def read(self, after, count=500, wait=0):
         await asyncio.sleep(wait)
         return await super().read(after, count)
@@ -129,7 +138,7 @@ class Hasty(Memory):
 
 class Blocking(Memory):
     async def read(self, after, count=500, wait=0):
-        if wait > 5: time.sleep(11)  # noqa: ASYNC251 - that is what is wrong with it
+        if wait > 5: time.sleep(11)  # noqa: ASYNC251 - this is its mistake
         return await super().read(after, count)
 
 
@@ -138,19 +147,19 @@ class NoCount(Memory):
 
 
 class Takes(Memory):
-    "What had come for a reader is gone when it is cancelled"
+    "Loses the entries that arrived for a read that was cancelled"
     taken = 0
 
     async def read(self, after, count=500, wait=0):
         after = {channel: max(at, self.taken) if channel == 'events' else at for channel, at in after.items()}
         try: return await super().read(after, count, wait)
         except asyncio.CancelledError:
-            self.taken = self._heads['events']
+            self.taken = (await super().open(ASK)).last
             raise
 
 
 class Waits(Memory):
-    "Nothing else goes on while it reads"
+    "Blocks other methods during a read"
     def __init__(self, name):
         super().__init__(name)
         self.lock = asyncio.Lock()
@@ -163,7 +172,7 @@ class Waits(Memory):
 
 
 class Late(Memory):
-    "Answers a publication with the places of the one before, when that was cancelled"
+    "Returns the positions of an earlier publication that was cancelled"
     debt = None
 
     async def publish(self, publications):
@@ -190,7 +199,7 @@ class Text(Memory):
 
 
 class Small(Memory):
-    "Has a limit, and lets the part of a batch in that is below it"
+    "Publishes the part of a batch that is below its limit"
     max_bytes = 2**21
 
     async def publish(self, publications):
@@ -200,7 +209,9 @@ class Small(Memory):
 
 
 class Reports(Memory):
-    async def drop_node_info(self, node): del self._node_info[node]
+    async def drop_node_info(self, node):
+        if node not in await self.node_info(): raise KeyError(node)
+        await super().drop_node_info(node)
 
 
 class Leaves(Memory):
@@ -211,7 +222,7 @@ class Leaves(Memory):
 
 
 class OneLoop(Memory):
-    "Holds on to the loop on which it was opened first"
+    "Depends on the loop on which it was opened first"
     loop = None
 
     async def open(self, limits):
@@ -220,21 +231,21 @@ class OneLoop(Memory):
         return await super().open(limits)
 
 
-WRONG = {Backwards: 'in their order', Forgets: 'in their order|cancelled', OfOneMind: 'the same, in the same order',
-    OtherEpochs: 'tells how things stand', NoFirst: '`first` tells', NoGap: 'raises `Gap`',
-    GapAtTheEdge: 'may keep a little more|and nowhere else', KeepsAll: 'may keep a little more',
-    KeepsTooFew: 'keeps the newest', NoBytes: 'and a megabyte', NoCallBytes: 'and a megabyte',
+WRONG = {Backwards: 'in their order', Forgets: 'in their order|cancelled', OfOneMind: 'in the same order',
+    OtherEpochs: 'returns the state', NoFirst: '`first` shows', NoGap: 'raises `Gap`',
+    GapAtTheEdge: 'may keep a little more|in no other case', KeepsAll: 'may keep a little more',
+    KeepsTooFew: 'keeps the newest entries', NoBytes: 'and a megabyte', NoCallBytes: 'and a megabyte',
     NoRetainedBytes: 'and a megabyte', KeepsTooFewBytes: 'and a megabyte',
     DropsTheLarge: 'and a megabyte', NoAge: 'by the clock of the engine', KeepsKeys: 'replaces or removes it',
-    OneLane: 'tells how things stand', Mixed: 'in their order', Deaf: 'without gaps|waits up to', Hasty: 'waits up to',
+    OneLane: 'returns the state', Mixed: 'in their order', Deaf: 'without gaps|waits up to', Hasty: 'waits up to',
     Blocking: 'does not block the loop', NoCount: 'at most `count`', Takes: 'misses nothing', Waits: 'work at once',
-    Late: 'after one that was cancelled', EachRenews: 'the same answer', Text: 'as they were handed over',
-    Small: 'refused with all of its batch', Reports: 'Reports are stored', Leaves: 'left 1 tasks|tasks behind',
+    Late: 'after one that was cancelled', EachRenews: 'the same result', Text: 'as published',
+    Small: 'refused with all of its batch', Reports: 'Node info is stored', Leaves: 'left 1 tasks|tasks behind',
     OneLoop: 'on this loop and on another one'}
 
 
 class Shows(Memory):
-    "Not there, and says so with its password"
+    "Unreachable, with the password in its error"
     async def open(self, limits): raise BackplaneError(f'{self.name}: no way in with s3cret')
 
     async def publish(self, publications): raise BackplaneError(f'{self.name}: not open')
@@ -243,16 +254,16 @@ class Shows(Memory):
 
 
 class Raises(Memory):
-    "Not there, and says so in its own way"
+    "Unreachable, with an error of another class"
     async def open(self, limits): raise ConnectionRefusedError('nobody there')
 
 
-NOT_THERE = {Shows: 'nothing shows its password', Raises: 'Errors are `BackplaneError`s'}
+NOT_THERE = {Shows: 'none shows its password', Raises: 'Errors are `BackplaneError`s'}
 
 
 @pytest.fixture(scope='module')
 def verdicts():
-    "What the suite says of each of them; all at once, since most of it is waiting"
+    "The results for all of them, run at the same time because they mostly wait"
     def verdict(kind):
         absent = (lambda: kind('x')) if kind in NOT_THERE else None
         make = stores(Memory if absent else kind)
@@ -264,5 +275,5 @@ def verdicts():
 
 @pytest.mark.parametrize('kind', [*WRONG, *NOT_THERE], ids=lambda kind: kind.__name__)
 def test_finds_what_is_wrong(kind, verdicts):
-    assert isinstance(verdicts[kind], str), 'nothing was found wrong with it'
+    assert isinstance(verdicts[kind], str), 'its mistake was not found'
     assert re.search((WRONG | NOT_THERE)[kind], verdicts[kind]), verdicts[kind]

@@ -1,4 +1,4 @@
-"What an engine keeps is bounded in bytes, for all who write to it; what it let go of, a tab is told"
+"An engine is bounded in bytes for all its writers; a tab that missed trimmed events gets a reset"
 import asyncio
 import contextlib
 
@@ -10,18 +10,18 @@ from cjm_fasthtml_sse.backplanes.publisher import Publisher
 from .pages import application, soon
 from .sqlite_tools import files
 
-MOST = 300_000  # bytes that may be kept, of events and of what is retained
+MOST = 300_000  # limit in bytes, of events and of retained entries
 BOUND = 2 * MOST + 2**20
 
 
 async def kept(url):
-    "The positions and the bytes that the engine has, of events and of what is retained"
+    "Return the positions of events, and the bytes of events and of retained entries"
     engine, found = backplane_from_url(url), []
     opened = await engine.open(Limits())
     after = opened.first
     while after < opened.last:
         try: found += await engine.read({'events': after})
-        except Gap as e: found, after = [], e.first  # somebody has let go of more meanwhile
+        except Gap as e: found, after = [], e.first  # another adapter has trimmed more meanwhile
         else: after = found[-1].position
     retained = await engine.retained()
     await engine.close()
@@ -46,7 +46,7 @@ def test_an_engine_keeps_no_more_bytes_than_it_was_told(backplane_url):
     asyncio.run(go())
 
 
-def test_one_event_that_is_larger_than_all_that_may_be_kept_is_heard_and_kept(backplane_url):
+def test_one_event_that_exceeds_the_limit_is_delivered_and_kept(backplane_url):
     async def go():
         options = dict(max_bytes=20_000, max_retained_bytes=20_000)
         async with application(backplane_url, **options) as app, application(backplane_url, **options) as other:
@@ -61,7 +61,7 @@ def test_one_event_that_is_larger_than_all_that_may_be_kept_is_heard_and_kept(ba
     asyncio.run(go())
 
 
-def test_a_publisher_takes_the_limits_of_no_manager_away(backplane_url):
+def test_a_publisher_does_not_change_the_limits_of_a_manager(backplane_url):
     async def go():
         async with application(backplane_url, max_bytes=MOST, max_retained_bytes=MOST, report_interval=0.05):
             async with Publisher(backplane_url) as publisher:
@@ -71,12 +71,12 @@ def test_a_publisher_takes_the_limits_of_no_manager_away(backplane_url):
                 _, events, retained = await kept(backplane_url)
                 return events <= BOUND and retained <= BOUND
             async with asyncio.timeout(30):
-                while not await bounded(): await asyncio.sleep(0.05)  # noqa: ASYNC110 - an engine is asked
+                while not await bounded(): await asyncio.sleep(0.05)  # noqa: ASYNC110 - the engine has no event to wait for
     asyncio.run(go())
 
 
 @pytest.mark.parametrize('lost', ['sizes', 'events-sizes', 'control-sizes', 'retained', 'events'])
-def test_keys_of_redis_that_are_lost_alone_leave_it_within_its_bytes(valkey, lost):
+def test_redis_stays_within_its_bytes_after_one_key_is_lost(valkey, lost):
     engine = valkey(appendonly='no')
     async def go():
         backplane, limits = backplane_from_url(engine.url), Limits(event_bytes=MOST, retained_bytes=MOST)
@@ -90,7 +90,7 @@ def test_keys_of_redis_that_are_lost_alone_leave_it_within_its_bytes(valkey, los
     asyncio.run(go())
 
 
-def test_many_who_write_to_one_file_keep_within_its_bytes_together(tmp_path):
+def test_many_writers_to_one_file_stay_within_its_bytes(tmp_path):
     async def go():
         path, limits = tmp_path/'events.db', Limits(event_bytes=1_000_000)
         async with contextlib.AsyncExitStack() as stack:

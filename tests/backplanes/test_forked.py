@@ -1,4 +1,4 @@
-"A process with open lines to an engine forks: the child uses lines of its own, and its parent's stay whole"
+"A process with open connections forks: the child uses its own, and the parent's stay intact"
 import asyncio
 import gc
 import logging
@@ -46,7 +46,7 @@ async def fork_while_open(url, publisher):
     return said, node, heard
 
 
-def test_a_child_has_lines_of_its_own_to_redis_and_what_it_says_is_heard(one_valkey, caplog):
+def test_a_child_has_its_own_connections_to_redis_and_its_events_arrive(one_valkey, caplog):
     url = f'{one_valkey.url}/0?name=forked'
     with Publisher(url) as publisher:
         publisher.publish('note', {'from': 'before'})
@@ -58,7 +58,7 @@ def test_a_child_has_lines_of_its_own_to_redis_and_what_it_says_is_heard(one_val
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-def test_a_child_is_told_that_a_file_was_open_and_its_parent_goes_on(tmp_path, caplog):
+def test_a_child_gets_an_error_for_an_open_file_and_its_parent_continues(tmp_path, caplog):
     url = f'sqlite:///{tmp_path}/events.db'
     said, node, heard = asyncio.run(fork_while_open(url, Publisher(url, timeout=0.2)))
     assert said[0] != node and 'open it after the fork' in said[1]

@@ -1,4 +1,4 @@
-"An engine that comes back with less than it had, and nobody is left who knows: one reset for every tab; otherwise none"
+"An engine that restarts with fewer events while no process runs costs every tab one reset; otherwise there is none"
 import asyncio
 import contextlib
 import logging
@@ -15,12 +15,12 @@ from .sqlite_tools import backup
 
 
 async def said(url, numbers, **options):
-    "An application that says `numbers`, and ends; the ids"
+    "Run an application that broadcasts `numbers`, and return the ids"
     async with application(url, **options) as app: return [await app.say(n) for n in numbers]
 
 
-async def come_back(url, ids, n):
-    "A new application, which says `n`; the tabs that come back to it with `ids`, once they have heard that"
+async def reconnect(url, ids, n):
+    "Run a new application that broadcasts `n`; return tabs that reconnect with `ids`, after they got `n`"
     async with application(url) as app:
         pages = [app.page(id) for id in ids]
         await soon(lambda: app.get_connection_count() == len(pages))
@@ -35,7 +35,7 @@ def restart(engine):
 
 
 def test_an_engine_and_an_application_that_die_together(valkey):
-    "The engine comes back with its last snapshot, and a job that only publishes is the first to come"
+    "The engine restarts from its last snapshot, and a publisher connects first"
     engine = valkey(appendonly='no')
     async def go():
         async with application(engine.url) as app:
@@ -44,9 +44,9 @@ def test_an_engine_and_an_application_that_die_together(valkey):
             ids += [await app.say(n) for n in range(3, 6)]
         restart(engine)
         async with Publisher(engine.url) as job: await job.publish_async('note', {'n': 100})
-        pages = await come_back(engine.url, [ids[2], ids[4], ids[5]], 6)
+        pages = await reconnect(engine.url, [ids[2], ids[4], ids[5]], 6)
         assert [page.resets for page in pages] == [1, 1, 1]
-        again = await come_back(engine.url, [page_id(page) for page in pages], 7)
+        again = await reconnect(engine.url, [page_id(page) for page in pages], 7)
         assert [page.resets for page in again] == [0, 0, 0] and all(page.heard == [7] for page in again)
     asyncio.run(go())
 
@@ -60,19 +60,19 @@ def test_an_engine_that_waits_for_the_disk_has_everything_and_resets_nobody(valk
     if replica:
         other = valkey(appendonly='no', replicaof=f'127.0.0.1 {engine.port}')
         with other.client as client:
-            until(lambda: client.info('replication')['master_link_status'] == 'up', 'the replica to be there')
+            until(lambda: client.info('replication')['master_link_status'] == 'up', 'the replica to be connected')
     async def go():
         ids = await said(engine.url, range(5))
-        for n in (5, 6):  # its own restart is also spared the second time
+        for n in (5, 6):  # a second restart also keeps the epoch
             restart(engine)
-            page, up_to_date = await come_back(engine.url, [ids[1], ids[-1]], n)
+            page, up_to_date = await reconnect(engine.url, [ids[1], ids[-1]], n)
             assert page.resets == up_to_date.resets == 0
             assert page.heard == list(range(2, n + 1)) and up_to_date.heard[-1] == n
     asyncio.run(go())
 
 
-def test_who_was_there_all_the_time_goes_on_where_everything_is_there(valkey):
-    "The engine does not wait for the disk, and nothing is lost; a job that publishes is the first to be back"
+def test_a_process_that_ran_all_the_time_continues_if_nothing_is_lost(valkey):
+    "The engine does not wait for the disk, and loses nothing; a publisher connects first"
     engine = valkey(appendfsync='no')
     async def go():
         async with application(engine.url) as app, Publisher(engine.url) as job:
@@ -97,7 +97,7 @@ def has_its_file(client):
 
 
 def test_a_replica_that_becomes_the_master_while_no_process_runs(valkey):
-    "What it did not hear in time nobody can say"
+    "It may lack events of the former master"
     engine = valkey(appendfsync='always', repl_diskless_sync_delay=0)
     replica = valkey(appendfsync='always', replicaof=f'127.0.0.1 {engine.port}')
     async def go():
@@ -107,17 +107,17 @@ def test_a_replica_that_becomes_the_master_while_no_process_runs(valkey):
         engine.kill()
         with replica.client as client: client.execute_command('REPLICAOF', 'NO', 'ONE')
         del replica.options['replicaof']
-        page, = await come_back(replica.url, ids[-1:], 3)
+        page, = await reconnect(replica.url, ids[-1:], 3)
         assert page.resets == 1
         restart(replica)
-        page, = await come_back(replica.url, [page_id(page)], 4)
-        assert page.resets == 0 and page.heard == [4], 'its own restart is spared again'
+        page, = await reconnect(replica.url, [page_id(page)], 4)
+        assert page.resets == 0 and page.heard == [4], 'its own restart keeps the epoch again'
     asyncio.run(go())
 
 
 @pytest.mark.parametrize('refused', ['config', 'info'])
-def test_an_engine_that_may_not_be_asked(valkey, refused, caplog):
-    "Without CONFIG it is not known to be safe, unless the URL says so; without INFO nobody knows of its restart"
+def test_an_engine_that_refuses_info_or_config(valkey, refused, caplog):
+    "Without CONFIG it does not count as durable, unless the URL has `durable=1`. Without INFO no restart is noticed"
     engine = valkey(appendfsync='always')
     def forbid():
         with engine.client as client: client.execute_command('ACL', 'SETUSER', 'default', f'-{refused}')
@@ -138,9 +138,9 @@ def test_an_engine_that_may_not_be_asked(valkey, refused, caplog):
         return before[0] == after[0]
     with caplog.at_level(logging.WARNING):
         assert asyncio.run(go(engine.url)) is (refused == 'info')
-        assert caplog.text.count('whether it was started anew') == (4 if refused == 'info' else 0)
+        assert caplog.text.count('whether it was restarted') == (4 if refused == 'info' else 0)
         assert asyncio.run(go(f'{engine.url}?name=other&durable=1')) is True
-        assert caplog.text.count('whether it was started anew') == (4 if refused == 'info' else 0)
+        assert caplog.text.count('whether it was restarted') == (4 if refused == 'info' else 0)
 
 
 def test_an_older_state_that_was_written_over_the_file_of_a_stopped_application(tmp_path):
@@ -152,18 +152,18 @@ def test_an_older_state_that_was_written_over_the_file_of_a_stopped_application(
             backup(path, copy)
             ids += [await app.say(n) for n in range(3, 6)]
         backup(copy, path)
-        pages = await come_back(url, [ids[2], ids[5]], 6)
+        pages = await reconnect(url, [ids[2], ids[5]], 6)
         assert [page.resets for page in pages] == [1, 1] and all(page.heard == [6] for page in pages)
-        again = await come_back(url, [page_id(page) for page in pages], 7)
+        again = await reconnect(url, [page_id(page) for page in pages], 7)
         assert [page.resets for page in again] == [0, 0] and all(page.heard == [7] for page in again)
         for _ in range(2):
             backup(copy, path)
-            page, = await come_back(url, [page_id(pages[0])], 8)
+            page, = await reconnect(url, [page_id(pages[0])], 8)
             assert page.resets == 1
     asyncio.run(go())
 
 
-def test_what_reads_a_file_or_makes_its_log_smaller_begins_no_new_life(tmp_path):
+def test_reading_a_file_or_shrinking_its_log_keeps_the_epoch(tmp_path):
     path, copy = tmp_path/'events.db', tmp_path/'copy.db'
     url = f'sqlite:///{path}'
     async def go():
@@ -172,6 +172,6 @@ def test_what_reads_a_file_or_makes_its_log_smaller_begins_no_new_life(tmp_path)
         with contextlib.closing(sqlite3.connect(path)) as other:
             for statement in ('wal_checkpoint(TRUNCATE)', 'integrity_check', 'incremental_vacuum'):
                 other.execute(f'PRAGMA {statement}').fetchall()
-        page, = await come_back(url, ids[:1], 3)
+        page, = await reconnect(url, ids[:1], 3)
         assert page.heard == [1, 2, 3] and page.resets == 0
     asyncio.run(go())

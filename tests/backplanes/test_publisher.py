@@ -1,4 +1,4 @@
-"Publishing without a web server: a command and a program of their own, on engines that fail meanwhile"
+"Publishing without a web server, by the command and by a program, on engines that fail meanwhile"
 import asyncio
 import json
 import os
@@ -18,7 +18,7 @@ from .sqlite_tools import locked
 
 
 def command(*arguments, stdin='', **environment):
-    "Status, standard output and standard error of `python -m cjm_fasthtml_sse`"
+    "Run `python -m cjm_fasthtml_sse`; return status, standard output and standard error"
     env = {name: value for name, value in os.environ.items() if name != 'SSE_BACKPLANE'} | environment
     line = [sys.executable, '-m', 'cjm_fasthtml_sse', *arguments]
     done = subprocess.run(line, input=stdin, env=env, timeout=PATIENCE, capture_output=True, text=True)
@@ -36,14 +36,14 @@ with Publisher(sys.argv[1], timeout=60) as p:
 
 
 class Program:
-    "Another program, that publishes `n` events"
+    "Another program that publishes `n` events"
     def __init__(self, url, tag, n):
         line = [sys.executable, '-c', PROGRAM, url, tag, str(n)]
         self.process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline() == 'ready\n'
 
     def ids(self):
-        "What it got, once it is over"
+        "Return the ids that it printed, after its end"
         with self.process: return self.process.stdout.read().split()
 
 
@@ -60,7 +60,7 @@ def test_a_shell_publishes_to_the_tabs_of_a_worker(worker, tab, shared_url):
     assert reader.events[0][1]['type'] == 'deployed'
 
 
-def test_what_a_shell_cannot_send_is_one_sentence_and_a_status(tmp_path):
+def test_an_error_in_a_shell_is_one_sentence_and_a_status(tmp_path):
     url, publish = f'sqlite:///{tmp_path}/none/x.db', ['publish', '--type', 't', '--data', '{}', '--timeout', '0.3']
     status, out, err = command(*publish, '--url', url)
     assert (status, out) == (1, '') and err.startswith('Not sent: ') and 'no folder' in err and '\n' not in err
@@ -69,7 +69,7 @@ def test_what_a_shell_cannot_send_is_one_sentence_and_a_status(tmp_path):
     status, out, err = command(*publish, '--retain', SSE_BACKPLANE=url)
     assert (status, out) == (2, '') and err.startswith('retain ') and '\n' not in err
     status, _, err = command('publish', '--type', 't', '--data', '{no json', SSE_BACKPLANE=url)
-    assert status == 2 and 'this is no JSON' in err
+    assert status == 2 and 'this is not JSON' in err
     _, _, err = command(*publish, SSE_BACKPLANE='redis://:geheim@127.0.0.1:1/0')
     assert err and 'geheim' not in err
 
@@ -86,7 +86,7 @@ def test_programs_and_workers_that_publish_at_once_have_one_order(worker, tab, s
     for tag, given in ids.items(): assert given == [id for id, event in tabs[0].events if event['data']['n'][0] == tag]
 
 
-def test_a_program_that_is_killed_stops_nobody(worker, tab, shared_url):
+def test_a_program_that_is_killed_does_not_stop_others(worker, tab, shared_url):
     one = worker(shared_url)
     reader, program = tab(one), Program(shared_url, 'p', 10**6)
     until(lambda: len(reader.data()) > 100, 'some of its events')
@@ -98,7 +98,7 @@ def test_a_program_that_is_killed_stops_nobody(worker, tab, shared_url):
     assert seen == [['p', i] for i in range(len(seen))] and set(answered) <= set(reader.ids()) and not reader.resets
 
 
-def test_a_lock_is_waited_for_and_an_event_told_as_not_sent_was_not(tmp_path):
+def test_a_publisher_waits_for_a_lock_and_a_failed_event_was_not_sent(tmp_path):
     url = f'sqlite:///{tmp_path}/events.db?timeout=0.2'
     with Publisher(url, timeout=60) as patient, Publisher(url, timeout=1) as hasty:
         patient.publish('note', {'n': 'first'})
@@ -113,7 +113,7 @@ def test_a_lock_is_waited_for_and_an_event_told_as_not_sent_was_not(tmp_path):
         assert done[0].endswith('-2') and hasty.publish('note', {'n': 'later'}).endswith('-3')
 
 
-def test_threads_that_wait_while_it_is_closed_hear_what_became_of_their_events():
+def test_threads_that_wait_at_close_get_an_error_for_their_events():
     told, on_its_way = [], threading.Event()
     class Stuck(MemoryBackplane):
         async def publish(self, publications):
@@ -126,13 +126,14 @@ def test_threads_that_wait_while_it_is_closed_hear_what_became_of_their_events()
     threads = [threading.Thread(target=publish) for _ in range(3)]
     for thread in threads: thread.start()
     assert on_its_way.wait(PATIENCE)
-    until(lambda: len(asyncio.all_tasks(p._thread.loop)) == 3, 'the others to wait for their turn')
+    loop, = {thread.loop for thread in threading.enumerate() if thread.name == 'sse-publisher'}
+    until(lambda: len(asyncio.all_tasks(loop)) == 3, 'the others to wait for their turn')
     p.close()
     for thread in threads: thread.join(PATIENCE)
     assert sorted(told) == [False, False, True]
 
 
-def test_an_engine_that_is_killed_and_comes_back_has_each_event_once(worker, tab, valkey, n=300):
+def test_an_engine_that_is_killed_and_restarted_has_each_event_once(worker, tab, valkey, n=300):
     engine = valkey()
     one = worker(engine.url)
     reader, program = tab(one), Program(engine.url, 'p', n)
@@ -145,7 +146,7 @@ def test_an_engine_that_is_killed_and_comes_back_has_each_event_once(worker, tab
     assert reader.data() == [['p', i] for i in range(n)] and not reader.resets
 
 
-def test_an_answer_that_is_lost_makes_no_double(worker, tab, one_valkey, proxy):
+def test_a_lost_answer_makes_no_duplicate(worker, tab, one_valkey, proxy):
     line, name = proxy(one_valkey.port), f'lost{time.monotonic_ns()}'
     reader = tab(worker(f'{one_valkey.url}/0?name={name}'))
     with Publisher(f'redis://127.0.0.1:{line.port}/0?name={name}') as p:

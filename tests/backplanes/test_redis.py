@@ -1,4 +1,4 @@
-"The adapter for Redis and Valkey on real engines: what leaves a doubt and what does not, keys that are lost, ways in"
+"The adapter for Redis and Valkey on real servers: doubtful errors, lost keys, and forms of the URL"
 import asyncio
 import contextlib
 import shutil
@@ -25,7 +25,7 @@ async def opened(url, **limits):
 
 
 async def works(url):
-    "Two adapters for `url` hear each other"
+    "Check that two adapters for `url` read each other's entries"
     (one, before), (two, _) = await opened(url), await opened(url)
     reading = asyncio.ensure_future(two.read({'events': before.last, 'control': before.last_control}, wait=30))
     places = await one.publish([Publication(b'x' * 100_000, key='k', retain=True), Publication(b'c', 'control')])
@@ -38,7 +38,7 @@ async def works(url):
 async def bodies(backplane): return [entry.body for entry in await backplane.read({'events': 0})]
 
 
-def test_a_lost_answer_leaves_a_doubt_and_nothing_is_sent_twice(valkey, proxy):
+def test_a_lost_answer_is_doubtful_and_is_not_retried(valkey, proxy):
     engine = valkey()
     line = proxy(engine.port)
     async def go():
@@ -51,7 +51,7 @@ def test_a_lost_answer_leaves_a_doubt_and_nothing_is_sent_twice(valkey, proxy):
         line.swallow = b'EVALSHA'
         with pytest.raises(BackplaneError) as raised: await backplane.publish([Publication(b'two')])
         assert raised.value.doubtful and await bodies(backplane) == [b'one', b'two']
-        assert len(await backplane.publish([Publication(b'three')])) == 1, 'the adapter goes on with a new line'
+        assert len(await backplane.publish([Publication(b'three')])) == 1, 'the adapter continues on a new connection'
         assert await bodies(backplane) == [b'one', b'two', b'three']
         await backplane.close()
     with pytest.raises(BackplaneError): run(go())
@@ -59,7 +59,7 @@ def test_a_lost_answer_leaves_a_doubt_and_nothing_is_sent_twice(valkey, proxy):
     run(again())
 
 
-def test_what_never_left_is_no_doubt(valkey, proxy):
+def test_an_event_that_was_never_sent_is_not_doubtful(valkey, proxy):
     engine = valkey()
     async def go():
         backplane, _ = await opened(engine.url)
@@ -75,7 +75,7 @@ def test_what_never_left_is_no_doubt(valkey, proxy):
     run(go())
 
 
-def test_silence_is_noticed_in_time_and_the_rest_goes_on(valkey, proxy):
+def test_a_silent_connection_times_out(valkey, proxy):
     engine = valkey()
     line = proxy(engine.port)
     async def go():
@@ -96,7 +96,7 @@ def test_silence_is_noticed_in_time_and_the_rest_goes_on(valkey, proxy):
 
 
 @pytest.mark.parametrize('how', ['delete', 'flush', 'destroy'])
-def test_events_that_are_gone_end_the_life_at_once(valkey, how):
+def test_lost_events_end_the_epoch_immediately(valkey, how):
     engine = valkey(appendonly='no')
     async def go():
         (backplane, before), (reader, _) = await opened(engine.url), await opened(engine.url)
@@ -112,13 +112,13 @@ def test_events_that_are_gone_end_the_life_at_once(valkey, how):
         after = await backplane.open(Limits())
         assert after.epoch != before.epoch and await backplane.retained() == []
         await backplane.publish([Publication(b'of the new life')])
-        with pytest.raises(BackplaneError, match='begun a new life'): await reading
+        with pytest.raises(BackplaneError, match='begun a new epoch'): await reading
         for one in (backplane, reader): await one.close()
     run(go())
 
 
 @pytest.mark.parametrize('lost', ['retained', 'order', 'control', 'sizes', 'nodes'])
-def test_keys_that_are_lost_alone(valkey, lost):
+def test_one_key_that_is_lost(valkey, lost):
     engine = valkey(appendonly='no')
     async def go():
         backplane, before = await opened(engine.url)
@@ -126,7 +126,7 @@ def test_keys_that_are_lost_alone(valkey, lost):
         with engine.client as client: assert client.delete(f'sse:{{sse}}:{lost}') == (lost != 'nodes')
         after = await backplane.open(Limits(retained=2))
         assert after.epoch == before.epoch and await bodies(backplane) == [b'one']
-        assert len(await backplane.retained()) == (lost in ('control', 'sizes', 'nodes')), 'half of it is none of it'
+        assert len(await backplane.retained()) == (lost in ('control', 'sizes', 'nodes')), 'a part is dropped'
         await backplane.publish([Publication(b'%d' % i, key=f'{i}', retain=True) for i in range(5)])
         assert [entry.body for entry in await backplane.retained()] == [b'3', b'4']
         await backplane.close()
@@ -134,7 +134,7 @@ def test_keys_that_are_lost_alone(valkey, lost):
 
 
 def test_a_clock_of_the_engine_that_stands_still(valkey):
-    "As after it was set back: the engine goes on counting within the newest millisecond"
+    "As after it was set back: the server goes on counting within the newest millisecond"
     engine = valkey(appendonly='no')
     async def go():
         backplane, _ = await opened(engine.url)
@@ -150,7 +150,7 @@ def test_a_clock_of_the_engine_that_stands_still(valkey):
     run(go())
 
 
-def test_what_others_put_there_is_handed_on_as_it_is(valkey):
+def test_entries_of_other_programs_are_returned_unchanged(valkey):
     engine = valkey(appendonly='no')
     async def go():
         backplane, _ = await opened(engine.url)
@@ -167,14 +167,14 @@ def test_what_others_put_there_is_handed_on_as_it_is(valkey):
     run(go())
 
 
-def test_ids_that_lie_far_apart_are_no_gap(valkey):
+def test_holes_between_ids_are_no_gap(valkey):
     engine = valkey(appendonly='no')
     async def go():
         backplane, _ = await opened(engine.url)
         places = []
         for i in range(4):
             places += await backplane.publish([Publication(b'%d' % i)])
-            await asyncio.sleep(0.01)  # so that the engine's ids, which are milliseconds, have holes
+            await asyncio.sleep(0.01)  # so that the ids, which are milliseconds, have holes
         assert places[2] - places[1] > 1
         with engine.client as client: assert client.xtrim(EVENTS, maxlen=2, approximate=False) == 2
         assert (await backplane.open(Limits())).first == places[1]
@@ -194,7 +194,7 @@ def test_ids_that_lie_far_apart_are_no_gap(valkey):
     run(go())
 
 
-def test_a_line_too_thin_for_many_large_events_is_not_too_thin_for_few(valkey, proxy, n=30):
+def test_a_slow_connection_carries_large_events_a_few_at_a_time(valkey, proxy, n=30):
     engine = valkey(appendonly='no')
     line = proxy(engine.port)
     async def go():
@@ -226,12 +226,12 @@ def test_one_answer_is_bounded_by_bytes(valkey):
         sizes = []
         while found := await backplane.read({'events': after}):
             after, sizes = found[-1].position, [*sizes, len(found)]
-        assert sum(sizes) == 2000 and sizes[-2] == 500, 'small ones come in large steps again'
+        assert sum(sizes) == 2000 and sizes[-2] == 500, 'small ones are read in large steps again'
         await backplane.close()
     run(go())
 
 
-def test_what_is_refused_midway_is_a_doubt(valkey):
+def test_a_refusal_midway_is_doubtful(valkey):
     engine = valkey(appendonly='no')
     async def go():
         backplane, _ = await opened(engine.url)
@@ -256,7 +256,7 @@ SECRETS = ['redis://:s3/cret@h/0', 'redis://app:s3#cret@h', 'redis://app:s3?cret
 
 
 @pytest.mark.parametrize('url', SECRETS)
-def test_a_url_that_makes_no_sense_is_told_without_its_password(url):
+def test_the_error_for_an_invalid_url_shows_no_password(url):
     with pytest.raises(ValueError) as raised: from_url(url)
     assert 's3' not in str(raised.value) and 'cret' not in str(raised.value)
 
@@ -348,7 +348,7 @@ def test_a_cluster(valkey):
     for name in 'abcd': run(works(f'redis+cluster://{seeds}?name={name}'))
     run(works(f'redis://127.0.0.1:{nodes[0].port}?name=a')), run(works(f'redis://127.0.0.1:{nodes[1].port}?name=a'))
     for node in nodes:
-        with node.client as client: assert client.dbsize(), 'names are spread over the nodes'
+        with node.client as client: assert client.dbsize(), 'stores are spread over the nodes'
 
 
 @pytest.mark.long
@@ -368,7 +368,7 @@ def test_sentinels_and_a_failover(valkey, tmp_path):
         backplane = from_url(url)
         before = await _opens(backplane)
         await backplane.publish([Publication(b'%d' % i) for i in range(10)])
-        assert len(await bodies(backplane)) == 10, 'it is one who listens'
+        assert len(await bodies(backplane)) == 10, 'a reader was connected'
         with master.client as client: assert client.wait(1, 10_000) == 1
         master.kill()
         after = await _opens(backplane)

@@ -1,4 +1,4 @@
-"The faults of a real engine, each with what has to come of it: Valkey, started, killed and cut off by the test"
+"Faults of a real engine, and their effects: the test starts, kills and disconnects Valkey"
 import re
 import time
 
@@ -6,18 +6,18 @@ import pytest
 
 from .machines import all_hear, until
 
-QUICK = '?timeout=1'  # seconds after which a line counts as dead; so that a test need not wait for the usual four
+QUICK = '?timeout=1'  # seconds until a connection times out, instead of the default 4
 
 
 def killed_and_started(engine, watched, down=0.5):
     engine.kill()
-    until(lambda: all(w.ask('/state')['backplane'] == 'lost' for w in watched), 'the loss to be told')
-    time.sleep(down)  # that is how long the engine is away
+    until(lambda: all(w.ask('/state')['backplane'] == 'lost' for w in watched), 'the workers to notice the loss')
+    time.sleep(down)  # the length of the outage
     engine.start()
 
 
 def test_engine_killed_under_load(valkey, worker, tab, load):
-    "One worker fails clearly meanwhile, the other keeps its events; 100 events a second each"
+    "One worker gets errors, the other buffers its events; 100 events a second each"
     engine = valkey(appendfsync='always')
     here, keeps = worker(engine.url), worker(engine.url, manager=dict(buffer=True))
     tabs = [tab(lambda w=w: [w]) for w in (here, keeps)]
@@ -31,7 +31,7 @@ def test_engine_killed_under_load(valkey, worker, tab, load):
     assert len(kept) == 400 == sum(map(len, told.values())) and told['failed']
     all_hear(tabs, told['sent'] + kept, least=450)
     assert not {tuple(n) for n in told['failed']} & {tuple(n) for one in tabs for n in one.data()}
-    until(lambda: all(w.is_open() for w in (here, keeps)), 'the engine to be back')
+    until(lambda: all(w.is_open() for w in (here, keeps)), 'the engine to be reconnected')
     for w in (here, keeps):
         assert len(re.findall('is lost, trying again', w.log)) == 1 == len(re.findall('is back', w.log)), w.log
         assert w.ask('/state')['buffered'] == 0
@@ -46,28 +46,28 @@ def test_engine_started_again_empty(valkey, workers, tab):
     until(lambda: both_heard(19), 'the tabs to be up to date')
     engine.kill()
     engine.start()
-    until(lambda: all(one.resets for one in tabs), 'the tabs to be told')
-    until(lambda: here.survey('/state')['epoch'] == there.survey('/state')['epoch'], 'both to be of one mind')
-    assert there.survey('/say', n=20)[0] == 'sent'
-    until(lambda: both_heard(20), 'the tabs to go on')
+    until(lambda: all(one.resets for one in tabs), 'the tabs to get a reset')
+    until(lambda: here.ask('/state')['epoch'] == there.ask('/state')['epoch'], 'both to have one epoch')
+    assert there.ask('/say', n=20)[0] == 'sent'
+    until(lambda: both_heard(20), 'the tabs to get later events')
     assert [len(one.resets) for one in tabs] == [1, 1, 1] and all(one.data() == list(range(21)) for one in tabs)
 
 
-def test_engine_that_forgets_while_it_runs(valkey, workers, tab):
+def test_engine_that_loses_its_events_while_it_runs(valkey, workers, tab):
     engine = valkey(appendonly='no')
     here, there = workers(*[engine.url] * 2)
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
     here.survey('/say', n=1)
     until(lambda: all(one.data() == [1] for one in tabs), 'the tabs to be up to date')
     with engine.client as client: client.flushall()
-    until(lambda: all(one.resets for one in tabs), 'the tabs to be told')
-    until(lambda: there.survey('/say', n=2)[0] == 'sent', 'it goes on')
-    until(lambda: all(one.data()[-1] == 2 for one in tabs), 'the tabs to go on')
+    until(lambda: all(one.resets for one in tabs), 'the tabs to get a reset')
+    until(lambda: there.ask('/say', n=2)[0] == 'sent', 'the worker to publish again')
+    until(lambda: all(one.data()[-1] == 2 for one in tabs), 'the tabs to get later events')
     assert [len(one.resets) for one in tabs] == [1, 1]
 
 
 def test_engine_started_again_without_its_tail(valkey, workers, tab):
-    "Also where somebody else publishes before the first that could miss the tail is back"
+    "Another program publishes before a process that could miss the tail reconnects"
     engine = valkey(appendfsync='always')
     here, there = workers(*[engine.url] * 2)
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
@@ -80,9 +80,9 @@ def test_engine_started_again_without_its_tail(valkey, workers, tab):
     engine.forget_after(kept)
     engine.start()
     with engine.client as client: client.xadd('sse:{sse}:events', {'b': b'of somebody else'})
-    until(lambda: all(one.resets for one in tabs), 'the tabs to be told')
-    until(lambda: there.survey('/say', n=25)[0] == 'sent', 'it goes on')
-    until(lambda: all(one.data()[-1:] == [25] for one in tabs), 'the tabs to go on')
+    until(lambda: all(one.resets for one in tabs), 'the tabs to get a reset')
+    until(lambda: there.ask('/say', n=25)[0] == 'sent', 'the worker to publish again')
+    until(lambda: all(one.data()[-1:] == [25] for one in tabs), 'the tabs to get later events')
     assert [len(one.resets) for one in tabs] == [1, 1]
     assert tabs[0].data() == [*range(25), 25]
 
@@ -94,8 +94,8 @@ def test_answer_to_a_publication_lost(valkey, proxy, workers, tab):
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
     here.survey('/say', n=0)
     for i in range(1, 4):
-        line.swallow = b'"n": %d}' % i  # of this publication, and not of a report, which is a script as well
-        assert here.survey('/say', n=i)[0] == 'sent'
+        line.swallow = b'"n": %d}' % i  # of this publication; storing node info is a script as well
+        assert here.ask('/say', n=i)[0] == 'sent'
         until(lambda i=i: line.swallowed == i, 'the answer to be lost')
     here.survey('/say', n=4)
     until(lambda: all(one.data()[-1:] == [4] for one in tabs), 'the tabs to be up to date')
@@ -103,8 +103,8 @@ def test_answer_to_a_publication_lost(valkey, proxy, workers, tab):
 
 
 @pytest.mark.parametrize('seconds', [2, pytest.param(10, marks=pytest.mark.long)])
-def test_line_cut_for_a_while(valkey, proxy, worker, tab, load, seconds):
-    "Two workers, one with a small buffer, whose lines are silent; beside one with a good line; all loaded"
+def test_connection_silent_for_a_while(valkey, proxy, worker, tab, load, seconds):
+    "Two loaded workers with silent connections, one with a small buffer, beside one with a good connection"
     engine = valkey(appendfsync='no')
     line = proxy(engine.port)
     url = f'redis://127.0.0.1:{line.port}{QUICK if seconds == 2 else ""}'
@@ -123,17 +123,17 @@ def test_line_cut_for_a_while(valkey, proxy, worker, tab, load, seconds):
     told = load(here, 'a', 50, 2 * seconds + 1.5, meanwhile)
     until(lambda: all(w.ask('/done')[0] for w in (there, keeps)), 'the other loads to be over')
     others, kept = ({tuple(m): outcome for m, outcome, _ in w.ask('/done')[1]} for w in (there, keeps))
-    assert list(others.values()) == ['sent'] * n, 'the worker with the good line noticed something'
+    assert list(others.values()) == ['sent'] * n, 'the worker with the good connection failed'
     sent = [m for m, outcome in kept.items() if outcome == 'sent'] + list(others) + told['sent']
     failed = {tuple(m) for m in told['failed']} | {m for m, outcome in kept.items() if outcome == 'failed'}
     all_hear(tabs, sent, least=250)
     assert told['failed'] and not failed & {tuple(m) for one in tabs for m in one.data()}
     fails, keeps_some = map(max, zip(*waiting, strict=True))
-    assert fails < 50 * 8, 'what is not certain is given up after publish_timeout'
+    assert fails < 50 * 8, 'events without an answer fail after publish_timeout'
     assert 20 < keeps_some <= 90 and 'failed' in kept.values(), keeps_some
 
 
-def test_line_broken_again_and_again(valkey, proxy, worker, tab, load):
+def test_connection_cut_repeatedly(valkey, proxy, worker, tab, load):
     engine = valkey(appendfsync='no')
     line = proxy(engine.port)
     here = worker(f'redis://127.0.0.1:{line.port}', manager=dict(buffer=True))
@@ -147,7 +147,7 @@ def test_line_broken_again_and_again(valkey, proxy, worker, tab, load):
     all_hear(tabs, told['sent'])
 
 
-def test_slow_line_is_not_taken_for_dead(valkey, proxy, workers, tab, load):
+def test_slow_connection_does_not_time_out(valkey, proxy, workers, tab, load):
     engine = valkey(appendfsync='no')
     line = proxy(engine.port)
     line.delay = 0.15  # each way
@@ -159,8 +159,8 @@ def test_slow_line_is_not_taken_for_dead(valkey, proxy, workers, tab, load):
     assert 'is lost' not in here.log and here.survey('/state')['buffered'] == 0
 
 
-def test_what_the_engine_refuses(valkey, worker, tab):
-    "An event over its limit, and any event while it has no memory left: the caller is told, and the rest goes on"
+def test_events_that_the_engine_refuses(valkey, worker, tab):
+    "An event over the limit, and any event without memory, fails; the others are published"
     engine = valkey(proto_max_bulk_len='1mb', maxmemory_policy='noeviction', appendonly='no')
     here = worker(engine.url)
     one = tab(lambda: [here])
@@ -172,6 +172,6 @@ def test_what_the_engine_refuses(valkey, worker, tab):
     what, why = here.survey('/say', n=4)
     assert what == 'failed' and 'memory' in why.lower(), (what, why)
     with engine.client as client: client.config_set('maxmemory', 0)
-    until(lambda: here.survey('/say', n=5)[0] == 'sent', 'it to recover')
-    until(lambda: one.data()[-1:] == [5], 'the tab to go on')
+    until(lambda: here.ask('/say', n=5)[0] == 'sent', 'it to recover')
+    until(lambda: one.data()[-1:] == [5], 'the tab to get later events')
     assert one.data() == [1, 3, 5] and one.resets == [] and 'is lost' not in here.log

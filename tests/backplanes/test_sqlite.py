@@ -1,4 +1,4 @@
-"The SQLite adapter where it hurts: many processes at once, processes that are killed, disks and files that go wrong"
+"The SQLite adapter with many processes, killed processes, full disks and damaged files"
 import asyncio
 import contextlib
 import itertools
@@ -9,8 +9,8 @@ import threading
 import time
 
 import pytest
-from cjm_fasthtml_sse.backplanes import sqlite, sqlite_notify
 from cjm_fasthtml_sse.backplanes.sqlite import SqliteBackplane
+from cjm_fasthtml_sse.backplanes.sqlite_notify import FileNotifier
 from cjm_fasthtml_sse.backplanes.base import Publication, Gap, Limits
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.backplanes.conformance import check_backplane
@@ -19,14 +19,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .machines import until
-from .sqlite_tools import Disk, Other, backup, files, locked, put_back
+from .sqlite_tools import Connections, Disk, Other, backup, files, locked, put_back
 
 pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='these tests are for POSIX systems')
 
 
 @contextlib.asynccontextmanager
 async def opened(path, limits=None, **options):
-    "An adapter for the file, open"
+    "Open an adapter for the file"
     engine = SqliteBackplane(path, **options)
     await engine.open(limits or Limits())
     try: yield engine
@@ -45,7 +45,7 @@ def path(tmp_path): return tmp_path/'events.db'
 
 @pytest.fixture
 def other(path):
-    "Starts processes on the file"
+    "Start processes on the file"
     started = []
     def start(*what):
         started.append(Other(path, *what))
@@ -63,36 +63,107 @@ def disk(tmp_path):
     disk.close()
 
 
-def test_a_file_that_may_not_grow_is_an_error_to_the_caller_readers_go_on_and_it_recovers(path):
-    "A full disk, as SQLite itself plays it: this needs no right to mount one"
+def test_a_file_that_may_not_grow_is_an_error_to_the_caller_readers_continue_and_it_recovers(path, monkeypatch):
+    "SQLite's limit of pages has the effect of a full disk, and needs no right to mount one"
+    connections = Connections(monkeypatch.setattr)
     async def run():
         async with opened(path) as engine, opened(path) as reader:
             kept = [(await engine.publish([Publication(b'%d' % i)]))[0] for i in range(10)]
-            await may_have_pages(engine, 20)
+            connections.limit_pages(20)
             with pytest.raises(BackplaneError, match='its disk is full') as told:
                 for i in range(10, 1000): kept += await engine.publish([Publication(b'%d' % i + bytes(3000))])
             assert not told.value.doubtful and len(kept) < 1000
             with pytest.raises(BackplaneError, match='its disk is full'):
                 await engine.publish([Publication(bytes(3000)), Publication(bytes(9000), key='k', retain=True)])
             assert [place for place, _ in await everything(reader)] == kept
-            await may_have_pages(engine, 10**9)
+            connections.limit_pages(10**9)
             kept += await engine.publish([Publication(b'again'), Publication(b'kept', key='k', retain=True)])
             assert [place for place, _ in await everything(reader)] == kept
     asyncio.run(run())
 
 
-async def may_have_pages(engine, n):
-    session = engine._session
-    await session.thread.ask(lambda: session.con.execute(f'PRAGMA max_page_count = {n}').fetchall())
+def unwatched(path): return FileNotifier(path, watch=lambda path: None)
 
 
-def test_the_contract_holds_where_nobody_can_watch_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(sqlite_notify, '_watch_file', lambda path: None)
-    assert sqlite_notify.FileNotifier('nowhere').looks == (0.002, 0.05)
-    asyncio.run(check_backplane(lambda store: SqliteBackplane(tmp_path/store)))
+def test_the_contract_holds_without_a_watch_on_the_file(tmp_path):
+    assert unwatched('nowhere').poll_intervals == (0.002, 0.05)
+    asyncio.run(check_backplane(lambda store: SqliteBackplane(tmp_path/store, make_notifier=unwatched)))
 
 
-def heard_of(publisher):
+class InlineWorker:
+    "Runs each job immediately, on the loop"
+    def __init__(self, name): pass
+
+    def submit(self, job, *args):
+        future = asyncio.get_running_loop().create_future()
+        try: future.set_result(job(*args))
+        except BackplaneError as e: future.set_exception(e)
+        return future
+
+    def stop(self): pass
+
+    def join(self): pass
+
+
+def test_an_adapter_without_a_thread_publishes_and_reads(path):
+    before = threading.active_count()
+    async def run():
+        async with opened(path, make_worker=InlineWorker, make_notifier=unwatched) as engine:
+            reading = asyncio.ensure_future(engine.read({'events': 0}, wait=30))
+            places = await engine.publish([Publication(b'one'), Publication(b'two', key='k', retain=True)])
+            assert [entry.position for entry in await reading] == places and threading.active_count() == before
+            with pytest.raises(BackplaneError): await engine.publish([Publication(bytes(engine.max_bytes + 1))])
+    asyncio.run(run())
+
+
+def test_the_log_lives_in_an_application_s_own_database(path):
+    "The adapter and the application do not change each other's tables, `application_id` or `user_version`"
+    with contextlib.closing(sqlite3.connect(path)) as app:
+        app.executescript("CREATE TABLE users(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT); "
+            "INSERT INTO users(name) VALUES ('ann'); PRAGMA application_id = 7; PRAGMA user_version = 42")
+    async def run():
+        async with opened(path) as engine, opened(path) as reader:
+            place, = await engine.publish([Publication(b'one', key='k', retain=True)])
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as app:
+                app.execute("INSERT INTO users(name) VALUES ('bob')")
+            assert await engine.publish([Publication(b'two')]) == [place + 1]
+            assert [body for _, body in await everything(reader)] == ['one', 'two']
+        async with opened(path) as engine: assert (await engine.open(Limits())).last == place + 1
+    asyncio.run(run())
+    with contextlib.closing(sqlite3.connect(path)) as app:
+        assert app.execute('SELECT id, name FROM users').fetchall() == [(1, 'ann'), (2, 'bob')]
+        own = [app.execute(f'PRAGMA {name}').fetchone()[0] for name in ('application_id', 'user_version')]
+        tables = {name for name, in app.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    assert own == [7, 42]
+    ours = {'sse_events', 'sse_control', 'sse_retained', 'sse_nodes', 'sse_meta'}
+    assert tables == {'users', 'sqlite_sequence', *ours}
+
+
+@pytest.mark.parametrize('script, why', [
+    ('CREATE TABLE sse_events(name)', 'sse_events belong to another program'),
+    ('CREATE VIEW sse_nodes AS SELECT 1 AS node', 'sse_nodes belong to another program'),
+    ('CREATE TABLE sse_meta(key, value)', 'sse_meta belong to another program')])
+def test_a_file_whose_tables_of_these_names_are_another_program_s_is_refused_and_unchanged(path, script, why):
+    def schema():
+        with contextlib.closing(sqlite3.connect(path)) as con: return [*con.execute('SELECT name FROM sqlite_schema')]
+    with contextlib.closing(sqlite3.connect(path)) as con: con.executescript(script)
+    before = schema()
+    async def run():
+        with pytest.raises(BackplaneError, match=why): await SqliteBackplane(path).open(Limits())
+    asyncio.run(run())
+    assert schema() == before
+
+
+def test_tables_of_another_form_are_refused(path):
+    asyncio.run(make(path))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as con:
+        con.execute("UPDATE sse_meta SET value = '2' WHERE name = 'form'")
+    async def run():
+        with pytest.raises(BackplaneError, match='form of its tables is 2'): await SqliteBackplane(path).open(Limits())
+    asyncio.run(run())
+
+
+def answers_of(publisher):
     while answer := publisher.hear(): yield from answer
 
 
@@ -101,13 +172,13 @@ def test_processes_that_open_publish_and_read_at_once_see_one_order(other, n=400
     readers = [other('read', 3 * n, count) for count in (3, 500)]
     assert len({one.hear()[1] for one in [*publishers, *readers]}) == 1  # they agree on the epoch of a new file
     for one in publishers: one.go()
-    answered = {place: f'{tag}.{i}' for tag, one in zip('abc', publishers, strict=True) for place, i in heard_of(one)}
+    answered = {place: f'{tag}.{i}' for tag, one in zip('abc', publishers, strict=True) for place, i in answers_of(one)}
     seen = [[tuple(e) for e in one.hear()] for one in readers]
     assert len(answered) == 3 * n and seen[0] == seen[1] == sorted(answered.items())
     for tag in 'abc': assert [body for _, body in seen[0] if body[0] == tag] == [f'{tag}.{i}' for i in range(n)]
 
 
-def test_a_writer_that_is_killed_loses_nothing_and_stops_nobody(other, path):
+def test_a_writer_that_is_killed_loses_nothing_and_stops_no_other(other, path):
     async def run():
         async with opened(path) as engine:
             lost = []
@@ -117,7 +188,7 @@ def test_a_writer_that_is_killed_loses_nothing_and_stops_nobody(other, path):
                 victim.go()
                 while len(answered) < 50: answered += victim.hear()
                 victim.process.kill()
-                answered += heard_of(victim)
+                answered += answers_of(victim)
                 place, = await engine.publish([Publication(b'after')])
                 seen = [(p, body) for p, body in await everything(engine) if body.startswith(f'victim{round}.')]
                 assert [body for _, body in seen] == [f'victim{round}.{i}' for i in range(len(seen))]
@@ -130,7 +201,7 @@ def test_a_writer_that_is_killed_loses_nothing_and_stops_nobody(other, path):
     assert verdict == [('ok',)]
 
 
-def test_a_full_disk_is_an_error_to_the_caller_readers_go_on_and_it_recovers(disk):
+def test_a_full_disk_is_an_error_to_the_caller_readers_continue_and_it_recovers(disk):
     async def run():
         async with opened(disk.folder/'events.db') as engine, opened(disk.folder/'events.db') as reader:
             kept = [(await engine.publish([Publication(b'%d' % i)]))[0] for i in range(10)]
@@ -165,8 +236,8 @@ def test_another_program_that_locks_the_file_for_too_long_is_an_error_and_nothin
             with locked(path):
                 waiting = asyncio.ensure_future(patient.publish([Publication(b'patient')]))
                 no = Publication(b'no')
-                for publications in ([no], [no, Publication(b'no', key='k')], [Publication(b'no', 'control')] * 200):
-                    with pytest.raises(BackplaneError, match='more than 0.3 s') as told: await engine.publish(publications)
+                for batch in ([no], [no, Publication(b'no', key='k')], [Publication(b'no', 'control')] * 200):
+                    with pytest.raises(BackplaneError, match='more than 0.3 s') as told: await engine.publish(batch)
                     assert not told.value.doubtful
                 with pytest.raises(BackplaneError, match='more than 0.3 s'): await engine.put_node_info('n', b'r')
                 with pytest.raises(BackplaneError, match='more than 0.3 s'): await engine.new_epoch('x')
@@ -180,7 +251,7 @@ def test_another_program_that_locks_the_file_for_too_long_is_an_error_and_nothin
 
 
 @pytest.mark.parametrize('fault', ['deleted', 'replaced', 'written over', 'log deleted'])
-def test_a_file_that_is_another_one_is_noticed_by_who_reads_and_who_writes(path, tmp_path, fault):
+def test_readers_and_writers_notice_that_a_file_was_replaced(path, tmp_path, fault):
     async def run():
         async with opened(path) as engine, opened(path) as reader:
             epoch = (await engine.open(Limits())).epoch
@@ -209,13 +280,13 @@ def test_a_file_that_is_another_one_is_noticed_by_who_reads_and_who_writes(path,
 
 
 @pytest.mark.skipif(not hasattr(os, 'geteuid') or os.geteuid() != 0, reason='only root can become nobody')
-def test_a_file_or_a_folder_that_may_only_be_read_is_a_clear_error(path, other, tmp_path):
+def test_a_read_only_file_or_folder_is_a_clear_error(path, other, tmp_path):
     asyncio.run(make(path))
     for folder in (tmp_path, *tmp_path.parents[:2]): folder.chmod(0o755)
     error, told = other('be_nobody').hear()
-    assert error == 'BackplaneError' and told.startswith(f'sqlite:///{path}: ') and 'may only be read' in told
+    assert error == 'BackplaneError' and told.startswith(f'sqlite:///{path}: ') and 'is read-only' in told
     tmp_path.chmod(0o777)
-    assert 'may only be read' in other('be_nobody').hear()[1]
+    assert 'is read-only' in other('be_nobody').hear()[1]
     path.unlink()
     tmp_path.chmod(0o755)
     assert 'has to be writable' in other('be_nobody').hear()[1]
@@ -225,7 +296,7 @@ async def make(path):
     async with opened(path) as engine: await engine.publish([Publication(b'x')])
 
 
-def test_a_child_that_was_forked_after_open_is_told_so_and_its_parent_goes_on(path, other):
+def test_a_child_forked_after_open_gets_an_error_and_its_parent_continues(path, other):
     child = other('fork')
     used, closed, made = child.hear(), child.hear(), child.hear()
     assert used[0] == made[0] == 'BackplaneError' and 'forked' in used[1] and 'open it after the fork' in made[1]
@@ -254,23 +325,17 @@ def test_file_and_log_stay_bounded_while_others_read_without_pause(path):
 
 
 @pytest.mark.parametrize('watched', [True, False])
-def test_who_waits_looks_at_the_file_twenty_times_a_second_at_most(path, monkeypatch, watched):
-    if not watched: monkeypatch.setattr(sqlite_notify, '_watch_file', lambda path: None)
-    looks, look = [], sqlite._Session._look
-    monkeypatch.setattr(sqlite._Session, '_look', lambda *args: looks.append(1) or look(*args))
+def test_a_waiting_reader_polls_at_most_twenty_times_a_second(path, monkeypatch, watched):
+    options = {} if watched else dict(make_notifier=unwatched)
+    connections = Connections(monkeypatch.setattr)
     async def run():
-        async with opened(path) as engine: await engine.read({'events': 0, 'control': 0}, wait=1.5)
+        async with opened(path, **options) as engine: await engine.read({'events': 0, 'control': 0}, wait=1.5)
     asyncio.run(run())
-    assert 2 <= len(looks) <= 38  # a few come faster at first
+    assert 2 <= len(connections.reads) <= 38  # a few come faster at first
 
 
 def test_large_events_are_not_read_on_the_loop(path, monkeypatch):
-    looks, look = [], sqlite._entries
-    def noticed(channel, positions, times, sizes, bodies):
-        looks.append((threading.current_thread() is threading.main_thread(), len(bodies or b'')))
-        return look(channel, positions, times, sizes, bodies)
-    monkeypatch.setattr(sqlite, '_entries', noticed)
-    limits = Limits(event_bytes=2**30)
+    connections, limits = Connections(monkeypatch.setattr), Limits(event_bytes=2**30)
     async def run():
         async with opened(path, limits) as engine, opened(path, limits) as reader:
             place, = await engine.publish([Publication(b'small')])
@@ -284,15 +349,14 @@ def test_large_events_are_not_read_on_the_loop(path, monkeypatch):
                 assert [(e.position, len(e.body)) for e in found] == [(at, size) for at in places]
                 while await reader.read({'events': (place := places[-1])}): pass
     asyncio.run(run())
+    looks = connections.reads
     assert max(size for on_loop, size in looks if on_loop) <= 256 << 10
-    assert max(size for _, size in looks) <= 2 << 20, 'one look is a megabyte, or one event'
-    assert any(on_loop and size == 30 * 300 for on_loop, size in looks), 'what is small is read from the loop'
+    assert max(size for _, size in looks) <= 2 << 20, 'one read is a megabyte, or one event'
+    assert any(on_loop and size == 30 * 300 for on_loop, size in looks), 'small events are read on the loop'
 
 
-def test_a_close_that_is_cancelled_while_it_waits_for_a_lock_closes_all_the_same(path):
-    def left():
-        threads = [thread for thread in threading.enumerate() if thread.name.startswith('sse-sqlite')]
-        return threads or [one for one in sqlite._LIVE if one.path == str(path)]
+def test_a_cancelled_close_that_waits_for_a_lock_still_closes(path):
+    def left(): return [thread for thread in threading.enumerate() if thread.name.startswith('sse-sqlite')]
     async def run():
         engine = SqliteBackplane(path, timeout=0.5)
         await engine.open(Limits())
@@ -310,7 +374,7 @@ def test_a_close_that_is_cancelled_while_it_waits_for_a_lock_closes_all_the_same
     assert files(path) == [path]
 
 
-def test_a_reader_on_another_loop_after_close_hears_on(path):
+def test_a_reader_continues_on_another_loop_after_close(path):
     engine = SqliteBackplane(path)
     async def once(n):
         last = (await engine.open(Limits())).last
@@ -335,7 +399,7 @@ STEPS = st.one_of(st.tuples(st.just('publish'), st.sampled_from([0, 1]), DRAFTS,
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(STEPS, max_size=25))
-def test_two_adapters_answer_as_the_one_in_memory_does(tmp_path_factory, steps):
+def test_two_adapters_return_the_same_as_the_one_in_memory(tmp_path_factory, steps):
     path, limits, model = tmp_path_factory.mktemp('model')/'events.db', Limits(retained=3), MemoryBackplane()
     def told(entries): return [(entry.position, entry.channel, entry.body) for entry in entries]
     async def run():
@@ -376,7 +440,7 @@ def test_two_minutes_in_which_processes_are_killed_at_random(other, path):
                 while time.monotonic() < pause: seen += await everything(reader, seen[-1][0] if seen else 0)
                 victim.process.kill()
                 tag = victim.process.args[-1].split('"')[3]
-                answered |= {(place, f'{tag}.{i}') for place, i in heard_of(victim)}
+                answered |= {(place, f'{tag}.{i}') for place, i in answers_of(victim)}
                 if time.monotonic() > end: break
                 crowd.append(other('publish', f'p{n}', 10**9, 30))
                 crowd[-1].hear(), crowd[-1].go()

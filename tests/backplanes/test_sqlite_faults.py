@@ -1,4 +1,4 @@
-"Workers on one file, tabs on the workers, and everything that can happen to a file"
+"Workers on one file with tabs, and the faults of a file"
 import contextlib
 import os
 
@@ -16,21 +16,21 @@ def path(tmp_path): return tmp_path/'events.db'
 
 @pytest.fixture
 def two(workers, path, tab):
-    "Two workers on the file, with a tab each"
+    "Two workers on the file, each with a tab"
     both = workers(*[f'sqlite:///{path}?timeout=0.5'] * 2)
     return both, [tab(one) for one in both]
 
 
-def under_way(tabs, heard=0): until(lambda: all(len(one.events) > heard + 10 for one in tabs), 'the load to be heard')
+def under_way(tabs, before=0): until(lambda: all(len(one.events) > before + 10 for one in tabs), 'the load to arrive')
 
 
 def failed(worker): return any(outcome == 'failed' for _, outcome, _ in worker.ask('/done')[1])
 
 
 def told_all(tabs, sent):
-    "Both tabs have all that was sent, once, in one order"
+    "Check that both tabs got all events once and in one order"
     sent = {*map(tuple, sent)}
-    for one in tabs: until(lambda one=one: sent <= {*map(tuple, one.data())}, 'what was sent to be heard')
+    for one in tabs: until(lambda one=one: sent <= {*map(tuple, one.data())}, 'the tabs to get all events')
     first, second = (one.data() for one in tabs)
     assert first == second and len({*map(tuple, first)}) == len(first)
 
@@ -52,13 +52,13 @@ def test_a_lock_held_too_long_is_an_error_to_the_caller_and_no_reader_notices(tw
 
 
 class FullForSQLite:
-    "A file that may not grow, as SQLite itself plays a full disk: this needs no right to mount one"
+    "SQLite's limit of pages instead of a full disk, which needs no right to mount one"
     def __init__(self, folder):
         self.folder, self.workers = folder, []
         folder.mkdir()
 
     def fill(self):
-        for one in self.workers: one.survey('/pages', n=1)  # as many as there are, when it is fewer
+        for one in self.workers: one.ask('/pages', n=1)  # SQLite keeps the present number of pages if it is larger
 
     def empty(self):
         for one in self.workers: one.survey('/pages', n=10**9)
@@ -132,5 +132,5 @@ def test_the_log_survives_that_all_workers_end_and_a_tab_resumes(worker, tab, pa
     newer = worker(f'sqlite:///{path}')
     load(newer, 'b', 100, 0.5)
     workers.append(newer)
-    until(lambda: len(one.data()) == 100, 'what came while the tab was away')
+    until(lambda: len(one.data()) == 100, 'the events of the time without a worker')
     assert one.data() == [[tag, i] for tag in 'ab' for i in range(50)] and not one.resets

@@ -1,4 +1,4 @@
-"A lock that somebody else holds is waited for as long as `timeout` says, whatever went wrong before"
+"The adapter waits `timeout` seconds for a lock of another program, also after an earlier error"
 import asyncio
 import contextlib
 import sqlite3
@@ -13,7 +13,7 @@ from .sqlite_tools import locked
 def test_after_a_cut_of_the_log_that_failed_a_lock_is_waited_for_as_long_as_before(tmp_path, monkeypatch):
     tried, connect = [], sqlite3.connect
     class Failing(sqlite3.Connection):
-        "Of a disk that fails when the log is cut"
+        "A disk that fails when the log is truncated"
         def execute(self, statement, *args):
             if 'wal_checkpoint' not in statement: return super().execute(statement, *args)
             tried.append(statement)
@@ -23,14 +23,14 @@ def test_after_a_cut_of_the_log_that_failed_a_lock_is_waited_for_as_long_as_befo
         path = tmp_path/'events.db'
         engine = SqliteBackplane(path, timeout=30)
         await engine.open(Limits())
-        with contextlib.closing(connect(path, isolation_level=None)) as reader:  # who reads keeps the log from its end
-            reader.execute('BEGIN').execute('SELECT * FROM events').fetchall()
+        with contextlib.closing(connect(path, isolation_level=None)) as reader:  # so the log stays
+            reader.execute('BEGIN').execute('SELECT * FROM sse_events').fetchall()
             await engine.publish([Publication(bytes(300_000))] * 70)
-        assert tried, 'the log was never to be cut'
+        assert tried, 'no truncation was tried'
         with locked(path):
             publishing = asyncio.ensure_future(engine.publish([Publication(b'waits')]))
             await asyncio.wait({publishing}, timeout=0.6)
-            assert not publishing.done(), f'it waited no more than a moment: {publishing.exception()}'
+            assert not publishing.done(), f'it did not wait: {publishing.exception()}'
         assert len(await publishing) == 1
         await engine.close()
     asyncio.run(go())

@@ -1,4 +1,4 @@
-"A server that can be read and takes nothing: full, or no master any more; each with what has to come of it"
+"A server that can be read but refuses events, because it is full or no longer the master"
 import asyncio
 import time
 
@@ -11,7 +11,7 @@ from cjm_fasthtml_sse import Cluster
 
 async def come_true(condition, patience=20):
     async with asyncio.timeout(patience):
-        while not condition(): await asyncio.sleep(0.02)  # noqa: ASYNC110 - what happens here has no event to wait for
+        while not condition(): await asyncio.sleep(0.02)  # noqa: ASYNC110 - there is no event to wait for
 
 
 def test_what_is_kept_while_a_server_is_full_comes_in_order(valkey):
@@ -34,12 +34,12 @@ def test_what_is_kept_while_a_server_is_full_comes_in_order(valkey):
 
 @pytest.fixture
 def pair(valkey):
-    "A master and a replica that is in step; and what makes them change places"
+    "A master and a synchronized replica, and a function that exchanges their roles"
     def client_of(engine): return engine.client.__enter__()
     engines = [valkey(appendonly='no', repl_diskless_sync_delay=0) for _ in range(2)]
     one, two = (client_of(engine) for engine in engines)
     two.replicaof('127.0.0.1', engines[0].port)
-    until(lambda: two.info('replication').get('master_link_status') == 'up', 'the replica to be in step')
+    until(lambda: two.info('replication').get('master_link_status') == 'up', 'the replica to be synchronized')
     def change():
         until(lambda: two.info('replication')['slave_repl_offset'] == one.info('replication')['master_repl_offset'])
         two.replicaof('NO', 'ONE')
@@ -49,7 +49,7 @@ def pair(valkey):
 
 
 def test_a_master_that_becomes_a_replica_in_the_turn_in_which_it_was_read(pair):
-    "Who is waiting for it at that moment is cut off by it; who is not goes on reading from it, and must not stay"
+    "A blocked read is disconnected. A reader between two reads could continue at the replica, and must not"
     (one, two), change = pair
     async def go():
         url = f'redis://127.0.0.1:{one.port},127.0.0.1:{two.port}'
@@ -57,7 +57,7 @@ def test_a_master_that_becomes_a_replica_in_the_turn_in_which_it_was_read(pair):
         await manager.ready()
         _, queue = await manager.register()
         with Publisher(one.url) as publisher: publisher.publish('t', {'n': 0})
-        change()  # in the same turn of the loop: the read has its answer, and the next is not sent yet
+        change()  # in the same turn of the loop: the read has its answer, and the next one is not sent yet
         start = time.monotonic()
         with pytest.raises(BackplaneError) as e: await manager.broadcast('t', {'n': 'refused'})
         assert not e.value.doubtful
@@ -71,7 +71,7 @@ def test_a_master_that_becomes_a_replica_in_the_turn_in_which_it_was_read(pair):
     asyncio.run(go())
 
 
-def test_who_only_listens_notices_by_its_next_report(pair):
+def test_a_reader_notices_when_it_stores_its_node_info(pair):
     (one, two), change = pair
     async def go():
         manager = BroadcastManager(backplane=f'redis://127.0.0.1:{one.port},127.0.0.1:{two.port}', cluster=Cluster(report_interval=0.2))
@@ -88,7 +88,7 @@ def test_who_only_listens_notices_by_its_next_report(pair):
     asyncio.run(go())
 
 
-def test_kept_events_outlast_a_change_of_masters(pair):
+def test_buffered_events_survive_a_change_of_masters(pair):
     (one, two), change = pair
     async def go():
         url = f'redis://127.0.0.1:{one.port},127.0.0.1:{two.port}'

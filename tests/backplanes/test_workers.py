@@ -1,4 +1,4 @@
-"Several workers on one engine, of each kind that can be shared: what holds whichever it is"
+"Several workers on one engine, for each kind of engine that processes can share"
 import html
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -11,19 +11,19 @@ from .machines import Worker, all_hear, until
 
 @pytest.fixture(scope='module', params=['sqlite', 'redis'])
 def pair(request, tmp_path_factory):
-    "Two workers on one engine, which the tests of this module that break nothing share"
+    "Two workers on one engine, shared by the tests of this module that break neither"
     folder = tmp_path_factory.mktemp('pair')
     url = f'sqlite:///{folder}/events.db'
     if request.param == 'redis': url = f'{request.getfixturevalue("one_valkey").url}?name=pair'
     config = dict(manager=dict(max_events=30_000, max_event_bytes=100_000, report_interval=0.2))
     with ThreadPoolExecutor(2) as pool:
         started = list(pool.map(lambda _: Worker(folder, backplane=url, **config), range(2)))
-    until(lambda: all(one.is_open() for one in started), 'the workers to have their engine')
+    until(lambda: all(one.is_open() for one in started), 'the workers to open their engine')
     yield started
     for one in started: one.kill()
 
 
-def test_two_publish_at_once_and_all_see_one_order(pair, tab):
+def test_two_workers_publish_at_once_and_all_tabs_get_one_order(pair, tab):
     n = 10_000
     tabs = [tab(lambda w=w: [w]) for w in pair for _ in range(2)]
     for tag, w in zip('ab', pair, strict=True): w.ask('/begin', what='burst', tag=tag, n=n)
@@ -32,7 +32,7 @@ def test_two_publish_at_once_and_all_see_one_order(pair, tab):
     assert all(one.ids() == tabs[0].ids() for one in tabs)
     for tag in 'ab': assert [i for by, i in tabs[0].data() if by == tag] == list(range(n)), "one publisher's own order"
     late = tab(lambda: [pair[0]], since=tabs[0].ids()[0])
-    until(lambda: len(late.events) == 2 * n - 1, 'one who comes back to get all that is left')
+    until(lambda: len(late.events) == 2 * n - 1, 'a tab that reconnects to get the rest')
     assert late.ids() == tabs[0].ids()[1:]
 
 
@@ -49,16 +49,16 @@ def test_worker_killed_under_load(shared_url, workers, tab, load):
     assert all(one.opened == 2 for one in tabs) and other.survey('/state')['here'] == 4
 
 
-def test_a_worker_that_stood_still_while_more_came_than_is_kept(shared_url, workers, tab):
-    "Whoever was there gets one reset, and after it everything; a gap without a word is what must not be"
-    sender, still = workers(*[shared_url] * 2, manager=dict(max_events=100))
+def test_a_worker_that_was_stopped_until_its_events_were_trimmed(shared_url, workers, tab):
+    "Each tab gets one reset and then all later events, never a silent gap"
+    sender, still = workers(*[shared_url] * 2, manager=dict(replay_limit=100))
     tabs = [tab(still) for _ in range(3)]
     sender.ask('/say', n='["a", 0]')
     until(lambda: all(one.data() for one in tabs), 'the first event')
     with still.stand_still():
         sender.ask('/begin', what='burst', tag='b', n=400)
         until(lambda: sender.ask('/done')[0], 'all to be sent')
-    until(lambda: all(one.resets for one in tabs), 'the tabs to be told')
+    until(lambda: all(one.resets for one in tabs), 'the tabs to get a reset')
     sender.ask('/say', n='["c", 0]')
     until(lambda: all(one.data()[-1] == ['c', 0] for one in tabs), 'the last event')
     sent = [['a', 0], *(['b', i] for i in range(400)), ['c', 0]]
@@ -83,11 +83,11 @@ def test_all_workers_restarted_one_after_the_other(shared_url, worker, workers, 
     assert all(one.opened >= 2 for one in tabs), [one.opened for one in tabs]
 
 
-def test_a_clock_that_is_wrong_has_no_effect(shared_url, worker, tab):
-    """Python's clocks are an hour off in two of three workers, beside an age of a minute. Redis has a clock of its own;
-    SQLite asks the kernel, which is one for all processes of a machine. An adapter that asked Python's `time` would
-    here let go of what others sent a moment ago, or stamp it so that others do: there would be resets."""
-    limits = dict(manager=dict(max_age=60))
+def test_a_wrong_clock_has_no_effect(shared_url, worker, tab):
+    """Python's clocks are an hour off in two of three workers, with an age of a minute. Redis has its own clock. SQLite
+    reads the kernel's, which all processes of a machine share. An adapter that used Python's `time` would trim new
+    events of other workers, or store times that make others trim them. That would cause resets."""
+    limits = dict(manager=dict(replay_age=60))
     right, early, late = worker(shared_url, **limits), worker(shared_url, skew=-3600, **limits), None
     tabs = [tab(lambda w=w: [w]) for w in (right, early)]
     for i in range(30): (right, early)[i % 2].ask('/say', n=i)
@@ -112,7 +112,7 @@ def test_markup_and_dates_travel_and_text_stays_text(pair, tab):
     plain = tab(lambda: [there])
     for text in TEXTS: assert here.survey('/markup', text=text)[0] == 'sent'
     until(lambda: all(len(one.events) == len(TEXTS) for one in (*pages, plain)), 'all to arrive')
-    assert pages[0].events == pages[1].events, 'the sender shows the same as the others'
+    assert pages[0].events == pages[1].events, 'sender and receiver render the same'
     for (_, shown), (_, data), text in zip(pages[1].events, plain.events, TEXTS, strict=True):
         assert '<li>a &lt; b<span>in</span></li>' in shown.replace('\n', '').replace('  ', ''), shown
         assert f'<span>{html.escape(text, quote=False)}</span>' in shown.replace('&#x27;', "'").replace('&quot;', '"')
@@ -140,12 +140,12 @@ def test_retained_keys_and_topics_over_processes(shared_url, worker, workers, ta
     third = worker(shared_url, manager=dict(max_events=10))
     for w in (here, there, third):
         one = tab(lambda w=w: [w], topics=['job/*'])
-        assert one.data() == [['job', 2]], 'the newest of a key is what a newcomer gets, at each process'
-    there.survey('/say', n='"later"', topic='job/2')
-    until(lambda: one.data()[-1:] == ['later'], 'what follows')
+        assert one.data() == [['job', 2]], 'a new tab gets the newest of each key, at each process'
+    there.ask('/say', n='"later"', topic='job/2')
+    until(lambda: one.data()[-1:] == ['later'], 'the next event')
 
 
-def test_to_one_alone_and_to_all_but_one(pair, tab):
+def test_send_to_one_connection_and_exclude_one(pair, tab):
     here, there = pair
     mine, other = tab(lambda: [here], connection_id='mine'), tab(lambda: [there])
     assert there.survey('/send_to', id='mine') is True and there.survey('/send_to', id='nobody') is False
@@ -154,7 +154,7 @@ def test_to_one_alone_and_to_all_but_one(pair, tab):
         assert w.ask('/say', n='"all"')[0] == 'sent'
     until(lambda: len(other.events) == 4 and len(mine.events) == 3, 'all to arrive')
     assert mine.data() == ['for you', 'all', 'all'] and other.data() == ['all but one', 'all'] * 2
-    assert mine.ids()[0] is None, 'what is for one alone has no id'
+    assert mine.ids()[0] is None, 'an event for one connection has no id'
     again = tab(lambda: [there], since=other.ids()[0], connection_id='mine-again')
     until(lambda: len(again.events) == 3, 'the replay')
     assert again.data() == ['all', 'all but one', 'all']
@@ -162,7 +162,7 @@ def test_to_one_alone_and_to_all_but_one(pair, tab):
 
 def test_counts_over_processes(pair, tab):
     here, there = pair
-    until(lambda: here.survey('/total') == there.survey('/total') == 0, 'the tabs of the test before to be gone')
+    until(lambda: here.ask('/total') == there.ask('/total') == 0, 'the earlier tabs to be unregistered')
     for w in (here, here, there): tab(lambda w=w: [w])
     until(lambda: here.survey('/total') == 3 and there.survey('/total') == 3, 'both to count all')
     assert (here.survey('/state')['here'], there.survey('/state')['here']) == (2, 1)

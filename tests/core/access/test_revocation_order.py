@@ -322,7 +322,7 @@ async def test_a_control_event_of_a_later_version_is_ignored(tmp_path):
     await manager.revoke('ana', 'room')
     with sqlite3.connect(tmp_path/'events.db') as con:
         changed = "CAST(replace(CAST(body AS TEXT), 'revoke', 'evoker') AS BLOB)"
-        con.execute(f'INSERT INTO events(at, body) SELECT at, {changed} FROM events')
+        con.execute(f'INSERT INTO sse_events(at, body) SELECT at, {changed} FROM sse_events')
     con.close()
     tab = await Tab(app, 'room', user='ana').opens()
     await manager.broadcast('n', {'n': 1}, topic='room')
