@@ -1,4 +1,4 @@
-"The page on security names a test for each threat, and every test of attacks is named there"
+"Every test that the page on security names exists, and it names every test of attacks"
 import json
 import re
 from pathlib import Path
