@@ -137,7 +137,7 @@ def noticed(way, manager):
 def told(seen):
     "The cells of a row."
     holds = seen.first is None and seen.head and seen.ended is None
-    first = f"head {seconds(seen.head)}, then **never**" if holds else seconds(seen.first)
+    first = f"headers {seconds(seen.head)}, then **never**" if holds else seconds(seen.first)
     late = "**never**" if seen.late is None else f"{seen.late * 1000:.0f} ms"
     if seen.late and seen.late > 0.05: late = f"**{late}**"
     some = "" if seen.events in (0, EVENTS) else f" ({seen.events} of {EVENTS})"
@@ -150,11 +150,11 @@ def told(seen):
 
 def seconds(value):
     if value is None: return "**never**"
-    return "at once" if value < 1 else f"{value:.0f} s"
+    return "under 1 s" if value < 1 else f"{value:.0f} s"
 
 
-HEAD = ["in front", "first byte", "events late", "heartbeats", "cut", "second reader's first byte",
-        "a closed tab is noticed"]
+HEAD = ["proxy", "first byte", "events late", "heartbeats", "cut", "first byte for a second client",
+        "closed tab detected"]
 NAMES = {APACHE: "Apache", CADDY: "Caddy", HAPROXY: "HAProxy", NGINX: "nginx", SQUID: "Squid", VARNISH: "Varnish"}
 
 

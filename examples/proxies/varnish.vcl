@@ -1,5 +1,5 @@
 # Varnish: varnishd -a :80 -f /etc/varnish/varnish.vcl
-# It speaks neither TLS nor HTTP/2 to browsers; something that does stands before it.
+# It has neither TLS nor HTTP/2 for browsers; put a server that has them before it.
 vcl 4.1;
 
 backend app {                                # the app: `uvicorn main:app --port 5001`
@@ -9,10 +9,10 @@ backend app {                                # the app: `uvicorn main:app --port
 
 sub vcl_recv {
     if (req.url ~ "^/sse/") {
-        return (pipe);                       # before anything else: nothing is kept, joined, collected or changed
+        return (pipe);                       # first of all: no cache, no shared response, no buffer, no change
     }
 }
 
 sub vcl_pipe {
-    set bereq.http.Connection = "close";     # what a browser asks next by this connection is looked at again
+    set bereq.http.Connection = "close";     # the next request of this browser is checked again
 }

@@ -28,29 +28,29 @@ PREFS = {'fission.bfcacheInParent': True, 'browser.sessionhistory.max_total_view
          'network.dns.localDomains': 'plain.test'}
 
 # What tests may need, and which engine cannot do it, and why. The page about browsers says these sentences.
-DRIVER = 'its driver speaks WebDriver alone, which has no '
-BREAKS = 'a click on a link that leads nowhere breaks a page\'s streams there, and they begin again at once'
+DRIVER = 'its driver supports only WebDriver, which cannot '
+BREAKS = 'a click on a link without content breaks a page\'s streams, and they reopen immediately'
 CANNOT = {
     'chromium': {},
     'firefox': {
-        'crash': 'a tab cannot be killed: `chrome://crash` is Chromium\'s, and Playwright ends Firefox with a tab',
-        'kept pages': 'Firefox loads a page that had a stream anew on Back',
+        'crash': 'a tab cannot be killed: only Chromium has `chrome://crash`, and Playwright ends Firefox with it',
+        'kept pages': 'Firefox reloads a page that had a stream on Back',
         'whole streams': BREAKS,
-        'colours': 'the driver cannot say which colours a page should prefer'},
+        'colours': 'the driver cannot set the preferred colour scheme'},
     'webkit': {
-        'clock': DRIVER + 'clock to turn',
-        'routes': DRIVER + 'requests to answer',
-        'requests': DRIVER + 'requests to watch, and none of its own to send',
-        'init script': DRIVER + 'script before the page\'s own',
-        'arrivals': DRIVER + 'arrival of a page to wait for',
-        'dialogs': DRIVER + 'dialogs to wait for',
-        'downloads': DRIVER + 'downloads to wait for',
-        'messages': DRIVER + 'console to read while a page runs',
-        'kept pages': 'a page that WebKit kept is made anew by htmx 4 on Back, and which comes first differs',
-        'names': 'it has no table of names for hosts of its own',
-        'crash': 'a tab that is killed ends its session',
+        'clock': DRIVER + 'control the clock',
+        'routes': DRIVER + 'answer requests',
+        'requests': DRIVER + 'watch requests or send its own',
+        'init script': DRIVER + 'run a script before the page\'s own',
+        'arrivals': DRIVER + 'wait for a page to load',
+        'dialogs': DRIVER + 'wait for dialogs',
+        'downloads': DRIVER + 'wait for downloads',
+        'messages': DRIVER + 'read the console while a page runs',
+        'kept pages': 'on Back, htmx 4 creates a page again that WebKit kept, and the order of the two varies',
+        'names': 'it cannot map host names to addresses',
+        'crash': 'a killed tab ends its session',
         'whole streams': BREAKS,
-        'colours': 'the driver cannot say which colours a page should prefer'}}
+        'colours': 'the driver cannot set the preferred colour scheme'}}
 NEEDS = {need for cannot in CANNOT.values() for need in cannot}
 SHARE = dict(firefox=5, webkit=4)  # of the cases of an engine so many run each day, and all of them in the long run
 

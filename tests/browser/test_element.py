@@ -21,7 +21,7 @@ def show(site, page):
     return show
 
 
-@pytest.mark.feature('an element connects and shows what comes')
+@pytest.mark.feature('an element connects and shows events')
 def test_connects_once_and_swaps(show, any_htmx):
     stream, element = show(any_htmx)
     stream.send('<b>one</b>')
@@ -73,7 +73,7 @@ CASES = [*itertools.product((HTMX2, HTMX4), STYLES), *itertools.product([HTMX4],
 
 
 @pytest.mark.parametrize('htmx, style', CASES, ids=str)
-@pytest.mark.feature('every way to swap')
+@pytest.mark.feature('all swap styles')
 def test_swap_styles(site, page, htmx, style):
     stream, path = site.stream()
     element = create_sse_element(path, 'sse', style)(Div('first', id='child'))
@@ -86,7 +86,7 @@ def test_swap_styles(site, page, htmx, style):
 
 
 @pytest.mark.parametrize('style', ['outerHTML', 'delete'])
-@pytest.mark.feature('an element that leaves the page ends its stream')
+@pytest.mark.feature('a removed element ends its stream')
 def test_an_element_that_leaves_the_page_ends_its_stream(show, htmx, style):
     stream, element = show(htmx, style)
     stream.send('<b>new</b>')
@@ -134,7 +134,7 @@ def test_out_of_band_beside_content(show, page, htmx):
     expect(page.locator('#items > li')).to_have_text(['item 1', 'item 2'])
 
 
-@pytest.mark.feature('a stream that the server ends stays ended')
+@pytest.mark.feature('no reconnect after the server ends a stream')
 @pytest.mark.needs('clock')
 def test_sse_close_ends_the_stream_for_good(show, page, any_htmx):
     page.clock.install()
@@ -189,7 +189,7 @@ def test_processing_again_does_not_double(show, page, htmx):
     assert len(stream.requests) == 1  # htmx 2 makes another source where an attribute changed; it hears the same
 
 
-@pytest.mark.feature('a refusal is not shown as content')
+@pytest.mark.feature('the body of a refusal is not shown')
 @pytest.mark.needs('requests')
 def test_a_refusal_is_not_swapped(site, page, any_htmx, console):
     console.allow_failing()
@@ -203,7 +203,7 @@ def test_a_refusal_is_not_swapped(site, page, any_htmx, console):
     assert page.title() == 'test'
 
 
-@pytest.mark.feature('a page of 0.0.12')
+@pytest.mark.feature('a page written for 0.0.12')
 def test_page_of_012_by_hand(site, page, htmx, console):
     console.allow('legacy attribute', 'sse-swap is removed')
     stream, path = site.stream()

@@ -34,7 +34,7 @@ def show(site, page):
 # cleanup_sse_on_unload
 
 
-@pytest.mark.feature('a page that is kept for Back takes its stream up again')
+@pytest.mark.feature('a page restored by Back continues its stream')
 @pytest.mark.needs('kept pages')
 def test_leaving_ends_the_stream_and_back_takes_it_up(site, show, page, any_htmx):
     stream, element = show(any_htmx, cleanup_sse_on_unload())
@@ -53,7 +53,7 @@ def test_leaving_ends_the_stream_and_back_takes_it_up(site, show, page, any_htmx
     assert back['last-event-id'] == 'e-1'
 
 
-@pytest.mark.feature('a page that is kept for Back takes its stream up again')
+@pytest.mark.feature('a page restored by Back continues its stream')
 @pytest.mark.needs('kept pages', 'arrivals')
 def test_back_does_not_open_what_the_server_ended(site, show, page, htmx):
     stream, element = show(htmx, cleanup_sse_on_unload())
@@ -93,7 +93,7 @@ def test_a_click_that_does_not_leave(site, show, page, htmx, console, kind):
     assert len(stream.requests) == 1
 
 
-@pytest.mark.feature('a navigation that is cancelled')
+@pytest.mark.feature('a cancelled navigation')
 @pytest.mark.needs('dialogs')
 def test_a_cancelled_navigation(site, show, page, htmx):
     stream, element = show(htmx, cleanup_sse_on_unload(), content=[Button('touch', id='touch')])
@@ -111,7 +111,7 @@ def test_a_cancelled_navigation(site, show, page, htmx):
 # create_reconnection_script
 
 
-@pytest.mark.feature('a refusal for a while is tried again')
+@pytest.mark.feature('a reconnect after a temporary refusal')
 def test_a_first_answer_that_fails_is_tried_again(show, page, htmx, console):
     console.allow_failing()
     stream, element = show(htmx, create_reconnection_script(20, 1000), status=503)
@@ -152,7 +152,7 @@ def test_none_at_all(show, page, htmx, console):
     assert len(stream.requests) == 1
 
 
-@pytest.mark.feature('resume after a cut line')
+@pytest.mark.feature('resume after a cut connection')
 def test_going_on_from_the_newest_id(show, page, htmx, console):
     console.allow_failing()
     stream, element = show(htmx, create_reconnection_script(20, 1000), cursor='e-1')
@@ -291,7 +291,7 @@ PATHS = dict(total='', active='active', job='by_type.job', missing='no.such', od
 PLACES = [B('-', id=name, data_sse_stats=path) for name, path in PATHS.items()]
 
 
-@pytest.mark.feature("the server's numbers on a page")
+@pytest.mark.feature('server statistics on a page')
 @pytest.mark.needs('clock')
 def test_numbers_are_shown(site, page, numbers):
     page.clock.install()
@@ -387,7 +387,7 @@ def test_everything_twice(show, page, site, htmx, numbers, console):
     assert len(stream.requests) == 4
 
 
-@pytest.mark.feature('a policy with a nonce (CSP)')
+@pytest.mark.feature('a content security policy with a nonce')
 def test_under_a_content_security_policy(site, page, htmx, numbers):
     stream, path = site.stream()
     local = {'htmx.org': f'/npm/{htmx.folder}', 'htmx-ext-sse': '/npm/htmx-ext-sse'}

@@ -140,9 +140,9 @@ def lose_leaders(live, tabs, console, kinds):
 
 
 @pytest.mark.parametrize('kind', [
-    pytest.param('close', marks=pytest.mark.feature('takeover after a close')),
-    pytest.param('crash', marks=[pytest.mark.feature('takeover after a crash'), pytest.mark.needs('crash')]),
-    pytest.param('hang', marks=pytest.mark.feature('takeover from a script that hangs'))])
+    pytest.param('close', marks=pytest.mark.feature('takeover after the leader is closed')),
+    pytest.param('crash', marks=[pytest.mark.feature('takeover after the leader crashes'), pytest.mark.needs('crash')]),
+    pytest.param('hang', marks=pytest.mark.feature('takeover from a blocked tab'))])
 def test_the_leader_is_lost(live, tabs, console, kind): lose_leaders(live, tabs, console, [kind])
 
 
@@ -239,7 +239,7 @@ def hide_and_show(live, tabs, events):
     for tab in (shown, hidden): assert tab.evaluate(HEARD) == [*range(1, live.sent + 1)]
 
 
-@pytest.mark.feature('a hidden tab goes on hearing')
+@pytest.mark.feature('a hidden tab continues to get events')
 def test_a_hidden_tab(live, tabs): hide_and_show(live, tabs, lambda live: live.send(50))
 
 
@@ -282,7 +282,7 @@ def test_away_and_back(live, tabs, console):
     expect_server(two, connections=1, tabs=2)
 
 
-@pytest.mark.feature('a page that is kept for Back takes its stream up again')
+@pytest.mark.feature('a page restored by Back continues its stream')
 @pytest.mark.needs('downloads', 'dialogs', 'kept pages')
 def test_back_and_what_does_not_leave(live, tabs):
     live = live()
@@ -317,7 +317,7 @@ WHOLE = '''size => [...document.querySelectorAll('#sse i')].every(
     ({title}) => title.length === size && !/[^x]/.test(title))'''
 
 
-@pytest.mark.feature('an event of a megabyte')
+@pytest.mark.feature('an event of one megabyte')
 def test_events_of_a_megabyte(live, tabs):
     live, size = live(element_builder=lambda kind, data: I(data['n'], title='x' * (1 << 20))), 1 << 20
     both = [tabs(live.url), tabs(live.url)]
@@ -348,7 +348,7 @@ VIOLATIONS = '''window.violations = [];
 document.addEventListener('securitypolicyviolation', event => window.violations.push(event.violatedDirective));'''
 
 
-@pytest.mark.feature('a policy without code in the page (CSP)')
+@pytest.mark.feature('a content security policy without inline code')
 @pytest.mark.needs('init script')
 def test_a_policy_without_inline_code(live, tabs, htmx):
     styles = Meta(name='htmx-config', content='{"includeIndicatorStyles": false}')
@@ -376,7 +376,7 @@ def test_a_policy_without_inline_code(live, tabs, htmx):
 def own_topic(auth, topics): return bool(auth) and [topic for topic in topics if topic == f'user/{auth}']
 
 
-@pytest.mark.feature('a sign-out, and two people')
+@pytest.mark.feature('a sign-out, and two users')
 def test_two_people_and_a_sign_out(live, tabs, browser, console):
     console.allow_failing()  # what is denied
     live = live(authorize=own_topic)
@@ -408,7 +408,7 @@ def test_two_people_and_a_sign_out(live, tabs, browser, console):
     context.close()
 
 
-@pytest.mark.feature('another person signs in')
+@pytest.mark.feature('another user signs in')
 def test_another_person_in_the_same_browser(live, tabs, console):
     "The tabs of whoever was there before go on as whoever is there now, or stop: the server decides"
     live = live(authorize=lambda auth, topics: bool(auth))
@@ -465,7 +465,7 @@ CHURN = '''async times => {
 
 
 @pytest.mark.parametrize('share', ['yes', 'no'])
-@pytest.mark.feature('elements come and go')
+@pytest.mark.feature('elements are added and removed')
 def test_an_element_comes_and_goes_a_hundred_times(live, tabs, share):
     live = live()
     live.content = lambda topics, share: Div(live.element(topics, share), id='place')
@@ -498,7 +498,7 @@ def test_several_elements_on_a_page(live, tabs):
 # A page of 0.0.12
 
 
-@pytest.mark.feature('a page of 0.0.12')
+@pytest.mark.feature('a page written for 0.0.12')
 def test_a_page_of_0_0_12(live, tabs, htmx, console):
     console.allow('legacy attribute', 'sse-swap is removed')
     scripts = [cleanup_sse_on_unload(), create_reconnection_script(), create_connection_manager_script()]

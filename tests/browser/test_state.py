@@ -32,7 +32,7 @@ def expect_state(page, state):
     for place in ('#sse', 'html', '#says'): expect(page.locator(place)).to_have_attribute('data-sse-state', state)
 
 
-@pytest.mark.feature('the indicator')
+@pytest.mark.feature('the connection indicator')
 def test_states_are_told(show, page, htmx, console):
     console.allow_failing()
     stream = show(htmx)
@@ -51,7 +51,7 @@ def test_states_are_told(show, page, htmx, console):
 
 
 @pytest.mark.parametrize('status, state', [(401, 'denied'), (403, 'denied'), (409, 'denied'), (204, 'closed')])
-@pytest.mark.feature('a refusal for good is the end')
+@pytest.mark.feature('no reconnect after a permanent refusal')
 @pytest.mark.needs('clock')
 def test_stop_means_stop(show, page, htmx, console, status, state):
     console.allow_failing()
@@ -65,7 +65,7 @@ def test_stop_means_stop(show, page, htmx, console, status, state):
 
 
 @pytest.mark.parametrize('status', [429, 503])
-@pytest.mark.feature('a refusal for a while is tried again')
+@pytest.mark.feature('a reconnect after a temporary refusal')
 @pytest.mark.needs('clock')
 def test_retry_after_is_waited_for(show, page, htmx, console, status):
     console.allow_failing()
@@ -79,7 +79,7 @@ def test_retry_after_is_waited_for(show, page, htmx, console, status):
     stream.wait(readers=1)
 
 
-@pytest.mark.feature('a silent line is noticed')
+@pytest.mark.feature('a silent connection is detected')
 @pytest.mark.needs('clock')
 def test_silence_is_noticed(show, page, htmx, console):
     console.allow_failing()

@@ -27,7 +27,7 @@ def follow(site, page, htmx, config):
     return started
 
 
-@pytest.mark.feature('a stream that the server ends stays ended')
+@pytest.mark.feature('no reconnect after the server ends a stream')
 @pytest.mark.needs('clock')
 def test_a_finished_job_is_not_connected_again(site, page, any_htmx):
     page.clock.install()

@@ -34,7 +34,7 @@ def own():
     return sse_headers(2)[-2:]
 
 
-@pytest.mark.feature('a wrong page is told so in the console')
+@pytest.mark.feature('console warnings for mistakes in a page')
 def test_no_extension(site, told, htmx):
     stream, path = site.stream()
     head = (Script(src=local(htmx)), *own())
@@ -66,7 +66,7 @@ def oob(where, id='brought'): return f'<div><div id="{id}" hx-swap-oob="{where}"
 
 
 @pytest.mark.parametrize('wrong', [oob('innerHTML', 'nowhere'), oob('beforeend:#nowhere')], ids=['id', 'selector'])
-@pytest.mark.feature('a wrong page is told so in the console')
+@pytest.mark.feature('console warnings for mistakes in a page')
 def test_no_element_with_that_id(site, told, any_htmx, wrong):
     stream, path = site.stream()
     def send(page):

@@ -63,7 +63,7 @@ def test_a_page_is_refreshed_once_a_minute(site, page, htmx):
     expect(page.locator('#sse')).to_have_text('3')
 
 
-@pytest.mark.feature('an event that the server could not show')
+@pytest.mark.feature('an event that the server could not render')
 def test_tabs_that_share_a_stream_are_told_without_asking(live, tabs):
     pages = [tabs(live.url) for _ in range(3)]
     for tab in pages:

@@ -1,4 +1,4 @@
-"Each threat on the security page has a test, and each attack test has a row there"
+"Every test that the page on security names exists, and it names every test of attacks"
 import json
 import re
 from pathlib import Path

@@ -6,7 +6,7 @@ A change is what stands in the file, and what stands there instead.
 from .real import APACHE, CADDY, HAPROXY, NGINX, SQUID, VARNISH
 
 # nginx
-LOCATION = "proxy_buffering off;                 # also where somebody ignores the header X-Accel-Buffering"
+LOCATION = "proxy_buffering off;                 # even if the header X-Accel-Buffering is ignored"
 GZIP = ("    proxy_http_version 1.1; ", "    gzip on; gzip_types *; gzip_proxied any;\n"
         "    proxy_ignore_headers X-Accel-Buffering;\n    proxy_http_version 1.1; ")
 BUFFERS, CACHES = (LOCATION, ""), ("proxy_cache off; ", "")
@@ -22,7 +22,7 @@ SPARED = ("backend app\n", "backend app\n    http-request set-var(txn.path) path
 NO_H2 = ("alpn h2,http/1.1", "alpn http/1.1")
 # Caddy
 MATCH = "encode {\n\t\tgzip\n\t\tminimum_length 1\n\t\tmatch {\n\t\t\theader Content-Type text/*\n\t\t}\n\t}\n"
-ENCODE = "encode zstd gzip  # leaves event streams out, as long as it has no `match` that takes them in\n"
+ENCODE = "encode zstd gzip  # excludes event streams, unless a `match` includes them\n"
 # Varnish
 PIPE = ("        return (pipe); ", "        # ")
 RESPONSE = ("sub vcl_pipe {", "sub vcl_backend_response {{\n    {}\n}}\n\nsub vcl_pipe {{")
@@ -40,7 +40,7 @@ def response(line): return RESPONSE[0], RESPONSE[1].format(line)
 RUNS = {
     "none": (None, "the app alone", []),
     "nginx": (NGINX, "`nginx.conf`", []),
-    "nginx-bare": (NGINX, "without what it says for `/sse/`", [BUFFERS, CACHES, ("proxy_read_timeout 1h; ", "")]),
+    "nginx-bare": (NGINX, "without the lines for `/sse/`", [BUFFERS, CACHES, ("proxy_read_timeout 1h; ", "")]),
     "nginx-gzip": (NGINX, "gzip for streams, `X-Accel-Buffering` ignored, buffering on", [GZIP, BUFFERS]),
     "nginx-gzip-mended": (NGINX, "the same with `proxy_buffering off`", [GZIP]),
     "nginx-cache": (NGINX, "a cache for everything, with a lock", [*CACHE, CACHES, BUFFERS]),
@@ -53,7 +53,7 @@ RUNS = {
     "haproxy-short": (HAPROXY, "`timeout client`, `timeout server` of 10 s", [(f"{side} 1h", f"{side} 10s") for side in
                                                                           ("timeout client", "timeout server")]),
     "haproxy-wait": (HAPROXY, "`wait-for-body`", [WAIT]),
-    "haproxy-wait-mended": (HAPROXY, "the same, streams left out", [SPARED]),
+    "haproxy-wait-mended": (HAPROXY, "the same, with streams excluded", [SPARED]),
     "caddy": (CADDY, "`Caddyfile`", []),
     "caddy-match": (CADDY, "`encode` with a `match` for `text/*`", [(ENCODE, MATCH)]),
     "caddy-match-mended": (CADDY, "the same for `@pages not path /sse/*`", [
