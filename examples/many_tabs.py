@@ -26,8 +26,8 @@ async def add(topic: str = 'all'):
 
 @rt
 async def index(topic: str = 'all', share: bool = True):
-    heard = dict(topics=[topic], cursor=manager.cursor(), share=share)
-    number = create_sse_element('/sse/broadcast', 'number', 'innerHTML', **heard)
+    options = dict(topics=[topic], cursor=manager.cursor(), share=share)
+    number = create_sse_element('/sse/broadcast', 'number', 'innerHTML', **options)
     more = Button('+1', hx_post=add.to(topic=topic), hx_swap='none')
     return Title('Tab'), number(counts[topic]), P(more), connection_indicator()
 

@@ -58,7 +58,7 @@ async def error_in_source():
 
 
 @row
-async def end_is_told(): return "sse-close" in "".join(await frames(source_of("one")))
+async def end_is_final(): return "sse-close" in "".join(await frames(source_of("one")))
 
 
 async def source_of(*items):

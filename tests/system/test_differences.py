@@ -23,7 +23,7 @@ ROWS = {
     "heartbeat_ends_source": (False, True),
     "list_as_source": ("AttributeError", True),
     "error_in_source": ("OSError", [True, False]),
-    "end_is_told": (False, True),
+    "end_is_final": (False, True),
     "stop_while_source_is_silent": (False, True),
     "builder_in_stream": (4, 2),
     "build_of_nothing": ("str", "FT"),
