@@ -251,7 +251,7 @@ def side_by_side(args, parser):
 
 def main():
     p = argparse.ArgumentParser(description='Fan-out by Server-Sent Events, side by side.')
-    p.add_argument('--quick', action='store_true', help='one round of short phases: a first look, without reliable figures')
+    p.add_argument('--quick', action='store_true', help='one short round: a first look, without reliable figures')
     p.add_argument('--rows', default='1,2,3,4,5,6,7', help='rows of the table, by number')
     p.add_argument('--systems', default=','.join(LABELS), help=f'some of {", ".join(LABELS)}')
     p.add_argument('--repeat', type=int, help=f'rounds (5; with --before {before.ROUNDS}; with --quick 1)')

@@ -142,11 +142,11 @@ def test_without_a_folder_the_page_takes_what_fasthtml_takes_from_the_cdn(htmx, 
 
 @pytest.mark.parametrize('args, said', [
     (['--port', '99999'], 'cannot listen on port 99999 of 127.0.0.1'),
-    (['--workers', '0'], '--workers is 0; there has to be one'),
+    (['--workers', '0'], '--workers must be at least 1, got 0'),
     (['--backplane', 'mysql://x'], "backplane is 'mysql'; give an object, or a URL that begins with"),
     (['--port', 'x'], "argument --port: invalid int value: 'x'"),
     (['--htmx', '3'], 'argument --htmx: invalid choice'),
-    (['--htmx-from', 'nowhere'], 'nowhere does not hold htmx 2 and its extension; make it by: npm install htmx.org@2')])
+    (['--htmx-from', 'nowhere'], 'nowhere does not contain htmx 2 and its extension; run: npm install htmx.org@2')])
 def test_what_cannot_be_is_said(refused, args, said):
     output, code = refused(*args)
     assert code == 2 and said in output.err

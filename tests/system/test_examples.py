@@ -64,7 +64,7 @@ def get(client, server, said):
 
 @contextmanager
 def running(name, folder):
-    "Run `python examples/NAME.py` on a free port, and yield a client and the start page; Ctrl-C must also end open streams"
+    "Run `python examples/NAME.py` on a free port; yield a client and the start page; Ctrl-C must end open streams too"
     port, said = free_port(), (folder / "log").open("w+")
     how = dict(cwd=folder, env={**os.environ, "PORT": str(port)}, stdout=said, stderr=said, start_new_session=True)
     server = subprocess.Popen([sys.executable, EXAMPLES[name]], **how)

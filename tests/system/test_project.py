@@ -1,4 +1,4 @@
-"""The project's own files are consistent: workflows, forms, and the commands and paths in its Markdown."""
+"""What the project says of itself is so: workflows, forms, and the commands and paths of its Markdown."""
 
 import ast
 import asyncio
@@ -64,7 +64,7 @@ def test_the_house_has_the_rooms_that_contributing_names():
 
 
 def fences():
-    "Yield blocks of Python that pages show without running them; the README's apps have their own test."
+    "Blocks of Python that pages show without running them; the README's apps have a test of their own."
     for path in sorted((ROOT / "nbs").rglob("*.ipynb")):
         if path.name == "index.ipynb": continue
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]

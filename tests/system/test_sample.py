@@ -1,4 +1,4 @@
-"Sampled cases: each day runs the next ones, some runs include all, and a failure names the option that repeats it"
+"Cases that take turns: each day the next ones, all of them where it matters, and a failure says how to have it again"
 
 import os
 import shutil
@@ -40,7 +40,7 @@ def test_long(): pass
 
 @pytest.fixture
 def ran(tmp_path):
-    "Run pytest on these tests with the project's `conftest.py`; return the tests that ran and the output"
+    "Runs pytest on these tests, by this project's `conftest.py`: which tests came, and what was said"
     for name in ("conftest.py", "features.py"): shutil.copy(HERE / name, tmp_path)
     (tmp_path / "pytest.ini").write_text(SETTINGS)
     (tmp_path / "test_cases.py").write_text(CASES)

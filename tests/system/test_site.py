@@ -1,6 +1,6 @@
-"""The site in Chromium, on a desktop and a phone, light and dark, and its checks, which must be able to fail.
+"""The site as people see it: in Chromium, on a desk and on a phone, light and dark; and that its checks can fail.
 
-Screenshots are written to `tests/screenshots/`, which git ignores.
+The pictures are put into `tests/screenshots/`, which git ignores, to be looked at.
 """
 
 import os
@@ -16,7 +16,7 @@ from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 DOCS, SCREENSHOTS = ROOT / "_docs", ROOT / "tests/screenshots"
-sys.path.append(str(ROOT / "tools"))  # the checks are scripts, not part of the package
+sys.path.append(str(ROOT / "tools"))  # the checks are scripts, and no part of the package
 
 import docs  # noqa: E402
 import links  # noqa: E402
@@ -25,11 +25,11 @@ import pages  # noqa: E402
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 LOOKS = [(size, scheme) for size in SIZES for scheme in ("light", "dark")]
-CROSS = [("desk", "dark"), ("phone", "light")]  # for tests in which size and colours are independent
+CROSS = [("desk", "dark"), ("phone", "light")]  # where size and colours have nothing to do with each other
 SHOWN = ["index", "tutorials/dashboard", "core/broadcast"]
-TIMEOUT = 20_000  # Milliseconds for a wait before it fails; a generous limit, not a delay
+TIMEOUT = 20_000  # milliseconds that a wait may take before it fails; a generous limit, not a delay
 
-# The contrast between an element's text and its background, as WCAG 2.1 computes it.
+# The colours of an element's text and of what is behind it, as what WCAG 2.1 makes of them: how far they are apart.
 CONTRAST = """elt => {
   const parse = text => text.match(/[\\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map(c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
@@ -45,7 +45,7 @@ CONTRAST = """elt => {
 
 
 def made_from():
-    "Yield all files that a built page depends on."
+    "Everything that a built page depends on."
     files = [ROOT / "_quarto.yml", ROOT / "pyproject.toml", *ROOT.glob("*.md"), *(ROOT / "tools").glob("*.py")]
     files += [path for path in (ROOT / "nbs").rglob("*") if path.suffix in (".ipynb", ".qmd", ".css")]
     return [path for path in files if path.exists()]
@@ -53,13 +53,13 @@ def made_from():
 
 @pytest.fixture(scope="module")
 def url():
-    "Serve the site, after building it if one of its sources is newer"
+    "The site, served; built first where what it is made from is newer"
     start = DOCS / "index.html"
     if not start.exists() or start.stat().st_mtime < max(path.stat().st_mtime for path in made_from()):
         subprocess.run([sys.executable, ROOT / "tools/docs.py"], cwd=ROOT, capture_output=True, check=False)
 
     class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args): "Log nothing"
+        def log_message(self, *args): "Say nothing"
 
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=DOCS)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -77,7 +77,7 @@ def chromium():
 
 @pytest.fixture
 def look(request, chromium, url):
-    "Provide `look(page)`, which opens a page of the site without the fonts and diagrams of other hosts"
+    "`look(page)` opens a page of the site; fonts and diagrams, which other hosts serve, are left out"
     size, scheme = request.param
     width, height = SIZES[size]
     viewport = {"width": width, "height": height}
@@ -100,7 +100,7 @@ def look(request, chromium, url):
 
 
 def can_be_read(page, element):
-    "When colour transitions have ended, the contrast of all text must meet WCAG 2.1 (AA)."
+    "Once colours have stopped fading into each other, text is as far from what is behind it as WCAG 2.1 asks (AA)."
     page.wait_for_function(f"elt => ({CONTRAST})(elt) >= 4.5", arg=element.element_handle())
 
 
@@ -152,7 +152,7 @@ def test_the_checks_find_what_is_wrong(tmp_path):
     assert any("no entry in the reference" in line for line in pages.undocumented(tmp_path))
 
 
-def undescribed_function(known: int, # A described parameter
+def undescribed_function(known: int, # What is said
     unknown: int): "A function for the test below"
 
 

@@ -14,7 +14,7 @@ from .real import DEADLINE, in_front
 
 
 def until(condition, what="the condition"):
-    "Poll until `condition()` is true."
+    "Poll until `condition()`, whatever it returns, is true."
     deadline = monotonic() + DEADLINE
     while not (found := condition()):
         assert monotonic() < deadline, f"{what} did not come true"
