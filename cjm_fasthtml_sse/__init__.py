@@ -57,7 +57,7 @@ Modules:
 - `cjm_fasthtml_sse.core.streaming`: One source, one page, every item in order, and always a clean end
 - `cjm_fasthtml_sse.core.subscribers`: Two sorts of reader, fed from one log: streams, and queues that are read by hand
 - `cjm_fasthtml_sse.core.users`: What an application does with people rather than with connections: send to one, take back what one may hear, send one away
-- `cjm_fasthtml_sse.demo.app`: What happens in the demo: the requests that change its state, and what they tell all tabs
+- `cjm_fasthtml_sse.demo.app`: The routes of the demo, and the events that they broadcast
 - `cjm_fasthtml_sse.events.log`: The newest part of everything that was sent, in one order, so that a reader who was away can go on from where it was
 - `cjm_fasthtml_sse.events.mailbox`: What waits for one reader: references while it keeps up, a place in the log once it does not
 - `cjm_fasthtml_sse.events.marks`: Which topics a reader asked for and does not receive, in a few characters of its id

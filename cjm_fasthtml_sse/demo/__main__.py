@@ -66,7 +66,7 @@ def serve(listener: socket.socket, settings: dict, workers: int):
 
 
 def main():
-    parser = ArgumentParser('python -m cjm_fasthtml_sse.demo', description='Serve a demo page that keeps all open tabs in sync')
+    parser = ArgumentParser('python -m cjm_fasthtml_sse.demo', description='A page that keeps all tabs in sync')
     parser.add_argument('--host', default='127.0.0.1', help='address to listen on (%(default)s), 0.0.0.0 for all')
     parser.add_argument('--port', type=int, default=5001, help='port to listen on (%(default)s), 0 for a free one')
     parser.add_argument('--htmx', type=int, choices=(2, 4), default=2, help='major version of htmx (%(default)s)')
