@@ -1,4 +1,4 @@
-"A manager's indexes agree after every way in which a connection can start and end, also by the registry's own methods."
+"A manager's indexes agree after every way to start and end a connection, also by the registry's own methods."
 
 import asyncio
 

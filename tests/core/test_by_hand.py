@@ -79,7 +79,7 @@ def heard(stream):
     "Yield events with data, by an independent parser; the deadline also ends a stream of heartbeats"
     deadline = monotonic() + DEADLINE
     for event in httpx2.EventSource(stream):
-        assert monotonic() < deadline, "nothing but heartbeats"
+        assert monotonic() < deadline, "only heartbeats"
         if event.data: yield event
 
 
