@@ -250,7 +250,7 @@ def side_by_side(args, parser):
     if any(system == 'package' for _, system in failed): sys.exit(1)
 
 def main():
-    p = argparse.ArgumentParser(description='Fan-out by Server-Sent Events, side by side.')
+    p = argparse.ArgumentParser(description='Compare the fan-out of Server-Sent Events.')
     p.add_argument('--quick', action='store_true', help='one short round: a first look, without reliable figures')
     p.add_argument('--rows', default='1,2,3,4,5,6,7', help='rows of the table, by number')
     p.add_argument('--systems', default=','.join(LABELS), help=f'some of {", ".join(LABELS)}')
@@ -263,7 +263,7 @@ def main():
     args = p.parse_args()
     if args.repeat is not None and args.repeat < 1: p.error('--repeat is at least 1')
     if args.before and (args.rows, args.systems) != (p.get_default('rows'), p.get_default('systems')):
-        p.error('--before measures two checkouts and nothing else: it goes without --rows and --systems')
+        p.error('--before measures two checkouts and nothing else; omit --rows and --systems')
     (against if args.before else side_by_side)(args, p)
 
 if __name__ == '__main__': main()

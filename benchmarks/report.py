@@ -61,8 +61,7 @@ def row_line(r: dict) -> list:
     return [f'{r["row"]}. {r["figure"]}', got, spread, f'at most {target}{aim}', reached, old]
 
 def disturbance(settings: dict) -> str:
-    told = 'neither the server nor the load generator had its core for long: something else was running'
-    return f'In {settings["disturbed"]} of {settings["runs"]} runs {told}.'
+    return f'In {settings["disturbed"]} of {settings["runs"]} runs, another program took the cores of server and load generator.'
 
 def machine_line(facts: dict) -> str: return ', '.join(f'{k} {v}' for k, v in facts.items())
 
@@ -76,7 +75,7 @@ def markdown(results: dict, labels: dict, what: dict) -> str:
         res += [f'## {what[name]}\n', grid(['', *(c[0] for c in cols)], lines)]
     s, facts = results['settings'], machine_line(results['machine'])
     res.append(f'Median of {s["rounds"]} rounds, {s["seconds"]} s each; CPU is that of the server. {facts}.\n')
-    if s['disturbed']: res.append(f'{disturbance(s)} Delays of such a run mean little.\n')
+    if s['disturbed']: res.append(f'{disturbance(s)} Their delays are unreliable.\n')
     failed = '; '.join(f'{k} ({v})' for k, v in results['failed'].items())
     if failed: res.append(f'Not measured: {failed}.\n')
     return '\n'.join(res)
