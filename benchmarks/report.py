@@ -61,7 +61,7 @@ def row_line(r: dict) -> list:
     return [f'{r["row"]}. {r["figure"]}', got, spread, f'at most {target}{aim}', reached, old]
 
 def disturbance(settings: dict) -> str:
-    return f'In {settings["disturbed"]} of {settings["runs"]} runs, another program took the cores of server and load generator.'
+    return f'In {settings["disturbed"]} of {settings["runs"]} runs, other programs used the cores of both sides.'
 
 def machine_line(facts: dict) -> str: return ', '.join(f'{k} {v}' for k, v in facts.items())
 
