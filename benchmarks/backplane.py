@@ -1,19 +1,20 @@
-"""What many workers cost: delay from one worker to a reader on another, events a second, CPU a published event, for
-each backplane, beside what its engine costs without this package, in one run.
+"""Measure the cost of several workers: delay, events a second and CPU of a published event, for each backplane.
 
     python benchmarks/backplane.py [--quick] [--repeat 5] [--engines memory,sqlite,redis] [--out DIR]
 
-- CPU is the sending process's own, a published event, with nobody connected to it: all that `broadcast` does, and
-  hearing the event again. Beside it a process that does with the engine alone what cannot be left out: adds the same
-  bytes, and reads them back; for Valkey by the redis package's client, a pipeline where many are on their way. SQLite's
-  calls block, so a server has to make them in a thread: that is measured as well.
-- Delay is from the call in one worker to the bytes at a plain socket that another worker serves, 1,000 events a second
-  for three seconds, the first half second thrown away. Beside it two processes with the engine alone; the bare reader
-  of SQLite looks once in a millisecond.
-- Events a second: from the first to the last at the other worker's reader, when one sends as fast as it can.
-- Rounds go through all engines before any is measured again. A ratio is taken within a round; figures are medians.
+Each backplane is compared with its bare engine, without the package, in the same run.
 
-It needs two cores with nothing else on them, and Debian's `valkey-server`; without it, Valkey's lines are left out.
+- CPU is that of the sending process for a published event, without connections. It covers all of `broadcast` and
+  reading the event back. The bare process only adds the same bytes and reads them back. For Valkey it uses the client
+  of the redis package, with a pipeline for events in flight. SQLite's calls block, so a server makes them in a thread.
+  That is measured as well.
+- Delay runs from the call in one worker to the bytes at a plain socket of another worker. The rate is 1,000 events a
+  second for three seconds, without the first half second. Two bare processes are measured beside it. The bare reader
+  of SQLite polls every millisecond.
+- Events a second are counted at the reader of the other worker, from the first to the last event, at full speed.
+- A round goes through all engines once. Ratios are taken within a round, and figures are medians of the rounds.
+
+The benchmark needs two idle cores and Debian's `valkey-server`. Without it, Valkey is left out.
 """
 import argparse
 import asyncio
@@ -37,22 +38,22 @@ from fastcore.net import free_port
 from cjm_fasthtml_sse import Replay
 
 HERE = pathlib.Path(__file__).resolve()
-DATA = {'text': 'x' * 150, 'user': 'user-17', 'n': 1} # With its envelope, some 280 bytes on the wire
+DATA = {'text': 'x' * 150, 'user': 'user-17', 'n': 1} # With its envelope, about 280 bytes on the wire
 RATE = 1_000 # Events a second, for the delay
-AT_ONCE = 100 # Publications on their way, for the throughput
+AT_ONCE = 100 # Publications in flight, for the throughput
 ROWS = {'one': 'CPU a published event, one at a time', 'many': f'the same, {AT_ONCE} on their way'}
 LABELS = {'memory': 'memory, one worker', 'sqlite': 'sqlite, two workers', 'redis': 'Valkey, two workers'}
 BARE = {'sqlite': 'an insert and a select a commit', 'redis': 'an XADD and an XREAD'}
-TARGET = 1.5 # CPU a published event of the sender, against the bare engine's
+TARGET = 1.5 # CPU of the sender a published event, relative to the bare engine's
 
 
-# The children: each is this file again, with what it shall do as JSON.
+# The child processes. Each one runs this file again, with its task as JSON.
 
 def quantile(values, q): return sorted(values)[min(len(values) - 1, int(q * len(values)))]
 
 
 async def paced(send, rate, n):
-    "Call `send(i)` `rate` times a second, `n` times; a late one does not wait"
+    "Call `send(i)` `n` times, `rate` times a second, without waiting for a late call"
     start, sending = time.monotonic(), set()
     for i in range(n):
         sending.add(asyncio.ensure_future(send(i)))
@@ -61,7 +62,7 @@ async def paced(send, rate, n):
 
 
 async def at_once(send, n, limit):
-    "Call `send(i)` `n` times, `limit` on their way at any time"
+    "Call `send(i)` `n` times, with `limit` calls in flight"
     numbers = iter(range(n))
     async def some():
         for i in numbers: await send(i)
@@ -69,7 +70,7 @@ async def at_once(send, n, limit):
 
 
 def worker(port, url):
-    "A worker with the package, commanded over HTTP"
+    "Run a worker with the package, controlled over HTTP"
     import uvicorn
     from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes
     from fasthtml.common import FastHTML
@@ -96,7 +97,7 @@ def late(text): return time.monotonic() - json.loads(text)['data']['at']
 
 
 async def bare_redis(url, how, n, part):
-    "XADD and XREAD by the redis package's own client, as one would write it: a reader that waits, and a sender"
+    "Run XADD and XREAD by the redis package's client, as an application would: a waiting reader and a sender"
     from redis.asyncio import BlockingConnectionPool, Redis
     writer = Redis(connection_pool=BlockingConnectionPool.from_url(url, max_connections=4, timeout=60))
     reader, stream, delays, seen = Redis.from_url(url, socket_timeout=60), f'bare-{how}', [], 0
@@ -127,8 +128,9 @@ async def bare_redis(url, how, n, part):
 
 
 def bare_sqlite(path, how, n, part):
-    """Inserts and selects in WAL mode, in one thread, without a loop; another process looks each millisecond.
-    `part` `loop` asks the same from a loop, where nothing may block: in a thread."""
+    """Insert and select in WAL mode, in one thread without a loop, while another process polls every millisecond.
+
+    With `part` `loop`, make the same calls from an event loop, in a thread."""
     con = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
     con.executescript('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;'
         'CREATE TABLE IF NOT EXISTS e (id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL, body BLOB)')
@@ -172,7 +174,7 @@ def child(what, *args):
 
 @contextlib.contextmanager
 def process(*what, **options):
-    "A child, ended with the block"
+    "Start a child process and end it with the block"
     one = subprocess.Popen([sys.executable, HERE, '--child', json.dumps(what)], text=True, **options)
     try: yield one
     finally:
@@ -181,7 +183,7 @@ def process(*what, **options):
 
 
 def answer(*what):
-    "What a child prints"
+    "Return the output of a child process"
     command = [sys.executable, HERE, '--child', json.dumps(what)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     if done.returncode: raise RuntimeError(done.stderr[-2000:])
@@ -192,7 +194,7 @@ def answering(port):
     for _ in range(600):
         with contextlib.suppress(OSError), socket.create_connection(('127.0.0.1', port), 1): return
         time.sleep(0.05)
-    raise TimeoutError(f'nobody answers at port {port}')
+    raise TimeoutError(f'no answer at port {port}')
 
 
 def ask(port, path):
@@ -206,7 +208,7 @@ def ask(port, path):
 
 
 class Reader:
-    "An event stream read from a plain socket; when each event came is worked out afterwards"
+    "Read an event stream from a plain socket, and compute the arrival time of each event afterwards"
     def __init__(self, port):
         self.sock = socket.create_connection(('127.0.0.1', port), timeout=60)
         self.sock.sendall(b'GET /sse/broadcast HTTP/1.0\r\nHost: x\r\n\r\n')
@@ -214,7 +216,7 @@ class Reader:
         while b'\n\n' not in head.partition(b'\r\n\r\n')[2]: head += self.sock.recv(65536)
 
     def read(self, n):
-        "Until `n` events have come: when each was sent, and when it was read"
+        "Read `n` events and return when each was sent and read"
         seen, left, found = 0, b'', []
         while seen < n:
             data = self.sock.recv(2**20)
@@ -232,7 +234,7 @@ def delays_of(found): return [came - sent for sent, came in found]
 
 
 def measure_ours(kind, url, n):
-    "One round with the package: two workers, for memory one"
+    "Measure one round with the package: two workers, or one for memory"
     ports = [free_port() for _ in range(1 if kind == 'memory' else 2)]
     with contextlib.ExitStack() as stack:
         for port in ports: stack.enter_context(process('worker', port, url))
@@ -254,7 +256,7 @@ def measure_ours(kind, url, n):
 
 @contextlib.contextmanager
 def process_of_run(port, how, n):
-    "Asks a worker to run, beside what this process does"
+    "Ask a worker to run, while this process continues"
     code = f'import urllib.request as u; u.urlopen("http://127.0.0.1:{port}/run?how={how}&n={n}").read()'
     one = subprocess.Popen([sys.executable, '-c', code])
     try: yield one
@@ -262,13 +264,13 @@ def process_of_run(port, how, n):
 
 
 def measure_bare(kind, place, n):
-    "One round of the engine alone, in processes of the same shape"
+    "Measure one round of the bare engine, in processes of the same shape"
     name = f'bare_{kind}'
     told = {how: answer(name, place(), how, n, 'both')['cpu'] for how in ROWS}
     if kind == 'sqlite': told |= {f'loop_{how}': answer(name, place(), how, n, 'loop')['cpu'] for how in ROWS}
     where = place()
     with process(name, where, 'paced', 3 * RATE, 'read', stdout=subprocess.PIPE) as reader:
-        time.sleep(1) # the reader is under way long before the first second, which is thrown away
+        time.sleep(1) # the reader has started long before the end of the first second, which is discarded
         answer(name, where, 'paced', 3 * RATE, 'send')
         found = json.loads(reader.communicate(timeout=120)[0])[RATE // 2:]
     return dict(told, p50=quantile(found, .5), p99=quantile(found, .99))
@@ -276,7 +278,7 @@ def measure_bare(kind, place, n):
 
 @contextlib.contextmanager
 def valkey(folder):
-    "A valkey-server of this run, told to keep nothing"
+    "Start a valkey-server for this run, without persistence"
     port = free_port()
     command = ['valkey-server', '--bind', '127.0.0.1', '--port', str(port), '--dir', folder, '--save', '']
     engine = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -289,7 +291,7 @@ def valkey(folder):
 
 
 def run(kinds, repeat, n, folder):
-    "All rounds: engines in turn, ours and the bare one right after each other, so that a ratio is of one moment"
+    "Run all rounds. The package and the bare engine run one after the other, so a ratio compares one moment"
     rounds = {kind: [] for kind in kinds}
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(valkey(folder)) if 'redis' in kinds else None
@@ -306,21 +308,21 @@ def run(kinds, repeat, n, folder):
 
 
 def emptied(port):
-    "The engine's URL, once nothing is left in it"
+    "Return the engine's URL after deleting all of its data"
     with socket.create_connection(('127.0.0.1', port)) as sock:
         sock.sendall(b'FLUSHALL\r\n')
         sock.recv(100)
     return f'redis://127.0.0.1:{port}/0'
 
 
-# What it says
+# The report
 
 def us(x): return f'{x * 1e6:,.0f} µs'
 def ms(x): return f'{x * 1e3:.1f} ms'
 
 
 def summary(rounds):
-    "Medians over the rounds; ratios are taken within a round first"
+    "Compute medians over the rounds, from ratios within a round"
     told = {}
     for kind, results in rounds.items():
         ours = {name: median(r['ours'][name] for r in results) for name in results[0]['ours']}
@@ -358,7 +360,7 @@ def table(told):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('--child', help=argparse.SUPPRESS)
-    parser.add_argument('--quick', action='store_true', help='one short round: a first look, no figure to quote')
+    parser.add_argument('--quick', action='store_true', help='one short round: a first look, without reliable figures')
     parser.add_argument('--repeat', type=int, default=5)
     parser.add_argument('--engines', default='memory,sqlite,redis')
     parser.add_argument('--out', type=pathlib.Path, default=HERE.parent/'results')

@@ -1,8 +1,8 @@
-"""This checkout's package beside another checkout's, and beside itself: what a change costs, with an interval.
+"""Compare the package of this checkout with another checkout's and with itself: the cost of a change, with an interval.
 
     python benchmarks/fanout.py --before PATH [--repeat 40] [--out DIR]
 
-`README.md` in this folder says how the rounds are made and why.
+`README.md` in this folder describes the method.
 """
 import pathlib
 import subprocess
@@ -13,10 +13,10 @@ from statistics import median
 import report
 from session import HERE, SERVER, Failed, Session, Tools
 
-SIDES = 'this', 'before', 'again' # `again` is this checkout once more: what it differs by is noise
-ROUNDS, FEWEST, SECONDS = 40, 6, .5 # Rounds; below the second number there is no interval; a measured phase
-BOUND = 1.03 # Slower by more than this is not accepted: the interval's lower end stays below it
-FIGURES = [ # what, scenario, key, format, whether the bound holds for it
+SIDES = 'this', 'before', 'again' # `again` is this checkout once more, which shows the noise
+ROUNDS, FEWEST, SECONDS = 40, 6, .5 # Rounds; minimum for an interval; seconds of a measured phase
+BOUND = 1.03 # Maximum slowdown: the interval's lower end must stay below it
+FIGURES = [ # label, scenario, key, format, whether the bound applies
     ('CPU a delivery, 1,000 connections, one event at a time', 'fanout', 'cpu', report.us, True),
     ('CPU a delivery, 300 connections, bursts of 20', 'bursts', 'cpu', report.us, True),
     ('memory a connection', 'fanout', 'memory', report.kib, False),
@@ -24,39 +24,39 @@ FIGURES = [ # what, scenario, key, format, whether the bound holds for it
 SCENARIOS = 'fanout', 'bursts' # Of `fanout.py`
 
 def interval(
-    values: list, # Independent measurements of one thing
-    sure: float = .95 # How often, at least, such an interval holds the median
-) -> tuple[float, float] | None: # The lower and the upper end, both of them values; None where there are too few
-    "Where the median of what `values` come from lies, by order statistics: each is below it with the chance of a coin."
+    values: list, # Independent measurements of one quantity
+    sure: float = .95 # Minimum probability that such an interval contains the median
+) -> tuple[float, float] | None: # Lower and upper end, both among the values; None for too few values
+    "Return a confidence interval of the median by order statistics: each value lies below it with probability 1/2."
     n, k, below = len(values), 0, 0
     while (below := below + comb(n, k) / 2 ** n) <= (1 - sure) / 2: k += 1
     return (sorted(values)[k - 1], sorted(values)[n - k]) if k else None
 
 def checkout(path: pathlib.Path) -> pathlib.Path:
-    "The folder of a checkout, or `Failed` with what is missing there."
+    "Return the folder of a checkout, or raise `Failed` with the missing part."
     folder = path.resolve()
     for part in (SERVER, 'cjm_fasthtml_sse/__init__.py'):
         if not (folder / part).is_file(): raise Failed(f'{path} is no checkout of this project: it has no {part}')
     return folder
 
 def commit(folder: pathlib.Path) -> str:
-    "Which commit a checkout is at, as far as git can tell."
+    "Return the commit of a checkout, if git knows it."
     git = ['git', '-C', folder, 'describe', '--always', '--dirty', '--abbrev=12', '--exclude=*']
     done = subprocess.run(git, capture_output=True, text=True)
     return done.stdout.strip() or 'unknown'
 
 def sides(before: pathlib.Path) -> dict:
-    "The folder of each side."
+    "Return the folder of each side."
     here = HERE.parent
     return dict(zip(SIDES, (here, before, here), strict=True))
 
 def plan(scenarios: list, rounds: int) -> list:
-    "(round, scenario, side) in the order of measuring; every other round runs backwards, so that a drift cancels."
+    "Return (round, scenario, side) in measuring order; every other round is reversed, so that drift cancels."
     steps = [(sc, side) for sc in scenarios for side in SIDES]
     return [(i, *step) for i in range(rounds) for step in steps[::-1 if i % 2 else 1]]
 
 def try_out(tools: Tools):
-    "Start each checkout's server once and give it a reader: fails early, and leaves its compiled files for the rounds."
+    "Start each checkout's server once with a reader, to fail early and to compile its files before the rounds."
     for side in ('before', 'this'):
         try:
             with Session(tools, side) as s:
@@ -65,7 +65,7 @@ def try_out(tools: Tools):
         except Failed as e: raise Failed(f'the server of {tools.checkouts[side]} does not run: {e}') from None
 
 def measure(tools: Tools, scenarios: list, rounds: int, seconds: float) -> list:
-    "Every figure of every session."
+    "Measure all figures of all sessions."
     steps = plan(scenarios, rounds)
     runs, bar = [], report.Progress([sc.seconds for _, sc, _ in steps])
     for i, sc, side in steps:
@@ -79,18 +79,18 @@ def measure(tools: Tools, scenarios: list, rounds: int, seconds: float) -> list:
     return runs
 
 def values(runs: list, scenario: str, key: str, side: str) -> list:
-    "One side's figures, in the order of the rounds."
+    "Return the figures of one side, in the order of the rounds."
     found = [r for r in runs if (r['scenario'], r['side']) == (scenario, side)]
     return [r['figures'][key] for r in sorted(found, key=lambda r: r['round'])]
 
 def ratios(ours: list, theirs: list) -> dict:
-    "The median of the ratios, round by round, and its interval."
+    "Return the median of the ratios of each round, and its interval."
     each = [a / b for a, b in zip(ours, theirs, strict=True)]
     low, high = interval(each) or (None, None)
     return dict(median=median(each), low=low, high=high, values=each)
 
 def judge(runs: list) -> list:
-    "What goes into the table: each figure against the other checkout and against this one itself."
+    "Return the rows of the table: each figure relative to the other checkout and to this one itself."
     rows = []
     for what, scenario, key, _, bounded in FIGURES:
         this, before, again = (values(runs, scenario, key, side) for side in SIDES)
@@ -101,7 +101,7 @@ def judge(runs: list) -> list:
     return rows
 
 def compare(tools: Tools, scenarios: list, rounds: int, seconds: float) -> dict:
-    "What `before.json` holds, but for what is known of the machine."
+    "Return the content of `before.json`, without the description of the machine."
     start = time.time()
     try_out(tools)
     runs = measure(tools, scenarios, rounds, seconds)
@@ -113,7 +113,7 @@ def compare(tools: Tools, scenarios: list, rounds: int, seconds: float) -> dict:
 def spread(r: dict) -> str: return '–' if r['low'] is None else f'{r["low"]:.3f} to {r["high"]:.3f}'
 
 def markdown(results: dict) -> str:
-    "The table."
+    "Format the table."
     head = ['', 'before', 'this', 'this / before', '95 % of the median', f'lower end under {BOUND}',
             'this / itself', '95 % of the median']
     said, lines = {True: 'yes', False: '**no**', None: '–'}, []

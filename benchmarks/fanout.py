@@ -1,10 +1,10 @@
-"""One event to many readers: what it costs, beside other ways to do it, in one run.
+"""Measure the cost of one event to many readers, beside other servers in the same run.
 
     python benchmarks/fanout.py [--quick] [--rows 1,3] [--systems package,nchan] [--repeat 5] [--out DIR]
     python benchmarks/fanout.py --before PATH [--quick] [--repeat 40] [--out DIR]
     python benchmarks/fanout.py --profile package
 
-`README.md` in this folder says what is measured and how.
+`README.md` in this folder describes the figures and the method.
 """
 import argparse
 import contextlib
@@ -35,7 +35,7 @@ LABELS = {
     'published': '0.0.12, in a FastHTML app'}
 
 def cost(answer: dict) -> dict:
-    "Figures of one `run`: seconds and bytes a delivery, the kernel's part, how busy both cores were, delays."
+    "Return the figures of one `run`: seconds and bytes a delivery, the kernel's share, load of both cores, delays."
     n, wall = answer['deliveries'], answer['wall']
     shares = dict(server_share=answer['server_cpu'] / wall, load_share=answer['load_cpu'] / wall,
                   kernel_share=max(0, 1 - answer['server_user'] / answer['server_cpu']))
@@ -44,12 +44,12 @@ def cost(answer: dict) -> dict:
 
 @dataclass
 class Scenario:
-    "Something to measure in one session; the figures that it returns are in seconds and bytes."
+    "A measurement in one session. Its figures are in seconds and bytes."
     name: str
     what: str # One line for the tables
-    measure: callable # From tools, a system's name and the seconds of a phase to figures
-    systems: tuple # Measured unless told otherwise
-    seconds: float # What one run takes, roughly: for the progress bar
+    measure: callable # Function from tools, a system's name and the seconds of a phase to figures
+    systems: tuple # Systems to measure by default
+    seconds: float # Approximate duration of one run, for the progress bar
 
 def fanout(tools, system, seconds, n=1000):
     with Session(tools, system) as s:
@@ -80,7 +80,7 @@ def growth(tools, system, seconds):
     return res | dict(growth=res['cpu_8000'] / res['cpu_100'])
 
 def stuck(tools, system, seconds):
-    "900 readers, without and with 100 that never read: 180 events of 4 KiB stop those up, then come small ones."
+    "Measure 900 readers, without and with 100 that never read: 180 events of 4 KiB block those, then come small ones."
     res, some = {}, 450 if seconds >= 1 else 90
     for side, frozen in (('without', 0), ('with', some * 2 // 9)):
         with Session(tools, system, sndbuf=65536) as s:
@@ -109,12 +109,12 @@ class Row:
     number: int
     figure: str
     scenario: str
-    key: str # Which of the scenario's figures
-    over: str | None # The system to compare with; None where the figure is a ratio by itself
-    target: float # Reached when the median is at most this
-    before: str # What 0.0.12 had when the target was set
+    key: str # Figure of the scenario
+    over: str | None # System to compare with; None if the figure is itself a ratio
+    target: float # Maximum of the median
+    before: str # Value of 0.0.12 when the target was set
     aim: float | None = None
-    also: tuple = () # A second figure to show, and its bound: both must hold
+    also: tuple = () # A second figure and its bound; both must hold
 
 ROWS = [
     Row(1, 'CPU a delivery, 1,000 connections, one event at a time, against asyncio transports alone',
@@ -130,17 +130,17 @@ ROWS = [
         'stuck', 'p99_ratio', None, 1.25, '+10 s', also=('added', .1))]
 
 def of(runs: list, scenario: str, system: str) -> list:
-    "The runs of one system in one scenario."
+    "Return the runs of one system in one scenario."
     return [r for r in runs if r['scenario'] == scenario and r['system'] == system]
 
 def ratio(row: Row, runs: list, system: str) -> list:
-    "The row's figure for `system`, one for each round in which both sides were measured."
+    "Return the row's figure for `system`, for each round in which both systems were measured."
     ours, theirs = ({r['round']: r['figures'][row.key] for r in of(runs, row.scenario, x)} for x in (system, row.over))
     if not row.over: return list(ours.values())
     return [ours[i] / theirs[i] for i in ours if i in theirs]
 
 def judge(row: Row, runs: list) -> dict:
-    "The row as it goes into the report: this package's ratio, its spread, and whether the target is reached."
+    "Return the row of the report: the package's ratio, its spread, and whether the target is met."
     values = sorted(ratio(row, runs, 'package'))
     res = dict(row=row.number, figure=row.figure, target=row.target, aim=row.aim, before=row.before, values=values,
                ratio=median(values) if values else None)
@@ -154,19 +154,19 @@ def judge(row: Row, runs: list) -> dict:
     return res | dict(reached=met)
 
 def disturbed(figures: dict) -> bool:
-    "Whether, in some phase, neither the server nor the load generator had its core: something else was running."
+    "Return whether another program took a core from both the server and the load generator in some phase."
     phases = [k.removeprefix('server_share') for k in figures if k.startswith('server_share')]
     return any(figures[f'server_share{p}'] < .7 and figures[f'load_share{p}'] < .5 for p in phases)
 
 def summary(runs: list) -> dict:
-    "Medians of every figure, by scenario and system."
+    "Return the medians of all figures, by scenario and system."
     res = {}
     for r in runs: res.setdefault(r['scenario'], {}).setdefault(r['system'], []).append(r['figures'])
     def medians(fs): return {k: median(f[k] for f in fs) for k in fs[0]}
     return {sc: {sy: medians(fs) for sy, fs in by.items()} for sc, by in res.items()}
 
 def machine(tools: Tools, runs: list) -> dict:
-    "What the figures depend on."
+    "Describe the machine and the versions."
     facts = {}
     if any(r['system'] == 'nchan' for r in runs):
         told = subprocess.run([shutil.which('nginx') or '/usr/sbin/nginx', '-v'], capture_output=True, text=True).stderr
@@ -180,15 +180,15 @@ def machine(tools: Tools, runs: list) -> dict:
                 load_generator=tools.language) | facts
 
 def plan(rows, systems, repeat: int) -> list:
-    "(round, scenario, system) in the order of measuring: every system once, then again."
+    "Return (round, scenario, system) in measuring order: each system once, then again."
     wanted = {r.scenario for r in rows}
     steps = [(i, sc, sy) for i in range(repeat) for sc in SCENARIOS.values() if sc.name in wanted
              for sy in LABELS if sy in systems and sy in sc.systems]
-    slow = 'stuck', 'published' # It stands still for 10 s: once is enough
+    slow = 'stuck', 'published' # It blocks for 10 s, so it runs only once
     return [(i, sc, sy) for i, sc, sy in steps if (sc.name, sy) != slow or not i]
 
 def measure(tools: Tools, steps: list, seconds: float) -> tuple[list, dict]:
-    "Every step's figures; and, for what could not be measured, the reason."
+    "Return the figures of each step, and the reason for each failure."
     runs, failed, bar = [], {}, report.Progress([sc.seconds for _, sc, _ in steps])
     for i, sc, system in steps:
         what = f'{sc.name}: {system}, round {i + 1}'
@@ -201,9 +201,9 @@ def measure(tools: Tools, steps: list, seconds: float) -> tuple[list, dict]:
     return runs, failed
 
 def profile(tools: Tools, system: str):
-    "Print where a server's Python spends its time, one event at a time; calls look dearer than they are."
+    "Print a profile of a server's Python code, one event at a time. Profiling makes calls look more expensive."
     with Session(tools, system) as s:
-        if not s.hello['control']: sys.exit('only servers in Python have a profile here')
+        if not s.hello['control']: sys.exit('only Python servers can be profiled')
         s.tell('connect', 1000)
         s.tell('run', .5, 5, 1, 's')
         s.control('p')
@@ -211,7 +211,7 @@ def profile(tools: Tools, system: str):
         print(s.control('P'))
 
 def against(args, parser):
-    "This checkout beside the one in the folder `--before`: `before.json`, and its table."
+    "Compare this checkout with the one in the folder `--before`: write `before.json` and print its table."
     seconds, rounds = .3 if args.quick else before.SECONDS, args.repeat or (1 if args.quick else before.ROUNDS)
     try: folders = before.sides(before.checkout(args.before))
     except Failed as e: parser.error(f'--before: {e}')
@@ -226,7 +226,7 @@ def against(args, parser):
     print(before.markdown(results))
 
 def side_by_side(args, parser):
-    "Every system beside the others: `fanout.json`, `fanout.md` and `fanout.svg`, and the table."
+    "Compare all systems: write `fanout.json`, `fanout.md` and `fanout.svg`, and print the table."
     names, systems, repeat = ', '.join(LABELS), args.systems.split(','), args.repeat or (1 if args.quick else 5)
     seconds = .3 if args.quick else 1
     if unknown := set(systems) - set(LABELS): parser.error(f'unknown: {", ".join(unknown)}; there are {names}')
@@ -250,20 +250,20 @@ def side_by_side(args, parser):
     if any(system == 'package' for _, system in failed): sys.exit(1)
 
 def main():
-    p = argparse.ArgumentParser(description='Fan-out by Server-Sent Events, side by side.')
-    p.add_argument('--quick', action='store_true', help='one round of short phases: a first look, no figure to quote')
+    p = argparse.ArgumentParser(description='Compare the fan-out of Server-Sent Events.')
+    p.add_argument('--quick', action='store_true', help='one short round: a first look, without reliable figures')
     p.add_argument('--rows', default='1,2,3,4,5,6,7', help='rows of the table, by number')
-    p.add_argument('--systems', default=','.join(LABELS), help=f'of {", ".join(LABELS)}')
+    p.add_argument('--systems', default=','.join(LABELS), help=f'some of {", ".join(LABELS)}')
     p.add_argument('--repeat', type=int, help=f'rounds (5; with --before {before.ROUNDS}; with --quick 1)')
     p.add_argument('--out', type=pathlib.Path, default=HERE / 'results', help='folder of the JSON files, tables, plot')
     other = p.add_mutually_exclusive_group()
     other.add_argument('--profile', metavar='SYSTEM', choices=list(LABELS), help='print the profile of a server')
     other.add_argument('--before', metavar='PATH', type=pathlib.Path,
-                       help='measure this checkout beside another one, each by its own server')
+                       help='compare this checkout with another one, each with its own server')
     args = p.parse_args()
     if args.repeat is not None and args.repeat < 1: p.error('--repeat is at least 1')
     if args.before and (args.rows, args.systems) != (p.get_default('rows'), p.get_default('systems')):
-        p.error('--before measures two checkouts and nothing else: it goes without --rows and --systems')
+        p.error('--before measures two checkouts and nothing else; omit --rows and --systems')
     (against if args.before else side_by_side)(args, p)
 
 if __name__ == '__main__': main()

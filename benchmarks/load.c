@@ -2,17 +2,17 @@
 
    load PORT PATH PUBLISH_PORT SMALL LARGE PID...
 
-   SMALL and LARGE are the bytes that make the server publish one event of that size; each event holds one '~', and
-   readers count those. PIDs are the server's processes: their CPU clocks are read at the borders of each measurement.
-   Commands come on standard input and are answered by one line of JSON:
+   SMALL and LARGE are the bytes that make the server publish one event of that size. Each event contains one '~', and
+   readers count these. PIDs are the server's processes, whose CPU clocks are read at the start and end of each
+   measurement. Commands are read from standard input. Each is answered by one line of JSON:
 
    connect N      open N more readers, at most 64 in flight
    freeze N       open N more that never read, with a small receive buffer
    run S MIN B K  for S seconds and at least MIN rounds: publish B events of kind K (s or l), wait until every reader
-                  has all of them
+                  has received all of them
 
-   It does not sleep in epoll_wait: between looks it naps for 100 us, so that reads come in bulk and the server does not
-   pay for waking this process at each send. A delay is therefore up to 100 us too long, for every system alike. */
+   The program does not block in epoll_wait. It sleeps 100 us between reads, so that each read returns much data and the
+   server does not pay for waking this process at each send. So a delay is up to 100 us too long, for all systems. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,7 +30,7 @@
 
 #define MAXCONN 65536
 #define FLIGHT 64
-#define PATIENCE 120.0  /* Seconds without the end of a round before giving up */
+#define PATIENCE 120.0  /* Seconds to wait for the end of a round */
 
 struct conn { int fd, head; long events; };
 struct delay { uint32_t us, n; };
@@ -57,16 +57,16 @@ static double clock_s(clockid_t id) {
   return t.tv_sec + t.tv_nsec * 1e-9;
 }
 static double now(void) { return clock_s(CLOCK_MONOTONIC); }
-static double server_clock(int kind) {  /* Linux: a process's CPU clock id is made of its pid and the kind of clock */
+static double server_clock(int kind) {  /* Linux: a process's CPU clock id combines its pid and the kind of clock */
   double s = 0;
   for (int i = 0; i < npids; i++) s += clock_s((clockid_t)((~(unsigned)pids[i] << 3) | kind));
   return s;
 }
 static double server_cpu(void) { return server_clock(2); }
-static double server_user(void) { return server_clock(1); }  /* Outside the kernel; ticks of some milliseconds */
+static double server_user(void) { return server_clock(1); }  /* Outside the kernel, in ticks of several milliseconds */
 static void nap(int us) { struct timespec t = {0, us * 1000L}; nanosleep(&t, NULL); }
 
-static int dial(int to, int from, int rcvbuf) {  /* From one source address for each 4,000 */
+static int dial(int to, int from, int rcvbuf) {  /* One source address for each 4,000 connections */
   int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
   struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + from / 4000)};
   struct linger gone = {1, 0};
@@ -87,7 +87,7 @@ static void watch(int fd, struct conn *c) {
   if (epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e)) die("epoll_ctl");
 }
 
-static long look(double t0) {  /* Read whatever is there; returns the events seen */
+static long look(double t0) {  /* Read all available data and return the number of events */
   static struct epoll_event es[1024];
   int n = epoll_wait(ep, es, 1024, 0);
   long all = 0;
@@ -119,7 +119,7 @@ static long look(double t0) {  /* Read whatever is there; returns the events see
   return all;
 }
 
-static void settle(void) {  /* Until the server has rested: under 1 ms of CPU in 40 ms */
+static void settle(void) {  /* Wait until the server is idle: under 1 ms of CPU in 40 ms */
   double before, until = now() + 30;
   do {
     before = server_cpu();

@@ -1,4 +1,4 @@
-"""The load generator of `load.c` in Python, for machines without a compiler: the same but for more CPU a read."""
+"""The load generator of `load.c` in Python, for machines without a compiler. It uses more CPU for each read."""
 import json
 import select
 import socket
@@ -28,7 +28,7 @@ class Load:
     def server_cpu(self, kind=2): return sum(time.clock_gettime((~pid << 3) | kind) for pid in self.pids)
 
     def dial(self, port, i, rcvbuf=0):
-        "A socket to `port` from one source address for each 4,000."
+        "Connect a socket to `port`, with one source address for each 4,000."
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -39,7 +39,7 @@ class Load:
         return sock
 
     def look(self, t0):
-        "Read whatever is there; the events seen."
+        "Read all available data and return the number of events."
         seen, ready = 0, self.epoll.poll(0, 1024)
         if not ready: time.sleep(NAP)
         for fd, _ in ready:
@@ -60,13 +60,13 @@ class Load:
         return seen
 
     def until(self, done, t0, what):
-        "Look until `done()`."
+        "Read until `done()`."
         while not done():
             self.look(t0)
             if time.monotonic() - t0 > PATIENCE: raise TimeoutError(what)
 
     def settle(self):
-        "Until the server has rested: under 1 ms of CPU in 40 ms."
+        "Wait until the server is idle: under 1 ms of CPU in 40 ms."
         end, before = time.monotonic() + 30, -1
         while (cpu := self.server_cpu()) - before > 1e-3 and time.monotonic() < end:
             before = cpu
@@ -75,7 +75,7 @@ class Load:
                 time.sleep(.002)
 
     def measured(self, work):
-        "The answer of `work`, with the CPU and wall time that it took."
+        "Return the result of `work`, with its CPU and wall time."
         cpu, user, own, t0 = self.server_cpu(), self.server_cpu(1), time.process_time(), time.monotonic()
         res = work(t0)
         times = dict(wall=time.monotonic() - t0, load_cpu=time.process_time() - own)

@@ -1,10 +1,10 @@
-"""What each proxy does to a stream, with the files of `examples/proxies/` and with settings that hurt.
+"""Measure the effect of each proxy on a stream, with the files of `examples/proxies/` and with harmful settings.
 
     python benchmarks/proxies.py [NAME ...] [--quiet 33] [--write]
 
-Ten events, 250 ms apart, then silence but for the app's heartbeats, every 15 s. The client is curl, which offers to
-unpack as browsers do. `--write` puts the table into `examples/proxies/README.md`. It takes eight minutes; the
-proxies are those of Debian, which `make proxies` installs.
+Each run sends ten events, 250 ms apart, and then only heartbeats, every 15 s. The client is curl, which accepts
+compressed responses as browsers do. `--write` puts the table into `examples/proxies/README.md`. A run takes eight
+minutes. The proxies are Debian's, which `make proxies` installs.
 """
 
 import argparse
@@ -31,24 +31,24 @@ from system.proxies.real import APACHE, CADDY, HAPROXY, NGINX, SQUID, VARNISH, W
 
 README = ROOT / "examples/proxies/README.md"
 MARKS = "<!-- measured -->", "<!-- /measured -->"
-EVENTS, APART, PATIENCE = 10, 0.25, 50  # of each run; seconds between two events, and until a close has to be noticed
+EVENTS, APART, PATIENCE = 10, 0.25, 50  # In each run; seconds between two; seconds to wait for a close
 
 
 @dataclass
 class Seen:
-    "What one run showed; times in seconds, None for never."
+    "Results of one run; times in seconds, None for never."
     head: float | None = None
     first: float | None = None
     late: float | None = None
     events: int = 0
     heartbeats: int = 0
-    ended: float | None = None  # after the last byte
-    second: float | None = None  # the first byte of a second reader
-    noticed: float | None = None  # until the app knew that the first reader was gone
+    ended: float | None = None  # After the last byte
+    second: float | None = None  # First byte of a second reader
+    noticed: float | None = None  # Until the app has detected that the first reader disconnected
 
 
 class Reader:
-    "A stream read by curl in a thread, with the time of each line."
+    "A stream that curl reads in a thread, with the time of each line."
     def __init__(self, way, packed=True):
         options = ["-i", "-D", "/dev/stderr", *(["--compressed"] if packed else [])]
         command = [part for part in way.command("/sse/broadcast", *options) if part != "-i"]
@@ -68,7 +68,7 @@ class Reader:
     def times(self, begin): return [(at, line) for at, line in list(self.lines) if line.startswith(begin)]
 
     def first(self):
-        "When the stream began; a page that says what is wrong is none."
+        "Return the start of the stream; None for an error page."
         begun = self.times(": connected")
         return begun[0][0] - self.begun if begun else None
 
@@ -85,7 +85,7 @@ def reading(way):
 
 
 def wait_for(condition, seconds):
-    "How long it took, or None."
+    "Wait for `condition` and return the duration; None after a timeout."
     begun = monotonic()
     while monotonic() - begun < seconds:
         if condition(): return monotonic() - begun
@@ -94,7 +94,7 @@ def wait_for(condition, seconds):
 
 @contextmanager
 def setting(kind, changes):
-    "The app's manager, and the way to it."
+    "Provide the app's manager and the proxied address."
     app, manager = FastHTML(secret_key="for this measurement"), BroadcastManager()
     setup_broadcast_routes(app, manager)
     with running(app) as url, tempfile.TemporaryDirectory() as folder:
@@ -105,7 +105,7 @@ def setting(kind, changes):
 
 
 def measure(kind, changes, quiet):
-    "Two readers, events, then silence; then the second reader goes."
+    "Measure two readers and events, then silence, then the disconnect of the second reader."
     seen, sent = Seen(), {}
     with setting(kind, changes) as (manager, way), reading(way) as reader:
         wait_for(lambda: reader.lines, 5)
@@ -126,7 +126,7 @@ def measure(kind, changes, quiet):
 
 
 def noticed(way, manager):
-    "How long it takes until the app knows that a reader is gone, who came after those that are there."
+    "Connect one more reader, close it, and return the time until the app has detected that."
     with reading(way) as reader:
         wait_for(lambda: reader.lines, 8)
         before = manager.statistics().streams
@@ -135,7 +135,7 @@ def noticed(way, manager):
 
 
 def told(seen):
-    "The cells of a row."
+    "Return the cells of a row."
     holds = seen.first is None and seen.head and seen.ended is None
     first = f"headers {seconds(seen.head)}, then **never**" if holds else seconds(seen.first)
     late = "**never**" if seen.late is None else f"{seen.late * 1000:.0f} ms"
@@ -168,15 +168,15 @@ def table(found):
 
 
 def versions():
-    "What was measured."
+    "Return the versions of the proxies."
     names = "nginx haproxy caddy varnish squid apache2".split()
     command = ["dpkg-query", "-W", "-f", "${Package} ${Version}, ", *names]
     return subprocess.run(command, capture_output=True, text=True).stdout.strip(", ")
 
 
 def main():
-    parser = argparse.ArgumentParser(description="What each proxy does to a stream")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"run only these: {', '.join(RUNS)}")
+    parser = argparse.ArgumentParser(description="Measure the effect of each proxy on a stream")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"proxies to run: {', '.join(RUNS)}")
     parser.add_argument("--quiet", type=float, default=33, help="seconds of silence after the events")
     parser.add_argument("--write", action="store_true", help="put the table into the README of the examples")
     args = parser.parse_args()

@@ -1,10 +1,10 @@
-"""What a run of `fanout.py` looks like: its progress bar, its table, its plot."""
+"""The output of `fanout.py`: its progress bar, its table and its plot."""
 import sys
 import time
 from html import escape
 
 class Progress:
-    "A bar on standard error, weighted by what the steps are expected to take; without a terminal, a line a step."
+    "A bar on standard error, weighted by the expected duration of the steps. Without a terminal, a line for each step."
     def __init__(self, seconds: list):
         self.seconds, self.at, self.start, self.tty = seconds, 0, time.monotonic(), sys.stderr.isatty()
 
@@ -46,7 +46,7 @@ COLUMNS = {
               ('connections stopped up', 'blocked_with', str)]}
 
 def grid(head: list, rows: list) -> str:
-    "A Markdown table; columns after the first are right-aligned."
+    "Format a Markdown table whose columns after the first are right-aligned."
     lines = [head, ['---'] + ['---:'] * (len(head) - 1), *rows]
     return '\n'.join('| ' + ' | '.join(r) + ' |' for r in lines) + '\n'
 
@@ -61,13 +61,12 @@ def row_line(r: dict) -> list:
     return [f'{r["row"]}. {r["figure"]}', got, spread, f'at most {target}{aim}', reached, old]
 
 def disturbance(settings: dict) -> str:
-    told = 'neither the server nor the load generator had its core for long: something else was running'
-    return f'In {settings["disturbed"]} of {settings["runs"]} runs {told}.'
+    return f'In {settings["disturbed"]} of {settings["runs"]} runs, other programs used the cores of both sides.'
 
 def machine_line(facts: dict) -> str: return ', '.join(f'{k} {v}' for k, v in facts.items())
 
 def markdown(results: dict, labels: dict, what: dict) -> str:
-    "The rows with their targets, then each scenario's medians, then the machine."
+    "Format the rows with their targets, then the medians of each scenario, then the machine."
     head = ['figure, a ratio in the same round', 'median', 'least to most', 'target', 'reached', '0.0.12 here (then)']
     res = ['## Targets\n', grid(head, [row_line(r) for r in results['rows']])]
     for name, systems in results['systems'].items():
@@ -76,7 +75,7 @@ def markdown(results: dict, labels: dict, what: dict) -> str:
         res += [f'## {what[name]}\n', grid(['', *(c[0] for c in cols)], lines)]
     s, facts = results['settings'], machine_line(results['machine'])
     res.append(f'Median of {s["rounds"]} rounds, {s["seconds"]} s each; CPU is that of the server. {facts}.\n')
-    if s['disturbed']: res.append(f'{disturbance(s)} Delays of such a run mean little.\n')
+    if s['disturbed']: res.append(f'{disturbance(s)} Their delays are unreliable.\n')
     failed = '; '.join(f'{k} ({v})' for k, v in results['failed'].items())
     if failed: res.append(f'Not measured: {failed}.\n')
     return '\n'.join(res)
@@ -97,7 +96,7 @@ STYLE = '''text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { fon
 LABEL, BARS = 207, 165 # Right edge of the labels, length of the longest bar
 
 def panel(title, sub, systems: dict, keys: list, fmt, labels: dict) -> tuple[str, int]:
-    "One block of bars, smallest first, and its height. Of two figures the first, larger one lies below, lighter."
+    "Draw one block of bars, smallest first, and return its height. The larger of two figures is lighter and below."
     top, y = max(f[keys[0]] for f in systems.values()), 46
     out = [f'<text class="title" y="14">{title}</text><text class="sub" y="32">{sub}</text>']
     for name, f in sorted(systems.items(), key=lambda x: x[1][keys[0]]):
@@ -112,7 +111,7 @@ def panel(title, sub, systems: dict, keys: list, fmt, labels: dict) -> tuple[str
     return '\n'.join(out), y + 22
 
 def svg(scenarios: dict, labels: dict) -> str:
-    "The plot: a panel for each figure that was measured, one below the other. Legible on light and dark ground."
+    "Draw the plot: one panel below the other for each measured figure, legible on a light and a dark background."
     panels = [panel(t, sub, scenarios[sc], keys, fmt, labels) for t, sub, sc, keys, fmt in PANELS if sc in scenarios]
     parts, y = [], 16
     for body, height in panels:

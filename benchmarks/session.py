@@ -1,4 +1,4 @@
-"""One run of one system: a fresh server and a fresh load generator, each on its own core, and how to talk to them."""
+"""One run of one system: a fresh server and a fresh load generator, each on its own core, and the commands to both."""
 import contextlib
 import json
 import os
@@ -15,21 +15,21 @@ from dataclasses import dataclass, field
 HERE = pathlib.Path(__file__).resolve().parent
 RELEASE = 'cjm-fasthtml-sse==0.0.12'
 ANSWER = 180 # Seconds to wait for a server or the load generator; the longest phase takes a tenth
-PROGRAMS = { # Each system's server, in `systems/`
+PROGRAMS = { # Server of each system, in `systems/`
     'transports': 'transports', 'nchan': 'nchan', 'package': 'package', 'starlette': 'starlette_bare',
     'starlette-fasthtml': 'starlette_fasthtml', 'sse-starlette': 'sse_starlette_bare', 'published': 'package'}
-SERVER = 'benchmarks/systems/package.py' # What serves a checkout's own package, in that checkout
+SERVER = 'benchmarks/systems/package.py' # Server of a checkout's own package, in that checkout
 
-class Failed(Exception): "A server or the load generator stopped, or answered nothing."
+class Failed(Exception): "A server or the load generator stopped or did not respond."
 
 @dataclass
 class Tools:
-    "What a run needs beside the servers."
+    "The parts that a run needs besides the servers."
     load: list[str] # Command of the load generator
-    tmp: str # Temporary folder: servers run there, the release and the load generator are there
+    tmp: str # Temporary folder: working directory of servers, with the release and the load generator
     cpus: tuple[set, set] # Core of the server, core of the load generator
     release: str | None = None # Folder of the unpacked release
-    checkouts: dict = field(default_factory=dict) # Further systems: the folder of the checkout that each one is
+    checkouts: dict = field(default_factory=dict) # Further systems, with the folders of their checkouts
 
     @property
     def language(self): return 'C' if len(self.load) == 1 else 'Python'
@@ -52,11 +52,11 @@ class Session:
 
     @staticmethod
     def program(tools: Tools, system: str) -> tuple[pathlib.Path, dict]:
-        "The file of a system's server, and its environment."
+        "Return the file of a system's server and its environment."
         env = dict(os.environ, PYTHONDONTWRITEBYTECODE='1')
         for k in ('PYTHONPATH', 'BENCH_PACKAGE', 'BENCH_SNDBUF'): env.pop(k, None)
         if folder := tools.checkouts.get(system):
-            # Compiled files outside of the checkouts, for all alike: a server that compiles has other memory to give.
+            # Compiled files stay outside of all checkouts: a server that compiles has different memory to reuse.
             del env['PYTHONDONTWRITEBYTECODE']
             env |= dict(PYTHONPATH=str(folder), BENCH_PACKAGE=str(folder), PYTHONPYCACHEPREFIX=f'{tools.tmp}/compiled')
             return folder / SERVER, env
@@ -80,26 +80,26 @@ class Session:
         p.stdout.close()
 
     def line(self, p):
-        "The next line of the process `p`, or `Failed` with what it had to say."
+        "Return the next line of the process `p`, or raise `Failed` with its errors."
         if not select.select([p.stdout], [], [], ANSWER)[0]: raise Failed(f'no answer in {ANSWER} s')
         if line := p.stdout.readline(): return line
         self.log.seek(0)
-        raise Failed((self.log.read().strip().splitlines() or ['it stopped without a word'])[-1][:300])
+        raise Failed((self.log.read().strip().splitlines() or ['it stopped without output'])[-1][:300])
 
     def greeting(self) -> dict:
-        "What the server says once it listens."
+        "Return the server's first line, printed when it listens."
         line = self.line(self.server)
         try: return json.loads(line)
         except ValueError: raise Failed(f'its first line is no JSON: {line.strip()[:300]}') from None
 
     def tell(self, *words):
-        "A command to the load generator, and its answer."
+        "Send a command to the load generator and return the answer."
         try: print(*words, file=self.load.stdin, flush=True)
         except BrokenPipeError: pass
         return json.loads(self.line(self.load))
 
     def control(self, command: str) -> str:
-        "A command to the server itself, where it is one of ours."
+        "Send a command to the server itself, if it is a Python server."
         if not self.hello['control']: return ''
         with socket.create_connection(('127.0.0.1', self.hello['publish'])) as s:
             s.sendall(command.encode())
@@ -110,13 +110,13 @@ class Session:
         raise Failed('the server closed its publish port')
 
     def rss(self) -> int:
-        "Resident bytes of the server, garbage collected."
+        "Return the resident bytes of the server, after a garbage collection."
         self.control('g')
         pages = sum(int(pathlib.Path(f'/proc/{pid}/statm').read_text().split()[1]) for pid in self.hello['pids'])
         return pages * resource.getpagesize()
 
     def blocked(self) -> int:
-        "Connections on which the server's kernel holds bytes that it cannot get rid of."
+        "Count the connections with bytes that the server's kernel cannot deliver."
         rows = [r.split() for r in pathlib.Path('/proc/net/tcp').read_text().splitlines()[1:]]
         return sum(int(r[1].split(':')[1], 16) == self.hello['port'] and int(r[4].split(':')[0], 16) > 0 for r in rows)
 
@@ -125,7 +125,7 @@ class Session:
     def __exit__(self, *exc): self.close()
 
 def prepare(tmp: str, systems, checkouts=None) -> Tools:
-    "Build the load generator, fetch the release, choose the cores."
+    "Build the load generator, fetch the release and choose the cores."
     cc = next(filter(shutil.which, ('cc', 'gcc', 'clang')), None)
     load = [f'{tmp}/load']
     if not cc or subprocess.run([cc, '-O2', '-o', load[0], HERE / 'load.c']).returncode:

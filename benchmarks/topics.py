@@ -1,10 +1,10 @@
-"""What a broadcast to one reader costs, when other readers follow other topics: 10 of them, 1,000, 100,000.
+"""Measure a broadcast to one reader among 10, 1,000 or 100,000 readers of other topics.
 
     python benchmarks/topics.py [--repeat 5] [--out DIR]
 
-All in one process, without sockets: each reader is a stream of the manager with a topic of its own, whose mailbox is
-emptied after each event, so what is measured is finding it and leaving the event there. A ratio is taken within a
-round. It writes `topics.md` into DIR, and prints it.
+All readers are in one process, without sockets. Each reader is a stream of the manager with its own topic, and its
+mailbox is emptied after each event. So the figures cover finding the reader and queueing the event. A ratio is taken
+within a round. The result is printed and written to `topics.md` in DIR.
 """
 
 import argparse
@@ -22,7 +22,7 @@ SIZES, EVENTS = (10, 1_000, 100_000), 5_000
 
 
 async def measure(topics: int) -> float:
-    "Seconds of CPU a broadcast, to one of `topics` readers at random"
+    "Return the CPU seconds of a broadcast to one random reader of `topics`"
     manager, renderer, rng = BroadcastManager(heartbeat_interval=0), Renderer(), random.Random(topics)
     readers = [open_stream(manager.hub, renderer, topics=f"job/{n}") for n in range(topics)]
     chosen = [rng.randrange(topics) for _ in range(EVENTS)]
@@ -38,7 +38,7 @@ async def measure(topics: int) -> float:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeat", type=int, default=5, help="rounds (%(default)s)")
-    parser.add_argument("--out", type=Path, help="where topics.md goes")
+    parser.add_argument("--out", type=Path, help="folder of topics.md")
     args = parser.parse_args()
     rounds = [[asyncio.run(measure(size)) for size in SIZES] for _ in range(args.repeat)]
     heads = "topics, one reader each", "CPU a broadcast to one of them", "against the fewest"

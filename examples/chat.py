@@ -1,8 +1,8 @@
-"""Rooms in which people talk, see who is there, and hear nothing that is not for them: the tutorial on a chat.
+"""The chat tutorial: rooms with sign-in, presence and authorization.
 
-    python examples/chat.py    # then open http://localhost:5001 in two browsers, and come in as ana and as ben
+    python examples/chat.py    # then open http://localhost:5001 in two browsers, and sign in as ana and as ben
 
-https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/chat.html tells how it works.
+Tutorial: https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/chat.html
 """
 
 from collections import defaultdict, deque

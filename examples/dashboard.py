@@ -1,8 +1,8 @@
-"""Three ovens and what is so now, for whoever opens the page: the app of the tutorial on dashboards.
+"""The dashboard tutorial: current values of three ovens.
 
     python examples/dashboard.py    # then open http://localhost:5001
 
-https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/dashboard.html tells how it works.
+Tutorial: https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/dashboard.html
 """
 
 import asyncio, math, time

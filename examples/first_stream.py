@@ -1,8 +1,8 @@
-"""What is said in one tab appears in all: the app of the first tutorial.
+"""The first tutorial: messages that appear in all tabs.
 
     python examples/first_stream.py    # then open http://localhost:5001 in two tabs
 
-https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/first_stream.html tells how it works.
+Tutorial: https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/first_stream.html
 """
 
 from fasthtml.common import *

@@ -1,9 +1,9 @@
-"""Text that is written word by word, with a button to stop it: the app of the tutorial on language models.
+"""The language model tutorial: text word by word, with a stop button.
 
     python examples/language_model.py    # then open http://localhost:5001
 
-`model` is a stand-in that needs no model; put your own there.
-https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/language_model.html tells how it works.
+`model` is a stand-in. Call your own model there.
+Tutorial: https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/language_model.html
 """
 
 import asyncio, logging, re, secrets

@@ -1,9 +1,9 @@
-"""Thirty tabs of one browser share one connection, and each hears its own: the app of the tutorial on many tabs.
+"""The tutorial on many tabs: all tabs of a browser share one connection.
 
-    python examples/many_tabs.py    # then open http://localhost:5001 in as many tabs as you like,
-                                    # some with a topic of their own: http://localhost:5001/?topic=job/1
+    python examples/many_tabs.py    # then open http://localhost:5001 in several tabs,
+                                    # or with a topic: http://localhost:5001/?topic=job/1
 
-https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/many_tabs.html tells how it works.
+Tutorial: https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/many_tabs.html
 """
 
 from collections import Counter
@@ -26,8 +26,8 @@ async def add(topic: str = 'all'):
 
 @rt
 async def index(topic: str = 'all', share: bool = True):
-    heard = dict(topics=[topic], cursor=manager.cursor(), share=share)
-    number = create_sse_element('/sse/broadcast', 'number', 'innerHTML', **heard)
+    options = dict(topics=[topic], cursor=manager.cursor(), share=share)
+    number = create_sse_element('/sse/broadcast', 'number', 'innerHTML', **options)
     more = Button('+1', hx_post=add.to(topic=topic), hx_swap='none')
     return Title('Tab'), number(counts[topic]), P(more), connection_indicator()
 

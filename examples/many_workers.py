@@ -1,13 +1,13 @@
-"""Orders taken by one worker hang on the boards of all: the app of the tutorial on many workers.
+"""The tutorial on many workers: orders from one worker appear on the boards of all workers.
 
     python examples/many_workers.py    # then open http://localhost:5001
 
-Two of them, each with its own tabs, which show the same in the same order:
+Start two workers that share their events:
 
     export SSE_BACKPLANE=sqlite:///orders.db
     PORT=5001 python examples/many_workers.py & PORT=5002 python examples/many_workers.py
 
-https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/many_workers.html tells how it works.
+Tutorial: https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/many_workers.html
 """
 
 import os

@@ -1,8 +1,8 @@
-"""A job tells one page how it is getting on, and ends: the app of the tutorial on progress bars.
+"""The progress bar tutorial: a job streams its progress to one page.
 
     python examples/progress_bar.py    # then open http://localhost:5001
 
-https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/progress_bar.html tells how it works.
+Tutorial: https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/progress_bar.html
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"A browser's tab over ASGI, without a server: what one stream of an application says."
+"A browser's tab over ASGI, without a server: the events of one stream."
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 
 class Tab:
-    "One GET of the stream; `text` is what has come so far."
+    "One GET of the stream; `text` is everything received so far."
     def __init__(self, app, query="", last_id="", path="/sse/broadcast", **headers):
         self.text, self.status, self.gone, self.asked = "", None, asyncio.Event(), False
         given = {"host": "localhost", **({"last-event-id": last_id} if last_id else {}), **headers}
@@ -41,7 +41,7 @@ class Tab:
 
     @property
     def events(self):
-        "Name, id and data of each event so far."
+        "Return name, id and data of each event so far."
         found = []
         for block in self.text.split("\n\n"):
             fields = dict(re.findall("^([a-z]+): ?(.*)$", block, re.M))
@@ -50,7 +50,7 @@ class Tab:
 
     @property
     def resets(self):
-        "What each `sse-reset` says."
+        "Return the data of each `sse-reset`."
         return [json.loads(data) for name, _, data in self.events if name == "sse-reset"]
 
     @property

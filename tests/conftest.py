@@ -1,4 +1,4 @@
-"What holds for every test: one that hangs is stopped and fails under its own name; of many of a kind, some take turns."
+"Rules for all tests: a test that hangs is stopped and fails, and sampled cases take turns."
 
 import os
 import signal
@@ -28,13 +28,13 @@ def sample_number(text): return text if text == "all" else int(text)
 
 
 def takes_all(config):
-    "Whether every case runs: when told, with the long tests, and where somebody names a case, or an engine."
+    "Return whether all cases run: with the option, with the long tests, or if a case or an engine is named."
     named = any("[" in argument for argument in config.args) or config.option.engine
     return config.option.sample == "all" or "not long" not in (config.option.markexpr or "") or bool(named)
 
 
 def kind(item):
-    "Mark and kind of a case that takes turns: the cases of one test are a kind, or those whose mark names it (`of=`)."
+    "Return mark and kind of a sampled case: the cases of one test, or those with the same name in `of=`."
     marks = list(item.iter_markers("sample"))
     if not marks: return None
     mark = next((mark for mark in marks if "of" in mark.kwargs), marks[0])
@@ -43,7 +43,7 @@ def kind(item):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    "Of each kind of case that carries `sample(n)`, leave `n`: every day the next ones, so that all have their turn."
+    "Keep `n` cases of each kind marked `sample(n)`: each day the next ones, so that all take turns."
     if takes_all(config): return
     cases, left_out = {}, set()
     for item in items:
@@ -58,7 +58,7 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    "Where a case of a sample fails, say how to have it again."
+    "If a sampled case fails, add the option that repeats it."
     report = yield
     if report.failed and item.get_closest_marker("sample") and not takes_all(item.config):
         said = f"one case of a sample: SSE_SAMPLE={item.config.option.sample} chooses it again, SSE_SAMPLE=all runs all"
@@ -69,7 +69,7 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(autouse=True)
 def stopped_when_it_hangs(request):
-    "Fail the test from within when its time is over, wherever it waits."
+    "Fail the test from within at its timeout, wherever it waits."
     seconds = LONG_SECONDS if request.node.get_closest_marker("long") else SECONDS
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
         yield

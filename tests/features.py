@@ -1,20 +1,20 @@
-"""What the tests show of each feature, by browser and version of htmx: `--features FILE` writes it as JSON
+"""The test results of each feature, by browser and version of htmx: `--features FILE` writes them as JSON
 
-A test says by `@pytest.mark.feature('named events')` what it is evidence for. The page about browsers is made from
-such a file (`tools/browsers.py`).
+A test declares its feature by `@pytest.mark.feature('named events')`. `tools/browsers.py` makes the page about browsers
+from such a file.
 """
 import json
 from pathlib import Path
 
 import pytest
 
-LEFT_OUT = pytest.StashKey()  # of a case that its engine cannot run: the reasons
+LEFT_OUT = pytest.StashKey()  # reasons, for a case that its engine cannot run
 VERSIONS = {}  # of the browsers that were started
-BOTH = 'both'  # where the version of htmx plays no part
+BOTH = 'both'  # for tests that are independent of htmx's version
 
 
 def rows(item):
-    "Feature, engine and htmx's version of each row to which a case belongs"
+    "Return feature, engine and htmx version of each row that a case belongs to"
     params = item.callspec.params if hasattr(item, 'callspec') else {}
     htmx = params.get('htmx', params.get('any_htmx'))
     for mark in item.iter_markers('feature'):
@@ -24,7 +24,7 @@ def rows(item):
 
 
 class Features:
-    "Collects what becomes of each case, by feature, engine and htmx's major version"
+    "Collect the outcome of each case, by feature, engine and htmx's major version"
     def __init__(self, file): self.file, self.found, self.htmx, self.of = Path(file), {}, set(), {}
 
     def note(self, row, outcome, said):

@@ -1,8 +1,8 @@
-"""What every Python server of the benchmark shares: sockets, payloads, the publish port, one way to run uvicorn.
+"""The common part of all Python servers of the benchmark: sockets, payloads, the publish port and uvicorn.
 
-A server prints one JSON line once it listens (see `hello`) and ends when its standard input is closed. Bytes that reach
-its publish port are commands: `.` publishes one event of 200 bytes, `+` one of 4 KiB (`....` is a burst of four). `g`
-collects garbage, `p` starts a profile, `P` answers with it; the answers of these three end with a NUL.
+A server prints one JSON line when it listens (see `hello`) and ends when its standard input is closed. Bytes at its
+publish port are commands. `.` publishes one event of 200 bytes, `+` one of 4 KiB, and `....` is a burst of four. `g`
+collects garbage, `p` starts a profile and `P` returns it. The answers of these three end with a NUL.
 """
 import asyncio
 import cProfile
@@ -19,8 +19,8 @@ import uvloop
 
 def payload(
     size: int # Bytes of the payload as JSON
-) -> dict: # Data of one event, with exactly one `~`: the mark that the load generator counts
-    "An event's data; its JSON is `size` bytes long."
+) -> dict: # Data of one event, with exactly one `~`, which the load generator counts
+    "Return an event's data, whose JSON has `size` bytes."
     return {'body': 'x' * (size - len('{"body": "~"}')) + '~'}
 
 DATA = {'.': payload(200), '+': payload(4096)}
@@ -28,7 +28,7 @@ TEXT = {k: json.dumps(v) for k, v in DATA.items()}
 FRAME = {k: f'data: {v}\n\n'.encode() for k, v in TEXT.items()}
 
 def listener() -> socket.socket:
-    "A listening socket on a free loopback port; `BENCH_SNDBUF` bounds what the kernel takes for a reader that stalls."
+    "Return a listening socket on a free loopback port. `BENCH_SNDBUF` limits the kernel's buffer for a stalled reader."
     sock = socket.socket()
     if size := os.environ.get('BENCH_SNDBUF'): sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, int(size))
     sock.bind(('127.0.0.1', 0))
@@ -36,7 +36,7 @@ def listener() -> socket.socket:
     return sock
 
 class Publish(asyncio.Protocol):
-    "The publish port. Each read is a task of its own, as each request of an application is."
+    "The publish port. Each read is a separate task, like each request of an application."
     tasks, profile = set(), cProfile.Profile()
 
     def __init__(self, publish): self.publish = publish
@@ -63,8 +63,8 @@ async def hello(
     publish, # Coroutine function that publishes one event of the kind `.` or `+`
     sock: socket.socket, # Listening socket of the streams
     path: str # Path of the stream
-) -> asyncio.Server: # The publish port, for the caller to keep
-    "Open the publish port, print where everything is, and tie this process's life to its standard input."
+) -> asyncio.Server: # Publish port, which the caller must keep
+    "Open the publish port, print all addresses, and end this process when its standard input is closed."
     server = await asyncio.get_running_loop().create_server(lambda: Publish(publish), '127.0.0.1', 0)
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     print(json.dumps(dict(port=sock.getsockname()[1], path=path, publish=server.sockets[0].getsockname()[1],
@@ -76,13 +76,13 @@ def run(main):
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner: runner.run(main)
 
 class Server(uvicorn.Server):
-    "uvicorn's server, which says hello once it listens."
+    "uvicorn's server, which prints its addresses when it listens."
     async def startup(self, sockets=None):
         await super().startup(sockets=sockets)
         self.control = await self.hello(sockets[0])
 
 def serve(app, publish, path):
-    "Serve the ASGI `app` with uvicorn as FastHTML brings it: uvloop, httptools, no access log."
+    "Serve the ASGI `app` with FastHTML's uvicorn: uvloop, httptools, no access log."
     server = Server(uvicorn.Config(app, http='httptools', access_log=False, log_level='warning'))
     server.hello = lambda sock: hello(publish, sock, path)
     run(server.serve(sockets=[listener()]))

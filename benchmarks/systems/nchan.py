@@ -1,4 +1,4 @@
-"""nchan in nginx, one worker, configured in a temporary folder. Events come in by HTTP POST; that cost is counted."""
+"""nchan in nginx, one worker, configured in a temporary folder. Events arrive by HTTP POST, whose cost is included."""
 import json
 import os
 import pathlib
@@ -34,7 +34,7 @@ def free_port():
 
 def worker(
     master: int # Process id of nginx's master
-) -> int: # Process id of its worker, once there is one
+) -> int: # Process id of its worker, when it exists
     "Wait for the master's only child."
     for _ in range(500):
         if pids := pathlib.Path(f'/proc/{master}/task/{master}/children').read_text().split(): return int(pids[0])

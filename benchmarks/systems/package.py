@@ -1,4 +1,4 @@
-"""This package in a FastHTML app, by its public API only; with `BENCH_PACKAGE` a folder, the release unpacked there."""
+"""The package in a FastHTML app, by its public API only. `BENCH_PACKAGE` is the folder of an unpacked release."""
 import os
 import sys
 if folder := os.environ.get('BENCH_PACKAGE'): sys.path.insert(0, folder)

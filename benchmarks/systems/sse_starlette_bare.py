@@ -1,4 +1,4 @@
-"""sse-starlette's `EventSourceResponse` over an async generator, a queue a client, used as its README shows."""
+"""sse-starlette's `EventSourceResponse` over an async generator with a queue for each client, as in its README."""
 from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.routing import Route

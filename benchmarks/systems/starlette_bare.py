@@ -1,4 +1,4 @@
-"""Starlette's `StreamingResponse` over an async generator, a queue a client, nothing else."""
+"""Starlette's `StreamingResponse` over an async generator with a queue for each client, and nothing else."""
 from starlette.applications import Starlette
 from starlette.responses import StreamingResponse
 from starlette.routing import Route

@@ -1,4 +1,4 @@
-"""The same `StreamingResponse` as in `starlette_bare`, from a handler of a FastHTML app: what a connect costs there."""
+"""The `StreamingResponse` of `starlette_bare` from a handler of a FastHTML app, to measure the cost of a connect."""
 from fasthtml.common import FastHTML
 from starlette.responses import StreamingResponse
 from common import FRAME, serve

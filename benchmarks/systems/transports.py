@@ -1,4 +1,4 @@
-"""asyncio transports alone: a response head by hand, then one `write` a connection and event. The loop's limit."""
+"""Bare asyncio transports: a fixed response head, then one `write` for each connection and event. The loop's limit."""
 import asyncio
 from common import FRAME, hello, listener, run
 
@@ -7,7 +7,7 @@ HEAD = b'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding
 readers = set()
 
 class Stream(asyncio.Protocol):
-    "One reader; the request is not looked at beyond its end."
+    "One reader. It reads the request only up to its end."
     def connection_made(self, transport): self.transport = transport
     def connection_lost(self, exc): readers.discard(self.transport)
 

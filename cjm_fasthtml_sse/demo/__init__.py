@@ -1,4 +1,4 @@
-"""One page that uses the package: a counter and a list that all tabs share, and jobs, each with a stream of its own
+"""One page that uses the package: a counter and a list that all tabs share, and jobs with a stream of their own
 
-`python -m cjm_fasthtml_sse.demo` serves it. `app` is what happens, `page` how it looks, `__main__` the command.
+`python -m cjm_fasthtml_sse.demo` serves it. `app` has the routes, `page` the elements, `__main__` the command.
 """

@@ -17,11 +17,11 @@ from cjm_fasthtml_sse import BackplaneError, backplane_from_url, setup_broadcast
 
 from .page import head
 
-SETTINGS = 'CJM_FASTHTML_SSE_DEMO'  # the environment's variable by which the workers hear of the options
+SETTINGS = 'CJM_FASTHTML_SSE_DEMO'  # environment variable with the options for the workers
 
 
 def packages(folder: Path, htmx: int) -> dict[str, str]:
-    "The URLs of the packages in `folder`, which may hold several versions of htmx, under names of their own"
+    "Return the URLs of the packages in `folder`, which may contain several versions of htmx under different names"
     urls = {}
     for file in sorted(folder.glob('*/package.json')):
         about = json.loads(file.read_text('utf-8'))
@@ -32,11 +32,11 @@ def packages(folder: Path, htmx: int) -> dict[str, str]:
 
 def make_app(
     htmx: int = 2, # Major version of htmx on the page: 2 or 4
-    folder: Path | None = None, # A `node_modules` that has what the page loads; None: a CDN has it
-    secret_key: str | None = None, # The same in all workers; None makes one
-) -> FastHTML: # The demo, ready to be served
-    "The app; raises `ValueError` where `folder` lacks htmx or its extension"
-    from .app import manager, routes, show  # they read the settings
+    folder: Path | None = None, # A `node_modules` folder with the page's files; None to use a CDN
+    secret_key: str | None = None, # The same in all workers; None to create one
+) -> FastHTML: # The demo application
+    "Create the app; raise `ValueError` if `folder` lacks htmx or its extension"
+    from .app import manager, routes, show  # these read the settings
     cdn, css = folder is None, '@picocss/pico/css/pico.min.css'
     pico = picolink if cdn or not (folder/css).is_file() else [Link(rel='stylesheet', href=f'/npm/{css}')]
     scripts = sse_headers(htmx, local=None if cdn else packages(folder, htmx))
@@ -48,15 +48,15 @@ def make_app(
     return app
 
 
-def worker() -> FastHTML: # The same in each
-    "The app of one worker, by the settings that the command left in the environment"
+def worker() -> FastHTML: # The same in each worker
+    "Create the app of one worker, with the command's settings from the environment"
     settings = json.loads(os.environ[SETTINGS])
     folder = settings['htmx_from']
     return make_app(settings['htmx'], folder and Path(folder), settings['secret_key'])
 
 
 def serve(listener: socket.socket, settings: dict, workers: int):
-    "Serve until Ctrl-C; what several workers share stands in a folder that ends with them"
+    "Serve until Ctrl-C; several workers share files in a temporary folder"
     with TemporaryDirectory() as folder:
         shared = dict(backplane=f'sqlite:///{folder}/events.db', state=f'{folder}/state.db')
         if workers > 1: settings = shared | settings
@@ -66,28 +66,28 @@ def serve(listener: socket.socket, settings: dict, workers: int):
 
 
 def main():
-    parser = ArgumentParser('python -m cjm_fasthtml_sse.demo', description='Every tab in step: a page to open twice')
+    parser = ArgumentParser('python -m cjm_fasthtml_sse.demo', description='A page that keeps all tabs in sync')
     parser.add_argument('--host', default='127.0.0.1', help='address to listen on (%(default)s), 0.0.0.0 for all')
     parser.add_argument('--port', type=int, default=5001, help='port to listen on (%(default)s), 0 for a free one')
     parser.add_argument('--htmx', type=int, choices=(2, 4), default=2, help='major version of htmx (%(default)s)')
     parser.add_argument('--htmx-from', type=Path, metavar='DIR', help='take htmx.org, htmx-ext-sse and @picocss/pico '
                         'from this node_modules, not from a CDN')
-    parser.add_argument('--workers', type=int, default=1, help='processes that serve (%(default)s)')
-    parser.add_argument('--backplane', metavar='URL', help='engine that they share, such as sqlite:///events.db or '
-                        'redis://localhost; several workers without one share a file that ends with them')
+    parser.add_argument('--workers', type=int, default=1, help='number of server processes (%(default)s)')
+    parser.add_argument('--backplane', metavar='URL', help='backplane of all workers, such as sqlite:///events.db or '
+                        'redis://localhost; several workers without one share a temporary file')
     args = parser.parse_args()
-    if args.workers < 1: parser.error(f'--workers is {args.workers}; there has to be one')
+    if args.workers < 1: parser.error(f'--workers must be at least 1, got {args.workers}')
     try: args.backplane and backplane_from_url(args.backplane)
     except (ValueError, BackplaneError) as e: parser.error(str(e))
     try: args.htmx_from and sse_headers(args.htmx, local=packages(args.htmx_from, args.htmx))
     except (ValueError, KeyError):
         needed = f'npm install htmx.org@{args.htmx} htmx-ext-sse @picocss/pico'
-        parser.error(f'{args.htmx_from} does not hold htmx {args.htmx} and its extension; make it by: {needed}')
+        parser.error(f'{args.htmx_from} does not contain htmx {args.htmx} and its extension; run: {needed}')
     try: listener = socket.create_server((args.host, args.port))
     except (OSError, OverflowError) as e: parser.error(f'cannot listen on port {args.port} of {args.host}: {e}')
     host, port = listener.getsockname()[:2]
     url = f'http://{"localhost" if host in ("127.0.0.1", "0.0.0.0") else host}:{port}'
-    print(f'Open {url} in two tabs; Ctrl-C ends it.', flush=True)
+    print(f'Open {url} in two tabs. Press Ctrl-C to stop.', flush=True)
     settings = dict(htmx=args.htmx, htmx_from=args.htmx_from and str(args.htmx_from), secret_key=secrets.token_hex())
     if args.backplane: settings['backplane'] = args.backplane
     serve(listener, settings, args.workers)

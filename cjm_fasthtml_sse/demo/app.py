@@ -1,7 +1,7 @@
-"""What happens in the demo: the requests that change its state, and what they tell all tabs
+"""The routes of the demo, and the events that they broadcast
 
-An event says what has changed, and what a tab is shown is the state as it is then. So it does not matter which worker
-changed it, nor whether two changed it at once: the last event of each kind shows how things stand, in every tab.
+An event names the kind of the change, and a tab is sent the current state of that kind. So several workers may change
+the state at the same time. After the last event of each kind, all tabs show the current state.
 """
 import asyncio
 import json
@@ -16,7 +16,7 @@ from . import page
 from .state import State
 
 STEP_SECONDS = 0.06
-SETTINGS = 'CJM_FASTHTML_SSE_DEMO'  # the environment's variable by which workers hear of the command's options
+SETTINGS = 'CJM_FASTHTML_SSE_DEMO'  # environment variable with the command's options for the workers
 
 settings = json.loads(os.environ.get(SETTINGS, '{}'))
 manager, routes = BroadcastManager(backplane=settings.get('backplane')), APIRouter()
@@ -24,7 +24,7 @@ state, working = State(settings.get('state', ':memory:')), set()
 
 
 def show(kind: str, data: dict) -> FT:
-    "The pieces of every page that a broadcast changes; `all` is what a page asks for when it has missed something"
+    "Build the pieces that a broadcast changes in every page; `all` is requested by a page that missed events"
     pieces = OOBStreamBuilder()
     if kind in ('counted', 'all'): pieces.add_element(page.figure(state.count), 'counter')
     if kind in ('todos', 'all'): pieces.add_element(page.todo_items(state.todos), 'todos')
@@ -32,12 +32,12 @@ def show(kind: str, data: dict) -> FT:
     return pieces.build()
 
 
-async def tell(kind: str): await manager.broadcast(kind, {}, key=kind)
+async def notify(kind: str): await manager.broadcast(kind, {}, key=kind)
 
 
 @routes('/')
 async def index():
-    cursor = manager.cursor()  # first: what happens while the page is made comes by its stream
+    cursor = manager.cursor()  # first, so that changes during the rendering arrive by the stream
     return page.whole(state, cursor)
 
 
@@ -48,7 +48,7 @@ async def now(): return show('all', {})
 @routes.post('/increment')
 async def increment():
     state.add_one()
-    await tell('counted')
+    await notify('counted')
     return Response(status_code=204)
 
 
@@ -56,13 +56,13 @@ async def increment():
 async def add_todo(text: str):
     if text := ' '.join(text.split())[:page.MAX_TEXT]:
         state.add_todo(text)
-        await tell('todos')
+        await notify('todos')
     return page.todo_form(autofocus=True)
 
 
 @routes.delete('/todos/{number}')
 async def remove_todo(number: int):
-    if state.remove_todo(number): await tell('todos')
+    if state.remove_todo(number): await notify('todos')
     return Response(status_code=204)
 
 
@@ -72,28 +72,28 @@ async def start_job():
     task = asyncio.create_task(work(number))
     working.add(task)
     task.add_done_callback(working.discard)
-    await tell('jobs')
+    await notify('jobs')
     return page.job(number, state.steps)
 
 
 async def work(number: int):
-    "Do the job, watched or not"
+    "Run the job, with or without a reader"
     step = 0
     while step < state.steps:
         await asyncio.sleep(STEP_SECONDS)
         step = state.advance(number)
         await manager.broadcast('step', {}, topic=f'job/{number}', key='step')
-    await tell('jobs')
+    await notify('jobs')
 
 
 @routes.get('/jobs/{number}')
 async def job_stream(number: int):
-    "A stream that ends with its job, and tells the browser not to connect again"
+    "A stream that ends with its job; the browser does not reconnect"
     return SSEResponse(SSEStream().stream(watch(number)))
 
 
 async def watch(number: int) -> AsyncIterator[FT]:
-    "The job's bar at each step, whichever worker does the job"
+    "Yield the job's bar at each step, from whichever worker runs the job"
     connection_id, moved = await manager.register(topics=f'job/{number}', metadata={'kind': 'job'})
     try:
         while (step := state.step(number)) < state.steps:

@@ -1,4 +1,4 @@
-"How the demo looks: functions that make elements of what they are given"
+"The elements of the demo, as functions of its state"
 from pathlib import Path
 
 from fasthtml.common import (FT, H1, H2, A, Article, Button, Dd, Div, Dl, Dt, Fieldset, Footer, Form, Header, Input,
@@ -22,17 +22,17 @@ def head() -> tuple: return Link(rel='icon', href=ICON), Style(_file('page.css')
 
 
 def whole(state, cursor: str) -> tuple:
-    "The page as the state is now; its stream goes on from `cursor`"
+    "Render the page with the current state; its stream continues from `cursor`"
     stream = create_sse_element('/sse/broadcast', 'stream', hidden=True, cursor=cursor, refresh='/now', hx_swap='none')
     numbers = create_connection_manager_script('/sse/status', update_interval=1000)
     parts = top(), counter(state.count), todos(state.todos), jobs(**state.tally()), stats(), stream
-    return Title('Every tab in step'), Main(*parts, numbers, cls='container')
+    return Title('All tabs in sync'), Main(*parts, numbers, cls='container')
 
 
 def top() -> FT:
     again = A('a second tab', href='/', target='_blank')
     state = connection_indicator(id='state')
-    return Header(H1('Every tab in step'), state, P('Open it in ', again, ': what you do here appears there.'))
+    return Header(H1('All tabs in sync'), state, P('Open it in ', again, '. Both tabs show the same.'))
 
 
 def card(title: str, note: str, *content, cls: str) -> FT: return Article(Header(H2(title), P(note)), *content, cls=cls)
@@ -49,7 +49,7 @@ def figure(count: int) -> FT: return Span(count)
 
 def todos(texts: dict[int, str]) -> FT:
     items = Ul(*todo_items(texts), id='todos')
-    return card('To do', 'Written in one tab, there in all.', todo_form(), items, cls='todos')
+    return card('To do', 'Add an item in one tab, see it in all.', todo_form(), items, cls='todos')
 
 
 def todo_items(texts: dict[int, str]) -> tuple: return tuple(todo(number, text) for number, text in texts.items())
@@ -69,8 +69,8 @@ def todo_form(autofocus: bool = False) -> FT:
 def jobs(running: int, finished: int) -> FT:
     button = Button('Start a job', hx_post='/jobs', hx_target='#job', hx_swap='innerHTML', cls='outline')
     numbers = Small(tally(running, finished), id='tally', role='status')
-    return card('Jobs', 'The bar streams to this tab, the tally to all.',
-                Div(P('None started here yet.'), id='job'), Footer(button, numbers), cls='jobs')
+    return card('Jobs', 'The bar streams to this tab, the numbers to all tabs.',
+                Div(P('No job started in this tab.'), id='job'), Footer(button, numbers), cls='jobs')
 
 
 def job(number: int, steps: int) -> FT:
@@ -78,12 +78,12 @@ def job(number: int, steps: int) -> FT:
 
 
 def bar(number: int, step: int, steps: int) -> FT:
-    said = 'Done' if step == steps else f'{100 * step // steps} %'
-    return Label(Span(f'Job {number}'), Span(said), Progress(value=step, max=steps))
+    label = 'Done' if step == steps else f'{100 * step // steps} %'
+    return Label(Span(f'Job {number}'), Span(label), Progress(value=step, max=steps))
 
 
 def tally(running: int, finished: int) -> str:
-    return f'{running} running{" (the most)" if running == MAX_JOBS else ""}, {finished} finished'
+    return f'{running} running{" (the maximum)" if running == MAX_JOBS else ""}, {finished} finished'
 
 
 def stats() -> FT: return Dl(*(Div(Dt(name), Dd('–', data_sse_stats=key)) for key, name in STATS.items()))

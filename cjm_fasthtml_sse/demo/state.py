@@ -1,11 +1,11 @@
-"What all tabs of the demo show, in a little database, so that several workers show the same"
+"The state that all tabs of the demo show, in a small database that several workers share"
 import sqlite3
 import time
 from dataclasses import dataclass
 
-MAX_ITEMS = 8  # the oldest makes room
+MAX_ITEMS = 8  # the oldest is removed first
 MAX_JOBS = 6
-STALLED = 10  # seconds without a step, after which a job's worker has died
+STALLED = 10  # seconds without a step after which a job counts as dead
 TABLES = '''
     create table if not exists counter (only integer primary key, number integer not null);
     insert or ignore into counter values (1, 0);
@@ -16,9 +16,9 @@ TABLES = '''
 
 @dataclass
 class State:
-    "Each change is one statement or one transaction, and takes microseconds; nothing here waits for a reader"
+    "The state; each change is one statement or transaction of microseconds"
     path: str = ':memory:'
-    steps: int = 50 # That a job has
+    steps: int = 50 # Steps of a job
 
     def __post_init__(self):
         self.db = sqlite3.connect(self.path, isolation_level=None, timeout=10, check_same_thread=False)
@@ -45,17 +45,17 @@ class State:
     def remove_todo(self, number: int) -> bool:
         return self.db.execute('delete from todo where number = ?', (number,)).rowcount > 0
 
-    def start_job(self) -> int | None: # Its number, or None where as many run as may
+    def start_job(self) -> int | None: # Its number; None if `MAX_JOBS` are running
         with self.db:
             self.db.execute('begin immediate')
             if self.tally()['running'] >= MAX_JOBS: return None
             return self.db.execute('insert into job (step, moved) values (0, ?)', (time.time(),)).lastrowid
 
-    def advance(self, number: int) -> int: # The step that it has come to
+    def advance(self, number: int) -> int: # The new step
         moved = 'update job set step = step + 1, moved = ? where number = ? returning step'
         return self.one(moved, time.time(), number)
 
-    def step(self, number: int) -> int: # A job that nobody knows has ended
+    def step(self, number: int) -> int: # The last step for an unknown job
         return self.one('select coalesce((select step from job where number = ?), ?)', number, self.steps)
 
     def tally(self) -> dict[str, int]:

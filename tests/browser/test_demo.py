@@ -118,7 +118,7 @@ def test_a_job_runs_to_its_end_and_its_stream_is_not_opened_again(open_tab, tabs
     tab.wait_for_function(ENDED)
     tab.clock.run_for(120_000)
     assert len(asked) == 1
-    expect(other.locator('#job')).to_have_text('None started here yet.')
+    expect(other.locator('#job')).to_have_text('No job started in this tab.')
     expect_live(tab)
 
 

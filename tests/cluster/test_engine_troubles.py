@@ -1,7 +1,7 @@
-"""What callers, readers and requests meet while an engine refuses, forgets, or is on its way back
+"""Results for callers, readers and requests while a backplane refuses events, loses them or reconnects
 
-The engines are the one in memory, over lines that a test can break, and a file of SQLite; `tests/backplanes` has the
-same with a server. Readers are requests to a real application, made as a server makes them.
+The backplanes are the one in memory, over connections that a test can break, and an SQLite file. `tests/backplanes`
+runs the same with a server. Readers are requests to a real application, made as a server makes them.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from settings import make_manager
 
 
 class Tab:
-    "One request to the stream, and what comes of it"
+    "One request to the stream, and its results"
     def __init__(self, app, last_event_id="", query=""):
         self.status, self.text, self.left, self.asked = None, "", asyncio.Event(), False
         headers = [(b"host", b"localhost"), *([(b"last-event-id", last_event_id.encode())] if last_event_id else [])]
@@ -57,7 +57,7 @@ class Tab:
 
 
 class Line:
-    "One process's way to an engine; it can be down, slow to read, and late to open"
+    "One process's connection to a backplane; it can be down, slow to read, and slow to open"
     max_bytes, name = None, "line"
 
     def __init__(self, engine):
@@ -88,7 +88,7 @@ class Line:
         finally: self.held = False
 
     async def hold(self):
-        "From now on nothing is read"
+        "Read nothing from now on"
         self.reads.clear()
         await until(lambda: self.held)
 
@@ -97,7 +97,7 @@ class Line:
         if error := self.refuses(publications): raise error
         return await self.engine.publish(publications)
 
-    async def close(self): "It has nothing to close"
+    async def close(self): "Close nothing: it holds no resources"
 
     def __getattr__(self, name):
         async def call(*args):
@@ -119,7 +119,7 @@ def new_app(backplane, **settings):
 
 
 async def said(call):
-    "What came of a broadcast"
+    "Return the result of a broadcast"
     try: return await call
     except BackplaneError as e: return "doubtful" if e.doubtful else "not sent"
 
@@ -136,11 +136,11 @@ def quiet(caplog): caplog.set_level(logging.ERROR)
 
 @pytest.fixture
 def short_pauses():
-    "Settings with which pauses between two tries are a hundredth of what they are"
+    "Return settings that reduce the pauses between retries to a hundredth"
     return dict(clock=Time(random=lambda least, most: 0.01))
 
 
-# An engine that can be read and not written
+# A backplane that can be read but not written
 
 def test_while_a_file_is_locked_nobody_waits_and_what_is_kept_comes_in_order(tmp_path):
     async def go():
@@ -169,7 +169,7 @@ def test_while_a_file_is_locked_nobody_waits_and_what_is_kept_comes_in_order(tmp
 
 
 def test_what_was_not_sent_is_not_called_doubtful():
-    "The engine hangs over one publication; those behind it have not been sent when their time is up"
+    "The backplane blocks on one publication; those behind it have not been sent at their timeout"
     async def go():
         line, begun, hangs = Line(MemoryBackplane()), asyncio.Event(), asyncio.Event()
         async def publish(publications):
@@ -235,7 +235,7 @@ def poison(publications):
 
 
 def test_a_kept_event_that_is_given_up_is_told_to_whom_it_was_for_and_to_nobody_else(short_pauses, caplog):
-    "Once each: who is here, in another process, who comes back, and who comes to a process that starts later"
+    "Once for each: connected readers, another process, a reader that reconnects, and a reader of a later process"
     async def go():
         engine = MemoryBackplane()
         line = Line(engine)
@@ -258,7 +258,7 @@ def test_a_kept_event_that_is_given_up_is_told_to_whom_it_was_for_and_to_nobody_
         assert [tab.resets for tab in matches] == [1, 1, 1] and [tab.resets for tab in others] == [0, 0]
         assert [tab.resets for tab in comers] == [1, 1, 0]
         for tab in matches: assert tab.text.index("sse-reset") < tab.text.index('"n": 1')
-        with pytest.raises(Exception, match="clos|ended|overflow"):  # a queue read by hand cannot be told: it ends
+        with pytest.raises(Exception, match="clos|ended|overflow"):  # a queue cannot carry a reset, so it ends
             while True: await asyncio.wait_for(by_hand.get(), 5)
         assert not any("poison" in tab.text for tab in matches + comers)
         for tab in matches + others + comers: await tab.leave()
@@ -268,7 +268,7 @@ def test_a_kept_event_that_is_given_up_is_told_to_whom_it_was_for_and_to_nobody_
 
 
 def test_an_event_that_an_engine_no_longer_takes_spoils_no_others():
-    "The engine was opened again and takes less than before: each caller is told about their own event"
+    "The backplane was reopened with lower limits: each caller gets an error only for its own event"
     async def go():
         line = Line(MemoryBackplane())
         manager, _ = new_app(line)
@@ -357,7 +357,7 @@ def test_who_has_seen_elsewhere_what_is_lost_here_is_not_told_and_sees_nothing_t
     asyncio.run(go())
 
 
-# An engine that lost what it had
+# A backplane that lost its events
 
 def test_an_event_that_was_lost_after_others_saw_it_is_doubtful():
     async def go():
@@ -367,7 +367,7 @@ def test_an_event_that_was_lost_after_others_saw_it_is_doubtful():
         for manager in (here, there): await manager.ready()
         tab = Tab(app)
         await until(lambda: tab.last_id)
-        await lines[0].hold()  # this process is slow to hear
+        await lines[0].hold()  # this process reads slowly
         sent = asyncio.create_task(said(here.broadcast("t", {"n": 1})))
         await until(lambda: tab.seen == [1])
         for line in lines: line.down = True
@@ -383,7 +383,7 @@ def test_an_event_that_was_lost_after_others_saw_it_is_doubtful():
 
 
 async def one_is_back_the_other_not():
-    "Two processes and an engine that came back empty: the first is in its new life, the second is still about to open"
+    "Two processes and a backplane that returned empty: the first uses the new epoch, the second has yet to open it"
     engine = MemoryBackplane()
     lines = [Line(engine), Line(engine)]
     (here, app), (there, other_app) = (new_app(line) for line in lines)
@@ -405,7 +405,7 @@ def test_readers_of_a_new_life_wait_for_a_process_that_is_not_back_yet():
     async def go():
         line, here, there, _, app, old = await one_is_back_the_other_not()
         tabs, mine, strange = [Tab(app, here.cursor()) for _ in range(50)], Tab(app, old), Tab(app, "no id")
-        await until(lambda: mine.status and strange.status)  # who has an id of its own life has nothing to wait for
+        await until(lambda: mine.status and strange.status)  # a reader with an id of its own epoch need not wait
         assert strange.resets == 1 and not any(tab.status for tab in tabs)
         line.opens.set()
         await until(lambda: all(tab.status == 200 for tab in tabs))
@@ -430,7 +430,7 @@ def test_readers_of_a_new_life_may_come_later_where_a_process_is_not_back_in_tim
 
 
 class Forgetful(Line):
-    "A line to an engine that says, when it is asked, that it has lost what it had; to those who wait it says nothing"
+    "A connection to a backplane that reports a loss of its events only when asked, and not to a waiting read"
     async def open(self, limits):
         self.opened = await super().open(limits)
         return self.opened
@@ -446,7 +446,7 @@ def test_readers_of_a_new_life_at_a_process_that_has_not_noticed_it_are_not_rese
         line = Forgetful(MemoryBackplane())
         manager, app = new_app(line)
         await manager.ready()
-        await line.hold()  # it waits, and the engine forgets
+        await line.hold()  # it waits, and the backplane loses its events
         line.engine = MemoryBackplane()
         newcomer = BroadcastManager(backplane=line.engine)
         await newcomer.broadcast("t", {"n": 1})
@@ -462,10 +462,10 @@ def test_readers_of_a_new_life_at_a_process_that_has_not_noticed_it_are_not_rese
     asyncio.run(go())
 
 
-# Places that were never given out
+# Positions that were never assigned
 
 async def a_file_put_back(tmp_path):
-    "A cursor of ten events, and a file that has five of them"
+    "A cursor after ten events, and a file with five of them"
     path = f"{tmp_path}/events.db"
     async with asyncio.timeout(20):
         manager, _ = new_app(f"sqlite:///{path}")
@@ -519,7 +519,7 @@ def test_a_tab_that_merely_comes_to_a_slow_process_is_not_reset():
         for n in range(20): await here.broadcast("t", {"n": n})
         await until(lambda: len(tab.seen) == 20)
         moved = [Tab(slow_app, tab.last_id) for _ in range(10)]
-        early = Tab(slow_app, tab.last_id.rpartition("-")[0] + "-1000000")  # and one that made its id up
+        early = Tab(slow_app, tab.last_id.rpartition("-")[0] + "-1000000")  # and one with an invented id
         await asyncio.sleep(0.3)
         line.reads.set()
         await here.broadcast("t", {"n": 20})

@@ -1,4 +1,4 @@
-"Workers that are forked after the application was loaded, and children of a process that serves already"
+"Workers forked after the application was loaded, and children of a process that already serves"
 import asyncio
 import contextlib
 import gc
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='nothing is fork
 
 
 class Child:
-    "A child that is forked now and does `job(*args)`, a coroutine function or a plain one, and says what it returns"
+    "A child that is forked now, runs `job(*args)`, a coroutine function or a plain one, and returns its result"
     def __init__(self, job, *args):
         self.reading, writing = os.pipe()
         self.pid = os.fork()
@@ -53,7 +53,7 @@ class Child:
 
 
 class Tab:
-    "One stream over ASGI, and all that it was sent"
+    "One stream over ASGI, and everything that it received"
     def __init__(self, app, last_id='', query=''):
         self.text, self.left, self.asked = '', asyncio.Event(), False
         headers = [(b'host', b'x'), *([(b'last-event-id', last_id.encode())] if last_id else [])]
@@ -71,7 +71,7 @@ class Tab:
 
     async def has(self, pattern):
         async with asyncio.timeout(20):
-            while not re.search(pattern, self.text): await asyncio.sleep(0.01)  # noqa: ASYNC110 - nobody tells
+            while not re.search(pattern, self.text): await asyncio.sleep(0.01)  # noqa: ASYNC110
 
     async def leave(self):
         self.left.set()
@@ -163,7 +163,7 @@ def shared_app(url):
 def test_forked_workers_on_one_engine_know_each_other_for_others(tmp_path):
     url = f'sqlite:///{tmp_path}/events.db'
     app, manager = shared_app(url)
-    asyncio.run(manager.broadcast('before', {}))  # an engine that was used before the fork, and let go
+    asyncio.run(manager.broadcast('before', {}))  # a backplane that was used before the fork, and released
     socks = [socket.create_server(('127.0.0.1', 0)) for _ in range(2)]
     workers, (one, two) = [Child(serve, app, sock) for sock in socks], [sock.getsockname()[1] for sock in socks]
     try:
@@ -212,7 +212,7 @@ def test_each_forked_worker_publishes_under_a_name_of_its_own(tmp_path):
 
 
 def job_of_a_server(manager, queue, handler, lines):
-    "What a child of a process with open streams can and cannot do"
+    "Test the abilities of a child of a process with open streams"
     logged = []
     logging.getLogger('cjm_fasthtml_sse').addHandler(kept := logging.Handler())
     kept.emit = lambda record: logged.append(record.getMessage())
@@ -269,7 +269,7 @@ async def serve_a_tab(app, served, end):
 
 
 def workers_log(app, number):
-    "What so many workers log, all of which have served a tab before the first of them ends"
+    "Return the log of several workers, each of which has served a tab before the first of them ends"
     (done, served), (end, over) = os.pipe(), os.pipe()
     children = [Child(serve_a_tab, app, served, end) for _ in range(number)]
     for _ in children: os.read(done, 1)
@@ -282,7 +282,7 @@ def workers_log(app, number):
 @pytest.mark.parametrize('backplane', [None, 'memory://alone'])
 @pytest.mark.parametrize('number', [1, 3])
 def test_forked_workers_with_a_memory_each_say_so_and_one_alone_does_not(backplane, number):
-    "In a process of its own, which has never served"
+    "In a separate process, which has never served"
     command = [sys.executable, __file__, json.dumps([backplane, number])]
     env = os.environ | dict(PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
     said = json.loads(subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60).stdout)

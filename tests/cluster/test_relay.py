@@ -1,8 +1,8 @@
-"""The relay under random faults: several managers on one engine, each over a line of its own that fails
+"""The relay under random faults: several managers share a backplane, each over its own faulty connection
 
-The engine is the one in memory, so that a thousand faults take seconds; real engines are killed in `tests/backplanes`.
-What must hold is the promise itself: what two readers hear is the same, in the same order, each event once, unless a
-reader was told by `sse-reset`; and a broadcast that returned was heard, by every reader that was not told so.
+The backplane is in memory, so that a thousand faults take seconds. `tests/backplanes` kills real servers. The tests
+check the guarantee itself. Two readers get the same events, in the same order, each event once, unless a reader got
+`sse-reset`. An event whose broadcast returned reaches every reader that got no reset.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ MANAGERS, SENDERS, KEPT = 3, 4, 40
 
 
 class Line:
-    "One process's way to the engine"
+    "One process's connection to the backplane"
     max_bytes, name = None, "line"
 
     def __init__(self, engine: "Engine", rng: random.Random):
@@ -64,7 +64,7 @@ class Line:
 
 
 class Engine(MemoryBackplane):
-    "An engine that can be down, come back empty, or without its newest events; it knows also what it has let go of"
+    "A backplane that can be down, or return empty or without its newest events; it records the events that it lost"
     down, starts = False, 0
 
     def __init__(self, name: str = "memory:"):
@@ -81,7 +81,7 @@ class Engine(MemoryBackplane):
         events = self._channels["events"]
         for _ in range(min(number, len(events))): events.pop()
         kept = [entry.position for entry in events]
-        self._heads["events"] = max([self._first, *kept])  # as a file put back from a copy: positions are used again
+        self._heads["events"] = max([self._first, *kept])  # like a file restored from a copy: positions are used again
         self.given = [(position, body) for position, body in self.given if position <= self._heads["events"]]
         self.starts += 1
 
@@ -91,7 +91,7 @@ class Engine(MemoryBackplane):
 
 
 class Reader:
-    "What one tab sees: numbers, and None where it was told of a gap"
+    "The view of one tab: numbers, and None for each gap"
     def __init__(self, manager: BroadcastManager, last_event_id: str | None = None):
         self.manager, self.last, self.seen, self.reset_at = manager, last_event_id, [], None
         self.open()
@@ -100,7 +100,7 @@ class Reader:
 
     async def come_back(self):
         try: self.last = await self.manager.ready(self.last)
-        except BackplaneError: return  # it is to come back later
+        except BackplaneError: return  # it reconnects later
         self.open()
 
     def read(self):
@@ -129,7 +129,7 @@ def opened(manager: BroadcastManager) -> bool: return manager.statistics().backp
 
 
 async def run(seed: int, steps: int, losses: bool) -> tuple[list[Reader], dict[int, str], Engine]:
-    "Random faults while senders send; then all heals, and everyone reads to the end"
+    "Cause random faults while senders send; then end all faults, and let all readers read to the end"
     rng, engine, outcome = random.Random(seed), Engine(), {}
     lines = [Line(engine, random.Random(rng.random())) for _ in range(MANAGERS)]
     settings = dict(report_interval=0.05, publish_timeout=2, max_queue_size=7, max_events=KEPT if losses else 10_000)
@@ -187,13 +187,13 @@ async def run(seed: int, steps: int, losses: bool) -> tuple[list[Reader], dict[i
 
 
 def given(engine: Engine) -> list[tuple[int, str, int, int]]:
-    "Place, publisher, its count, and what was said, of all that the engine was ever given and has not lost"
+    "Return position, publisher, number and data of each event that the backplane ever received and has not lost"
     parts = [(position, *body.split(b"\n", 1)) for position, body in engine.given]
     return [(position, *json.loads(head)[1:3], json.loads(text)["data"]["n"]) for position, head, text in parts]
 
 
 def heard(engine: Engine, after: int = 0) -> list[int]:
-    "What the engine holds after a position, each publisher's repetitions left out"
+    "Return the backplane's events after a position, without the repetitions of each publisher"
     newest, found = {}, []
     for position, publisher, number, n in given(engine):
         if newest.get(publisher, 0) >= number: continue
@@ -203,7 +203,7 @@ def heard(engine: Engine, after: int = 0) -> list[int]:
 
 
 def perhaps_new(engine: Engine) -> set[int]:
-    "What was sent again when the engine had let go of the first: new to who began anew between, and to nobody else"
+    "Events that were sent again after the backplane had trimmed them are new only to a reader that started in between"
     first, again = {}, set()
     for position, _, _, n in given(engine):
         if position - first.setdefault(n, position) >= KEPT: again.add(n)
@@ -240,7 +240,7 @@ def test_who_misses_something_is_told_at_length(seed, caplog): losses(seed, 400,
 
 
 def stretches(seen: list) -> list[list[int]]:
-    "What was seen between two resets: an event that an engine lost may be sent again, to readers who were told"
+    "Yield the events between two resets; a lost event may be sent again to readers that got a reset"
     found = [[]]
     for n in seen: found.append([]) if n is None else found[-1].append(n)
     return found
@@ -265,7 +265,7 @@ def losses(seed, steps, caplog):
 
 
 class OneAtATime(MemoryBackplane):
-    "Takes itself as slow, and complains where it is asked two things at once besides reading"
+    "A slow backplane that fails if it gets two calls at once besides reading"
     busy = False
 
 
@@ -308,7 +308,7 @@ def test_a_process_that_joins_is_known_at_once():
 
 
 class Faulty(MemoryBackplane):
-    "Can be away, and can refuse what is written"
+    "A backplane that can be down, and can refuse writes"
     away = full = False
 
     async def open(self, limits):
@@ -415,7 +415,7 @@ def test_what_is_on_its_way_at_the_end_is_told_truly():
         sending = asyncio.create_task(manager.broadcast("t", {"n": 1}))
         await until(lambda: manager.cluster.sender.queue.unanswered())
         await manager.close()
-        assert await sending == 0  # it has its place, and was not heard here
+        assert await sending == 0  # it has its position, and was not received here
     asyncio.run(end())
 
 
@@ -481,7 +481,7 @@ def test_a_reader_that_has_heard_more_than_its_new_process_is_neither_reset_nor_
 
 
 def test_an_event_that_was_sent_again_to_the_same_place_hides_no_other(caplog):
-    "What stands before it may be new, where an engine has lost its newest events"
+    "The events before it may be new, if a backplane has lost its newest events"
     async def go():
         engine = Engine()
         line = Line(engine, random.Random(1))
@@ -505,7 +505,7 @@ def test_an_event_that_was_sent_again_to_the_same_place_hides_no_other(caplog):
 
 
 def test_a_new_life_is_known_to_all_where_who_made_it_told_nobody(caplog):
-    "It died, or its line broke again before it could tell: so whoever finds the new life tells the others"
+    "The creator died, or lost its connection before it could notify the others; so the first to find the epoch does"
     async def go():
         engine = Engine()
         lines = [Line(engine, random.Random(n)) for n in range(2)]
@@ -532,7 +532,7 @@ def test_a_new_life_is_known_to_all_where_who_made_it_told_nobody(caplog):
 
 
 def test_two_who_close_at_once_take_leave_all_the_same(caplog):
-    "The others know at once that the process is gone, though its leave takes a while"
+    "The others learn immediately that the process has left, although its closing takes a while"
     async def go():
         engine = Engine()
         line = Line(engine, random.Random(1))
@@ -554,7 +554,7 @@ def test_two_who_close_at_once_take_leave_all_the_same(caplog):
 
 
 def test_who_waits_for_an_engine_when_a_manager_is_closed_is_told_at_once(caplog):
-    "Even where it is closed before anything was asked of the engine"
+    "Even if it is closed before the first call to the backplane"
     async def go():
         for turns in range(4):
             manager = BroadcastManager(backplane=Engine())

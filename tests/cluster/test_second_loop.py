@@ -1,4 +1,4 @@
-"A manager, and whatever else outlives the loop that it was used on, goes on with the next one."
+"A manager, and everything else that outlives its event loop, continues on the next loop."
 
 import asyncio
 import gc
@@ -13,7 +13,7 @@ from fasthtml.common import FastHTML
 from cjm_fasthtml_sse import AccessPolicy
 from settings import make_manager
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of what was left behind
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of leftover resources
 
 
 def served(**settings):
@@ -23,7 +23,7 @@ def served(**settings):
 
 
 def left_behind(first, last_word=None):
-    "Run `first()` on a loop, let it say a last word of which nothing is written any more, and close the loop."
+    "Run `first()` on a loop, broadcast once more without writing it, and close the loop."
     loop = asyncio.new_event_loop()
     kept = loop.run_until_complete(first())
     if last_word is not None: loop.call_soon(last_word)
@@ -35,7 +35,7 @@ def left_behind(first, last_word=None):
 
 @pytest.fixture(autouse=True)
 def quiet(caplog):
-    "What asyncio says of tasks that nobody ended is what these tests are about."
+    "Silence asyncio's warnings about unfinished tasks, which these tests create on purpose."
     caplog.set_level(logging.CRITICAL, "asyncio")
 
 
@@ -138,7 +138,7 @@ def test_a_manager_with_an_engine(engine, tmp_path):
     async def second():
         async with Tab(app) as tab:
             kept.clear()
-            gc.collect()  # what was suspended on the first loop ends only now, and may not end this one with it
+            gc.collect()  # coroutines suspended on the first loop end only now, and must not end this loop with them
             await manager.broadcast("note", {"n": 2})
             await tab.hears('"n": 2')
             assert await manager.get_total_connection_count() == 1

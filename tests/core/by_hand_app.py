@@ -1,7 +1,7 @@
-"""An application written for the published 0.0.12, by hand and by the book: what it does not use is not there to use.
+"""An application as written for the published 0.0.12. It uses only what 0.0.12 has.
 
-`test_by_hand.py` runs it against this package and against 0.0.12. Run as `python by_hand_app.py FD`, it serves on the
-listening socket with that number.
+`test_by_hand.py` runs it against this package and against 0.0.12. `python by_hand_app.py FD` serves on the listening
+socket with that number.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ app.get("/own/html")(create_broadcast_handler(manager, element_builder=build))
 def version(): return cjm_fasthtml_sse.__version__
 
 
-# The queue, read for ever; the registration stands in the handler, the parting in the generator's `finally`.
+# An endless loop over the queue; the handler registers, and the generator's `finally` unregisters.
 @app.get("/queue")
 async def read_queue(connection_id: str = None):
     connection_id, queue = await manager.register(connection_id, {"page": "by hand"})
@@ -48,7 +48,7 @@ async def read_queue(connection_id: str = None):
     return EventStream(frames())
 
 
-# The queue, read with a time limit and heartbeats of its own, until somebody says `bye`; all in the generator.
+# A loop with a timeout and its own heartbeats until a client posts `bye`, all in the generator.
 @app.get("/patient")
 async def read_patiently(named: str = "message"):
     async def frames():
@@ -93,7 +93,7 @@ async def attributes():
     return JSONResponse([locked, waiting, pages, kept, limits, manager.get_connection_count()])
 
 
-# A registry and its connections, filled and emptied by hand.
+# A registry and its connections, managed by the application.
 @app.get("/registry")
 async def follow(kind: str = "job"):
     connection = await registry.add_connection(conn_type=kind, queue_size=3, metadata={"for": kind})
@@ -124,7 +124,7 @@ async def stats():
     return JSONResponse([registry.get_stats(), kinds, known, sorted(registry.connections), registry.debug])
 
 
-# A connection without a registry, its queue an ordinary one.
+# A connection without a registry, with an ordinary queue.
 @app.get("/alone")
 async def alone():
     connection = SSEConnection("alone", asyncio.Queue(maxsize=1), "user", state=ConnectionState.CONNECTED)

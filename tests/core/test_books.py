@@ -1,4 +1,4 @@
-"A manager's books agree whichever way a connection comes and goes, also by the registry's own methods."
+"A manager's indexes agree after every way to start and end a connection, also by the registry's own methods."
 
 import asyncio
 
@@ -78,7 +78,7 @@ def test_a_stream_is_sent_messages_by_hand():
 
 
 def test_the_session_is_the_applications():
-    "What an application keeps in the session under any name neither breaks an id nor becomes its owner"
+    "Session entries of the application, under any name, neither break an id nor become its user"
     app, rt = fast_app(secret_key="test")
     manager = BroadcastManager()
     setup_broadcast_routes(app, manager)

@@ -1,7 +1,7 @@
-"""A caller of the published 0.0.12 runs unchanged: its application (`by_hand_app.py`), and all that it can lean on.
+"""An application of the published 0.0.12 (`by_hand_app.py`) runs unchanged, with everything that it can rely on.
 
-The application runs over a real socket against this package and, where pip can fetch it, against 0.0.12 itself. Both
-have to say the same; where 0.0.12 is wrong (it loses, doubles or lies), the application does not go.
+It runs over a real socket against this package and, if pip can download it, against 0.0.12. Both must give the same
+results. The application avoids the cases in which 0.0.12 loses or duplicates events, or returns wrong results.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ from cjm_fasthtml_sse import BroadcastManager, ConnectionClosed
 from cjm_fasthtml_sse.core import broadcast, connections, streaming
 
 APP = Path(__file__).with_name("by_hand_app.py")
-DEADLINE = 20  # seconds that anything here may take before it fails; a generous limit, not a delay
+DEADLINE = 20  # Maximum for each step; a generous limit, not a delay
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    "A folder with the 0.0.12 of PyPI, to be put before everything else on the path"
+    "Provide a folder with 0.0.12 from PyPI, to put first on the path"
     folder = tmp_path_factory.mktemp("published")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     wanted = ["--retries=0", "-d", folder, "cjm-fasthtml-sse==0.0.12"]
@@ -42,7 +42,7 @@ def published(tmp_path_factory):
 
 @contextmanager
 def served(path):
-    "The application in a process of its own; its socket listens before it starts, so nobody waits for it"
+    "Run the application in a process of its own; its socket listens before the process starts"
     env = {**os.environ, "PYTHONPATH": str(path)}
     with socket.create_server(("127.0.0.1", 0)) as listener:
         command, port = [sys.executable, APP, str(listener.fileno())], listener.getsockname()[1]
@@ -58,7 +58,7 @@ def served(path):
 
 @pytest.fixture(scope="module", params=["this package", "0.0.12"])
 def caller(request):
-    "A client of the application, on each of the two"
+    "Provide a client of the application, for each of the two versions"
     ours = request.param == "this package"
     path = Path(cjm_fasthtml_sse.__file__).parents[1] if ours else request.getfixturevalue("published")
     with served(path) as client:
@@ -76,16 +76,16 @@ def count(client): return client.get("/sse/status").json()["connections"]
 
 
 def heard(stream):
-    "Events that say something, by a parser that is not ours; the deadline holds also where only heartbeats come"
+    "Yield events with data, by an independent parser; the deadline also ends a stream of heartbeats"
     deadline = monotonic() + DEADLINE
     for event in httpx2.EventSource(stream):
-        assert monotonic() < deadline, "nothing but heartbeats"
+        assert monotonic() < deadline, "only heartbeats"
         if event.data: yield event
 
 
 @contextmanager
 def listening(client, *urls):
-    "What is heard on each stream, once all of them are registered; at the end all have left"
+    "Yield the events of each stream when all are registered; at the end, all have left"
     with ExitStack() as stack:
         before, streams = count(client), [stack.enter_context(client.stream("GET", url)) for url in urls]
         until(lambda: count(client) == before + len(urls))
@@ -94,7 +94,7 @@ def listening(client, *urls):
 
 
 def message(event):
-    "Name and content of an event that holds a message as JSON, without the time"
+    "Return name and content of an event that contains a message as JSON, without the time"
     found = json.loads(event.data)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?", found.pop("timestamp"))
     return event.event, found
@@ -216,8 +216,8 @@ def test_an_element_for_the_page(caller):
     for part in ('hx-ext="sse"', 'sse-swap="message"', 'id="list"', 'class="live"'): assert part in page
 
 
-# Every function, class, method, parameter, order and default of the description of 0.0.12. `MADE` is a default that is
-# made anew for each instance.
+# Every function, class, method, parameter, order and default of 0.0.12. `MADE` is a default that each instance
+# creates anew.
 MADE = object()
 SIGNATURES = {
     "broadcast": {
@@ -276,7 +276,7 @@ CASES = [(module, name, asked) for module, names in SIGNATURES.items() for name,
 
 
 def positional(found):
-    "Names, defaults and kinds of what can be given in order, or as `**attrs`"
+    "Return names, defaults and kinds of the parameters that can be positional, or `**attrs`"
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_KEYWORD)
     return [(p.name, p.default, p.kind) for p in found.parameters.values() if p.kind in kinds]
 
@@ -308,7 +308,7 @@ def test_a_stream_hands_out_an_async_generator():
 
 
 def test_the_description_itself_says_the_same(published):
-    "The literal table above, held against 0.0.12: it is not our memory of it that is tested"
+    "Compare the table above with 0.0.12, so that it cannot be wrong"
     program = """
 import inspect, json, sys
 from importlib import import_module
@@ -337,8 +337,8 @@ async def story():
             finally: await manager.unregister(connection_id)
         return frames()
     async def request():
-        frames = await handler()  # registered in the request's task ...
-        await asyncio.create_task(anext(frames))  # ... read, and left, in a child of it, as Starlette does
+        frames = await handler()  # registered in the task of the request ...
+        await asyncio.create_task(anext(frames))  # ... and read and closed in a child task, as Starlette does
     older = asyncio.create_task(request())
     await asyncio.sleep(0)
     newer = asyncio.create_task(request())

@@ -1,4 +1,4 @@
-"One reader that takes nothing more is gone; all others have what they had to have, and so has the sender."
+"If one reader stops reading, it is removed, and all other readers and the sender are unaffected."
 
 import asyncio
 import logging
@@ -44,7 +44,7 @@ def test_a_queue_that_its_reader_has_shut(how, engine):
 @pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("end", ["close", "unregister", "end", "send_to", "send"])
 def test_whoever_meets_it_first_finds_it_gone(how, end):
-    "Nobody has broadcast since it was shut"
+    "There was no broadcast since it was closed"
     async def main():
         _, manager = served()
         (first, queue), (second, _) = await manager.register(), await manager.register()
@@ -90,14 +90,14 @@ def test_one_that_is_shut_while_it_is_fed(how):
         for n in range(3): await manager.broadcast("note", {"n": n})
         await asyncio.sleep(0)
         HOWS[how](queue)
-        if how == "close": await queue.get()  # there is room, and it is not for what is missing
+        if how == "close": await queue.get()  # there is room for an event, but not for the missing ones
         await until(lambda: manager.get_connection_count() == 0)
         assert manager.statistics().drops == {"shut": 1}
     asyncio.run(main())
 
 
 def test_many_that_go_at_once():
-    "Readers that leave change the books that a broadcast goes through"
+    "Readers that leave change the indexes that a broadcast iterates over"
     async def main():
         app, manager = served()
         queues = [(await manager.register(topics="a" if n % 3 else ()))[1] for n in range(30)]

@@ -1,4 +1,4 @@
-"What cannot be shown, where tabs of one browser share a stream and each takes what is of its topics"
+"Events that cannot be rendered, if tabs of one browser share a stream and each tab takes the events of its topics"
 
 import asyncio
 import re
@@ -10,7 +10,7 @@ from fasthtml.common import FastHTML, P
 
 
 def make(fails):
-    "An application whose builder raises what `fails` has for a number"
+    "Create an application whose builder raises the value of `fails` for a number"
     def show(kind, data):
         if data["n"] in fails: raise fails[data["n"]]
         return P(data["n"])
@@ -25,7 +25,7 @@ def told(tab): return re.findall("^event: sse-reset\n(?:id: .*\n)?(?:topic: (.*)
 
 @pytest.mark.parametrize("retain", [False, True])
 def test_each_topic_is_told_of_what_fails_in_a_row(caplog, retain):
-    "Once for each; and who is told of an event for everyone is not told again"
+    "Once for each topic; after an event for all topics, no topic is notified again"
     async def main():
         app, manager = make(dict.fromkeys(range(6), OSError("locked")))
         topics = ["a", "b", "a", "b"] if not retain else ["a", "b"]

@@ -1,4 +1,4 @@
-"The demo as people start it: the command, in a process of its own, on a free port"
+"The demo, started by its command in a process of its own, on a free port"
 import re
 import signal
 import subprocess
@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 20  # that a start or an end may take before the test fails; a generous limit, not a delay
+SECONDS = 20  # Maximum for a start or an end; a generous limit, not a delay
 
 
 @contextmanager
 def demo(*args, port: int = 0):
-    "The demo's process and URL; afterwards it has ended on Ctrl-C, with no word of complaint"
+    "Yield the demo's process and URL; end it with Ctrl-C, and fail if it reports an error"
     command = [sys.executable, '-m', 'cjm_fasthtml_sse.demo', '--port', str(port), *map(str, args)]
     with tempfile.TemporaryFile('w+') as errors:
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)

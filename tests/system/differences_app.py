@@ -1,6 +1,6 @@
-"""What 0.0.12 did and what this package does, asked of whichever of the two is on the path; prints one JSON object.
+"""Run each case of the differences page with the version that is on the path, and print one JSON object.
 
-Each function is one row of the table in `nbs/explains/differences.ipynb`, and returns what a caller would see.
+Each function is one row of the table in `nbs/explains/differences.ipynb` and returns the result that a caller gets.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from cjm_fasthtml_sse.core.streaming import OOBStreamBuilder, SSEStream, StreamC
 from fasthtml.common import Div, Li, P, to_xml
 
 ROWS = []
-MISSED = 0.3  # seconds after which something is taken for not coming; old behaviour only, and what comes is waited for
+MISSED = 0.3  # Seconds to wait for an event that 0.0.12 does not send; expected events are awaited
 
 
 def row(function):
@@ -22,9 +22,9 @@ def row(function):
 
 
 async def caught(awaitable):
-    "What came of it: the value, or the name of the error."
+    "Return the result, or the name of the error."
     try: return await asyncio.wait_for(awaitable, 20)
-    except Exception as e: return type(e).__name__  # noqa: BLE001 - it is the outcome
+    except Exception as e: return type(e).__name__  # noqa: BLE001 - its name is the result
 
 
 async def frames(source, **config): return [frame async for frame in SSEStream(StreamConfig(**config)).stream(source)]
@@ -58,7 +58,7 @@ async def error_in_source():
 
 
 @row
-async def end_is_told(): return "sse-close" in "".join(await frames(source_of("one")))
+async def end_is_final(): return "sse-close" in "".join(await frames(source_of("one")))
 
 
 async def source_of(*items):
@@ -111,7 +111,7 @@ async def full_queue_read_by_hand():
     _, queue = await manager.register("slow")
     for n in range(3): await manager.broadcast("tick", {"n": n})
     async with asyncio.timeout(20):
-        while manager.get_connection_count(): await asyncio.sleep(0.01)  # noqa: ASYNC110 - 0.0.12 tells nobody
+        while manager.get_connection_count(): await asyncio.sleep(0.01)  # noqa: ASYNC110 - 0.0.12 has no event for it
 
     async def read_on():
         while True: await queue.get()

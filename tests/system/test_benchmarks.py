@@ -1,4 +1,4 @@
-"What can be asked of the benchmarks without a stopwatch: arithmetic, order, messages, a round that comes to its end."
+"The parts of the benchmarks that need no stopwatch: arithmetic, order, messages, and a complete round."
 
 import importlib
 import json
@@ -19,7 +19,7 @@ SERVER = "benchmarks/systems/package.py"
 
 @pytest.fixture(scope="module")
 def before():
-    "The module that compares two checkouts; benchmarks are programs, found by their folder."
+    "Import the module that compares two checkouts; benchmarks are programs, found by their folder."
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(BENCHMARKS)
         return importlib.import_module("before")
@@ -31,7 +31,7 @@ def fanout(*args, seconds=60):
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=seconds)
 
 
-# Ranks as tables of the sign test have them: the interval's ends are the values of the first rank and its mirror image.
+# Ranks as in tables of the sign test: the interval's ends are the values of the first rank and its mirror image.
 @pytest.mark.parametrize("n, rank", [(6, 1), (8, 1), (9, 2), (10, 2), (15, 4), (20, 6), (25, 8), (40, 14), (100, 40)])
 def test_the_ends_of_an_interval_are_those_of_the_tables(before, n, rank):
     assert before.interval(list(range(n, 0, -1))) == (rank, n + 1 - rank)
@@ -43,11 +43,11 @@ def test_few_values_have_no_interval(before, n): assert before.interval([1.0] * 
 
 @pytest.mark.parametrize("n", range(6, 15))
 def test_an_interval_holds_the_median_as_often_as_it_says_and_is_the_narrowest_that_does(before, n):
-    "Counted: each value lies below or above the median, with equal chances, so all patterns are equally likely."
+    "Count all patterns: each value lies below or above the median with equal probability."
     low, high = before.interval(list(range(n)))
 
     def held(low, high):
-        "In what part of all patterns the median lies from the value of rank `low` to that of rank `high`."
+        "Return the share of all patterns in which the median lies between the values of rank `low` and rank `high`."
         return sum(low < sum(below) <= high for below in product((0, 1), repeat=n)) / 2**n
 
     assert held(low, high) >= 0.95 > held(low + 1, high - 1)
@@ -62,7 +62,7 @@ def test_an_interval_lies_around_the_median_in_any_order(before, values):
 
 
 def test_a_drift_cancels(before):
-    "Every side is measured as late as the others on average, and every side in every round."
+    "Each side is measured equally late on average, and in every round."
     steps = before.plan(["one", "two"], 4)
     assert len(steps) == len(set(steps)) == 4 * 2 * 3
     late = {side: sum(at for at, step in enumerate(steps) if step[2] == side) for side in before.SIDES}
@@ -74,7 +74,7 @@ def figures(cpu): return dict(cpu=cpu, memory=1000 * cpu, connect=10 * cpu)
 
 
 def runs(rounds, **cpus):
-    "What measuring would have found, were each side's figures the same in all rounds but for the machine's pace."
+    "Build runs in which each side's figures are constant, except for the machine's speed in a round."
     return [dict(round=i, scenario=scenario, side=side, figures=figures(cpu * (1 + i % 3)))
             for i in range(rounds) for scenario in ("fanout", "bursts") for side, cpu in cpus.items()]
 
@@ -97,7 +97,7 @@ def test_what_is_no_checkout_is_named(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
 @pytest.mark.parametrize("program, said", [
     ("raise RuntimeError('out of luck')", "RuntimeError: out of luck"),
-    ("import sys; sys.exit()", "it stopped without a word"),
+    ("import sys; sys.exit()", "it stopped without output"),
     ("print('hello', flush=True)", "hello")])
 def test_a_server_that_does_not_start_says_why(tmp_path, program, said):
     for name, text in {SERVER: program, "cjm_fasthtml_sse/__init__.py": ""}.items():
@@ -122,7 +122,7 @@ def test_what_does_not_go_together_is_refused(args, said):
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
 def test_a_round_comes_to_its_end(tmp_path):
-    "This checkout before and after: what is measured is not looked at, but that it was measured."
+    "Compare this checkout with itself: all figures must be present, whatever their values."
     done = fanout("--before", ROOT, "--quick", "--out", tmp_path, seconds=600)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "before.json").read_text())

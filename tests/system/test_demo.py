@@ -17,13 +17,13 @@ from starlette.testclient import TestClient
 
 @pytest.fixture(scope='module')
 def url():
-    "A demo that the tests share"
+    "Provide a demo that the tests share"
     with demo() as (_, url): yield url
 
 
 @pytest.fixture
 def curl():
-    "`curl(url)` reads a stream; its `print_until(text)` says all that it has printed when that has come"
+    "Provide `curl(url)`, which reads a stream until the test ends"
     readers = []
     def curl(url):
         reader = subprocess.Popen(['curl', '--silent', '--no-buffer', url], stdout=subprocess.PIPE, text=True)
@@ -40,7 +40,7 @@ def curl():
 
 
 def read_until(reader, part):
-    "What `reader` prints, up to the line that has `part`"
+    "Return the output of `reader` up to the line that contains `part`"
     lines = []
     for line in reader.stdout:
         lines.append(line)
@@ -50,7 +50,7 @@ def read_until(reader, part):
 
 @pytest.fixture
 def refused(monkeypatch, capsys):
-    "`refused(*args)` is what the command says where it ends before it begins, and its exit code"
+    "Provide `refused(*args)`, which returns the output and the exit code of a command that refuses to start"
     def refused(*args):
         monkeypatch.setattr(sys, 'argv', ['demo', *args])
         with pytest.raises(SystemExit) as end: main()
@@ -76,7 +76,7 @@ def test_two_curls_hear_one_increment_and_ctrl_c_ends_all_at_once(curl):
             assert 'retry: ' in reader.stdout.read()
             assert reader.wait(SECONDS) == 0
         assert process.wait(SECONDS) == 0
-        assert time.monotonic() - asked < 10  # it would wait for ever for the streams
+        assert time.monotonic() - asked < 10  # without the end of the streams, the server would wait forever
 
 
 @pytest.mark.parametrize('engine', ['', 'sqlite'])
@@ -89,7 +89,7 @@ def test_with_several_workers_every_reader_hears_every_click(curl, engine, tmp_p
         for reader in readers: assert '<span>8</span>' in read_until(reader, '<span>8</span>')
         started = httpx2.post(f'{url}/jobs')
         stream = url + re.search(r'data-sse-connect="(/jobs/\d+)"', started.text)[1]
-        told = httpx2.get(stream, timeout=SECONDS).text  # by whichever worker: only one does the job
+        told = httpx2.get(stream, timeout=SECONDS).text  # from any worker: only one runs the job
         assert told.index(f'value="{State.steps}"') < told.index('event: sse-close')
 
 
@@ -142,11 +142,11 @@ def test_without_a_folder_the_page_takes_what_fasthtml_takes_from_the_cdn(htmx, 
 
 @pytest.mark.parametrize('args, said', [
     (['--port', '99999'], 'cannot listen on port 99999 of 127.0.0.1'),
-    (['--workers', '0'], '--workers is 0; there has to be one'),
-    (['--backplane', 'mysql://x'], "backplane is 'mysql'; pass an object, or a URL that begins with"),
+    (['--workers', '0'], '--workers must be at least 1, got 0'),
+    (['--backplane', 'mysql://x'], "backplane is 'mysql'; give an object, or a URL that begins with"),
     (['--port', 'x'], "argument --port: invalid int value: 'x'"),
     (['--htmx', '3'], 'argument --htmx: invalid choice'),
-    (['--htmx-from', 'nowhere'], 'nowhere does not hold htmx 2 and its extension; make it by: npm install htmx.org@2')])
+    (['--htmx-from', 'nowhere'], 'nowhere does not contain htmx 2 and its extension; run: npm install htmx.org@2')])
 def test_what_cannot_be_is_said(refused, args, said):
     output, code = refused(*args)
     assert code == 2 and said in output.err

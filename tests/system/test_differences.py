@@ -1,6 +1,6 @@
-"""Where this package departs from 0.0.12: each row of the page's table, asked of both, and each row has its test.
+"""The differences from 0.0.12: each row of the page's tables, run with both versions, and the test of each row.
 
-`differences_app.py` runs once with this package and once, where pip can fetch it, with the 0.0.12 of PyPI.
+`differences_app.py` runs once with this package and once with 0.0.12 from PyPI, if pip can download it.
 """
 
 import json
@@ -16,14 +16,14 @@ import pytest
 
 HERE = Path(__file__).parent
 APP, PAGE = HERE / "differences_app.py", HERE.parents[1] / "nbs/explains/differences.ipynb"
-DEADLINE = 120  # seconds for all rows; a generous limit, not a delay
+DEADLINE = 120  # Seconds for all rows; a generous limit, not a delay
 
-# What 0.0.12 does, and what this package does.
+# The result of 0.0.12, and the result of this package.
 ROWS = {
     "heartbeat_ends_source": (False, True),
     "list_as_source": ("AttributeError", True),
     "error_in_source": ("OSError", [True, False]),
-    "end_is_told": (False, True),
+    "end_is_final": (False, True),
     "stop_while_source_is_silent": (False, True),
     "builder_in_stream": (4, 2),
     "build_of_nothing": ("str", "FT"),
@@ -46,7 +46,7 @@ ROWS = {
 
 
 def outcomes(folder):
-    "What the rows come to with the package in `folder`."
+    "Return the results of all rows with the package in `folder`."
     env = {**os.environ, "PYTHONPATH": str(folder)}
     how = dict(env=env, capture_output=True, text=True, timeout=DEADLINE)
     done = subprocess.run([sys.executable, APP], **how)
@@ -60,7 +60,7 @@ def ours(): return outcomes(Path(cjm_fasthtml_sse.__file__).parents[1])
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    "The same of the 0.0.12 of PyPI"
+    "Return the results of 0.0.12 from PyPI"
     folder = tmp_path_factory.mktemp("published")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     wanted = ["--retries=0", "-d", folder, "cjm-fasthtml-sse==0.0.12"]
@@ -79,7 +79,7 @@ def test_what_0_0_12_did(name, published): assert published[name] == ROWS[name][
 
 
 def rows():
-    "The numbers of the rows of the page's tables, and the tests that its last table names for each."
+    "Return the row numbers of the page's tables, and the tests that its last table names for each."
     cells = json.loads(PAGE.read_text(encoding="utf-8"))["cells"]
     text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     told, _, tests = text.partition("## The test of each row")

@@ -1,4 +1,4 @@
-"""Each tutorial's app as one file: the same code, and it runs as its first lines say."""
+"""The application of each tutorial as one file: it has the same code, and its command starts it."""
 
 import ast
 import json
@@ -20,11 +20,11 @@ ROOT = Path(__file__).parents[2]
 TUTORIALS = sorted(path.stem for path in (ROOT / "nbs/tutorials").glob("*.ipynb"))
 EXAMPLES = {path.stem: path for path in sorted((ROOT / "examples").glob("*.py"))}
 PARSE = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-DEADLINE = 30  # seconds that anything here may take before it fails; a generous limit, not a delay
+DEADLINE = 30  # Maximum for each step; a generous limit, not a delay
 
 
 def statements(code):
-    "The statements of a module or a cell but imports, each as it is written, decorators included."
+    "Yield the statements of a module or a cell as written, with decorators and without imports."
     lines = code.splitlines()
     for node in compile(code, "code", "exec", PARSE).body:
         if isinstance(node, ast.Import | ast.ImportFrom): continue
@@ -33,7 +33,7 @@ def statements(code):
 
 
 def taught(tutorial):
-    "The statements of a tutorial, as its cells have them."
+    "Return the statements of a tutorial's cells."
     cells = json.loads((ROOT / f"nbs/tutorials/{tutorial}.ipynb").read_text(encoding="utf-8"))["cells"]
     return [s for cell in cells if cell["cell_type"] == "code" for s in statements("".join(cell["source"]))]
 
@@ -52,7 +52,7 @@ def test_an_example_is_what_its_tutorial_says(name):
 
 
 def get(client, server, said):
-    "The start page, as soon as the server answers; uvicorn says nothing that could be waited for before it listens"
+    "Return the start page when the server answers; uvicorn prints nothing before it listens"
     deadline = monotonic() + DEADLINE
     while True:
         try: return client.get("/")
@@ -64,7 +64,7 @@ def get(client, server, said):
 
 @contextmanager
 def running(name, folder):
-    "`python examples/NAME.py` on a free port: a client and its start page; Ctrl-C has to end it, streams or not"
+    "Run `python examples/NAME.py` on a free port; yield a client and the start page; Ctrl-C must end open streams too"
     port, said = free_port(), (folder / "log").open("w+")
     how = dict(cwd=folder, env={**os.environ, "PORT": str(port)}, stdout=said, stderr=said, start_new_session=True)
     server = subprocess.Popen([sys.executable, EXAMPLES[name]], **how)
@@ -84,15 +84,15 @@ def running(name, folder):
 
 
 def connects(html):
-    "The address of the stream that the element in `html` reads."
+    "Return the URL of the stream that the element in `html` reads."
     return re.search(r'data-sse-connect="([^"]+)"', html)[1].replace("&amp;", "&")
 
 
 def heard(stream):
-    "Events that say something, by a parser that is not ours; the deadline holds also where only heartbeats come"
+    "Yield events with data, by an independent parser; the deadline also ends a stream of heartbeats"
     deadline = monotonic() + DEADLINE
     for event in httpx2.EventSource(stream):
-        assert monotonic() < deadline, "nothing but heartbeats"
+        assert monotonic() < deadline, "only heartbeats"
         if event.data: yield event
 
 
@@ -127,7 +127,7 @@ def test_language_model(tmp_path):
 
 
 def test_many_tabs(tmp_path):
-    "Which tab reads for the others is the browser's to say; the server says whose a stream is, and counts the tabs"
+    "The browser chooses the tab that reads the stream; the server tags the stream with its user and counts the tabs"
     with running("many_tabs", tmp_path) as (tab, page):
         job = connects(tab.get("/", params={"topic": "job/1"}).text)
         shared = f"{job}&topic=job/2&tabs=30"
@@ -143,7 +143,7 @@ def test_many_tabs(tmp_path):
 
 
 def test_many_workers(tmp_path, monkeypatch):
-    "A board shows what is taken at another worker, and goes on there when its own is gone"
+    "A board shows an order from another worker, and continues there when its own worker is killed"
     monkeypatch.setenv("SSE_BACKPLANE", f"sqlite:///{tmp_path}/orders.db")
     monkeypatch.setenv("SECRET_KEY", "one for all workers")
     folders = [tmp_path / name for name in ("first", "second")]

@@ -1,7 +1,7 @@
-"""200 readers on a bad day, and a sender that writes down what it sent.
+"""200 readers with bad connections, and a sender that records each event that it sends.
 
-Nothing is lost, nothing comes twice, and a reset stands exactly where something is gone. The sender's script and each
-reader's behaviour are drawn from a seed; what the machine's timing adds is not. `SOAK_SEED=<n>` repeats a seed."""
+No event is lost or repeated, and a reset marks exactly each gap. A seed decides the sender's script and the readers'
+behaviour, but not the machine's timing. `SOAK_SEED=<n>` repeats a seed."""
 
 import asyncio, json, os, random, subprocess, sys
 from collections import Counter
@@ -19,20 +19,20 @@ from system.soak.reader import Reader
 from system.soak.server import TOPICS
 
 SERVER = Path(__file__).parent / 'soak' / 'server.py'
-NAMED = [f'soak-{i}' for i in range(0, 200, 4)]  # readers that give an id of their own; the others cannot be excluded
+NAMED = [f'soak-{i}' for i in range(0, 200, 4)]  # readers with an id of their own; the others cannot be excluded
 WANTED = ((), ('a/*',), ('a/**',), ('b/*', 'c'), ('keyed/*',), ('keyed/1', 'd'), ('a/1/**', 'unheard/of'), ('*',))
-PATIENCE = 60  # seconds that a step may take on a machine that is busy with other things
+PATIENCE = 60  # seconds for a step on a busy machine
 
 
 def settings(port, around='plain', **manager):
-    "What the server is told"
+    "Return the settings of the server"
     defaults = dict(max_queue_size=50, heartbeat_interval=0.5, send_timeout=2.0, queue_timeout=1.0)
     return dict(port=port, around=around, names=NAMED, manager={**defaults, **manager})
 
 
 @contextmanager
 def serving(settings):
-    "A server in a process of its own, answering"
+    "Run a server in its own process"
     process = subprocess.Popen([sys.executable, str(SERVER), json.dumps(settings)])
     try:
         base = f'http://127.0.0.1:{settings["port"]}' + ('/inner' if settings['around'] == 'mounted' else '')
@@ -46,7 +46,7 @@ def serving(settings):
 
 
 def make_readers(seed, number, path='/sse/broadcast'):
-    "Readers of all kinds: of everything, of patterns, of single topics, of nothing"
+    "Return readers of all kinds: of all topics, of patterns, of single topics, of none"
     rng = random.Random(seed)
     def wanted(i):
         if i % 100 == 1: return ('**',)
@@ -55,24 +55,24 @@ def make_readers(seed, number, path='/sse/broadcast'):
 
 
 async def publish(client, seed, number, seconds):
-    "Have the script run, and give its journal"
+    "Run the script and return its journal"
     (await client.get('/publish', params=dict(seed=seed, number=number, seconds=seconds))).raise_for_status()
     return Journal((await client.get('/journal')).raise_for_status().json())
 
 
 async def all_here(readers):
-    "Return once each reader has an id to come back with"
+    "Return when each reader has an id for a reconnect"
     async with asyncio.timeout(PATIENCE): await asyncio.gather(*(reader.here.wait() for reader in readers))
 
 
 async def calm_down(readers, tasks, journal):
-    "Have everyone read to the end of `journal`, and wait for them"
+    "Let all readers read to the end of `journal`, and wait for them"
     for reader in readers: reader.calm_down(f'{journal.epoch}-{journal.head}')
     async with asyncio.timeout(PATIENCE): await asyncio.gather(*tasks)
 
 
 async def leave(client):
-    "Wait until the server has noticed that everyone left, and give its numbers"
+    "Wait until the server has removed all connections, and return its numbers"
     async with asyncio.timeout(PATIENCE):
         while True:
             status = (await client.get('/sse/status')).json()
@@ -80,7 +80,7 @@ async def leave(client):
 
 
 async def soak(base, port, readers, seed, number, seconds):
-    "Readers and script together; the journal, and the server's numbers"
+    "Run readers and script together; return the journal and the server's numbers"
     async with httpx2.AsyncClient(base_url=base, timeout=PATIENCE + seconds) as client:
         tasks = [asyncio.create_task(reader.run(port)) for reader in readers]
         try:
@@ -94,27 +94,27 @@ async def soak(base, port, readers, seed, number, seconds):
 
 
 def checked(readers, seed, *journals):
-    "The resets of all readers, counted by reason; says the seed where a promise was not kept"
+    "Return the resets of all readers, counted by reason; if a check fails, print the seed"
     try: return Counter(reason for reader in readers for reason in check(reader, *journals))
     except Wrong as e: raise Wrong(f'{e}; SOAK_SEED={seed}') from None
 
 
 def run(seed, readers, number, seconds, around='plain', **manager):
-    "One soak; its resets and the server's numbers"
+    "Run one soak; return its resets and the server's numbers"
     port = free_port()
     with serving(settings(port, around, **manager)) as (_, base):
         readers = make_readers(seed, readers, '/inner/sse/broadcast' if around == 'mounted' else '/sse/broadcast')
         journal, status = asyncio.run(soak(base, port, readers, seed, number, seconds))
     resets = checked(readers, seed, journal)
     assert len(journal.events) == number and journal.head == number
-    assert sum(reader.cuts for reader in readers) >= len(readers) / 4, 'hardly anyone dropped inside a frame'
+    assert sum(reader.cuts for reader in readers) >= len(readers) / 4, 'too few readers disconnected inside a frame'
     assert sum(reader.connects for reader in readers) >= 2 * len(readers)
-    assert status['resets'] >= resets.total(), 'more resets were read than sent'
+    assert status['resets'] >= resets.total(), 'more resets were received than sent'
     return resets, status
 
 
 def seeds(number):
-    "The seeds of a run: always the same, unless one is asked for"
+    "Return the seeds of a run: always the same, unless one is given"
     return [int(os.environ['SOAK_SEED'])] if 'SOAK_SEED' in os.environ else [20_260 + i for i in range(number)]
 
 
@@ -123,14 +123,14 @@ SMALL = dict(max_events=1_000, max_queue_size=20)
 
 
 def test_a_log_that_holds_all():
-    "Every reader's log is the sender's, and nobody is reset"
+    "Each reader's log matches the sender's, without a reset"
     for seed in seeds(1):
         resets, status = run(seed, 200, 20_000, 10, **ALL)
         assert not resets and not status['resets'] and status['replays'] >= 200
 
 
 def test_a_small_log():
-    "Every reader's log is the sender's, cut by exactly one reset for each gap"
+    "Each reader's log matches the sender's, with exactly one reset for each gap"
     for seed in seeds(1):
         resets, _ = run(seed, 200, 20_000, 10, **SMALL)
         assert resets['expired'] and resets['overflow'] and set(resets) == {'expired', 'overflow'}
@@ -138,9 +138,9 @@ def test_a_small_log():
 
 @pytest.mark.parametrize('around', ['middleware', 'mounted'])
 def test_inside_other_things(around):
-    "The same where a middleware sees every body, and where the app is mounted in another"
+    "The same with a middleware around every body, and with the app mounted in another"
     for seed in seeds(1):
-        with ThreadPoolExecutor(2) as pool:  # side by side, since most of it is waiting
+        with ThreadPoolExecutor(2) as pool:  # in parallel, because they mostly wait
             soaks = [pool.submit(run, seed, 40, 1_500, 2, around, **log) for log in (ALL, SMALL)]
             (none, _), (some, _) = (soak.result() for soak in soaks)
         assert not none
@@ -151,7 +151,7 @@ SENT = [('c', None, ()), ('keyed/1', 'k', ()), ('c', None, ['soak-0']), ('keyed/
 
 
 def bare(log):
-    "A reader of `c` and `keyed/1` that got `log`, and the journal of the five events in `SENT`"
+    "Return a reader of `c` and `keyed/1` that received `log`, and the journal of the five events in `SENT`"
     reader = Reader('soak-0', 'none', ('c', 'keyed/1'), True)
     reader.log = [(kind, f'e-{position}', *rest) for kind, position, *rest in log]
     return reader, Journal(dict(head='e-5', events=[(f'e-{i}', i - 1, *how) for i, how in enumerate(SENT, 1)]))
@@ -177,27 +177,27 @@ BAD = dict(
 
 @pytest.mark.parametrize('log', GOOD.values(), ids=GOOD)
 def test_the_check_passes(log):
-    "What it should let through"
+    "Logs that the check accepts"
     assert len(check(*bare(log))) == sum(item[0] == 'reset' for item in log)
 
 
 @pytest.mark.parametrize('log', BAD.values(), ids=BAD)
 def test_the_check_can_fail(log):
-    "What it should not"
+    "Logs that the check rejects"
     with pytest.raises(Wrong): check(*bare(log))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize('log', [ALL, SMALL], ids=['all', 'small'])
 def test_long(log):
-    "Ten seeds, five times the events"
+    "Ten seeds with five times the events"
     for seed in seeds(10):
         resets, _ = run(seed, 200, 100_000, 45, **log)
         assert bool(resets) == (log is SMALL)
 
 
 async def two_lives(port, readers, seed, first, second):
-    "The first server dies in the middle, without a word; the second takes its port"
+    "Kill the first server in the middle, and start the second at its port"
     with serving(first) as (process, base):
         tasks = [asyncio.create_task(reader.run(port)) for reader in readers]
         async with httpx2.AsyncClient(base_url=base, timeout=PATIENCE) as client:
@@ -214,7 +214,7 @@ async def two_lives(port, readers, seed, first, second):
 
 
 def test_killed_and_started_again():
-    "Each reader comes back with an id of a log that is dead, sees one reset, and goes on"
+    "Each reader reconnects with an id of a lost log, gets one reset, and continues"
     seed, port = seeds(1)[0], free_port()
     readers = make_readers(seed, 100)
     both = settings(port, **ALL)

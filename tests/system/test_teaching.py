@@ -1,6 +1,6 @@
-"""Likely mistakes, and the sentence that each of them gets; the site's page of them has the same sentences.
+"""Common mistakes and their error messages, which the troubleshooting page quotes.
 
-What a page says in its console is tested in `browser/test_teach.py`.
+`browser/test_teach.py` tests the messages in a page's console.
 """
 
 import gc
@@ -39,7 +39,7 @@ def test_broadcast_without_await_in_a_plain_handler():
 
 
 def served(builder, *events):
-    "What a stream shows of the events, up to one that the builder can show."
+    "Return the first event in the stream that the builder can render."
     app, manager = FastHTML(secret_key="for this test"), BroadcastManager()
     setup_broadcast_routes(app, manager, element_builder=builder)
     with TestClient(app) as client, client.stream("GET", "/sse/broadcast") as stream:
@@ -62,7 +62,7 @@ def test_several_workers_on_memory(monkeypatch, caplog):
     monkeypatch.setenv("WEB_CONCURRENCY", "4")
     for _ in range(2): assert served(lambda kind, data: P(kind), "good") == "data: <p>good</p>"
     told = [r.getMessage() for r in caplog.records if "workers keeps its events in its own memory" in r.getMessage()]
-    assert len(told) == 2, "each manager says it, once"
+    assert len(told) == 2, "each manager logs it once"
     assert "backplane=" in told[0] and "One of 4 workers" in told[0]
     assert told[0].split("One of 4 ")[1] in PAGE
 

@@ -1,4 +1,4 @@
-"""Each tutorial runs in Jupyter as it does under nbdev-test: from top to bottom, in a kernel, from the command line."""
+"""Each tutorial runs from top to bottom in a Jupyter kernel, as under nbdev-test."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TUTORIALS = sorted((ROOT / "nbs/tutorials").glob("*.ipynb"))
-DEADLINE = 150  # seconds that one of them may take before it fails
+DEADLINE = 150  # Seconds for one tutorial before it fails
 NAMES = [path.stem for path in TUTORIALS]
 
 
@@ -19,13 +19,13 @@ def cells(path): return json.loads(path.read_text(encoding="utf-8"))["cells"]
 
 
 def pictures(path):
-    "How many pictures a notebook's outputs hold."
+    "Count the pictures in a notebook's outputs."
     outputs = [output for cell in cells(path) for output in cell.get("outputs", [])]
     return sum("image/png" in output.get("data", {}) for output in outputs)
 
 
 def execute(path, to):
-    "`jupyter execute` of this Python, by the kernel of this Python: exit code and what was said"
+    "Run `jupyter execute` with the kernel of this Python; return the exit code and the output"
     bin = Path(sys.executable).parent
     env = {**os.environ, "PATH": f"{bin}{os.pathsep}{os.environ['PATH']}"}
     command = [bin / "jupyter", "execute", "--kernel_name=python3", f"--output={to / path.stem}", path]
@@ -37,7 +37,7 @@ def execute(path, to):
 
 @pytest.fixture(scope="module")
 def executed(request, tmp_path_factory):
-    "The folder of what was executed, and how each came out: of the tutorials that this run asks for"
+    "Execute the tutorials that this run needs; return their folder and the outcome of each"
     folder = tmp_path_factory.mktemp("executed")
     cases = [item.callspec.params for item in request.session.items if "executed" in getattr(item, "fixturenames", ())]
     paths = [params["path"] for params in cases]
@@ -45,7 +45,7 @@ def executed(request, tmp_path_factory):
     return folder, dict(zip([path.stem for path in paths], outcomes, strict=True))
 
 
-# nbdev-test runs all of them every time; here three take their turn.
+# nbdev-test runs all of them every time; here three of them take turns.
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("path", TUTORIALS, ids=NAMES)
 def test_it_runs_in_jupyter(path, executed):
@@ -69,5 +69,5 @@ def test_it_says_what_to_try_next_and_takes_no_more_than_a_quarter_of_an_hour(pa
     prose = "\n".join("".join(cell["source"]) for cell in cells(path) if cell["cell_type"] == "markdown")
     code = "\n".join("".join(cell["source"]) for cell in cells(path) if cell["cell_type"] == "code")
     assert "\n## What to try next" in prose
-    words = len(prose.split()) / 200 + len(code.splitlines()) / 30  # a minute reads so much prose, or so many lines
+    words = len(prose.split()) / 200 + len(code.splitlines()) / 30  # words and lines that a reader reads in a minute
     assert words <= 15, f"{words:.0f} minutes"

@@ -1,4 +1,4 @@
-"Apps behind a proxy, and what asks for them: curl, or Chromium"
+"Apps behind a proxy, and their clients: curl and Chromium"
 
 import json
 from contextlib import ExitStack
@@ -36,7 +36,7 @@ def port_of(url): return int(url.rpartition(":")[2])
 
 
 class App:
-    "An app with a stream that is silent between events, and one whose heartbeats come often."
+    "An app with a stream that is silent between events, and one with frequent heartbeats."
     def __init__(self):
         self.app, self.silent = FastHTML(secret_key="for this test"), BroadcastManager(heartbeat_interval=3600)
         self.beating = BroadcastManager(heartbeat_interval=0.5)
@@ -49,19 +49,19 @@ class App:
 
 @pytest.fixture(scope="module")
 def site(request, tmp_path_factory):
-    "The proxy that is the fixture's parameter: its kind, the app behind it, and the way there."
+    "Start the proxy of the fixture's parameter: its kind, the app behind it, and the proxied address."
     kind, app = request.param, App()
     skip_without(kind)
     with ExitStack() as stack:
         port = port_of(stack.enter_context(running(app.app)))
         with in_front(kind, tmp_path_factory.mktemp(kind.program), port) as way:
             yield kind, app, way
-            stack.close()  # the app ends first, and with it all streams, for whose end a proxy would wait
+            stack.close()  # the app ends first, with its streams, because a proxy would wait for them
 
 
 @pytest.fixture(scope="package")
 def chromium():
-    "The browser, started once for this folder; it finds the proxies under the name in the examples."
+    "Start the browser once for this folder; it resolves the host name of the examples to the proxies."
     arguments = [*ARGS, "--host-resolver-rules=MAP example.org 127.0.0.1"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
@@ -71,7 +71,7 @@ def chromium():
 
 @pytest.fixture
 def console():
-    "What the test's pages said; at the end nothing unexpected may be in it."
+    "Collect the console messages of the test's pages; an unexpected one fails the test."
     console = Console()
     yield console
     assert not console.unexpected()
@@ -79,7 +79,7 @@ def console():
 
 @pytest.fixture
 def tab(chromium, console):
-    "A tab of a new person's."
+    "Open a tab with a new session."
     context = chromium.new_context(ignore_https_errors=True)
     context.set_default_timeout(3 * TIMEOUT)
     console.watch(page := context.new_page())

@@ -1,7 +1,7 @@
-"""A proxy that treats streams badly, in the ways that no proxy of Debian does by itself.
+"""A proxy that breaks streams in ways in which no proxy of Debian does.
 
-Each connection is for one request, and a body is handed on as the app writes it, chunks and all. What it does to the
-next streams is its `faults`; those that run are held, silenced and cut by its methods, so no test waits for a time.
+Each connection is for one request, and a body is passed on as the app writes it, chunks included. `faults` sets the
+treatment of the next streams. Methods hold, silence and cut the running ones, so no test waits for a time.
 """
 
 import socket
@@ -15,12 +15,12 @@ STREAM = b"/broadcast"
 
 @dataclass
 class Faults:
-    "What is done to a stream."
-    takes: bytes = b""  # the request's header of this name is not handed on
-    hides: bytes = b""  # nor are the answer's headers that begin so
-    query: bool = True  # whether the query is handed on
-    crumbs: int = 0  # so many bytes of the body come one by one
-    caches: bool = False  # whether the first answer is everybody's, whatever the query
+    "The faults of a stream."
+    takes: bytes = b""  # Request header to remove
+    hides: bytes = b""  # Prefix of response headers to remove
+    query: bool = True  # Whether to pass on the query
+    crumbs: int = 0  # Number of body bytes to send one by one
+    caches: bool = False  # Whether all clients get the first response, whatever the query
 
 
 class Hostile(ThreadingTCPServer):
@@ -40,29 +40,29 @@ class Hostile(ThreadingTCPServer):
 
     @contextmanager
     def holding(self):
-        "Meanwhile heads are handed on, and no body."
+        "Pass on response heads, and no bodies, within the block."
         self.flows.clear()
         try: yield
         finally: self.flows.set()
 
     @contextmanager
     def shut(self):
-        "All streams are cut, and meanwhile the app hears of no new one."
+        "Cut all streams, and refuse new ones within the block."
         self.admits.clear()
         for line in list(self.lines): line.end()
         try: yield
         finally: self.admits.set()
 
     def silence(self):
-        "Nothing more comes of the streams that run, and they do not end."
+        "Send nothing more of the running streams, without ending them."
         for line in list(self.lines): line.silent = True
 
     def handle_error(self, request, client_address):
-        "That a tab or the app is gone is no error here."
+        "Ignore errors: a tab or the app may disconnect."
 
 
 class Line(StreamRequestHandler):
-    "One connection of a browser's, for one request."
+    "One connection of a browser, for one request."
     silent, app = False, None
 
     def handle(self):
@@ -86,7 +86,7 @@ class Line(StreamRequestHandler):
             self.hand_on(self.app.makefile("rb"), faults, kept)
 
     def hand_on(self, answer, faults, kept):
-        "The answer's head, and of its body what there is, as soon as it is there."
+        "Pass on the response's head, and each part of its body as soon as it arrives."
         head = [h for h in iter(answer.readline, b"\r\n") if not (faults.hides and h.lower().startswith(faults.hides))]
         self.give(b"".join([*head, b"\r\n"]), kept)
         if self.hurts: self.server.lines.add(self)
@@ -102,7 +102,7 @@ class Line(StreamRequestHandler):
         if not self.silent: self.wfile.write(data)
 
     def join(self, kept):
-        "The answer that somebody else had, from its beginning."
+        "Send another client's response from its beginning."
         for data in kept: self.wfile.write(data)
 
     def end(self):
@@ -117,7 +117,7 @@ class Line(StreamRequestHandler):
 
 
 class Kept:
-    "An answer, which those who ask for it later have from its beginning."
+    "A response that later clients get from its beginning."
     def __init__(self): self.pieces, self.more = [], threading.Condition()
 
     def add(self, data):
@@ -136,7 +136,7 @@ class Kept:
 
 @contextmanager
 def hostile(app_port, **faults):
-    "The proxy, while it runs."
+    "Run the proxy."
     with Hostile(app_port, **faults) as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
         try: yield proxy

@@ -1,6 +1,6 @@
-"""Settings of proxies that hurt a stream, and those that mend them, as changes of the files in `examples/proxies/`.
+"""Proxy settings that harm a stream, and their remedies, as changes of the files in `examples/proxies/`.
 
-A change is what stands in the file, and what stands there instead.
+A change is a text of the file and its replacement.
 """
 
 from .real import APACHE, CADDY, HAPROXY, NGINX, SQUID, VARNISH
@@ -36,7 +36,7 @@ DEFLATE = ("    ProxyTimeout 3600", "    SetOutputFilter DEFLATE\n    ProxyTimeo
 def response(line): return RESPONSE[0], RESPONSE[1].format(line)
 
 
-# Name: the proxy, what is different, as the table says it, and the changes that make it so.
+# Name: the proxy, the label in the table, and the changes of its file.
 RUNS = {
     "none": (None, "the app alone", []),
     "nginx": (NGINX, "`nginx.conf`", []),

@@ -1,6 +1,6 @@
-"""The proxies of Debian, each started by its file in `examples/proxies/` as it stands, but for ports and paths.
+"""The proxies of Debian, each started with its file in `examples/proxies/`, with only ports and paths changed.
 
-A proxy is a process group of its own, which is ended by its number. All that it writes is in one folder.
+A proxy is its own process group, which is ended by its id. All of its files are in one folder.
 """
 
 import os
@@ -16,29 +16,29 @@ from time import monotonic, sleep
 from fastcore.net import free_port
 
 EXAMPLES = Path(__file__).parents[3] / "examples/proxies"
-DEADLINE = 30  # seconds that anything here may take before it fails; a generous limit, not a delay
+DEADLINE = 30  # Maximum for each step; a generous limit, not a delay
 PLACES = f"{os.environ['PATH']}{os.pathsep}/usr/sbin"
 ROOT = os.geteuid() == 0
 
 
 @dataclass(frozen=True)
 class Kind:
-    "A proxy: how it is started, and what its page says of it."
+    "A proxy: its command, and its properties in the documentation."
     program: str
     file: str
-    listens: tuple[str, str]  # what the file says of its port, and what a test says instead; empty if it says nothing
+    listens: tuple[str, str]  # text of the file that sets its port, and the replacement in tests; empty if it has none
     command: str
-    around: str = ""  # what includes the file
+    around: str = ""  # configuration that includes the file
     tls: bool = True  # with HTTP/2
-    many: bool = True  # as many streams of one HTTP/2 connection as a browser likes, from the first one on
-    heartbeats: int = 0  # by which a closed tab is noticed, at most; 0: at once
-    forwards: bool = True  # tells the app by which scheme it was asked
+    many: bool = True  # whether one HTTP/2 connection may have any number of streams from the start
+    heartbeats: int = 0  # maximum heartbeats until a closed tab is noticed; 0: immediately
+    forwards: bool = True  # whether it passes the request's scheme to the app
 
     def __str__(self): return self.program
 
     @property
     def missing(self):
-        "Which of the programs that it needs are not installed."
+        "Return the required programs that are not installed."
         needed = [self.program, "curl", *(["openssl"] if self.tls else [])]
         return " and ".join(each for each in needed if not shutil.which(each, path=PLACES))
 
@@ -87,7 +87,7 @@ KINDS = [NGINX, HAPROXY, CADDY, VARNISH, SQUID, APACHE]
 
 
 def certificate(folder):
-    "A key and its certificate for the name in the examples; in one file as well."
+    "Create a key and a certificate for the host name of the examples, also combined in one file."
     key, cert = folder / "example.org.key", folder / "example.org.pem"
     made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=example.org -addext".split()
     files = ["subjectAltName=DNS:example.org", "-keyout", key, "-out", cert]
@@ -96,7 +96,7 @@ def certificate(folder):
 
 
 def written(kind, folder, port, app_port, changes):
-    "The files of a proxy in `folder`: its command, in which each of `changes` has been made in the example."
+    "Write the files of a proxy to `folder` with `changes` applied, and return its command."
     text = (EXAMPLES / kind.file).read_text(encoding="utf-8")
     names = dict(folder=folder, port=port, file=folder / kind.file, around=folder / "around")
     listens = [tuple(part.format(**names) for part in kind.listens)] if kind.listens else []
@@ -111,7 +111,7 @@ def written(kind, folder, port, app_port, changes):
 
 @contextmanager
 def group(command, folder, said):
-    "`command` in a process group of its own, of which nothing is left in the end."
+    "Run `command` in its own process group, and end all of it."
     env = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     process = subprocess.Popen(command, cwd=folder, env=env, stdout=said, stderr=said, start_new_session=True)
     try: yield process
@@ -126,7 +126,7 @@ def group(command, folder, said):
 
 @contextmanager
 def in_front(kind, folder, app_port, *changes):
-    "The proxy in front of the app; yields the way through it."
+    "Start the proxy in front of the app, and yield the proxied address."
     if kind.tls: certificate(folder)
     command = written(kind, folder, port := free_port(), app_port, changes)
     with (folder / "said").open("w+") as said, group(command, folder, said) as process:
@@ -138,7 +138,7 @@ def in_front(kind, folder, app_port, *changes):
 
 
 def listens(port):
-    "A proxy does not announce that it does."
+    "Return whether the port accepts connections; a proxy does not announce that."
     try: socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError: return False
     return True
@@ -146,7 +146,7 @@ def listens(port):
 
 @dataclass
 class Way:
-    "The way to an app, through what stands in front: asked by curl, which like a browser offers to unpack."
+    "The address of an app behind a proxy. curl sends the requests and accepts compression, like a browser."
     port: int
     scheme: str = "http"
 
@@ -162,7 +162,7 @@ class Way:
 
     @contextmanager
     def stream(self, path="/sse/broadcast", packed=True, last=None):
-        "A stream: its head, and then its lines as they come, until the deadline ends it."
+        "Open a stream: its head, and then its lines as they arrive, until the deadline."
         options = ["--compressed"] * packed + (["-H", f"Last-Event-ID: {last}"] if last else [])
         curl = subprocess.Popen(self.command(path, "-i", *options), stdout=subprocess.PIPE, text=True, bufsize=1)
         try: yield Stream(curl)
@@ -173,7 +173,7 @@ class Way:
 
 
 class Stream:
-    "A stream as curl prints it; a line that does not come until curl gives up is an error."
+    "A stream as curl prints it; a line that does not arrive before curl's timeout is an error."
     def __init__(self, curl):
         self.curl = curl
         self.lines = (line.rstrip("\r\n") for line in curl.stdout)
@@ -185,18 +185,18 @@ class Stream:
             self.headers[name.lower()] = value
 
     def line(self, begin):
-        "The next line that begins so, and what follows in it."
+        "Return the rest of the next line with this prefix."
         for line in self.lines:
             if line.startswith(begin): return line[len(begin):].strip()
         raise TimeoutError(f"no line that begins with {begin!r}")
 
     def ended(self):
-        "Whether somebody else ended it, rather than curl, which has waited long enough."
+        "Return whether the server or the proxy ended it, and not curl's timeout."
         for _ in self.lines: pass
         return self.curl.wait(DEADLINE) != 28
 
     def event(self):
-        "The fields of the next event with data; an id alone is none."
+        "Return the fields of the next event with data."
         fields = {}
         for line in self.lines:
             if not line and "data" in fields: return fields

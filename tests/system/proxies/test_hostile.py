@@ -1,7 +1,7 @@
-"""What a page shows, and whether it has everything, where a proxy treats its stream badly.
+"""Pages and their events behind a proxy that breaks streams.
 
-A stream's opening comment is the one thing that no proxy takes away: it says from where the stream goes on, what it
-covers, and how often it beats, and the page compares.
+No proxy removes a stream's opening comment. It contains the position from which the stream continues, the topics that
+it covers, and the heartbeat interval. The page compares them.
 """
 
 import threading
@@ -22,7 +22,7 @@ RESETS = "window.resets = []; addEventListener('sse:reset', event => { window.re
 
 @pytest.fixture(params=[HTMX2, pytest.param(HTMX4, marks=long)], ids=str)
 def behind(request, tab, console):
-    "`with behind(**faults) as (live, proxy):` puts the proxy in front of an app with that htmx."
+    "Provide `behind(**faults)`, which yields `(live, proxy)` with the proxy in front of an app with that htmx."
     @contextmanager
     def start(settings=None, **faults):
         live = Live(request.param.head(), **settings or {})
@@ -36,7 +36,7 @@ def expect_state(tab, state): tab.wait_for_function(f"wanted => ({STATE})() === 
 
 
 def expect_heard(tab, last):
-    "All numbers up to `last`, once and in order."
+    "Expect all numbers up to `last`, once and in order."
     tab.wait_for_function(f"last => ({HEARD})().at(-1) >= last", arg=last)
     assert tab.evaluate(HEARD) == list(range(1, last + 1))
 
@@ -56,7 +56,7 @@ def test_a_stream_that_is_held_for_a_second_has_everything(behind, tab):
         with proxy.holding():
             with tab.expect_response(lambda answer: "/broadcast" in answer.url): tab.goto(proxy.url)
             live.send(3)
-            tab.wait_for_timeout(1000)  # what is tested, and no waiting for something
+            tab.wait_for_timeout(1000)  # the subject of the test, and not a wait
         expect_heard(tab, 3)
         expect_state(tab, "open")
         assert tab.evaluate("window.resets") == []
@@ -78,7 +78,7 @@ def test_a_tab_goes_on_where_it_was_though_the_header_with_its_id_is_taken_away(
 def test_a_tab_is_told_once_a_stream_where_its_id_cannot_reach_the_app_in_any_way(behind, tab):
     with behind(takes=b"last-event-id", query=False) as (live, proxy):
         tab.goto(proxy.url)
-        tab.wait_for_function("window.resets.length === 1")  # what came since the page was made may be missing already
+        tab.wait_for_function("window.resets.length === 1")  # events since the page was rendered may already be missing
         live.send(2)
         expect_heard(tab, 2)
         with proxy.shut(): live.send()
@@ -90,7 +90,7 @@ def test_a_tab_is_told_once_a_stream_where_its_id_cannot_reach_the_app_in_any_wa
 
 
 def test_a_page_that_loads_itself_anew_when_it_is_told_does_so_once(behind, tab):
-    "Told again at once, it would do so for ever; it says that it is out of date, and leaves the rest to its reader."
+    "A second reload would loop forever. The page logs that it is out of date and leaves the reload to the user."
     with behind(takes=b"last-event-id", query=False) as (live, proxy):
         made = []
         def element(topics, share):

@@ -1,4 +1,4 @@
-"What `production` says about single lines of nginx is true."
+"The statements of `production` about single lines of nginx are true."
 
 from contextlib import contextmanager
 
@@ -17,7 +17,7 @@ SHORT = ("proxy_read_timeout 1h", "proxy_read_timeout 1s")
 
 @contextmanager
 def behind(folder, *changes, **settings):
-    "A manager behind nginx, in whose file something is different; and the way there."
+    "Yield a manager behind nginx with a changed file, and the proxied address."
     app, manager = FastHTML(secret_key="for this test"), make_manager(**settings)
     setup_broadcast_routes(app, manager)
     with running(app) as url, in_front(NGINX, folder, port_of(url), *changes) as way: yield manager, way
@@ -25,7 +25,7 @@ def behind(folder, *changes, **settings):
 
 def test_heartbeats_keep_a_line_that_nginx_would_cut(tmp_path):
     with behind(tmp_path, SHORT, heartbeat_interval=0.2) as (_, way), way.stream() as stream:
-        for _ in range(15): stream.line(": heartbeat")  # three seconds of silence, as the proxy would count them
+        for _ in range(15): stream.line(": heartbeat")  # three seconds of silence for the proxy
 
 
 def test_without_heartbeats_nginx_cuts_a_silent_line(tmp_path):

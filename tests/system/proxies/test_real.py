@@ -1,7 +1,7 @@
-"""Each proxy hands on a stream as it comes, by its file in `examples/proxies/`.
+"""Each proxy passes on a stream as it arrives, with its file in `examples/proxies/`.
 
-What is sent next is sent when what came before has arrived, and nothing else is written meanwhile: what waits in a
-buffer for more would wait for ever. How late each event is, `benchmarks/proxies.py` measures.
+An event is sent only after the previous one has arrived, and nothing else is sent. So an event that waits in a buffer
+would wait forever. `benchmarks/proxies.py` measures the delay of each event.
 """
 
 import pytest
@@ -14,7 +14,7 @@ from .real import EXAMPLES, KINDS, NGINX, in_front
 
 
 def cases(kinds):
-    "nginx and another one every day; all of them with the long tests."
+    "Return nginx and another proxy each day, and all of them with the long tests."
     return [pytest.param(kind, id=str(kind), marks=[] if kind is NGINX else pytest.mark.sample(1)) for kind in kinds]
 
 
@@ -23,7 +23,7 @@ each_proxy = pytest.mark.parametrize("site", cases(KINDS), indirect=True)
 
 @each_proxy
 def test_the_opening_and_ten_events_arrive_each_by_itself(site):
-    "Also where a client offers to unpack, as each browser does and curl without `--compressed` does not."
+    "Also for a client that accepts compression, as browsers do and curl does only with `--compressed`."
     _, app, way = site
     for packed in (True, False):
         with way.stream(packed=packed) as stream:
@@ -56,7 +56,7 @@ def test_heartbeats_pass(site):
 
 @each_proxy
 def test_a_closed_tab_is_noticed(site):
-    "At once, that is without anything being written; or by a heartbeat that meets nobody."
+    "Immediately, without a write; or by a heartbeat that cannot be delivered."
     kind, app, way = site
     manager, path = (app.beating, "/sse/beating/broadcast") if kind.heartbeats else (app.silent, "/sse/broadcast")
     gone(manager)
@@ -86,7 +86,7 @@ def test_the_app_hears_how_it_was_asked_for(site):
 @pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in RUNS if name.endswith("-mended")])
 def test_what_is_said_to_mend_a_setting_that_hurts_does(name, tmp_path):
-    "Two people have a stream each, and each event at once."
+    "Two users each have a stream and get each event immediately."
     kind, _, changes = RUNS[name]
     skip_without(kind)
     app = App()

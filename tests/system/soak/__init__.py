@@ -1,1 +1,1 @@
-"The soak's parts: a server with a script of events, readers that misbehave, and the check of what they got"
+"The parts of the soak test: a server with a script of events, misbehaving readers, and the check of their logs"

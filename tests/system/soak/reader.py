@@ -1,28 +1,28 @@
-"""A reader that behaves like a browser on a bad day.
+"""A reader that behaves like a browser with a bad connection.
 
-It reads in pieces, stalls, drops in the middle of a frame, and comes back with its last id. Its parser is its own
-(HTTP/1.1 chunks, then WHATWG HTML 9.2.6) and knows nothing of the package."""
+It reads in pieces, stalls, disconnects in the middle of a frame, and reconnects with its last id. Its parser (HTTP/1.1
+chunks, then WHATWG HTML 9.2.6) is independent of the package."""
 
 import asyncio, json, random, re, socket, struct
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-RCVBUF = 8 * 1024  # bytes: little, so that a stall reaches the server
+RCVBUF = 8 * 1024  # bytes: small, so that a stall affects the server
 MSS = 1_400  # bytes, as in a network: loopback's 64 KiB segments do not fit a small buffer, and TCP would wait instead
 
 
 class Gone(Exception):
-    "The server ended the connection, or answered with something else than a stream"
+    "The server ended the connection, or the response is not a stream"
 
 
 class Chunks:
-    "Takes the chunks of an HTTP/1.1 body apart, from bytes cut anywhere"
+    "Parser of the chunks of an HTTP/1.1 body, from bytes that are cut anywhere"
 
     def __init__(self): self.data, self.left, self.at_size = bytearray(), 0, True
 
     def feed(self, data):
-        "The body's bytes that `data` completes"
+        "Return the body's bytes that `data` completes"
         self.data += data
         out = bytearray()
         while self.data:
@@ -43,20 +43,20 @@ class Chunks:
 
 @dataclass
 class Reader:
-    "One reader, over all its connections"
-    name: str # Its `connection_id`, where it gives one
-    seed: str # Decides how it behaves
-    topics: tuple # What it asks for
-    named: bool # Whether it comes with an id of its own, and so can be excluded
+    "One reader, over all of its connections"
+    name: str # Its `connection_id`, if it has one
+    seed: str # Seed of its behaviour
+    topics: tuple # Topics to subscribe to
+    named: bool # Whether it has an id of its own, so that it can be excluded
     path: str = '/sse/broadcast'
-    log: list = field(default_factory=list) # ('event', id, n), ('id', id), ('reset', id, reason), as their blocks came
-    here: asyncio.Event = field(default_factory=asyncio.Event) # Set once it has an id to come back with
+    log: list = field(default_factory=list) # ('event', id, n), ('id', id), ('reset', id, reason), in order of arrival
+    here: asyncio.Event = field(default_factory=asyncio.Event) # Set when it has an id for a reconnect
     last_id: str = '' # As a browser would send it
     cookie: str = ''
     connects: int = 0
     cuts: int = 0 # Connections dropped inside a block
     refusals: int = 0
-    odd: list = field(default_factory=list) # What should never come
+    odd: list = field(default_factory=list) # Unexpected blocks
 
     def __post_init__(self): self.rng, self.calmed, self.goal = random.Random(self.seed), asyncio.Event(), None
 
@@ -64,17 +64,17 @@ class Reader:
     def calm(self): return self.calmed.is_set()
 
     def calm_down(self, goal):
-        "From now on it behaves, and reads until `goal`; what it waits for just now is over"
+        "Stop the misbehaviour, end the current pause, and read until `goal`"
         self.goal = goal
         self.calmed.set()
 
     async def pause(self, seconds):
-        "Do nothing for so long, unless it calms down meanwhile"
+        "Sleep, or return early if the reader is calmed down"
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds): await self.calmed.wait()
 
     def request(self):
-        "The request's bytes"
+        "Return the request's bytes"
         query = [('topic', topic) for topic in self.topics]
         if self.named: query.append(('connection_id', self.name))
         by_header = self.rng.random() < 0.5
@@ -85,7 +85,7 @@ class Reader:
         return '\r\n'.join((*lines, '', '')).encode()
 
     def block(self, block):
-        "One whole block of an event stream"
+        "Handle one complete block of an event stream"
         event, data = '', []
         last_id = self.last_id
         for line in re.split(r'\r\n|\r|\n', block):
@@ -105,7 +105,7 @@ class Reader:
         else: self.odd.append((event, body))
 
     def head(self, head):
-        "The response's head"
+        "Read the response's head"
         lines = head.decode('latin-1').split('\r\n')
         for line in lines[1:]:
             if line.lower().startswith('set-cookie:'): self.cookie = line.split(':', 1)[1].split(';')[0].strip()
@@ -115,11 +115,11 @@ class Reader:
             raise Gone(lines[0])
 
     def stalls(self, pace):
-        "Whether it reads nothing for a while; before it is here there would be nothing to read"
+        "Return whether it stops reading for a while; before its first id, there is nothing to read"
         return pace == 'stalling' and self.here.is_set() and not self.calm and self.rng.random() < 0.1
 
     async def pieces(self, sock):
-        "The stream's bytes, at this connection's speed"
+        "Yield the stream's bytes at this connection's speed"
         loop, rng = asyncio.get_running_loop(), self.rng
         pace = rng.choices(('fast', 'slow', 'stalling'), (6, 3, 1))[0]
         room, patience = rng.randint(1, rng.choice((5_000, 100_000, 1_000_000))), rng.uniform(0.2, rng.choice((1, 8)))
@@ -130,7 +130,7 @@ class Reader:
             try:
                 size = rng.randint(1, 4_000) if pace == 'slow' and not self.calm else 65_536
                 async with asyncio.timeout_at(None if self.calm else until): data = await loop.sock_recv(sock, size)
-            except TimeoutError: return  # what was read in that instant is lost with the connection, as in any drop
+            except TimeoutError: return  # bytes read in this moment are lost with the connection, as in any disconnect
             if not data: raise Gone('end of file')
             if not self.calm and len(data) >= room:
                 yield data[:rng.randint(0, room)]
@@ -139,7 +139,7 @@ class Reader:
             yield data
 
     async def connection(self, port):
-        "One connection, until somebody drops it"
+        "Run one connection until one side drops it"
         loop = asyncio.get_running_loop()
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF)
@@ -167,15 +167,15 @@ class Reader:
             sock.close()
 
     def reached(self):
-        "Whether everything up to the goal lies behind"
+        "Return whether all events up to the goal have been received"
         (epoch, here), (goal_epoch, goal) = self.last_id.rpartition('-')[::2], self.goal.rpartition('-')[::2]
         return epoch == goal_epoch and int(here) >= int(goal)
 
     async def run(self, port):
-        "Connect again and again until the goal, once there is one, is reached"
+        "Reconnect until the goal, once set, is reached"
         while not (self.goal and self.reached()):
             try: await self.connection(port)
             except (Gone, ConnectionError): pass
             away = (self.rng.uniform(0, 0.05), self.rng.uniform(0, 0.5), self.rng.uniform(0.5, 4))
-            if self.calm or not self.here.is_set(): await asyncio.sleep(0.03)  # nothing is sent until all are here
+            if self.calm or not self.here.is_set(): await asyncio.sleep(0.03)  # no event is sent before all have an id
             else: await self.pause(self.rng.choices(away, (3, 5, 2))[0])

@@ -1,7 +1,8 @@
-"""The server of the soak: sends a script of events, drawn from a seed, and writes down what it sent.
+"""The server of the soak test: send a script of events, drawn from a seed, and record them.
 
-Run as `python server.py '{"port": 8000, ...}'`; `GET /publish` starts the script, `GET /journal` answers once it is
-over."""
+Run it as `python server.py '{"port": 8000, ...}'`. `GET /publish` starts the script, and `GET /journal`
+responds when the script has finished.
+"""
 
 import asyncio, json, random, socket, sys, time
 
@@ -17,17 +18,17 @@ from settings import make_manager
 
 TOPICS = ('a/0', 'a/1', 'a/2', 'a/3', 'a/4', 'a/5', 'a/1/x', 'a/1/x/y', 'b/0', 'b/1', 'b/2', 'b/3', 'c', 'd',
     'keyed/0', 'keyed/1', 'keyed/2', 'keyed/3')
-SNDBUF = 8 * 1024  # bytes: little, so that a reader who stalls is felt by the server
+SNDBUF = 8 * 1024  # bytes: small, so that a stalled reader affects the server
 
 
 class Script:
-    "Events in bursts, over a time"
+    "Events in bursts, over a period"
 
     def __init__(self, manager, names):
         self.manager, self.names, self.journal, self.task = manager, names, [], None
 
     def event(self, rng):
-        "One event: its number, and how it is sent"
+        "Draw one event: its number and its parameters"
         topic = rng.choice(TOPICS) if rng.random() > 0.01 else None
         sizes = rng.randint(0, 80), rng.randint(1_000, 6_000), rng.randint(30_000, 90_000)
         size = rng.choices(sizes, (980, 19, 1))[0]
@@ -36,12 +37,12 @@ class Script:
         return {'n': len(self.journal), 'pad': rng.choice('xé€\u2028😀') * (size // 4)}, how
 
     def note(self, data, how):
-        "Write down what has just been sent"
+        "Record the event that was just sent"
         exclude = sorted(how['exclude'] or ())
         self.journal.append((self.manager.cursor(), data['n'], how['topic'], how.get('key'), exclude))
 
     async def send(self, rng, way):
-        "Send one event, by one of the three ways in"
+        "Send one event, by one of the three calls"
         data, how = self.event(rng)
         if way == 'nowait': self.manager.broadcast_nowait('soak', data, **how)
         elif way == 'await': await self.manager.broadcast('soak', data, **how)
@@ -60,13 +61,13 @@ class Script:
 
 
 class Untouched(BaseHTTPMiddleware):
-    "The middleware that most applications have: it reads nothing, but every body passes it"
+    "A pass-through middleware, as most applications have: every body passes it"
 
     async def dispatch(self, request, call_next): return await call_next(request)
 
 
 def make_app(settings):
-    "The application, plain or as applications are built into others"
+    "Create the application, alone or inside another one"
     manager = make_manager(**settings['manager'])
     script = Script(manager, settings['names'])
     app = FastHTML(secret_key='soak')
@@ -90,7 +91,7 @@ def make_app(settings):
 
 
 def main():
-    "Serve on a socket whose buffers are small"
+    "Serve on a socket with small buffers"
     settings = json.loads(sys.argv[1])
     sock = socket.create_server(('127.0.0.1', settings['port']), backlog=1024)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SNDBUF)
