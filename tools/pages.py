@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FunctionType
 
 from fastcore.docments import docments
-from exports import WINGS
+from rooms import WINGS
 from links import Page
 from tree import ROOT
 
