@@ -169,7 +169,7 @@ def write_texts(staged: Path, docs: Path):
         line = f"- [{title[1] if title else target.stem}]({site}/{target}.md)" + (f": {said[1]}" if said else "")
         if target.stem != "index": listed.setdefault(target.parts[0], []).append(line)
     text = (ROOT / "nbs" / "llms.txt").read_text(encoding="utf-8")
-    parts = {"Tutorials": "tutorials", "Explanations": "explains"}
+    parts = {"Tutorials": "tutorials", "Explanations": "explains", "Overview": "overview.html"}
     more = "".join(f"## {title}\n\n" + "\n".join(listed.get(f, [])) + "\n\n" for title, f in parts.items())
     (docs / "llms.txt").write_text(text.replace("## Modules", f"{more}## Modules"), encoding="utf-8")
 

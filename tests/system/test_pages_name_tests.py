@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = dict(delivery='', lifecycle='', security='tests/core/access/')  # where a test stands that is named without a folder
+PAGES = dict(delivery='', lifecycle='', security='tests/core/access/')  # The folder of a test that has none
 
 
 def named_in(page, folder):
