@@ -1,4 +1,4 @@
-"""The texts that are made from the package: structure, dependencies, overviews of modules, pictures of wings.
+"""Make texts from the package: its structure, its dependencies, overviews of modules, pictures of wings.
 
 `cjm-nbdev-overview` lays out the full overview. Its version 0.0.20 cuts signatures of one-line functions and lists
 private names, so functions and classes are read from the exported modules here and handed to it.
@@ -66,7 +66,7 @@ def notebook(room: Room):
 
 @cache
 def parsed(room: Room) -> ModuleInfo:
-    "What cjm-nbdev-overview finds in the notebook of `room`: its title, description and names."
+    "The title, description and names that cjm-nbdev-overview finds in the notebook of `room`."
     return parse_notebook(notebook(room))
 
 

@@ -156,7 +156,7 @@ def find_definition(name: str, room: Room, rooms: dict[str, Room]) -> tuple[Room
 def methods(cls: ast.ClassDef, room: Room, rooms: dict[str, Room], public: set[str]) -> Iterator[tuple[Room, ast.stmt]]:
     """A class's own methods, those patched on it, and those of its bases that are not in `public`.
 
-    A base in `public` is described under its own name. What a class overrides is left out.
+    A base in `public` has its own entry. A method that the class overrides is left out.
     """
     seen = set()
     for owner, node in [*own_methods(cls, room, rooms), *base_methods(cls, room, rooms, public)]:

@@ -101,7 +101,7 @@ def stored_attributes(rooms: dict[str, Room]) -> set[str]:
 
 
 def findings(rooms: dict[str, Room]) -> dict[str, list[str]]:
-    "Places that are worth a look, by kind."
+    "Places to review, by kind."
     found, own = defaultdict(list), stored_attributes(rooms)
     for room in rooms.values():
         for node in ast.walk(room.tree):

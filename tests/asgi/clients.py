@@ -11,17 +11,10 @@ import sys
 import time
 from pathlib import Path
 
+from until import until
+
 HERE = Path(__file__).parent
 PATIENCE = 30  # seconds: for what should happen at once, on a busy machine
-
-
-def until(condition, what='the condition', patience=PATIENCE):
-    "Look until `condition()` is true and return what it gives"
-    end = time.monotonic() + patience
-    while not (result := condition()):
-        if time.monotonic() > end: raise AssertionError(f'{what} has not come true in {patience} s')
-        time.sleep(0.01)
-    return result
 
 
 class Server:

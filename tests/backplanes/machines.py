@@ -12,26 +12,17 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from urllib.parse import urlencode
 
 from fastcore.net import free_port
 from redis import Redis
+from until import until
 
 HERE = Path(__file__).parent
 # The server of Valkey, or of Redis; `SSE_TEST_ENGINE` names another
 SERVER = os.environ.get('SSE_TEST_ENGINE') or shutil.which('valkey-server') or shutil.which('redis-server')
 PATIENCE = 40  # seconds: for what should happen at once, on a busy machine
-
-
-def until(condition, what='the condition', patience=PATIENCE):
-    "Look until `condition()` is true and return what it gives"
-    end = time.monotonic() + patience
-    while not (result := condition()):
-        if time.monotonic() > end: raise AssertionError(f'{what} has not come true in {patience} s')
-        time.sleep(0.02)
-    return result
 
 
 def all_hear(tabs, expected, least=0):

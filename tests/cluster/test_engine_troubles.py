@@ -18,6 +18,7 @@ from fasthtml.common import fast_app
 from cjm_fasthtml_sse import BackplaneError, BroadcastManager, setup_broadcast_routes
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.backplanes.base import Unable
+from until import until_async as until
 
 
 class Tab:
@@ -102,11 +103,6 @@ class Line:
             self.check()
             return await getattr(self.engine, name)(*args)
         return call
-
-
-async def until(happens, seconds=20):
-    async with asyncio.timeout(seconds):
-        while not happens(): await asyncio.sleep(0.005)  # noqa: ASYNC110 - what happens here has no event to wait for
 
 
 def new_app(backplane, **settings):

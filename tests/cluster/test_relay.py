@@ -18,6 +18,7 @@ from cjm_fasthtml_sse.backplanes.base import Publication
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.events.record import Record, encode_record
 from cjm_fasthtml_sse.events.mailbox import Renderer
+from until import until_async as until
 
 MANAGERS, SENDERS, KEPT = 3, 4, 40
 
@@ -114,11 +115,6 @@ class Reader:
     def move_to(self, manager: BroadcastManager):
         if self.stream is not None: self.stream.on_close("left")
         self.manager, self.stream = manager, None
-
-
-async def until(happens, seconds: float = 60):
-    async with asyncio.timeout(seconds):
-        while not happens(): await asyncio.sleep(0.005)  # noqa: ASYNC110 - what happens here has no event to wait for
 
 
 def opened(manager: BroadcastManager) -> bool: return manager.statistics().backplane == "open"
@@ -516,7 +512,7 @@ def test_a_new_life_is_known_to_all_where_who_made_it_told_nobody(caplog):
         await until(lambda: not opened(two))
         lines[1].cut = False
         await until(lambda: opened(two) and two.log.epoch == engine.epoch)
-        await until(lambda: opened(one) and one.log.epoch == engine.epoch, 5)
+        await until(lambda: opened(one) and one.log.epoch == engine.epoch, seconds=5)
         reader.read()
         assert reader.seen == [1, None] and reader.reset_at == engine.epoch + "-1"
         assert await two.broadcast("t", {"n": 2}) == 0

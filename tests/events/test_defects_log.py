@@ -19,8 +19,7 @@ from cjm_fasthtml_sse.events.log import Trimmed, Log
 from cjm_fasthtml_sse.events.mailbox import Mailbox, Renderer
 from fasthtml.common import FastHTML
 from hypothesis import given, settings, strategies as st
-
-PATIENCE = 40  # seconds: for what should happen at once, on a busy machine
+from until import until_async as until
 
 
 class Tab:
@@ -80,12 +79,6 @@ class Line:
             self.check()
             return await getattr(self.engine, name)(*args)
         return through
-
-
-async def until(there):
-    "Look until it is there"
-    async with asyncio.timeout(PATIENCE):
-        while not there(): await asyncio.sleep(0.01)  # noqa: ASYNC110 - what is waited for tells nobody
 
 
 def served(**options):
@@ -439,7 +432,8 @@ class WithHoles(MemoryBackplane):
         places = {channel: at >> 24 if channel == 'events' else at for channel, at in after.items()}
         found = await super().read(places, count, wait)
         events = [each.channel == 'events' for each in found]
-        return [replace(each, position=each.position << 24) if event else each for each, event in zip(found, events, strict=True)]
+        return [replace(each, position=each.position << 24) if event else each
+                for each, event in zip(found, events, strict=True)]
 
 
 def test_how_far_behind_the_slowest_reader_is_is_told_in_events_and_in_seconds():

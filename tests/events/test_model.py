@@ -3,9 +3,8 @@
 Hypothesis drives them through sequences of calls that nobody would write down. Below stand the smallest tests of
 defects that were found this way, or by reading."""
 
-import asyncio, gc, json, re, sys, threading, weakref
+import asyncio, gc, json, re, threading, weakref
 from collections import OrderedDict
-from pathlib import Path
 
 import pytest
 from fasthtml.common import Div

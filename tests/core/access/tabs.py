@@ -3,16 +3,7 @@ import asyncio
 import json
 from urllib.parse import urlencode
 
-PATIENCE = 20  # seconds: for what should happen at once, on a busy machine
-
-
-async def until(condition, what='the condition'):
-    "Look until `condition()` is true and return what it gives"
-    end = asyncio.get_running_loop().time() + PATIENCE
-    while not (found := condition()):
-        if asyncio.get_running_loop().time() > end: raise AssertionError(f'{what} has not come true in {PATIENCE} s')
-        await asyncio.sleep(0.005)  # noqa: ASYNC110 - what is waited for tells nobody
-    return found
+from until import until_async as until
 
 
 class Tab:

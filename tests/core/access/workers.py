@@ -24,7 +24,8 @@ class Worker(Server):
         port = free_port()
         given = ['--factory', '--app-dir', HERE, '--port', str(port), '--no-access-log']
         env = dict(ACCESS_TEST=json.dumps(dict(backplane=url, beat=beat)))
-        super().__init__([sys.executable, '-m', 'uvicorn', 'core.access.workers:make', *given], port, folder, env, '/nodes')
+        command = [sys.executable, '-m', 'uvicorn', 'core.access.workers:make', *given]
+        super().__init__(command, port, folder, env, '/nodes')
 
     def ask(self, path):
         connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=PATIENCE)
