@@ -1,4 +1,4 @@
-"The pages that say what happens in a case name the test that shows it, and each of those is there"
+"Every test that a page of cases names exists"
 import json
 import re
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = dict(delivery='', lifecycle='', security='tests/core/access/')  # The folder of a test that has none
+PAGES = dict(delivery='', lifecycle='', security='tests/core/access/')  # Folder of a test named without one
 
 
 def named_in(page, folder):
-    "File and name of each test that a page names; `…` is the file of the one before"
+    "Yield the file and name of each test that a page names; `…` is the previous file"
     cells = json.loads((ROOT/f'nbs/explains/{page}.ipynb').read_text(encoding='utf-8'))['cells']
     text, last = '\n'.join(''.join(cell['source']) for cell in cells), None
     for file, name in re.findall(r'`([\w./…]+)::(test_\w+)`', text):
