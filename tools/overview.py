@@ -232,7 +232,7 @@ def parameter(arg: ast.arg, default: ast.expr | None = None) -> str:
 def first_sentence(node: ast.stmt) -> str:
     "The first sentence of a docstring, as a comment."
     text = " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
-    sentence = re.split(r"(?<=[.;]) ", text)[0].rstrip(".;")
+    sentence = re.split(r"(?<=\.) ", text)[0].rstrip(".")
     return f"  # {sentence}" if text else ""
 
 
@@ -273,7 +273,7 @@ def compact(name: str) -> str:
     functions = "\n".join(line(node) for _, node in found if isinstance(node, FUNCTIONS))
     classes = [block(node, home) for home, node in found if isinstance(node, ast.ClassDef)]
     code = "\n\n".join(f"``` python\n{each}\n```" for each in [functions, *classes] if each)
-    about = parsed(room).description
+    about = (parsed(room).description or "").rstrip(".")
     return f"### [`{name}`]({name.replace('.', '/')}.ipynb)\n\n{about}.\n\n{code}"
 
 

@@ -47,10 +47,10 @@ class Text(NamedTuple):
 def plain(text: str) -> str:
     "Markdown without front matter, code, pictures, addresses, HTML, tables and headings."
     text = re.sub(r"^(`{3,}|~{3,}).*?^\1", "\n\n", FRONT_MATTER.sub("", text), flags=re.M | re.S)
-    text = re.sub(r"^\s*(\||#+ |:::|- (order|description|title):).*$", "\n\n", text, flags=re.M)
+    text = re.sub(r"^[ \t]*(\||#+ |:::|- (order|description|title):).*$", "\n\n", text, flags=re.M)
     text = re.sub(r"!\[[^\]]*\]\([^)]*\)|<[^<>\n]+>", " ", text)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", re.sub(r"`[^`\n]+`", "Xcode", text))
-    return re.sub(r"[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}|^\s*>\s?", "", text, flags=re.M)
+    return re.sub(r"[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}|^[ \t]*> ?", "", text, flags=re.M)
 
 
 def sentences(text: str) -> Iterator[str]:
