@@ -70,6 +70,11 @@ def parsed(room: Room) -> ModuleInfo:
     return parse_notebook(notebook(room))
 
 
+def description(room: Room) -> str:
+    "The description of the notebook of `room`, without a full stop."
+    return (parsed(room).description or "").rstrip(".")
+
+
 def ordered(rooms: dict[str, Room]) -> list[Room]:
     "The rooms by wing, and within a wing in the sidebar's order."
     order = {href: place for place, href in enumerate(reading_order())}
@@ -273,8 +278,7 @@ def compact(name: str) -> str:
     functions = "\n".join(line(node) for _, node in found if isinstance(node, FUNCTIONS))
     classes = [block(node, home) for home, node in found if isinstance(node, ast.ClassDef)]
     code = "\n\n".join(f"``` python\n{each}\n```" for each in [functions, *classes] if each)
-    about = (parsed(room).description or "").rstrip(".")
-    return f"### [`{name}`]({name.replace('.', '/')}.ipynb)\n\n{about}.\n\n{code}"
+    return f"### [`{name}`]({name.replace('.', '/')}.ipynb)\n\n{description(room)}.\n\n{code}"
 
 
 def others() -> str:
@@ -282,7 +286,7 @@ def others() -> str:
     lines = []
     for wing, rooms in groupby(ordered(all_rooms()), key=lambda room: room.wing):
         lines.append(f"- [`{wing}/`]({wing}/index.qmd): {page_description(wing)}")
-        lines += [f"  - {linked(room)}: {parsed(room).description}" for room in rooms if room.name not in SEED]
+        lines += [f"  - {linked(room)}: {description(room)}" for room in rooms if room.name not in SEED]
     return "### Other modules\n\n" + "\n".join(lines)
 
 
