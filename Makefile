@@ -1,5 +1,5 @@
-# `make demo` and `make test` do all of their own set-up, once: a virtual environment, the package, the browser's files from
-# npm, the browsers from apt (as root; otherwise the command is named). A second run starts at once.
+# `make demo` and `make test` do their own set-up, once: a virtual environment, the package, the browser's files from npm,
+# and browsers from apt. Without root they print the command for apt.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -19,7 +19,7 @@ NGINX := $(shell command -v nginx 2>/dev/null)
 PROXIES := $(shell PATH=$$PATH:/usr/sbin; for each in haproxy caddy varnish squid apache2; do \
   command -v $$each >/dev/null || command -v $${each}d >/dev/null || echo $$each; done)
 ROOT_USER := $(filter 0,$(shell id -u))
-# Installs Debian packages as root and names the command to anyone else.
+# Installs Debian packages as root, and otherwise prints the command.
 apt = $(if $(ROOT_USER),\
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null; },\
   { echo "$(2): sudo apt-get install $(1)" >&2; $(3); })
@@ -27,7 +27,7 @@ apt = $(if $(ROOT_USER),\
 .PHONY: help demo test test-long setup export readme prepare docs docs-serve clean chromium firefox webkit curl ip valkey nginx same-python
 .DELETE_ON_ERROR:
 
-help: ## say what there is to make
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 demo: $(VENV)/.installed $(if $(NPM),node_modules/.installed) ## show the demo (PORT=5001, HTMX=2 or 4)
@@ -39,32 +39,32 @@ test: setup ## run every check
 test-long: setup proxies ## the same with the long forms of the tests
 	@$(BIN)/python tools/check.py --long
 
-setup: $(VENV)/.installed node_modules/.installed | chromium firefox webkit curl ip valkey nginx ## bring what the checks need
+setup: $(VENV)/.installed node_modules/.installed | chromium firefox webkit curl ip valkey nginx ## install the requirements of the checks
 
-export: $(VENV)/.installed node_modules/.installed ## write modules and the table of names from notebooks, and the scripts as they travel
+export: $(VENV)/.installed node_modules/.installed ## write modules, the table of public names, and the minified scripts
 	@$(BIN)/nbdev-export
 	@$(BIN)/python tools/exports.py
 	@$(BIN)/python tools/minify.py
 
-readme: $(VENV)/.installed ## write the index's made sections and README.md
+readme: $(VENV)/.installed ## write README.md, the overview of modules and the pictures of wings
 	@$(BIN)/python tools/readme.py
 
-prepare: $(VENV)/.installed ## what a commit needs: clean notebooks, modules, README
+prepare: $(VENV)/.installed ## before a commit: clean notebooks, write modules and README
 	@$(BIN)/nbdev-clean
 	@$(MAKE) --no-print-directory export readme
 
 docs: $(VENV)/.installed ## build the site into _docs/
 	@$(BIN)/python tools/docs.py
 
-docs-serve: docs ## build the site and show it
+docs-serve: docs ## build the site and serve it
 	@$(BIN)/python tools/docs.py serve
 
-clean: ## take away what was built
+clean: ## remove built files
 	@rm -rf _docs _proc build dist *.egg-info
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or later is needed; name it: make PYTHON=python3.12 ..." >&2; exit 1; }
+	  { echo "Python 3.11 or later is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(call apt,python3-venv,To make $(VENV),exit 1)
 	@$(PYTHON) -m venv $(VENV)
 
@@ -74,15 +74,15 @@ $(VENV)/.installed: pyproject.toml settings.ini setup.py | $(BIN)/python
 	  { cat $(VENV)/install.log >&2; exit 1; }
 	@touch $@
 
-# An environment that is there is used as it is; where PYTHON is said, it has to be that Python's.
+# An existing environment is used as it is. If PYTHON is given, the environment has to be of that Python.
 ifneq ($(origin PYTHON),file)
 $(VENV)/.installed: | same-python
 endif
 same-python: $(BIN)/python
 	@test "$$($(PYTHON) -VV)" = "$$($(BIN)/python -VV)" || \
-	  { echo "$(VENV) is not of $(PYTHON): name another, as in make VENV=.venv-other ..." >&2; exit 1; }
+	  { echo "$(VENV) is not of $(PYTHON): choose another one, as in make VENV=.venv-other ..." >&2; exit 1; }
 
-# Without npm the checks go on, and the tests that miss its files say so.
+# Without npm the checks continue, and tests that miss its files are skipped with a message.
 node_modules/.installed: package.json package-lock.json .npmrc
 	@$(if $(NPM),:,$(call apt,npm,For the tests in a browser,:))
 	@if command -v npm >/dev/null; then npm ci --silent && touch $@; fi
@@ -90,12 +90,12 @@ node_modules/.installed: package.json package-lock.json .npmrc
 chromium:
 	@$(if $(CHROMIUM),:,$(call apt,chromium,For the tests in a browser,:))
 
-# What drives Firefox does not know the one that Debian ships, but for a command.
+# Playwright needs a patch for Debian's Firefox.
 firefox: $(VENV)/.installed
 	@$(if $(FIREFOX),:,$(call apt,firefox-esr,For the tests in Firefox,:))
 	@$(BIN)/python tools/firefox.py >/dev/null
 
-# WebKit needs a screen, also where nobody looks at it.
+# WebKit needs a screen, which may be virtual.
 webkit:
 	@$(if $(and $(WEBKIT),$(XVFB)),:,$(call apt,webkitgtk-webdriver xvfb,For the tests in WebKit,:))
 
@@ -103,16 +103,16 @@ curl:
 	@$(if $(CURL),:,$(call apt,curl,For the tests of the demo,:))
 
 ip:
-	@$(if $(IP),:,$(call apt,iproute2,For the test of a line that is cut,:))
+	@$(if $(IP),:,$(call apt,iproute2,For the test of a cut connection,:))
 
-# The server alone: the service of Debian's package is not started by its installation where none runs, nor needed here.
+# The server only. The tests start it themselves and do not need Debian's service.
 valkey:
 	@$(if $(VALKEY),:,$(call apt,valkey-server,For the tests of the Redis backplane,:))
 
 nginx:
 	@$(if $(NGINX),:,$(call apt,nginx openssl,For the tests behind a proxy,:))
 
-# The programs alone: what Debian's packages would start is kept from starting, now and when the machine starts.
+# The programs only. The services of Debian's packages are not started, neither now nor at boot.
 KEPT := /usr/sbin/policy-rc.d
 .PHONY: proxies
 proxies: nginx curl ## install the proxies that the long tests start

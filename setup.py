@@ -1,4 +1,4 @@
-"Gives setuptools what stands in `settings.ini`; all else stands in `pyproject.toml`."
+"Pass the settings of `settings.ini` to setuptools; all others are in `pyproject.toml`."
 
 from configparser import ConfigParser
 

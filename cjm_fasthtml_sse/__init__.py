@@ -1,6 +1,6 @@
-"""Live pages for FastHTML by Server-Sent Events: every tab in step, in order, or told when something is gone
+"""Live pages for FastHTML with Server-Sent Events: every open tab gets each event, in order
 
-Say something once on the server, and every open page of your [FastHTML](https://fastht.ml) app shows it: a counter, a list, the progress of a job, in every tab, for every reader, at once. The pages listen by Server-Sent Events, a plain HTTP answer that stays open, and htmx swaps in what arrives; you write Python and no JavaScript. Tabs that were asleep, offline or slow get what they missed, in order, or are told that something is gone.
+This package shows a change on the server in every open page of a [FastHTML](https://fastht.ml) application: a counter, a list, the progress of a job. It is for Python developers who want live pages without writing JavaScript, since pages receive Server-Sent Events and htmx swaps them in. A tab that was asleep, offline or slow gets the events that it missed, in order, or one event that reports the gap.
 
 ``` python
 from fasthtml.common import *
@@ -12,16 +12,16 @@ setup_broadcast_routes(app, manager, element_builder=lambda kind, data: P(data["
 
 @rt
 def index():
-    form = Form(Input(name="text", placeholder="Say something"), hx_post=say, hx_swap="none")
-    return Titled("In step", form, create_sse_element("/sse/broadcast", swap_strategy="beforeend"))
+    form = Form(Input(name="text", placeholder="Your note"), hx_post=add, hx_swap="none")
+    return Titled("Notes", form, create_sse_element("/sse/broadcast", swap_strategy="beforeend"))
 
 @app.post
-async def say(text: str): await manager.broadcast("said", {"text": text})
+async def add(text: str): await manager.broadcast("note", {"text": text})
 
 serve()
 ```
 
-Every broadcast is handed to every tab that is subscribed, once and in order, or that tab is told that it missed something. Nobody waits for a slow reader. One `broadcast` adds a reference to each reader's mailbox; what waits for a reader leaves in one send.
+Each subscribed tab gets every broadcast once and in order. If events are no longer available for a tab, it gets one `sse-reset` event instead. No broadcast waits for a slow subscriber: `broadcast` adds a reference to each mailbox, and all events in a mailbox are sent together.
 
 Modules:
 

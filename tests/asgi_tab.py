@@ -3,8 +3,9 @@
 import asyncio
 import json
 import re
-import time
 from contextlib import suppress
+
+from until import until_async as until
 
 
 class Tab:
@@ -37,7 +38,7 @@ class Tab:
 
     async def hears(self, text):
         "Wait for `text`."
-        await until(lambda: text in self.text, lambda: f"{text!r} does not come; there is {self.text!r}")
+        await until(lambda: text in self.text, lambda: f"{text!r} in {self.text!r}")
 
     @property
     def events(self):
@@ -55,11 +56,3 @@ class Tab:
 
     @property
     def last_id(self): return re.findall("^id: (.*)$", self.text, re.M)[-1]
-
-
-async def until(there, say="it does not come true", seconds=20):
-    "Return when `there()` is true."
-    end = time.monotonic() + seconds
-    while not there():
-        assert time.monotonic() < end, say() if callable(say) else say
-        await asyncio.sleep(0.005)

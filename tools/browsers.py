@@ -1,7 +1,7 @@
-"""Try every feature in every browser, and write what came of it where the page about browsers reads it.
+"""Test every feature in every browser, and write the results to the file that the page about browsers reads.
 
-A feature is what a test says by `@pytest.mark.feature`. It takes many minutes; one engine by itself replaces what was
-found of that engine before.
+A feature is the text of a test's mark `@pytest.mark.feature`. A run takes many minutes. A run of one engine replaces
+the earlier results of that engine.
 
     python tools/browsers.py [--engine chromium|firefox|webkit]
 """
@@ -20,18 +20,18 @@ ENGINES = ["chromium", "firefox", "webkit"]
 
 
 def tried(engines: list[str]) -> dict:
-    "What the tests of all features show in these engines."
+    "The results of the tests of all features in `engines`."
     with tempfile.TemporaryDirectory(prefix="features-") as name:
         file = Path(name) / "features.json"
         chosen = [f"--engine={engine}" for engine in engines]
         command = [sys.executable, "-m", "pytest", "tests", "-m", "feature", *chosen, "-p", "no:cacheprovider"]
         done = subprocess.run([*command, "--features", file], cwd=ROOT)
-        if done.returncode > 1: raise SystemExit("the run did not come to its end; nothing is written")  # 1: tests fail
+        if done.returncode > 1: raise SystemExit("pytest was interrupted; nothing is written")  # 1: some tests fail
         return json.loads(file.read_text(encoding="utf-8"))
 
 
 def joined(before: dict, now: dict, engines: list[str]) -> dict:
-    "What was found before, with what was found now of these engines in its place."
+    "The results `before`, with those of `engines` replaced by the results `now`."
     features = {}
     for name in dict.fromkeys([*now["features"], *before["features"]]):
         old, new = before["features"].get(name, {}), now["features"].get(name, {})
@@ -42,8 +42,8 @@ def joined(before: dict, now: dict, engines: list[str]) -> dict:
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Try every feature in every browser")
-    parser.add_argument("--engine", action="append", choices=ENGINES, help="only in this one, others as before")
+    parser = argparse.ArgumentParser(description="Test every feature in every browser")
+    parser.add_argument("--engine", action="append", choices=ENGINES, help="only this engine, others are kept")
     engines = parser.parse_args().engine or ENGINES
     nothing = dict(versions={}, htmx=[], features={})
     before = json.loads(PAGE.read_text(encoding="utf-8")) if PAGE.exists() and engines != ENGINES else nothing
@@ -52,7 +52,7 @@ def main():
     PAGE.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     cells = [cell for of in found["features"].values() for by in of.values() for cell in by.values()]
     failed = sum("failed" in cell for cell in cells)
-    print(f"{len(found['features'])} features, {len(cells)} cells, {failed} of them fail: {PAGE.relative_to(ROOT)}")
+    print(f"{len(found['features'])} features, {len(cells)} cells, {failed} failed: {PAGE.relative_to(ROOT)}")
 
 
 if __name__ == "__main__": main()

@@ -1,6 +1,6 @@
-"""Run the project's checks, all or those named; what fails is printed with its output, what passes is only counted.
+"""Run the project's checks, all of them or those that are named. A failure is printed with its output.
 
-The checkout is left as it is: what writes, works in a copy. The last line is `N passed, N failed`, in which each
+The checkout stays unchanged, since steps that write work in a copy. The last line is `N passed, N failed`. Each
 notebook, each test and each part of another check counts as one.
 
     python tools/check.py [NAME ...] [--long] [--list]
@@ -26,24 +26,26 @@ from pathlib import Path
 from tree import ROOT, copy_tree, tree_files
 
 BIN = Path(sys.executable).parent
-NOTEBOOK_SECONDS = 300  # a notebook that takes longer hangs; it is stopped and counted as failed
+NOTEBOOK_SECONDS = 300  # A notebook that takes longer is stopped and counts as failed
 TESTS_SECONDS, LONG_SECONDS = 1200, 7200
-# No stub is left behind. In pieces, so that this file does not find itself.
+# Marks of unfinished code. They are written in pieces, so that this file does not match.
 STUBS = re.compile("|".join([r"\bTO" + r"DO\b", "NotImple" + "mented", "pass" + "  #"]))
 RUNNING: set[subprocess.Popen] = set()
 STUB_FILES = {".py", ".ipynb", ".js", ".md", ".qmd", ".css"}
+# Checks that run only when they are named, because the tree is still above their limits. Empty this set to enable them.
+ONLY_IF_NAMED = {"shape", "prose"}
 
 
 @dataclass
 class Result:
-    "How one thing that was checked came out."
+    "The outcome of one check, or of one part of it."
     name: str
     passed: bool
     output: str = ""
 
 
 def run(*command, timeout: float = 600, cwd: Path = ROOT) -> tuple[int, str]:
-    "The exit code and output of `command`, run in a process group of its own, which is ended after `timeout` seconds."
+    "Run `command` in a new process group for at most `timeout` seconds; return its exit code and output."
     env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     with tempfile.TemporaryFile() as out:
         streams = dict(stdin=subprocess.DEVNULL, stdout=out, stderr=out)
@@ -60,7 +62,7 @@ def run(*command, timeout: float = 600, cwd: Path = ROOT) -> tuple[int, str]:
 
 
 def end_group(process: subprocess.Popen):
-    "End what is left of the process's group: by SIGINT first, at which nbdev-test and pytest say where they were."
+    "End the process group: by SIGINT first, since nbdev-test and pytest then print where they were."
     for sig, seconds in ((signal.SIGINT, 5), (signal.SIGKILL, 5)):
         try: os.killpg(process.pid, sig)
         except ProcessLookupError: return
@@ -75,12 +77,12 @@ def one(name: str, *command, **kwargs) -> list[Result]:
 
 
 def parts(name: str, problems: dict[str, list[str]]) -> list[Result]:
-    "A result for each part of a check that reports its problems part by part."
+    "A result for each part of a check, with the problems of the part."
     return [Result(f"{name}: {part}", not lines, "\n".join(lines)) for part, lines in problems.items()]
 
 
 def changed(copy: Path, files: list[str]) -> str:
-    "Which of `files` are not the same in `copy` as in the checkout, and what in `copy` is new."
+    "The differences of `files` between the checkout and `copy`, and the files that only `copy` has."
     lines = []
     for file in files:
         here, there = ROOT / file, copy / file
@@ -92,7 +94,7 @@ def changed(copy: Path, files: list[str]) -> str:
 
 
 def check_generated() -> list[Result]:
-    "nbdev-clean and `make export` change nothing: notebooks are clean, modules are what the notebooks export."
+    "nbdev-clean and `make export` change no file: notebooks are clean, and modules match their notebooks."
     terser = ROOT / "node_modules" / ".bin" / "terser"
     steps = {"nbdev-clean": [["nbdev-clean"]], "nbdev-export": [["nbdev-export"], [sys.executable, "tools/exports.py"]],
              "scripts": [[sys.executable, "tools/minify.py", terser]]}
@@ -100,7 +102,7 @@ def check_generated() -> list[Result]:
 
 
 def unchanged_by(step: str, commands: list[list[str]]) -> Result:
-    "Whether `commands`, run in a copy, leave every file as it is in the checkout."
+    "Run `commands` in a copy, and fail if a file differs from the checkout afterwards."
     with tempfile.TemporaryDirectory(prefix="generated-") as name:
         copy = Path(name).resolve()
         files = copy_tree(copy)
@@ -112,13 +114,13 @@ def unchanged_by(step: str, commands: list[list[str]]) -> Result:
 
 
 def flags() -> str:
-    "Every flag of `tst_flags`: here all cells run."
+    "Every flag of `tst_flags`, so that all cells run."
     from nbdev.config import get_config
     return " ".join(get_config(ROOT).tst_flags)
 
 
 def test_notebook(path: Path) -> Result:
-    "Run one notebook; a task that it leaves behind, of which nbdev-test only warns, is a failure."
+    "Run one notebook. A leaked task is a failure; nbdev-test only warns of it."
     command = ["nbdev-test", path, "--n-workers", "0", "--flags", flags()]
     code, output = run(*command, timeout=NOTEBOOK_SECONDS)
     return Result(f"notebook {path.relative_to(ROOT)}", code == 0 and "leaked task" not in output, output)
@@ -131,7 +133,7 @@ def check_notebooks() -> list[Result]:
 
 
 def check_style() -> list[Result]:
-    "The notebooks are in the house style; chkstyle's own width is 160, so ruff measures their lines."
+    "The notebooks keep the house style. chkstyle's width is fixed at 160 columns, so ruff checks theirs."
     columns = "ruff check --quiet --isolated --output-format concise --select E501 --line-length 120 nbs".split()
     with tempfile.TemporaryDirectory(prefix="style-") as name:
         for file in copy_tree(copy := Path(name)):  # chkstyle takes cells with `exporti` for examples
@@ -141,14 +143,14 @@ def check_style() -> list[Result]:
 
 
 def check_ruff() -> list[Result]:
-    "What is written as Python files passes ruff."
+    "All Python files pass ruff."
     names = "cjm_fasthtml_sse tools tests benchmarks examples setup.py".split()
     folders = [d for d in names if (ROOT / d).exists()]
     return one("ruff", "ruff", "check", "--quiet", "--output-format", "concise", *folders)
 
 
 def check_stubs() -> list[Result]:
-    "Nothing is left for later."
+    "No file has a mark of unfinished code."
     found = []
     for file in tree_files():
         if Path(file).suffix not in STUB_FILES: continue
@@ -158,8 +160,18 @@ def check_stubs() -> list[Result]:
 
 
 def check_readme() -> list[Result]:
-    "The index's made sections and README.md are what `make readme` would make."
+    "README.md and the generated pages match what `make readme` writes."
     return one("readme", sys.executable, "tools/readme.py", "--check")
+
+
+def check_shape() -> list[Result]:
+    "Notebooks, cells, signatures and imports are within the limits of tools/shape.py."
+    return one("shape", sys.executable, "tools/shape.py", "--check")
+
+
+def check_prose() -> list[Result]:
+    "The English of notebooks, pages, code and tests is within the limits of tools/prose.py."
+    return one("prose", sys.executable, "tools/prose.py")
 
 
 def check_docs() -> list[Result]:
@@ -171,39 +183,39 @@ def check_docs() -> list[Result]:
 
 
 def check_wheel() -> list[Result]:
-    "The wheel holds what it should, and works alone in an empty environment."
+    "The wheel has the right files, and works in an empty environment."
     from dist import problems
     return parts("wheel", problems())
 
 
 def test_name(case: ET.Element) -> str:
-    "The name of a test, as pytest takes it."
+    "The name of a test, in the form that pytest accepts."
     return f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}"
 
 
-# Those that use a browser, and the one that makes network interfaces, of which a browser beside it would take notice.
+# Tests that use a browser, and one that makes network interfaces, which would disturb a browser beside it.
 BROWSER = ["tests/browser", "tests/system/test_site.py", "tests/events/test_wire.py", "tests/system/proxies",
            "tests/system/test_tutorials.py", "tests/core/access/test_chat.py", "tests/asgi/test_faults.py"]
 ENGINES, ACCESS = ["tests/backplanes"], ["tests/core/access"]
 
 
 def check_browser(long: bool = False) -> list[Result]:
-    "What happens in a browser."
+    "Tests in browsers."
     return run_tests(BROWSER, long)
 
 
 def check_engines(long: bool = False) -> list[Result]:
-    "Backplanes on real engines that are broken and killed, and workers that share them."
+    "Backplanes on real engines, also killed and disconnected ones, and workers that share them."
     return run_tests(ENGINES, long)
 
 
 def check_access(long: bool = False) -> list[Result]:
-    "Who may hear what, on every kind of engine."
+    "Access to topics, on every kind of engine."
     return run_tests(ACCESS, long, without=BROWSER)
 
 
 def check_tests(long: bool = False) -> list[Result]:
-    "The other tests that a notebook cannot be: servers, programs, long runs."
+    "All other tests: servers, programs, long runs."
     return run_tests(["tests"], long, without=[*BROWSER, *ENGINES, *ACCESS])
 
 
@@ -227,19 +239,18 @@ def run_tests(which: list[str], long: bool, without: tuple | list = ()) -> list[
     return results
 
 
-# What stands in one group may run at the same time, two at a time, begun in this order. Notebooks and tests wait for
-# deadlines, so they run apart; tests in a browser and the others wait for different things. The longest come first, and
-# short ones last, so that the two lanes end together.
+# The checks of one group run two at a time, in this order. Notebooks and tests have deadlines, so each has a group.
+# Tests in a browser and other tests wait for different resources, so they share one. The longest checks start first.
 GROUPS: list[dict[str, Callable[[], list[Result]]]] = [
     dict(wheel=check_wheel, ruff=check_ruff, stubs=check_stubs, style=check_style, generated=check_generated,
-         readme=check_readme, docs=check_docs),
+         readme=check_readme, shape=check_shape, prose=check_prose, docs=check_docs),
     dict(notebooks=check_notebooks),
     dict(browser=check_browser, engines=check_engines, tests=check_tests, access=check_access),
 ]
 
 
 def carry_out(name: str, check: Callable[[], list[Result]]) -> list[Result]:
-    "Run one check; one that breaks is a failure, not the end of the others."
+    "Run one check. An exception in it is a failure, and the other checks continue."
     start = time.monotonic()
     try: results = check()
     except Exception as e:  # noqa: BLE001
@@ -251,18 +262,18 @@ def carry_out(name: str, check: Callable[[], list[Result]]) -> list[Result]:
 
 
 def indented(text: str, most: int = 100) -> str:
-    "The last lines of `text`, set in."
+    "The last lines of `text`, indented."
     lines = text.strip().splitlines()
     left_out = [f"... {len(lines) - most} lines above left out"] if len(lines) > most else []
     return "\n".join(f"    {line}" for line in left_out + lines[-most:])
 
 
 def main() -> int:
-    names = [name for group in GROUPS for name in group]
+    names = {name: check for group in GROUPS for name, check in group.items()}.keys()
     parser = argparse.ArgumentParser(description="Run the project's checks", epilog=f"Checks: {', '.join(names)}")
     parser.add_argument("names", nargs="*", metavar="NAME", help="run only these")
-    parser.add_argument("--long", action="store_true", help="with the long forms of the tests")
-    parser.add_argument("--list", action="store_true", help="name the checks and say what each asks")
+    parser.add_argument("--long", action="store_true", help="run the long forms of the tests too")
+    parser.add_argument("--list", action="store_true", help="list the checks with a description of each")
     args = parser.parse_args()
     if unknown := set(args.names) - set(names): parser.error(f"no such check: {', '.join(sorted(unknown))}")
     if args.list:
@@ -272,7 +283,7 @@ def main() -> int:
     if args.long: GROUPS[-1] = {name: partial(check, long=True) for name, check in GROUPS[-1].items()}
     results = []
     for group in GROUPS:
-        chosen = [(n, check) for n, check in group.items() if not args.names or n in args.names]
+        chosen = [(n, check) for n, check in group.items() if n in (args.names or names - ONLY_IF_NAMED)]
         if not chosen: continue
         with ThreadPoolExecutor(2) as pool:
             for found in pool.map(carry_out, *zip(*chosen, strict=True)): results += found

@@ -1,9 +1,8 @@
-"""Build the site into `_docs/`: with Quarto where it is installed, else with smalldocs.
+"""Build the site in `_docs/`, with Quarto if it is installed, else with smalldocs.
 
-Both read the same `_quarto.yml` and the notebooks as nbdev processed them. Each page also stands beside itself as
-Markdown (`page.html.md`), and `llms.txt` lists them, for readers that are programs. Fails where the sidebar and the
-pages do not agree, on broken links and anchors, on pages without prose, description or a way on, and on public names
-without an entry.
+Both read the same `_quarto.yml` and the notebooks that nbdev has processed. Each page is also written as Markdown
+(`page.html.md`), and `llms.txt` lists these files. The build fails if the sidebar and the pages differ, a link or
+anchor is broken, a page has no prose, description or next page, or a public name has no entry.
 
     python tools/docs.py [build|serve] [--port 4200] [--report FILE]
 """
@@ -30,9 +29,9 @@ from pages import undocumented, without_description, without_next, without_prose
 from tree import ROOT
 
 PAGES = (".ipynb", ".qmd")
-DIRECTIVE = re.compile(r"\A(#\|.*\n+)+")  # nbdev leaves them in Markdown cells, where no renderer takes them away
+DIRECTIVE = re.compile(r"\A(#\|.*\n+)+")  # nbdev leaves these in Markdown cells
 WARNING = re.compile(r"\[?WARN", re.I)
-# What a builder says that is no fault here, each with its reason.
+# Messages of the builder that are no fault, each with the reason.
 NO_FAULT = {
     "unknown key format-links": "nbdev writes it, for Quarto alone",
     "output-file is not read": "nbdev writes it, for Quarto alone",
@@ -41,7 +40,7 @@ NO_FAULT = {
 
 
 def engine() -> str:
-    "What builds the site here."
+    "The name of the builder that is installed."
     return "quarto" if shutil.which("quarto") else "smalldocs"
 
 
@@ -72,7 +71,7 @@ def sidebar_problems() -> list[str]:
 
 
 def stage() -> Path:
-    "Process the notebooks by nbdev into `_proc/`; returns the folder."
+    "Process the notebooks with nbdev and return the folder `_proc/`."
     update_llms_txt()
     refresh_quarto_yml()
     staged = proc_nbs(force=True)
@@ -86,7 +85,7 @@ def stage() -> Path:
 
 
 def constants(page: Path) -> str:
-    "A table of a module's public constants, which nbdev's reference leaves out, with the comment behind each."
+    "A table of a module's public constants with their comments, since nbdev's reference has none."
     module = ROOT / "cjm_fasthtml_sse" / page.with_suffix(".py")
     if not module.exists(): return ""
     code = module.read_text(encoding="utf-8")
@@ -95,19 +94,19 @@ def constants(page: Path) -> str:
         if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name): continue
         name, value = node.targets[0].id, ast.unparse(node.value)
         if name.startswith("_") or not name.isupper(): continue
-        said = lines[node.end_lineno - 1][node.end_col_offset :].partition("#")[2].strip()
-        rows.append(f'| <span id="{name.lower()}">`{name}`</span> | {shown(value)} | {said} |')
-    head = "## Constants\n\nLimits and tables of this module; each can be imported, and none should be changed.\n\n"
+        comment = lines[node.end_lineno - 1][node.end_col_offset :].partition("#")[2].strip()
+        rows.append(f'| <span id="{name.lower()}">`{name}`</span> | {shown(value)} | {comment} |')
+    head = "## Constants\n\nLimits and tables of this module. Each can be imported, and none should be changed.\n\n"
     return f"{head}| name | value | |\n|---|---|---|\n" + "\n".join(rows) if rows else ""
 
 
 def shown(value: str, most: int = 60) -> str:
-    "A value as a table's cell holds it; a long one stands in the source."
+    "A value for a cell of a table; a long value is left to the source."
     return f"`{value}`" if len(value) <= most and not set("|`\n") & set(value) else "see the source"
 
 
 def build() -> list[str]:
-    "Build `_docs/` anew; returns the builder's complaints, one a line."
+    "Build `_docs/` and return the builder's warnings and errors, one a line."
     staged, docs = stage(), ROOT / "_docs"
     smalldocs = [sys.executable, "-m", "smalldocs.cli", "render", "--quiet"]
     renderer = ["quarto", "render", "--no-execute"] if engine() == "quarto" else smalldocs
@@ -116,13 +115,13 @@ def build() -> list[str]:
     shutil.rmtree(docs, ignore_errors=True)
     if built.exists(): shutil.move(built, docs)
     if docs.exists(): write_texts(staged, docs)
-    said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    if done.returncode or not docs.exists(): return said or ["no site was built"]
-    return [line for line in said if WARNING.match(line) and not any(known in line for known in NO_FAULT)]
+    output = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    if done.returncode or not docs.exists(): return output or ["no site was built"]
+    return [line for line in output if WARNING.match(line) and not any(known in line for known in NO_FAULT)]
 
 
 def output_text(output: dict) -> str:
-    "What a cell put out, as Markdown; a picture is left to the page."
+    "The output of a cell as Markdown, without pictures."
     data = output.get("data", {})
     if "text/markdown" in data: return "".join(data["text/markdown"])
     text = "".join(output.get("text") or ([] if "image/png" in data else data.get("text/plain", ""))).rstrip()
@@ -146,7 +145,7 @@ def as_markdown(page: Path) -> str:
 
 
 def page_text(page: Path) -> str:
-    "A page that is no notebook: its title, its description, its text."
+    "The title, description and text of a page that is not a notebook."
     _, about, text = page.read_text(encoding="utf-8").split("---\n", 2)
     settings = yaml.safe_load(about) or {}
     head = [f"# {settings['title']}" if "title" in settings else "", settings.get("description", "")]
@@ -155,7 +154,7 @@ def page_text(page: Path) -> str:
 
 
 def write_texts(staged: Path, docs: Path):
-    "Put each page's Markdown beside it, and `llms.txt`, with more than the modules in it, on top."
+    "Write the Markdown of each page beside it, and `llms.txt` with tutorials, explanations and modules."
     site, listed = get_config().doc_url.rstrip("/"), {}
     order = reading_order()
     pages = {path.relative_to(staged).as_posix(): path for path in sorted(staged.rglob("*")) if path.suffix in PAGES}
@@ -165,45 +164,45 @@ def write_texts(staged: Path, docs: Path):
         text = as_markdown(page)
         (docs / f"{target}.md").write_text(text, encoding="utf-8")
         title = re.search(r"^# (.+)$", text, re.M)
-        said = re.search(r"^> (.+)$", text, re.M)
-        line = f"- [{title[1] if title else target.stem}]({site}/{target}.md)" + (f": {said[1]}" if said else "")
+        about = re.search(r"^> (.+)$", text, re.M)
+        line = f"- [{title[1] if title else target.stem}]({site}/{target}.md)" + (f": {about[1]}" if about else "")
         if target.stem != "index": listed.setdefault(target.parts[0], []).append(line)
     text = (ROOT / "nbs" / "llms.txt").read_text(encoding="utf-8")
-    parts = {"Tutorials": "tutorials", "Explanations": "explains"}
+    parts = {"Tutorials": "tutorials", "Explanations": "explains", "Overview": "overview.html"}
     more = "".join(f"## {title}\n\n" + "\n".join(listed.get(f, [])) + "\n\n" for title, f in parts.items())
     (docs / "llms.txt").write_text(text.replace("## Modules", f"{more}## Modules"), encoding="utf-8")
 
 
 def problems() -> dict[str, list[str]]:
-    "Build the site and check it: what is wrong with each of its parts."
+    "Build and check the site; return the problems of each part."
     complaints, docs, site = build(), ROOT / "_docs", get_config().doc_url
     links = broken_in_site(docs, site) + broken_in_llms(docs, site)
     links += [line for path in sorted(ROOT.glob("*.md")) for line in broken_in_markdown(path)]
     checked = {"prose": without_prose(), "descriptions": without_description(docs), "reference": undocumented(docs)}
-    checked["the way on"] = without_next(docs, last_page())
+    checked["next pages"] = without_next(docs, last_page())
     return {f"build with {engine()}": complaints, "sidebar": sidebar_problems(), "links": links, **checked}
 
 
 def last_page() -> str:
-    "The page after which nothing comes, as the sidebar orders them."
+    "The last page in the order of the sidebar."
     found = [page for href in reading_order() for page in sorted((ROOT / "nbs").glob(href))]
     return found[-1].relative_to(ROOT / "nbs").with_suffix(".html").as_posix()
 
 
 def serve(port: int):
-    "Show `_docs/` on this machine until Ctrl-C."
+    "Serve `_docs/` on this machine until Ctrl-C."
     handler = partial(SimpleHTTPRequestHandler, directory=ROOT / "_docs")
     with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-        print(f"http://127.0.0.1:{server.server_port} (Ctrl-C ends it)", flush=True)
+        print(f"http://127.0.0.1:{server.server_port} (Ctrl-C stops it)", flush=True)
         try: server.serve_forever()
         except KeyboardInterrupt: print()
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Build the site, or show it")
+    parser = argparse.ArgumentParser(description="Build the site, or serve it")
     parser.add_argument("action", nargs="?", choices=["build", "serve"], default="build")
     parser.add_argument("--port", type=int, default=4200)
-    parser.add_argument("--report", type=Path, help="write what is wrong there, as JSON")
+    parser.add_argument("--report", type=Path, help="write the problems to this file as JSON")
     args = parser.parse_args()
     if args.action == "serve": return serve(args.port)
     found = problems()

@@ -1,18 +1,16 @@
 """Write `cjm_fasthtml_sse/_exports.py`: which module of the package holds each public name.
 
-A module may list a name that it only imports (a name of an older version keeps its old address so); the table then
-names the module that defines it. The modules are read, not imported, so that a broken one does not stand in the way.
+A module may list a name that it only imports, so that a name of an older version keeps its address. The table then
+names the module that defines it.
 """
 
-import ast
 from pathlib import Path
 
-from tree import ROOT
+from rooms import PACKAGE, Room, all_rooms
 
-PACKAGE = ROOT / "cjm_fasthtml_sse"
 TABLE = PACKAGE / "_exports.py"
-WINGS = ("runtime", "events", "asgi", "browser", "backplanes", "cluster", "core")  # what is imported comes first
-# What modules share with each other and applications have no use for: it is imported from its module only.
+# Names that other modules use and applications do not, and that are still exported with `#| export`. With `#| exporti`
+# a name is not in `__all__` and needs no entry here, so this table only shrinks.
 INTERNAL = {
     "browser.scripts": "FILES script",
     "backplanes.sqlite": "SqliteBackplane",  # `import *` must load neither sqlite3 nor redis
@@ -24,30 +22,19 @@ modules = {
 '''
 
 
-def assigned(node) -> list[str]:
-    "The names that the top-level statement `node` binds by a definition or an assignment, which an import is not."
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)): return [node.name]
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    return [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
-
-
-def public_names(path: Path) -> tuple[list[str], set[str]]:
-    "`__all__` of the module at `path` without what is internal, and the names that it defines itself."
-    body = ast.parse(path.read_text(encoding="utf-8")).body
-    listed = [node.value for node in body if isinstance(node, ast.Assign) and assigned(node) == ["__all__"]]
-    internal = INTERNAL.get(f"{path.parent.name}.{path.stem}", "").split()
-    names = ast.literal_eval(listed[-1]) if listed else []
-    return [n for n in names if n not in internal], {name for node in body for name in assigned(node)}
+def public_names(room: Room) -> list[str]:
+    "The names in the `__all__` of `room`, without the internal ones."
+    internal = INTERNAL.get(room.name, "").split()
+    return [name for name in room.public if name not in internal]
 
 
 def find_exports(package: Path) -> tuple[dict[str, str], list[str]]:
-    "Each public name of `package`'s wings with the module that defines it, by module and place; and what is wrong."
+    "Each public name of `package` with the module that defines it, by module and place; and a line for each fault."
     homes, listed, problems = {}, {}, []
-    for path in (each for wing in WINGS for each in sorted((package / wing).glob("[!_]*.py"))):
-        module, (names, own) = f"{path.parent.name}.{path.stem}", public_names(path)
-        for name in names:
+    for module, room in all_rooms(package).items():
+        for name in public_names(room):
             listed.setdefault(name, module)
-            if name not in own: continue
+            if name not in room.definitions: continue
             if name in homes: problems.append(f"{name} is public in {homes[name]} and {module}: make one private")
             homes.setdefault(name, module)
     problems += [f"{name} is public in {listed[name]} and defined nowhere" for name in listed.keys() - homes.keys()]

@@ -1,6 +1,6 @@
-"""Find broken links: in the built site (pages, files and anchors) and in the repository's own Markdown.
+"""Find broken links in the built site (pages, files and anchors) and in the repository's Markdown.
 
-Links into other sites are not followed. A link to the site's own published address counts as one into the folder.
+Links to other sites are not followed. A link to the published address of the site counts as one into the folder.
 
     python tools/links.py [FOLDER]
 """
@@ -21,7 +21,7 @@ FENCE = re.compile(r"^(```|~~~).*?^\1", re.M | re.S)
 
 @dataclass
 class Page(HTMLParser):
-    "What one page links to, and the anchors that it offers."
+    "The links of one page, and its anchors."
     path: Path
     links: list[str] = field(default_factory=list)
     anchors: set[str] = field(default_factory=set)
@@ -31,7 +31,7 @@ class Page(HTMLParser):
         self.feed(self.path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
-        "Note the links and anchors of one start tag."
+        "Record the links and anchors of one start tag."
         for name, value in attrs:
             if not value: continue
             if name in ATTRIBUTES: self.links.append(value)
@@ -39,7 +39,7 @@ class Page(HTMLParser):
 
 
 def local_target(link: str, page: Path, folder: Path, site: str) -> tuple[Path, str] | None:
-    "The file in `folder` and the anchor that `link` on `page` means, or nothing if it leaves the site."
+    "The file in `folder` and the anchor that `link` on `page` points to, or None for another site."
     if site and link.startswith(site): link = "/" + link[len(site):]
     url = urlsplit(link)
     if url.scheme or url.netloc: return None
@@ -49,7 +49,7 @@ def local_target(link: str, page: Path, folder: Path, site: str) -> tuple[Path, 
 
 
 def broken_in_site(folder: Path, site: str = "") -> list[str]:
-    "One line for each link in the built site at `folder` (published at `site`) that leads nowhere."
+    "One line for each broken link in the built site at `folder`, which is published at `site`."
     pages = {path.resolve(): Page(path) for path in sorted(folder.rglob("*.html"))}
     broken = {}
     for page in pages.values():
@@ -64,21 +64,21 @@ def broken_in_site(folder: Path, site: str = "") -> list[str]:
 
 
 def describe(target: Path, anchor: str, found_on: list[tuple[Path, str]]) -> str:
-    "One line for all links that lead to the same missing `target`: a menu's entry stands on every page."
+    "One line for all links to the same missing `target`, since an entry of a menu is on every page."
     (page, link), more = found_on[0], len(found_on) - 1
     what = "anchor" if target.exists() else "file"
     return f"{page}: {link}: no such {what}" + (f" (and on {more} other pages)" if more else "")
 
 
 def broken_in_markdown(path: Path) -> list[str]:
-    "One line for each relative link of the Markdown file at `path` that names no file."
+    "One line for each relative link of a Markdown file to a missing file."
     links = map(urlsplit, MARKDOWN_LINK.findall(FENCE.sub("", path.read_text(encoding="utf-8"))))
     files = [unquote(link.path) for link in links if link.path and not link.scheme]
     return [f"{path.name}: {file}: no such file" for file in files if not (path.parent / file).exists()]
 
 
 def broken_in_llms(folder: Path, site: str) -> list[str]:
-    "One line for each link of `llms.txt` into the site that names no file, or one line if there is no such list."
+    "One line for each link of `llms.txt` to a missing file of the site, or if there is no `llms.txt`."
     if not (llms := folder / "llms.txt").exists(): return ["llms.txt: not in the site"]
     links = MARKDOWN_LINK.findall(FENCE.sub("", llms.read_text(encoding="utf-8")))
     files = [link.removeprefix(site).lstrip("/") for link in links if link.startswith(site)]

@@ -1,9 +1,9 @@
-"""Write `assets/min/` from `assets/`: the browser's scripts as they travel, by terser.
+"""Write `assets/min/` from `assets/`: the browser's scripts, minified with terser.
 
     python tools/minify.py            # with the repository's node_modules
     python tools/minify.py TERSER     # with another copy of terser
 
-Names of properties stay as they are written; comments, white space and the names of local variables go.
+Names of properties stay. Comments and white space are removed, and local variables are renamed.
 """
 import subprocess
 import sys
@@ -15,7 +15,7 @@ OPTIONS = "--compress passes=2 --mangle --ecma 2020 --format max_line_len=160".s
 
 
 def minify(terser: str, file: Path) -> str:
-    "The text of `file` as it travels."
+    "The minified text of `file`."
     command = [terser, str(file), *OPTIONS]
     try: return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() + "\n"
     except FileNotFoundError: raise SystemExit(f"{terser} is missing; run `npm ci` in the repository") from None

@@ -1,60 +1,194 @@
-"""The index notebook's last sections, by cjm-nbdev-overview: structure, dependencies and an overview of each module.
+"""Make texts from the package: its structure, its dependencies, overviews of modules, pictures of wings.
 
-Its version 0.0.20 takes signatures by line from the notebooks' text, which cuts those of one-line functions, and lists
-private names, imports that only a notebook's tests use, and edges in the order of a set. So what it gathered is put
-right here from the exported modules, and the text is then made by its own functions.
+`cjm-nbdev-overview` lays out the full overview. Its version 0.0.20 cuts signatures of one-line functions and lists
+private names, so functions and classes are read from the exported modules here and handed to it.
 """
 
 import ast
-from pathlib import Path
+import copy
+import re
+import textwrap
+from functools import cache
+from itertools import groupby
 
-from nbdev.config import get_config
+if not hasattr(ast, "Str"): ast.Str = ast.Constant  # cjm-nbdev-overview needs the name, which Python 3.14 removed
 
-if not hasattr(ast, "Str"): ast.Str = ast.Constant  # it asks for this, which Python 3.14 has no more
-
-from cjm_nbdev_overview.api_docs import add_project_structure_section, generate_module_overview
-from cjm_nbdev_overview.dependencies import DependencyGraph, ModuleDependency, generate_mermaid_diagram
-from cjm_nbdev_overview.parsers import ClassInfo, FunctionInfo, VariableInfo, parse_notebook
+from cjm_nbdev_overview.api_docs import generate_module_overview
+from cjm_nbdev_overview.parsers import ClassInfo, FunctionInfo, ModuleInfo, VariableInfo, parse_notebook
 from docs import reading_order
+from exports import find_exports
+from rooms import FUNCTIONS, PACKAGE, WINGS, Room, all_rooms, arrows, find_definition, methods, rooms_of, wing_arrows
 from tree import ROOT
 
-NBS, PACKAGE = ROOT / "nbs", ROOT / "cjm_fasthtml_sse"
+NBS = ROOT / "nbs"
+TOP_DOWN = WINGS[::-1]  # Readers look for what they call first
+SEED = "core.broadcast", "core.connections", "core.streaming"  # The modules of 0.0.12: README.md has their overview
+FOLDERS = {"tutorials": "Applications built step by step", "explains": "Guarantees, design, security, performance",
+           "checks": "Matrices of cases, as notebooks", "project": "Changelog and how to contribute"}
 COMMANDS = """## CLI Reference
 
-Two commands, both modules of the package: one publishes from outside of a web server, the other shows the demo.
+Both commands are modules of the package. The first publishes an event from outside a web server. The second serves
+the demo.
 
 ``` bash
 python -m cjm_fasthtml_sse publish --url URL --type TYPE --data JSON [--topic TOPIC] [--key KEY] [--retain]
 python -m cjm_fasthtml_sse.demo [--host HOST] [--port 5001] [--htmx 2|4] [--htmx-from DIR] \\
     [--workers 1] [--backplane URL]
 ```"""
-OVERVIEW = "## Module Overview\n\nDetailed documentation for each module in the project:"
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+MODULES = """## Module Overview
+
+These are the three modules of 0.0.12. Every public name can be imported from `cjm_fasthtml_sse` as well. The
+[full overview](overview.qmd) has all modules, with a description of each parameter."""
+FULL = """---
+title: Module overview
+description: Every public function, class and method of the package, with a description of each parameter
+---
+
+<!-- Made by tools/readme.py. Do not edit. -->
+
+The modules are listed by wing, which is a folder of the package. A wing imports only wings that come after it. The
+title of each module links to its notebook, which has the code, the reasons for it, and examples. A name that a module
+only imports is described in the module that defines it.
+"""
+BEGIN, END = "<!-- Rooms: made by tools/readme.py -->", "<!-- End of rooms -->"
 
 
-def notebooks() -> list[Path]:
-    "The notebooks that a module is exported from, in the sidebar's order, those that it does not name last."
-    order = {NBS / href: place for place, href in enumerate(reading_order())}
-    exported = [p for p in sorted(NBS.rglob("*.ipynb")) if module_file(p).exists()]
-    return sorted(exported, key=lambda p: order.get(p, len(order)))
+@cache
+def public_names() -> frozenset[str]:
+    "Every public name of the package."
+    return frozenset(find_exports(PACKAGE)[0])
 
 
-def module_file(notebook: Path) -> Path:
-    "The module that `notebook` is exported to: it has the same place and name."
-    return PACKAGE / notebook.relative_to(NBS).with_suffix(".py")
+def notebook(room: Room):
+    "The notebook that `room` is exported from."
+    return NBS / room.path.relative_to(PACKAGE).with_suffix(".ipynb")
 
 
-def signature(node: ast.AST, source: str) -> str:
+@cache
+def parsed(room: Room) -> ModuleInfo:
+    "The title, description and names that cjm-nbdev-overview finds in the notebook of `room`."
+    return parse_notebook(notebook(room))
+
+
+def description(room: Room) -> str:
+    "The description of the notebook of `room`, without a full stop."
+    return (parsed(room).description or "").rstrip(".")
+
+
+def ordered(rooms: dict[str, Room]) -> list[Room]:
+    "The rooms by wing, and within a wing in the sidebar's order."
+    order = {href: place for place, href in enumerate(reading_order())}
+    href = {room: notebook(room).relative_to(NBS).as_posix() for room in rooms.values()}
+    return sorted(href, key=lambda room: (TOP_DOWN.index(room.wing), order.get(href[room], len(order))))
+
+
+def page_description(folder: str) -> str:
+    "The description of a folder's index page, as its front matter gives it."
+    page = NBS / folder / "index.qmd"
+    return re.search(r"^description: (.+)$", page.read_text(encoding="utf-8"), re.M)[1] if page.exists() else ""
+
+
+def structure() -> str:
+    "The section that shows the folders of the notebooks and of the repository."
+    rows = [(f"nbs/{wing}/", f"{page_description(wing)} ({count_notebooks(wing)})") for wing in TOP_DOWN]
+    rows += [(f"nbs/{name}/", about) for name, about in FOLDERS.items()]
+    rows += [("cjm_fasthtml_sse/", "The package: modules exported from nbs/, assets/ for the browser, demo/"),
+             ("tests/", "Tests that need servers, browsers or engines, by wing"),
+             ("examples/", "Each tutorial's application as one file, and configurations of proxies"),
+             ("benchmarks/", "Measurements beside other packages"),
+             ("tools/", "Checks, and the generators of README, site and wheel")]
+    width = max(len(name) for name, _ in rows)
+    lines = "\n".join(f"{name:{width}}  # {about}" for name, about in rows)
+    return ("## Project Structure\n\nThe notebooks in `nbs/` are the source of all Python. The package has seven "
+            "wings, and each has a folder of notebooks. The number of notebooks is in parentheses.\n\n"
+            f"``` text\n{lines}\n```")
+
+
+def count_notebooks(folder: str) -> int:
+    "How many notebooks are in a folder."
+    return len(list((NBS / folder).glob("*.ipynb")))
+
+
+def diagram(found: dict[str, set[str]], direction: str) -> str:
+    "A mermaid graph of `found`."
+    lines = [f'    {name}["{name}"]' for name in found]
+    lines += [f"    {name} --> {target}" for name in found for target in found if target in found[name]]
+    return "\n".join(["```{mermaid}", f"graph {direction}", *lines, "```"])
+
+
+def dependencies() -> str:
+    "The section that draws which wing imports which."
+    found = wing_arrows(all_rooms())
+    graph = diagram({wing: found[wing] for wing in TOP_DOWN}, "TD")
+    return (f"## Module Dependencies\n\n{graph}\n\nAn arrow leads from a wing to one that it imports. The page of "
+            "each wing has a picture of its modules. A test holds the arrows to these directions.")
+
+
+def picture(wing: str) -> str:
+    "The block of a wing's page that draws its rooms."
+    rooms = rooms_of(wing)
+    found = {stem(name): set(map(stem, targets)) for name, targets in arrows(rooms).items()}
+    others = [name for name in WINGS if name in wing_arrows(all_rooms())[wing]]
+    imported = f"The wing imports {', '.join(f'`{name}`' for name in others)}." if others else "It imports no wing."
+    return (f"{BEGIN}\n\n{diagram(found, 'TD')}\n\nAn arrow leads from a module to one that it imports. {imported}\n\n"
+            f"{END}")
+
+
+def stem(name: str) -> str:
+    "The name of a room without its wing."
+    return name.rpartition(".")[2]
+
+
+def wing_page(wing: str) -> str:
+    "The text of a wing's index page with its picture made anew; without markers, the picture goes to the end."
+    text = (NBS / wing / "index.qmd").read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2] if begin else "\n"
+    return f"{before.rstrip()}\n\n{picture(wing)}{after}"
+
+
+def signature(node: ast.stmt, source: str) -> str:
     "The text of a definition up to its body, with its comments."
     lines, first = source.splitlines(), node.body[0]
     above = [*lines[node.lineno - 1:first.lineno - 1], lines[first.lineno - 1][:first.col_offset]]
     return "\n".join(line.removeprefix(" " * node.col_offset) for line in above).rstrip()
 
 
-def put_right(info: FunctionInfo, node: ast.AST, source: str) -> FunctionInfo:
-    "`info` with the signature and docstring that `node` has in `source`."
-    info.signature, info.docstring = signature(node, source), ast.get_docstring(node)
+def function_info(node: ast.stmt, room: Room) -> FunctionInfo:
+    "A function or method of `room`."
+    return FunctionInfo(node.name, signature(node, room.source), ast.get_docstring(node), is_exported=True)
+
+
+def method_info(node: ast.stmt, room: Room) -> FunctionInfo:
+    "The same for a method; cjm-nbdev-overview puts plain quotes around its docstring, so three are completed here."
+    info = function_info(node, room)
+    if "\n" in (info.docstring or ""): info.docstring = textwrap.indent(f'""{info.docstring}\n""', " " * 8)
     return info
+
+
+def class_info(node: ast.ClassDef, room: Room) -> ClassInfo:
+    "A class of `room`, with its public methods and the fields of a dataclass."
+    found = [method_info(method, owner) for owner, method in shown_methods(node, room)]
+    info = ClassInfo(node.name, signature(node, room.source), ast.get_docstring(node), found, is_exported=True)
+    if is_dataclass(node):
+        info.attributes, info.decorators = [field(each, room.source) for each in fields(node)], ["dataclass"]
+    return info
+
+
+def shown_methods(node: ast.ClassDef, room: Room) -> list[tuple[Room, ast.stmt]]:
+    "The methods of a class that have a public name, and its constructor."
+    found = methods(node, room, all_rooms(room.package), public_names())
+    return [(owner, each) for owner, each in found if each.name == "__init__" or not each.name.startswith("_")]
+
+
+def is_dataclass(node: ast.ClassDef) -> bool:
+    "Whether a class is decorated as a dataclass."
+    return any(ast.unparse(d).startswith("dataclass") for d in node.decorator_list)
+
+
+def fields(node: ast.ClassDef) -> list[ast.AnnAssign]:
+    "The public fields of a dataclass."
+    return [each for each in node.body if isinstance(each, ast.AnnAssign) and not each.target.id.startswith("_")]
 
 
 def field(node: ast.AnnAssign, source: str) -> VariableInfo:
@@ -64,57 +198,104 @@ def field(node: ast.AnnAssign, source: str) -> VariableInfo:
     return VariableInfo(node.target.id, value, ast.unparse(node.annotation), comment)
 
 
-def put_class_right(info: ClassInfo, node: ast.ClassDef, source: str):
-    "The same for a class: its line, its public methods, and the fields of a dataclass."
-    methods = {n.name: n for n in node.body if isinstance(n, FUNCTIONS)}
-    info.signature = signature(node, source)
-    info.methods = [put_right(m, methods[m.name], source) for m in info.methods]
-    decorators = [ast.unparse(d) for d in node.decorator_list]
-    if not any(d.startswith("dataclass") for d in decorators): return
-    info.attributes = [field(n, source) for n in node.body if isinstance(n, ast.AnnAssign)]
-    info.decorators = ["dataclass"]
+def full(room: Room) -> str:
+    "The full overview of one module: the public names that it defines."
+    info, names = copy.copy(parsed(room)), [name for name in room.public if name in room.definitions]
+    nodes = [room.definitions[name] for name in names]
+    info.functions = [function_info(node, room) for node in nodes if isinstance(node, FUNCTIONS)]
+    info.classes = [class_info(node, room) for node in nodes if isinstance(node, ast.ClassDef)]
+    info.variables = [v for v in info.variables if v.is_exported and v.name in names]
+    heading = f"## [{info.title}]({notebook(room).relative_to(NBS).as_posix()}) (`{room.name}`)\n"
+    text = generate_module_overview(info).partition("\n")[2].replace("\n#### ", "\n### ")
+    return re.sub(r"^ +$", "", f"{heading}\n{text.strip()}", flags=re.M)
 
 
-def overview(notebook: Path) -> str:
-    "The overview of one module: public names only, signatures as they stand in the module."
-    info, source = parse_notebook(notebook), module_file(notebook).read_text(encoding="utf-8")
-    nodes = {n.name: n for n in ast.parse(source).body if isinstance(n, (*FUNCTIONS, ast.ClassDef))}
-    for kind in ("functions", "classes", "variables"):
-        setattr(info, kind, [o for o in getattr(info, kind) if o.is_exported and not o.name.startswith("_")])
-    for function in info.functions: put_right(function, nodes[function.name], source)
-    for cls in info.classes: put_class_right(cls, nodes[cls.name], source)
-    return generate_module_overview(info)
+def full_page() -> str:
+    "The site's page with the overview of every module."
+    return "\n\n".join([FULL.strip(), *(full(room) for room in ordered(all_rooms()) if room.public)]) + "\n"
 
 
-def dotted(notebook: Path) -> str:
-    "The name of the module that `notebook` is exported to, without the package's."
-    return ".".join(notebook.relative_to(NBS).with_suffix("").parts)
+def parameters(args: ast.arguments) -> str:
+    "The parameters of a function in one line; `self` has no type."
+    positional = [*args.posonlyargs, *args.args]
+    defaults = [None] * (len(positional) - len(args.defaults)) + args.defaults
+    found = [parameter(*each) for each in zip(positional, defaults, strict=True)]
+    if args.posonlyargs: found.insert(len(args.posonlyargs), "/")
+    if args.vararg: found.append(f"*{parameter(args.vararg)}")
+    elif args.kwonlyargs: found.append("*")
+    found += [parameter(*each) for each in zip(args.kwonlyargs, args.kw_defaults, strict=True)]
+    return ", ".join(found + ([f"**{parameter(args.kwarg)}"] if args.kwarg else []))
 
 
-def imported(notebook: Path) -> set[str]:
-    "The modules of this package that the module of `notebook` imports."
-    package, found = dotted(notebook).split(".")[:-1], set()
-    for node in ast.walk(ast.parse(module_file(notebook).read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.ImportFrom) or not node.level: continue
-        base = package[:len(package) + 1 - node.level] + (node.module.split(".") if node.module else [])
-        found |= {".".join(base)} | {".".join([*base, alias.name]) for alias in node.names}
-    return found
+def parameter(arg: ast.arg, default: ast.expr | None = None) -> str:
+    "One parameter with its type and default."
+    kind = f": {ast.unparse(arg.annotation)}" if arg.annotation and arg.arg != "self" else ""
+    if default is None: return f"{arg.arg}{kind}"
+    return f"{arg.arg}{kind} = {ast.unparse(default)}" if kind else f"{arg.arg}={ast.unparse(default)}"
 
 
-def dependencies() -> str:
-    "The section that draws which module imports which."
-    graph, names = DependencyGraph(), {dotted(p): p for p in notebooks()}
-    for name, path in names.items():
-        info = parse_notebook(path)
-        info.name = name
-        graph.modules[name] = info
-    edges = [(name, target) for name, path in names.items() for target in names if target in imported(path)]
-    graph.dependencies = [ModuleDependency(source=a, target=b, import_type="from") for a, b in edges]
-    diagram = generate_mermaid_diagram(graph, direction="LR").replace("```mermaid", "```{mermaid}")
-    return f"## Module Dependencies\n\n{diagram}\n\nAn arrow leads from a module to one that it imports."
+def first_sentence(node: ast.stmt) -> str:
+    "The first sentence of a docstring, as a comment."
+    text = " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
+    sentence = re.split(r"(?<=\.) ", text)[0].rstrip(".")
+    return f"  # {sentence}" if text else ""
+
+
+def line(node: ast.stmt) -> str:
+    "A function or method in one line: signature without comments, first sentence of its docstring."
+    decorators, about = list(map(ast.unparse, node.decorator_list)), first_sentence(node)
+    returned = ast.unparse(node.returns) if node.returns else ""
+    if "property" in decorators or "patch(as_prop=True)" in decorators: return f"{node.name}: {returned}{about}"
+    kind = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
+    managed = "".join(f"@{name} " for name in decorators if name.endswith("contextmanager"))
+    arrow = f" -> {returned}" if returned else ""
+    return f"{managed}{kind} {node.name}({parameters(node.args)}){arrow}{about}"
+
+
+def block(node: ast.ClassDef, room: Room) -> str:
+    "A class as a block of code: a line for each method."
+    bases = ", ".join(b for b in map(ast.unparse, node.bases) if not b.startswith("_"))
+    head = f"class {node.name}({bases})".replace("()", "") + f":{first_sentence(node)}"
+    lines = [line(method) for _, method in shown_methods(node, room)]
+    if is_dataclass(node): lines.insert(0, f"def __init__(self, {', '.join(map(compact_field, fields(node)))})")
+    members = [name for each in node.body if isinstance(each, ast.Assign) for name in map(ast.unparse, each.targets)]
+    if "Enum" in bases: lines.insert(0, ", ".join(members))
+    return "\n".join([head, *(f"    {each}" for each in lines)])
+
+
+def compact_field(node: ast.AnnAssign) -> str:
+    "A dataclass's field as a parameter."
+    kind = f"{node.target.id}: {ast.unparse(node.annotation)}"
+    if node.value is None: return kind
+    return f"{kind} = {'...' if isinstance(node.value, ast.Call) else ast.unparse(node.value)}"
+
+
+def compact(name: str) -> str:
+    "The overview of one module for README.md: what it defines and what it hands on, in one line each."
+    rooms = all_rooms()
+    room = rooms[name]
+    found = [find_definition(each, room, rooms) for each in room.public if each in public_names()]
+    functions = "\n".join(line(node) for _, node in found if isinstance(node, FUNCTIONS))
+    classes = [block(node, home) for home, node in found if isinstance(node, ast.ClassDef)]
+    code = "\n\n".join(f"``` python\n{each}\n```" for each in [functions, *classes] if each)
+    return f"### [`{name}`]({name.replace('.', '/')}.ipynb)\n\n{description(room)}.\n\n{code}"
+
+
+def others() -> str:
+    "One line for each other room, by wing."
+    lines = []
+    for wing, rooms in groupby(ordered(all_rooms()), key=lambda room: room.wing):
+        lines.append(f"- [`{wing}/`]({wing}/index.qmd): {page_description(wing)}")
+        lines += [f"  - {linked(room)}: {description(room)}" for room in rooms if room.name not in SEED]
+    return "### Other modules\n\n" + "\n".join(lines)
+
+
+def linked(room: Room) -> str:
+    "The name of a room, as a link to its page."
+    page = notebook(room).relative_to(NBS)
+    return f"[`{page.stem}`]({page.as_posix()})"
 
 
 def sections() -> list[str]:
-    "All of the sections, one text for each cell."
-    return [add_project_structure_section(get_config().nbs_path / "index.ipynb"), dependencies(), COMMANDS, OVERVIEW,
-            *(overview(path) for path in notebooks())]
+    "The made sections of the index, a text for each cell."
+    return [structure(), dependencies(), COMMANDS, MODULES, *map(compact, SEED), others()]

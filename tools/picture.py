@@ -1,7 +1,7 @@
 """A picture of a page, taken by Chromium, for the outputs of notebooks.
 
-What the page takes from a CDN comes from `node_modules` here, so no network is needed. Where there is no Chromium or no
-`node_modules`, a notebook goes on without its pictures.
+Files of a CDN are served from `node_modules`, so no network is needed. Without Chromium or `node_modules`, a notebook
+runs without its pictures.
 """
 
 import mimetypes
@@ -20,12 +20,12 @@ CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 PICO = MODULES / "@picocss/pico/css/pico.min.css"
 PACKAGE = re.compile(r"/npm/(?P<name>(?:@[^/@]+/)?[^/@]+)@(?P<version>[^/]+)/(?P<path>.+)")
-MOST = 60_000  # bytes of one picture
-WAIT = 20_000  # milliseconds that an action may take before it fails
+MOST = 60_000  # Bytes of one picture
+WAIT = 20_000  # Milliseconds until an action fails
 
 
 def from_cdn(url: str) -> Path | None:
-    "The file of `node_modules` that stands for `url`; None where there is none, and the page can do without it."
+    "The file of `node_modules` for `url`, or None if the page works without it."
     if "pico" in url and url.endswith(".css"): return PICO
     found = PACKAGE.match(urlsplit(url).path)
     if not found: return None
@@ -35,7 +35,7 @@ def from_cdn(url: str) -> Path | None:
 
 
 def answer(route: Route):
-    "Let the app's own server answer; a CDN never."
+    "Pass requests to the application's server, and answer those to a CDN from files."
     url = route.request.url
     if urlsplit(url).hostname in ("127.0.0.1", "localhost"): return route.continue_()
     if not (path := from_cdn(url)): return route.fulfill(status=200, body="", content_type="text/javascript")
@@ -45,7 +45,7 @@ def answer(route: Route):
 
 
 def take(url: str, act: Callable[[Page], str | None], width: int, height: int | None) -> Image:
-    "Open `url`, let `act` do what a person would do, and take the picture of what is there then."
+    "Open `url`, call `act` with the page, and take a screenshot."
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         size = {"width": width, "height": height or 600}
@@ -54,29 +54,29 @@ def take(url: str, act: Callable[[Page], str | None], width: int, height: int | 
         page.set_default_timeout(WAIT)
         page.route("**/*", answer)
         if not (opened := page.goto(url, wait_until="domcontentloaded")).ok:
-            raise ValueError(f"{url} answers {opened.status}")
+            raise ValueError(f"{url} returned {opened.status}")
         alt = act(page)
         page.mouse.move(0, 0)
         shot = page.screenshot(animations="disabled", caret="hide", full_page=height is None)
         browser.close()
-    if len(shot) > MOST: raise ValueError(f"The picture has {len(shot)} bytes; {MOST} is the most")
+    if len(shot) > MOST: raise ValueError(f"The picture has {len(shot)} bytes; the limit is {MOST}")
     return Image(shot, width=width, alt=alt)
 
 
 def picture(
     url: str,  # The page
-    act: Callable[[Page], str | None],  # Acts there, with Playwright; may return a text for those who do not see it
+    act: Callable[[Page], str | None],  # Called with the page; may return the alternative text
     width: int = 640,  # Pixels
     height: int | None = None,  # Pixels; None for the whole page
-) -> Image | Markdown:  # To be the value of a cell
-    "What `url` looks like once `act` has returned; what `act` raises is raised here."
+) -> Image | Markdown:  # The value of a cell
+    "A screenshot of `url` after `act` has returned; an error in `act` is raised."
     if not CHROMIUM.exists() or not PICO.exists():
-        return Markdown("*No picture: it wants Chromium, and `npm ci` in the repository.*")
+        return Markdown("*No picture: it needs Chromium, and `npm ci` in the repository.*")
     outcome = []
 
-    def run():  # Playwright's plain interface refuses threads that run a loop, and a notebook's does
+    def run():  # Playwright's sync interface refuses a thread with a running loop, as in a notebook
         try: outcome.append(take(url, act, width, height))
-        except BaseException as e:  # noqa: BLE001 - raised again, in the notebook
+        except BaseException as e:  # noqa: BLE001 - raised again in the notebook
             outcome.append(e)
 
     (thread := Thread(target=run)).start()

@@ -1,7 +1,8 @@
-"""Keep `nbs/index.ipynb` and `README.md` up to date.
+"""Keep README.md, `nbs/index.ipynb`, the page of module overviews and the pictures of the wings up to date.
 
-The index notebook's last sections are made from the other notebooks (`overview.py`); README.md is made from the index
-with `nbdev-readme` where Quarto is installed, else with pandoc. The same notebooks give the same text.
+`overview.py` writes the last sections of the index notebook, the page `nbs/overview.qmd` and a block in each wing's
+`index.qmd`. README.md is made from the index, with `nbdev-readme` if Quarto is installed, else with pandoc. The same
+notebooks give the same text.
 
     python tools/readme.py [--check]
 """
@@ -19,12 +20,18 @@ from nbdev.config import get_config
 from nbdev.processors import FilterDefaults
 from nbdev.quarto import nbdev_readme, refresh_quarto_yml
 from nbdev.readme_filter import rewrite_links
-from overview import OVERVIEW, sections
+from overview import NBS, full_page, sections, wing_page
 from pypandoc import __file__ as pypandoc_file
+from rooms import WINGS
 from tree import ROOT
 
-INDEX, README = ROOT / "nbs/index.ipynb", ROOT / "README.md"
+INDEX, README = NBS / "index.ipynb", ROOT / "README.md"
 FIRST_MADE = "## Project Structure"
+
+
+def made_pages() -> dict[Path, str]:
+    "The text of each page that is made, or has a part that is made."
+    return {NBS / "overview.qmd": full_page(), **{NBS / wing / "index.qmd": wing_page(wing) for wing in WINGS}}
 
 
 def made_index():
@@ -38,13 +45,13 @@ def made_index():
 
 
 def pandoc(text: str, *args: str) -> str:
-    "What pandoc, as pypandoc_binary brings it, makes of `text`."
+    "Convert `text` with the pandoc of pypandoc_binary."
     command = [Path(pypandoc_file).parent / "files/pandoc", *args]
     return subprocess.run(command, input=text, capture_output=True, encoding="utf-8", check=True).stdout
 
 
 def made_readme(nb) -> str:
-    "README.md as pandoc makes it from the index `nb`, by the steps that `nbdev-readme` takes with Quarto."
+    "README.md, made from the index `nb` with pandoc by the steps that `nbdev-readme` takes with Quarto."
     FilterDefaults()(nb)
     body = "\n\n".join(fenced(cell) for cell in nb.cells if cell.source and cell.cell_type != "raw")
     body = body.replace("```{mermaid}", "```mermaid")
@@ -60,45 +67,41 @@ def fenced(cell) -> str:
 
 
 def for_readers(text: str) -> str:
-    "`text` without nbdev's directives, which it leaves in Markdown, and with pictures addressed from the top folder."
+    "`text` without the directives that nbdev leaves in Markdown, and with pictures addressed from the top folder."
     text = re.sub(r"^\\#\\\| \w+: true\n+", "", text, flags=re.M)
-    return folded(re.sub(r'(\]\(|src=")images/', r"\1nbs/images/", text))
-
-
-def folded(text: str) -> str:
-    "`text` with its last section, the overview of the modules, behind a click: it is most of the lines."
-    before, heading, modules = text.partition(OVERVIEW)
-    if not heading: return text
-    return f"{before}{heading}\n\n<details>\n<summary>Show all modules</summary>\n{modules.rstrip()}\n\n</details>\n"
+    return re.sub(r'(\]\(|src=")images/', r"\1nbs/images/", text)
 
 
 def words(text: str) -> list[str]:
-    "What `text` says, without the marks in which Quarto's Markdown and pandoc's differ."
+    "The words of `text`. Quarto's Markdown and pandoc's differ in their marks only."
     text = re.sub(r"!\[.*?\]\(.*?\)|<figure.*?</figure>|<img.*?>", "", text, flags=re.S)
     plain = pandoc(text, "-f", "gfm", "-t", "plain", "--wrap=none")
     return plain.translate(str.maketrans("“”‘’", "\"\"''")).split()
 
 
 def difference(was: str, now: str) -> str:
-    "What changes from `was` to `now`, as a unified diff."
+    "The changes from `was` to `now`, as a unified diff."
     files = dict(fromfile="as it is", tofile="as it would be made")
     return "\n".join(difflib.unified_diff(was.splitlines(), now.splitlines(), **files, lineterm="", n=1))
 
 
 def out_of_date() -> dict[str, str]:
-    "What of the two files is not as it would be made: a file's name and what differs."
+    "The files that are out of date, each with the difference to what would be made."
     nb, stale = made_index(), {}
+    for path, now in made_pages().items():
+        was = path.read_text(encoding="utf-8") if path.exists() else ""
+        if was != now: stale[path.relative_to(ROOT).as_posix()] = difference(was, now)
     was, now = ("\n\n".join(c.source for c in n.cells) for n in (read_nb(INDEX), nb))
     if was != now: stale["nbs/index.ipynb"] = difference(was, now)
     was, now = README.read_text(encoding="utf-8"), made_readme(nb)
-    # Quarto's Markdown has the same words and other marks
     same = words(was) == words(now) if shutil.which("quarto") else was == now
     if not same: stale["README.md"] = difference(was, now)
     return stale
 
 
 def make():
-    "Write both files."
+    "Write the files."
+    for path, text in made_pages().items(): path.write_text(text, encoding="utf-8")
     nb = made_index()
     if [c.source for c in nb.cells] != [c.source for c in read_nb(INDEX).cells]: write_nb(nb, INDEX)
     if not shutil.which("quarto"): return README.write_text(made_readme(nb), encoding="utf-8")

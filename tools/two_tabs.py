@@ -1,4 +1,4 @@
-"""Draw the README's picture: two tabs of the demo side by side, after something was done in each.
+"""Draw the README's picture: two tabs of the demo side by side, after some input in each.
 
     python tools/two_tabs.py
 """
@@ -15,7 +15,7 @@ from tree import ROOT
 PICTURE = ROOT / "nbs" / "images" / "two-tabs.png"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 WIDTH = 480
-MOST = 150_000  # bytes
+MOST = 150_000  # Bytes
 ITEMS = ["Water the plants", "Answer Ada’s letter", "Plan the picnic"]
 FRAMES = """<!doctype html><style>
   body {{ display: flex; gap: 20px; width: max-content; margin: 0; padding: 12px;
@@ -27,7 +27,7 @@ FRAMES = """<!doctype html><style>
 
 
 def act(one: Page, two: Page):
-    "Do something in each of the tabs, until both show all of it."
+    "Enter data in each tab, and wait until both tabs show all of it."
     for _ in range(7): one.get_by_role("button", name="Add one").click()
     for tab, text in zip((one, two, one), ITEMS, strict=True):
         tab.get_by_label("To do").fill(text)
@@ -75,7 +75,7 @@ def main():
     finally:
         demo.terminate()
         demo.wait()
-    if len(picture) > MOST: raise SystemExit(f"The picture has {len(picture)} bytes; {MOST} is the most")
+    if len(picture) > MOST: raise SystemExit(f"The picture has {len(picture)} bytes; the limit is {MOST}")
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.write_bytes(picture)
 

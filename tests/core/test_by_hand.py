@@ -23,6 +23,7 @@ import httpx2
 import pytest
 from cjm_fasthtml_sse import BroadcastManager, ConnectionClosed
 from cjm_fasthtml_sse.core import broadcast, connections, streaming
+from until import until
 
 APP = Path(__file__).with_name("by_hand_app.py")
 DEADLINE = 20  # Maximum for each step; a generous limit, not a delay
@@ -64,12 +65,6 @@ def caller(request):
     with served(path) as client:
         assert client.get("/version").text == (cjm_fasthtml_sse.__version__ if ours else "0.0.12")
         yield client
-
-
-def until(condition):
-    "Ask until `condition` holds; each question is a request, so this is no busy loop"
-    deadline = monotonic() + DEADLINE
-    while not condition(): assert monotonic() < deadline, inspect.getsource(condition)
 
 
 def count(client): return client.get("/sse/status").json()["connections"]

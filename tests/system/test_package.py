@@ -1,4 +1,4 @@
-"The package itself: what importing it gives, and what it costs."
+"The package itself: the names that an import gives, and what the import loads."
 
 import json
 import subprocess
@@ -11,21 +11,22 @@ import cjm_fasthtml_sse
 import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
-from exports import INTERNAL, WINGS  # noqa: E402
+from exports import INTERNAL  # noqa: E402
+from rooms import WINGS  # noqa: E402
 
 PACKAGES = [import_module(f"cjm_fasthtml_sse.{wing}") for wing in WINGS]
 MODULES = [f"{each.__name__}.{m.name}" for each in PACKAGES for m in iter_modules(each.__path__)]
 
 
 def public_names(module: str) -> list[str]:
-    "Those of `module`, without what modules have for each other; each of these has to be there as well"
+    "The names in the `__all__` of `module`, without those of the table of internal names, which have to exist"
     internal = INTERNAL.get(module.removeprefix("cjm_fasthtml_sse."), "").split()
     assert set(internal) <= set(dir(import_module(module)))
     return [name for name in import_module(module).__all__ if name not in internal]
 
 
 def in_new_python(code: str):
-    "What `code` leaves in `result`, run by a Python that has imported nothing yet."
+    "Run `code` in a new Python process, and return its variable `result`"
     script = f"import json, sys\n{code}\nprint(json.dumps(result))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)

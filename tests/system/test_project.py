@@ -1,4 +1,4 @@
-"""What the project says of itself is so: workflows, forms, and the commands and paths of its Markdown."""
+"""The project's own files: workflows, forms, and the commands and paths in its Markdown."""
 
 import ast
 import asyncio
@@ -23,12 +23,12 @@ FORMS = [path for path in sorted((GITHUB / "ISSUE_TEMPLATE").glob("*.yml")) if p
 def read(path): return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def test_the_workflow_tests_every_python_that_is_promised():
+def test_the_workflow_tests_every_supported_python():
     settings = configparser.ConfigParser()
     settings.read(ROOT / "settings.ini", encoding="utf-8")
-    promised = re.findall(r"Python :: (3\.\d+)$", settings["DEFAULT"]["classifiers"], re.M)
+    supported = re.findall(r"Python :: (3\.\d+)$", settings["DEFAULT"]["classifiers"], re.M)
     tested = read(GITHUB / "workflows/test.yml")["jobs"]["test"]["strategy"]["matrix"]["python"]
-    assert tested == promised and len(tested) >= 4
+    assert tested == supported and len(tested) >= 4
 
 
 def test_the_site_is_built_as_here():
@@ -38,7 +38,7 @@ def test_the_site_is_built_as_here():
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda path: path.stem)
-def test_a_form_is_one_that_github_takes(form):
+def test_github_accepts_the_form(form):
     found = read(form)
     assert {"name", "description", "body"} <= set(found)
     fields = [field for field in found["body"] if field["type"] != "markdown"]
@@ -47,7 +47,7 @@ def test_a_form_is_one_that_github_takes(form):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
-def test_commands_that_are_named_exist(page):
+def test_named_commands_exist(page):
     text = page.read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     named = set(re.findall(r"(?:`|^)make ([a-z-]+)", text, re.M))
@@ -55,16 +55,16 @@ def test_commands_that_are_named_exist(page):
     for tool in re.findall(r"python (tools/\w+\.py|examples/\w+\.py)", text): assert (ROOT / tool).exists()
 
 
-def test_the_house_has_the_rooms_that_contributing_names():
+def test_folders_that_contributing_names_exist():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    rooms = re.findall(r"^- `(\w+/)`", text, re.M)
-    assert len(rooms) >= 6 and all((ROOT / room).is_dir() for room in rooms)
+    folders = re.findall(r"^- `(\w+/)`", text, re.M)
+    assert len(folders) >= 6 and all((ROOT / folder).is_dir() for folder in folders)
     facts = re.findall(r"^\|[^|]+\| `([^`]+)` \|$", text, re.M)
     assert len(facts) >= 6 and all((ROOT / fact).exists() for fact in facts)
 
 
 def fences():
-    "Blocks of Python that pages show without running them; the README's apps have a test of their own."
+    "Blocks of Python in the Markdown of pages; tests/system/test_readme.py has those of the README."
     for path in sorted((ROOT / "nbs").rglob("*.ipynb")):
         if path.name == "index.ipynb": continue
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
@@ -74,7 +74,7 @@ def fences():
 
 
 @pytest.mark.parametrize("block", list(fences()))
-def test_a_block_of_python_that_a_page_only_shows_runs(block):
+def test_a_block_of_python_in_markdown_runs(block):
     given = dict(manager=cjm_fasthtml_sse.BroadcastManager(), id="tab-1", text="hello")
     ours = {name: getattr(cjm_fasthtml_sse, name) for name in cjm_fasthtml_sse.__all__ if name in block}
     names = {**vars(fasthtml.common), **ours, **given}

@@ -1,4 +1,4 @@
-"The apps of the README run as they stand, started as it says: a block of Python that ends in `serve()` is an app."
+"The README's length and sections, and its applications: each block of Python that calls `serve()` is run as written."
 
 import json
 import os
@@ -7,15 +7,21 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from time import monotonic
+from types import FunctionType
 
+import cjm_fasthtml_sse
 import httpx2
 import pytest
 from fastcore.net import free_port
 
 ROOT = Path(__file__).parents[2]
-DEADLINE = 20  # seconds that anything here may take before it fails; a generous limit, not a delay
+sys.path.append(str(ROOT / "tools"))
+from rooms import WINGS  # noqa: E402
+
+DEADLINE = 20  # Seconds until a wait fails
 
 
 def apps(text):
@@ -24,7 +30,40 @@ def apps(text):
     return [block for block in blocks if re.search(r"^serve\(", block, re.M)]
 
 
-README = apps((ROOT / "README.md").read_text(encoding="utf-8"))
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+README = apps(TEXT)
+SECTIONS = ["Install", "Project Structure", "Module Dependencies", "CLI Reference", "Module Overview"]
+SEED = ["core.broadcast", "core.connections", "core.streaming"]
+
+
+def test_it_is_short_and_has_its_sections():
+    assert len(TEXT.splitlines()) <= 400
+    headings = re.findall(r"^## (.+)$", TEXT, re.M)
+    assert [name for name in headings if name in SECTIONS] == SECTIONS
+
+
+@pytest.mark.parametrize("name", SEED)
+def test_it_has_a_line_for_each_public_name_of_the_modules_of_0_0_12(name):
+    section = TEXT.partition(f"### [`{name}`]")[2].partition("\n### ")[0]
+    module = import_module(f"cjm_fasthtml_sse.{name}")
+    for each in module.__all__:
+        value = getattr(module, each)
+        if each not in cjm_fasthtml_sse.__all__ or not callable(value): continue
+        assert re.search(rf"^(async )?(def|class) {each}\b", section, re.M)
+        for method in methods(value): assert re.search(rf"^    .*\b{method}\(", section, re.M), f"{each}.{method}"
+
+
+def methods(value):
+    "The public methods of a class and of its private bases"
+    bases = [base for base in getattr(value, "__mro__", ()) if base is value or base.__name__.startswith("_")]
+    return [name for base in bases for name, each in vars(base).items()
+            if isinstance(each, FunctionType) and not name.startswith("_")]
+
+
+def test_it_links_every_other_module():
+    folder = ROOT / "cjm_fasthtml_sse"
+    for path in (each for wing in WINGS for each in folder.glob(f"{wing}/[!_]*.py")):
+        assert path.relative_to(folder).with_suffix(".html").as_posix() in TEXT
 
 
 def test_the_first_app_has_twelve_lines():
@@ -38,10 +77,10 @@ def test_the_site_shows_the_same_apps():
 
 @contextmanager
 def running(app, folder):
-    "`python main.py`, as a reader of the README types it, on a free port: a client, and what a Ctrl-C does"
+    "Run `python main.py` on a free port; yield a client and a function that presses Ctrl-C"
     (folder / "main.py").write_text(app, encoding="utf-8")
-    port, said = free_port(), (folder / "log").open("w+")
-    how = dict(cwd=folder, env={**os.environ, "PORT": str(port)}, stdout=said, stderr=said, start_new_session=True)
+    port, log = free_port(), (folder / "log").open("w+")
+    how = dict(cwd=folder, env={**os.environ, "PORT": str(port)}, stdout=log, stderr=log, start_new_session=True)
     server = subprocess.Popen([sys.executable, "main.py"], **how)
 
     def ctrl_c():
@@ -50,44 +89,44 @@ def running(app, folder):
 
     try:
         with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE) as client:
-            wait_for(client, server, said)
+            wait_for(client, server, log)
             yield client, ctrl_c
     finally:
         try: os.killpg(server.pid, signal.SIGKILL)
         except ProcessLookupError: pass
         server.wait()
-    said.seek(0)
-    assert "Traceback" not in said.read()
+    log.seek(0)
+    assert "Traceback" not in log.read()
 
 
-def wait_for(client, server, said):
-    "Ask until the server answers; uvicorn says nothing that could be waited for before it listens"
+def wait_for(client, server, log):
+    "Retry until the server listens"
     deadline = monotonic() + DEADLINE
     while True:
         try: return client.get("/")
         except httpx2.ConnectError:
             if server.poll() is None and monotonic() < deadline: continue
-            said.seek(0)
-            pytest.fail(said.read())
+            log.seek(0)
+            pytest.fail(log.read())
 
 
-def heard(stream):
-    "What a stream says, by a parser that is not ours; heartbeats do not count"
+def received(stream):
+    "Yield the data of a stream, without heartbeats, by a parser of another package"
     deadline = monotonic() + DEADLINE
     for event in httpx2.EventSource(stream):
-        assert monotonic() < deadline, "nothing but heartbeats"
+        assert monotonic() < deadline, "only heartbeats"
         if event.data: yield event.data
 
 
 @pytest.mark.parametrize("app", README, ids=range(1, len(README) + 1))
-def test_what_one_tab_says_every_tab_hears(app, tmp_path):
+def test_every_tab_gets_what_one_tab_sends(app, tmp_path):
     with running(app, tmp_path) as (tab, ctrl_c):
         page = tab.get("/").text
         (post,), (url,) = re.findall(r'hx-post="([^"]+)"', page), set(re.findall(r'sse[-:]connect="([^"]+)"', page))
         (name,) = re.findall(r'<input[^>]* name="([^"]+)"', page)
         with tab.stream("GET", url) as one, tab.stream("GET", url) as two:
             assert tab.post(post, data={name: "<hello>"}).is_success
-            tabs = [heard(one), heard(two)]
+            tabs = [received(one), received(two)]
             assert [next(stream) for stream in tabs] == ["<p>&lt;hello&gt;</p>"] * 2
             ctrl_c()
             assert [list(stream) for stream in tabs] == [[], []]

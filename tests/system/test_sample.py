@@ -1,4 +1,4 @@
-"Cases that take turns: each day the next ones, all of them where it matters, and a failure says how to have it again"
+"Sampled cases: each day the next ones, all cases on request, and a failure that prints how to repeat it"
 
 import os
 import shutil
@@ -12,8 +12,8 @@ HERE = Path(__file__).parents[1]
 SETTINGS = """[pytest]
 addopts = -m 'not long'
 markers =
-    long: as ours
-    sample(n, of=): as ours
+    long: as in this project
+    sample(n, of=): as in this project
 """
 CASES = """import pytest
 
@@ -40,7 +40,7 @@ def test_long(): pass
 
 @pytest.fixture
 def ran(tmp_path):
-    "Runs pytest on these tests, by this project's `conftest.py`: which tests came, and what was said"
+    "Run pytest on the tests above with this project's `conftest.py`; return the tests that ran, and the output"
     for name in ("conftest.py", "features.py"): shutil.copy(HERE / name, tmp_path)
     (tmp_path / "pytest.ini").write_text(SETTINGS)
     (tmp_path / "test_cases.py").write_text(CASES)
@@ -48,9 +48,9 @@ def ran(tmp_path):
     def ran(*args):
         command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *args]
         env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        said = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True).stdout
-        lines = [line.split() for line in said.splitlines() if line.startswith("test_cases.py::")]
-        return [line[0].partition("::test_")[2] for line in lines], said
+        output = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True).stdout
+        lines = [line.split() for line in output.splitlines() if line.startswith("test_cases.py::")]
+        return [line[0].partition("::test_")[2] for line in lines], output
 
     return ran
 
@@ -58,7 +58,7 @@ def ran(tmp_path):
 def many(names): return [name for name in names if name.startswith("many")]
 
 
-def test_all_have_their_turn(ran):
+def test_each_case_has_its_turn(ran):
     turns = [ran(f"--sample={day}")[0] for day in (739_000, 739_001, 739_002)]
     assert [len(many(names)) for names in turns] == [2, 2, 2]
     assert {*many(turns[0] + turns[1] + turns[2])} == {f"many[{n}]" for n in range(5)}
@@ -67,7 +67,7 @@ def test_all_have_their_turn(ran):
     assert all("single" in names and "long" not in names for names in turns)
 
 
-def test_cases_of_several_tests_take_turns_where_the_mark_names_their_kind(ran):
+def test_cases_of_several_tests_take_turns_if_the_mark_names_their_kind(ran):
     turns = [[name for name in ran(f"--sample={day}")[0] if name.startswith("kind")] for day in (738_000, 738_001)]
     assert [len(names) for names in turns] == [2, 2]
     assert {*turns[0], *turns[1]} == {*(f"kind[{n}]" for n in range(3)), "kind_too"}
@@ -77,10 +77,10 @@ ASKED = dict(long=(["-m", ""], 5), all=(["--sample=all"], 5), named=(["test_case
 
 
 @pytest.mark.parametrize("args, most", ASKED.values(), ids=ASKED)
-def test_where_all_are_asked_for_or_one_is_named_none_is_left_out(ran, args, most):
+def test_no_case_is_left_out_if_all_are_requested_or_one_is_named(ran, args, most):
     assert len(many(ran(*args)[0])) == most
 
 
-def test_a_failure_says_how_to_have_it_again(ran):
-    names, said = ran("--sample=3")
-    assert many(names) == ["many[0]", "many[3]"] and said.count("SSE_SAMPLE=3 chooses it again") == 1
+def test_a_failure_prints_how_to_repeat_it(ran):
+    names, output = ran("--sample=3")
+    assert many(names) == ["many[0]", "many[3]"] and output.count("SSE_SAMPLE=3 chooses it again") == 1

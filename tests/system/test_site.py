@@ -1,6 +1,6 @@
-"""The site as people see it: in Chromium, on a desk and on a phone, light and dark; and that its checks can fail.
+"""The site in Chromium, at the size of a desktop and of a phone, light and dark; and tests of the site's own checks.
 
-The pictures are put into `tests/screenshots/`, which git ignores, to be looked at.
+Screenshots are written to `tests/screenshots/`, which git ignores.
 """
 
 import os
@@ -16,7 +16,7 @@ from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 DOCS, SCREENSHOTS = ROOT / "_docs", ROOT / "tests/screenshots"
-sys.path.append(str(ROOT / "tools"))  # the checks are scripts, and no part of the package
+sys.path.append(str(ROOT / "tools"))  # The checks are scripts outside the package
 
 import docs  # noqa: E402
 import links  # noqa: E402
@@ -25,11 +25,11 @@ import pages  # noqa: E402
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 LOOKS = [(size, scheme) for size in SIZES for scheme in ("light", "dark")]
-CROSS = [("desk", "dark"), ("phone", "light")]  # where size and colours have nothing to do with each other
+CROSS = [("desk", "dark"), ("phone", "light")]  # Where size and colours are independent
 SHOWN = ["index", "tutorials/dashboard", "core/broadcast"]
-TIMEOUT = 20_000  # milliseconds that a wait may take before it fails; a generous limit, not a delay
+TIMEOUT = 20_000  # Milliseconds until a wait fails
 
-# The colours of an element's text and of what is behind it, as what WCAG 2.1 makes of them: how far they are apart.
+# The contrast ratio of WCAG 2.1 between an element's text and its background.
 CONTRAST = """elt => {
   const parse = text => text.match(/[\\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map(c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
@@ -45,7 +45,7 @@ CONTRAST = """elt => {
 
 
 def made_from():
-    "Everything that a built page depends on."
+    "The files that a built page depends on."
     files = [ROOT / "_quarto.yml", ROOT / "pyproject.toml", *ROOT.glob("*.md"), *(ROOT / "tools").glob("*.py")]
     files += [path for path in (ROOT / "nbs").rglob("*") if path.suffix in (".ipynb", ".qmd", ".css")]
     return [path for path in files if path.exists()]
@@ -53,13 +53,13 @@ def made_from():
 
 @pytest.fixture(scope="module")
 def url():
-    "The site, served; built first where what it is made from is newer"
+    "The address of the served site, which is built first if a source is newer"
     start = DOCS / "index.html"
     if not start.exists() or start.stat().st_mtime < max(path.stat().st_mtime for path in made_from()):
         subprocess.run([sys.executable, ROOT / "tools/docs.py"], cwd=ROOT, capture_output=True, check=False)
 
     class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args): "Say nothing"
+        def log_message(self, *args): "Log nothing"
 
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=DOCS)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -77,7 +77,7 @@ def chromium():
 
 @pytest.fixture
 def look(request, chromium, url):
-    "`look(page)` opens a page of the site; fonts and diagrams, which other hosts serve, are left out"
+    "`look(page)` opens a page of the site, without the fonts and diagrams of other hosts"
     size, scheme = request.param
     width, height = SIZES[size]
     viewport = {"width": width, "height": height}
@@ -100,7 +100,7 @@ def look(request, chromium, url):
 
 
 def can_be_read(page, element):
-    "Once colours have stopped fading into each other, text is as far from what is behind it as WCAG 2.1 asks (AA)."
+    "Wait until the text has the contrast that WCAG 2.1 requires (AA)."
     page.wait_for_function(f"elt => ({CONTRAST})(elt) >= 4.5", arg=element.element_handle())
 
 
@@ -152,12 +152,12 @@ def test_the_checks_find_what_is_wrong(tmp_path):
     assert any("no entry in the reference" in line for line in pages.undocumented(tmp_path))
 
 
-def undescribed_function(known: int, # What is said
+def undescribed_function(known: int, # A description
     unknown: int): "A function for the test below"
 
 
-def test_a_parameter_without_a_word_is_found():
-    assert pages.undescribed("f", undescribed_function) == ["f: nothing is said about unknown"]
+def test_a_parameter_without_a_description_is_found():
+    assert pages.undescribed("f", undescribed_function) == ["f: unknown has no description"]
 
 
 def test_every_page_of_the_sidebar_is_there_and_every_page_is_in_it(): assert docs.sidebar_problems() == []

@@ -2,24 +2,15 @@
 
 import json
 from contextlib import ExitStack
-from time import monotonic, sleep
 
 import pytest
 from browser.conftest import ARGS, CHROMIUM, TIMEOUT, Console, running
 from cjm_fasthtml_sse import BroadcastManager, setup_broadcast_routes
 from fasthtml.common import FastHTML
 from playwright.sync_api import sync_playwright
+from until import until
 
-from .real import DEADLINE, in_front
-
-
-def until(condition, what="the condition"):
-    "Poll until `condition()`, whatever it returns, is true."
-    deadline = monotonic() + DEADLINE
-    while not (found := condition()):
-        assert monotonic() < deadline, f"{what} did not come true"
-        sleep(0.01)
-    return found
+from .real import in_front
 
 
 def gone(manager): until(lambda: manager.statistics().streams == 0, "the end of all streams")
