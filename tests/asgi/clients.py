@@ -10,18 +10,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from until import until
 
 HERE = Path(__file__).parent
 PATIENCE = 30  # seconds for a condition that should hold immediately, on a busy machine
-
-
-def until(condition, what='the condition', patience=PATIENCE):
-    "Poll `condition()` until it is true, and return its value"
-    end = time.monotonic() + patience
-    while not (result := condition()):
-        if time.monotonic() > end: raise AssertionError(f'waited {patience} s in vain for {what}')
-        time.sleep(0.01)
-    return result
 
 
 class Server:
@@ -119,4 +111,3 @@ def retries(data): return [int(n) for n in re.findall(rb'retry: (\d+)\n', data)]
 def uvicorn_command(port, *arguments, app='app:app'):
     given = ['--app-dir', str(HERE), '--port', str(port), '--no-access-log', *arguments]
     return [sys.executable, '-m', 'uvicorn', app, *given]
-

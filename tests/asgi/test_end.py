@@ -217,7 +217,7 @@ def test_one_server_after_another_on_the_loop_of_a_notebook(serve, stream):
         for one in streams: one.read(b'hello')
         server.get('/stop_now')
         check_retry(streams)
-        until(lambda: f'round {round} has ended' in server.log, 'the end of the round', patience=8)  # noqa: B023 - used at once
+        until(lambda: f'round {round} has ended' in server.log, 'the end of the round', seconds=8)  # noqa: B023 - used at once
     assert server.gone(10) == 0, server.log
     assert said(server)['books'] == [0, 0, 0, 0]
 

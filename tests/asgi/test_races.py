@@ -13,6 +13,7 @@ from cjm_fasthtml_sse.core.broadcast import BroadcastManager, create_broadcast_h
 from cjm_fasthtml_sse.events.renderer import Renderer
 from cjm_fasthtml_sse.asgi.response import OPENING, SSEResponse, StreamMiddleware
 from cjm_fasthtml_sse.asgi.stream import FrameStream
+from until import until_async as until
 
 PATIENCE = 10  # seconds; nothing here waits for a clock unless it fails
 
@@ -42,13 +43,6 @@ class Wire:
 
     @property
     def complete(self): return any(m.get('more_body') is False for m in self.messages)
-
-
-async def until(condition, what='a condition', patience=PATIENCE):
-    "Give the loop turns until `condition()` is true"
-    async with asyncio.timeout(patience):
-        while not condition(): await asyncio.sleep(0.001)  # noqa: ASYNC110 - a condition without an event
-    return what
 
 
 def run(coroutine):
@@ -202,7 +196,7 @@ def test_a_background_task_does_not_hold_up_the_stream():
         try:
             await until(lambda: manager.get_connection_count() == 1)
             await manager.broadcast('t', {'n': 1})
-            await until(lambda: b'"n": 1' in wire.body, patience=2)
+            await until(lambda: b'"n": 1' in wire.body, seconds=2)
         finally:
             go.set()
             wire.left.set()
@@ -558,7 +552,7 @@ def test_a_changed_first_frame_passes_without_waiting(monkeypatch):
             async def changed(message): await send({**message, 'body': message.get('body', b'').upper()})
             await inner(scope, receive, changed)
         task = asyncio.create_task(StreamMiddleware(upper)(scope(), wire.receive, wire.send))
-        try: await until(lambda: b'ID: ' in wire.body, patience=3)
+        try: await until(lambda: b'ID: ' in wire.body, seconds=3)
         finally:
             wire.left.set()
             task.cancel()

@@ -42,7 +42,7 @@ def test_the_end_of_an_idle_client_is_noticed_at_once(shared, stream, way):
     for one in streams: one.read(b'id: ')
     assert server.debug()['count'] == 20
     for one in streams: one.close()
-    until(lambda: server.debug()['count'] == 0, 'an empty registry', patience=10)
+    until(lambda: server.debug()['count'] == 0, 'an empty registry', seconds=10)
     until(lambda: server.debug()['tasks'] == before, 'the end of the tasks')
     debug = server.debug()
     assert (debug['watched'], debug['timers'], debug['clock'], debug['drops']) == (0, 0, False, {})
@@ -172,7 +172,7 @@ def test_a_client_that_pipelines_and_leaves_is_noticed_by_the_heartbeat(serve, s
     one = stream(server, more='GET /plain HTTP/1.1\r\nHost: x\r\n\r\n')
     one.read(b'id: ')
     one.close()
-    until(lambda: server.debug()['count'] == 0, 'an empty registry', patience=10)
+    until(lambda: server.debug()['count'] == 0, 'an empty registry', seconds=10)
 
 
 def test_http_1_0(serve, stream):
@@ -232,5 +232,5 @@ def test_a_source_is_closed_when_its_client_leaves(shared, stream, kind):
     one.read(b'data: ')
     assert server.get('/plain', timeout=10)[1] == b'ok'
     one.close()
-    until(lambda: server.debug()['seen']['closed'] == closed + 1, 'the source to be closed', patience=10)
+    until(lambda: server.debug()['seen']['closed'] == closed + 1, 'the source to be closed', seconds=10)
     until(lambda: server.debug()['watched'] == 0, 'the removal of the shutdown callback')

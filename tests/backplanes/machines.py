@@ -12,26 +12,17 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from urllib.parse import urlencode
 
 from fastcore.net import free_port
 from redis import Redis
+from until import until
 
 HERE = Path(__file__).parent
 # The server of Valkey or Redis; `SSE_TEST_ENGINE` overrides it
 SERVER = os.environ.get('SSE_TEST_ENGINE') or shutil.which('valkey-server') or shutil.which('redis-server')
 PATIENCE = 40  # seconds, on a busy machine, for something that should be immediate
-
-
-def until(condition, what='the condition', patience=PATIENCE):
-    "Poll until `condition()` is true, and return its value"
-    end = time.monotonic() + patience
-    while not (result := condition()):
-        if time.monotonic() > end: raise AssertionError(f'{what} did not happen in {patience} s')
-        time.sleep(0.02)
-    return result
 
 
 def all_hear(tabs, expected, least=0):

@@ -7,7 +7,6 @@ from cjm_fasthtml_sse.core.broadcast import setup_broadcast_routes
 from fasthtml.common import FastHTML
 
 from .machines import PATIENCE
-from settings import make_manager
 
 
 async def soon(condition, what='the condition', patience=PATIENCE):

@@ -20,6 +20,7 @@ from cjm_fasthtml_sse.backplanes.base import Unable
 from cjm_fasthtml_sse import Cluster
 from cjm_fasthtml_sse.runtime.time import Time
 from settings import make_manager
+from until import until_async as until
 
 
 class Tab:
@@ -104,11 +105,6 @@ class Line:
             self.check()
             return await getattr(self.engine, name)(*args)
         return call
-
-
-async def until(happens, seconds=20):
-    async with asyncio.timeout(seconds):
-        while not happens(): await asyncio.sleep(0.005)  # noqa: ASYNC110 - what happens here has no event to wait for
 
 
 def new_app(backplane, **settings):

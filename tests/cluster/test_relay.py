@@ -21,6 +21,7 @@ from cjm_fasthtml_sse.events.record import Record, encode_record
 from cjm_fasthtml_sse.events.renderer import Renderer
 from cjm_fasthtml_sse import Cluster, Replay
 from settings import make_manager
+from until import until_async as until
 
 MANAGERS, SENDERS, KEPT = 3, 4, 40
 
@@ -118,11 +119,6 @@ class Reader:
     def move_to(self, manager: BroadcastManager):
         if self.stream is not None: self.stream.on_close("left")
         self.manager, self.stream = manager, None
-
-
-async def until(happens, seconds: float = 60):
-    async with asyncio.timeout(seconds):
-        while not happens(): await asyncio.sleep(0.005)  # noqa: ASYNC110 - what happens here has no event to wait for
 
 
 def opened(manager: BroadcastManager) -> bool: return manager.statistics().backplane == "open"

@@ -21,7 +21,7 @@ from cjm_fasthtml_sse.events.mailbox import Mailbox
 from cjm_fasthtml_sse.events.renderer import Renderer
 from fasthtml.common import FastHTML
 from hypothesis import given, settings, strategies as st
-from settings import make_manager
+from until import until_async as until
 
 PATIENCE = 40  # seconds to wait on a busy machine
 
@@ -83,12 +83,6 @@ class Line:
             self.check()
             return await getattr(self.engine, name)(*args)
         return through
-
-
-async def until(there):
-    "Poll until `there` returns a true value"
-    async with asyncio.timeout(PATIENCE):
-        while not there(): await asyncio.sleep(0.01)  # noqa: ASYNC110 - nothing signals the condition
 
 
 def served(**options):

@@ -2,17 +2,9 @@
 import asyncio
 import json
 from urllib.parse import urlencode
+from until import until_async as until
 
 PATIENCE = 20  # seconds; enough for a busy machine
-
-
-async def until(condition, what='the condition'):
-    "Wait until `condition()` is true and return its result"
-    end = asyncio.get_running_loop().time() + PATIENCE
-    while not (found := condition()):
-        if asyncio.get_running_loop().time() > end: raise AssertionError(f'waited {PATIENCE} s for {what}')
-        await asyncio.sleep(0.005)  # noqa: ASYNC110 - there is no event to wait for
-    return found
 
 
 class Tab:
