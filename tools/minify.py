@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 ASSETS = ROOT / "cjm_fasthtml_sse" / "assets"
-OPTIONS = "--compress passes=2 --mangle --ecma 2020 --format max_line_len=160".split()
+OPTIONS = "--compress passes=2 --mangle --ecma 2020".split()
 
 
 def minify(terser: str, file: Path) -> str:

@@ -5,9 +5,9 @@
  */
 (() => {
   "use strict";
-  /** @type {SSE} */
+  /** @type {Internals} */
   const sse = window.cjmSSE ??= {};
-  if (window.cjmSSE.manage) return;
+  if (sse.isLoaded) return;
 
   /** @type {Map<string, () => void>} How to stop asking each endpoint. */
   const running = new Map();
@@ -25,7 +25,7 @@
     document.dispatchEvent(new CustomEvent("sse:stats", {detail: stats}));
   }
 
-  sse.manage = ({endpoint, interval, debug}) => {
+  sse.pollStats = ({endpoint, interval, debug}) => {
     running.get(endpoint)?.();
     const stopped = new AbortController();
     /** @type {number | undefined} */

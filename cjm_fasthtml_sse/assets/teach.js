@@ -5,9 +5,9 @@
  */
 (() => {
   "use strict";
-  /** @type {SSE} */
+  /** @type {Internals} */
   const sse = window.cjmSSE;
-  if (!sse || sse.late) return;
+  if (!sse || sse.onSlowConnect) return;
 
   const PAGE = "https://cj-mills.github.io/cjm-fasthtml-sse/explains/troubleshooting.html";
   const SOON = 2000;  // ms after the page has loaded until its elements should be connecting
@@ -25,12 +25,12 @@
     console[what === "twice" ? "error" : "warn"](`cjm-fasthtml-sse: ${text} See ${PAGE}#${anchor}`);
   };
 
-  sse.late = url => {
+  sse.onSlowConnect = url => {
     teach("late", `The stream ${url} has not begun after 10 s. A proxy that collects answers does this; so does a `
       + "seventh tab over HTTP/1.1.", "nothing-for-a-long-time");
   };
 
-  sse.wrong = (what, detail) => {
+  sse.warn = (what, detail) => {
     if (what === "alone") {
       teach(what, `This browser does not let tabs share a connection (${detail}), so each has its own. It may be set to `
         + "keep no site data.", "tabs-that-do-not-share");
@@ -46,7 +46,7 @@
   /** An element with a trigger may be waiting for it. */
   function look() {
     const waiting = sse.elements().filter(elt => !elt.matches("[hx-trigger], [data-hx-trigger]"));
-    if (!waiting.length || sse.asked || sse.elements().some(elt => elt.hasAttribute("data-sse-state") || taken.has(elt))) return;
+    if (!waiting.length || sse.isAsked || sse.elements().some(elt => elt.hasAttribute("data-sse-state") || taken.has(elt))) return;
     const version = window.htmx?.version ?? "";
     const major = parseInt(version);
     if (!version) {

@@ -35,7 +35,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 # %% ../../nbs/browser/scripts.ipynb #ef9b16ce
-FILES = dict(sse=('stream', 'hub', 'page', 'htmx', 'stats', 'settings'), teach=('teach',))
+FILES = dict(
+    sse=tuple('''parse retry stream topics tabs election leader group follower subscription
+        page refresh htmx htmx2 htmx4 stats settings'''.split()),
+    teach=('teach',))
 
 def _made(name: str) -> str: return files('cjm_fasthtml_sse').joinpath('assets', 'min', f'{name}.js').read_text('utf-8')
 

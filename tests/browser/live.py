@@ -22,7 +22,7 @@ FOLDERS = {2: {'htmx.org': '/npm/htmx.org', 'htmx-ext-sse': '/npm/htmx-ext-sse'}
 
 HEARD = "() => [...document.querySelectorAll('#sse i')].map(each => Number(each.textContent))"
 STATE = "() => document.querySelector('#sse').getAttribute('data-sse-state')"
-LEADS = "() => [...cjmSSE.subscriptions].some(each => each.group?.resign)"
+LEADS = "() => [...cjmSSE.subscriptions].some(each => each.group?.isLeader)"
 
 
 class Live:

@@ -69,7 +69,7 @@ def test_tabs_that_share_a_stream_are_told_without_asking(live, tabs):
     for tab in pages:
         tab.evaluate('''() => { window.told = [];
             addEventListener('sse:reset', ({detail}) => window.told.push(detail.reason)); }''')
-        tab.wait_for_function("[...cjmSSE.subscriptions].every(each => each.fed)")
+        tab.wait_for_function("[...cjmSSE.subscriptions].every(each => each.isRelayed)")
     before = live.manager.statistics().replays
     live.manager.broadcast_threadsafe('number', {'n': -1}).result(10)
     live.send(1)

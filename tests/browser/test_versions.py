@@ -8,7 +8,7 @@ pytestmark = [pytest.mark.needs('init script'), pytest.mark.sample(1), pytest.ma
 
 NAMES = """window.channels = [];
 window.BroadcastChannel = class extends BroadcastChannel { constructor(name) { super(name); channels.push(name); } };"""
-FED = "[...cjmSSE.subscriptions].every(each => each.fed)"
+FED = "[...cjmSSE.subscriptions].every(each => each.isRelayed)"
 LOCKS = "async () => Object.values(await navigator.locks.query()).flat().map(lock => lock.name)"
 # What another version of the script is to its neighbours: the number in its names is another, and its messages are too
 ANOTHER = r"""{
@@ -84,35 +84,35 @@ def test_tabs_of_another_version_have_a_leader_of_their_own(rooms, tabs, first):
 # `post(name, key, next)` says everything that is wrong on the channel; `next` is what a leader would say next
 WRONG = {
     'no message': """post => [null, undefined, 0, NaN, '', 'text', true, 5n, [], [null], {}, new Date(),
-        {type: 'events'}, {type: 'cover'}, {type: 'cover', cover: 5}, {key: null}, {key: {}},
-        {key: 5, type: 'cover'}].forEach(post)""",
+        {type: 'events'}, {type: 'coverage'}, {type: 'coverage', coverage: 5}, {key: null}, {key: {}},
+        {key: 5, type: 'coverage'}].forEach(post)""",
     'no type': """(post, key) => [undefined, null, 5, {}, [], '', 'toString', '__proto__', 'unknown'].forEach(type => {
         post({key, type});
-        post({key, type, from: 'x', term: 1, n: 1}); })""",
+        post({key, type, from: 'x', term: 1, number: 1}); })""",
     'no fields': """(post, key) => TYPES.forEach(type => {
         post({key, type});
-        post({key, type, from: null, term: null, n: null, topics: null, signed: null, cover: null, events: null,
+        post({key, type, from: null, term: null, number: null, topics: null, signed: null, coverage: null, events: null,
             state: null, tag: null}); })""",
     'wrong fields': """(post, key) => TYPES.forEach(type => {
-        for (const each of [5, 'x', {}, [null], [{}], NaN]) post({key, type, from: each, term: each, n: each,
-            topics: each, signed: each, cover: each, events: each, state: each, last: each}); })""",
+        for (const each of [5, 'x', {}, [null], [{}], NaN]) post({key, type, from: each, term: each, number: each,
+            topics: each, signed: each, coverage: each, events: each, state: each, last: each}); })""",
     'huge terms': """(post, key) => TYPES.forEach(type => {
         for (const term of [Infinity, Number.MAX_VALUE, 1e300, 2 ** 53, Number.MAX_SAFE_INTEGER, -Infinity])
-            post({key, type, from: 'x', term, n: 1}); })""",
-    'no cover': """(post, key, next) => [null, undefined, 5, 'x', {}, {topics: null}, {asked: ['a'], topics: ['a']},
-        {asked: 5, topics: 5, signed: 5, floor: 5}].forEach((cover, i) => post({...next(i), type: 'cover', cover}))""",
+            post({key, type, from: 'x', term, number: 1}); })""",
+    'no coverage': """(post, key, next) => [null, undefined, 5, 'x', {}, {topics: null}, {asked: ['a'], topics: ['a']},
+        {asked: 5, topics: 5, signed: 5, floor: 5}].forEach((coverage, i) => post({...next(i), type: 'coverage', coverage}))""",
     'no events': """(post, key, next) => [null, undefined, 5, 'x', {}, [null], [5], [[]], [{id: 5}], [{id: {}}],
         [{id: null, data: 'x'}], [{event: 5}], [{event: 'sse-close', data: 5}], [{event: 'sse-reset', data: {}, id: 7}],
         [{topic: 5, id: 'x'}]].forEach((events, i) => post({...next(i), type: 'events', events, last: 5}))""",
     'no state': """(post, key, next) => [null, undefined, 5, 'x', {}, 'open ', 'toString']
         .forEach((state, i) => post({...next(i), type: 'state', state}))"""}
 SAY = """async ([wrong, name, key]) => {
-    const TYPES = ['hello', 'bye', 'ping', 'pong', 'verify', 'now', 'lead', 'cover', 'events', 'state'];
+    const TYPES = ['hello', 'bye', 'ping', 'pong', 'verify', 'reconnect', 'lead', 'coverage', 'events', 'state'];
     const channel = new BroadcastChannel(name);
     let latest;
     channel.onmessage = ({data}) => { if (data.term) latest = data; };
     while (!latest) await fetch('/say?topic=a');
-    const next = i => ({key, from: latest.from, term: latest.term, n: latest.n + 1 + i});
+    const next = i => ({key, from: latest.from, term: latest.term, number: latest.number + 1 + i});
     eval(wrong)(message => channel.postMessage(message), key, next);
     channel.close(); }"""
 

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import vm from 'node:vm';
 
 const assets = new URL('../../../cjm_fasthtml_sse/assets/', import.meta.url);
+const FILES = ['parse', 'retry', 'stream', 'topics', 'tabs', 'election', 'leader', 'group', 'follower', 'subscription'];
 const read = name => readFileSync(new URL(`${name}.js`, assets), 'utf8');
 
 /** `window.cjmSSE` after `first` and the files that ask for no document; `globals` stand in for the browser's. */
@@ -12,12 +13,12 @@ function load(globals = {}, first = '') {
     const window = { isSecureContext: false };
     const context = vm.createContext({ window, navigator: {}, console, URL, AbortController, TextDecoder, ReadableStream, setTimeout, clearTimeout, performance,
         document: { baseURI: 'http://host/page', hidden: false }, location: { origin: 'http://host' }, ...globals });
-    for (const text of [first, ...['stream', 'hub'].map(read)]) vm.runInContext(text, context);
+    for (const text of [first, ...FILES.map(read)]) vm.runInContext(text, context);
     return window.cjmSSE;
 }
 
 const plain = value => JSON.parse(JSON.stringify(value));
-const blocks = chunks => { const parse = load().parser(); return plain(chunks.flatMap(chunk => parse(chunk))); };
+const blocks = chunks => { const parse = load().createParser(); return plain(chunks.flatMap(chunk => parse(chunk))); };
 
 const CASES = [
     ['data: a\n\n', [{ data: 'a' }]],
@@ -65,7 +66,7 @@ function counting() {
         count(RegExp.prototype, 'test', (expression, [text]) => text.length);
         count(Array.prototype, 'join', (list, given, told) => told.length);
     }`);
-    return { counted, parse: sse.parser() };
+    return { counted, parse: sse.createParser() };
 }
 
 /** What is counted while `text` is read in pieces, for each of its characters. */
@@ -114,37 +115,37 @@ test('ids of two lives of a log have no order: either is news', () => {
 });
 
 test('delays double up to a limit, all of it at random', () => {
-    const { delay, policy } = load();
-    const drawn = (tries, retry) => Array.from({ length: 400 }, () => delay(tries, retry));
+    const { chooseDelay, policy } = load();
+    const drawn = (tries, retry) => Array.from({ length: 400 }, () => chooseDelay(tries, retry));
     for (const [tries, ceiling] of [[0, 1000], [1, 2000], [4, 16000], [5, 30000], [1000, 30000]]) {
         const found = drawn(tries);
-        assert.ok(Math.min(...found) >= policy.least && Math.max(...found) <= ceiling);
+        assert.ok(Math.min(...found) >= policy.minDelay && Math.max(...found) <= ceiling);
         assert.ok(Math.max(...found) - Math.min(...found) > ceiling / 3, 'spread');
     }
 });
 
 test('what the server says by retry holds, and doubles if it does not help', () => {
-    const { delay } = load();
-    assert.equal(delay(0, 20), 20);
-    assert.equal(delay(0, 0), 0);
-    assert.ok(delay(2, 4000) <= 16000);
+    const { chooseDelay } = load();
+    assert.equal(chooseDelay(0, 20), 20);
+    assert.equal(chooseDelay(0, 0), 0);
+    assert.ok(chooseDelay(2, 4000) <= 16000);
 });
 
 test('an interval of the page is the delay, and a quarter more at most', () => {
-    const { delay, policy } = load();
+    const { chooseDelay, policy } = load();
     policy.interval = 100;
-    for (const tries of [0, 1, 50]) assert.ok(delay(tries) >= 100 && delay(tries) <= 125);
-    assert.equal(delay(0, 20), 20);
+    for (const tries of [0, 1, 50]) assert.ok(chooseDelay(tries) >= 100 && chooseDelay(tries) <= 125);
+    assert.equal(chooseDelay(0, 20), 20);
 });
 
 test('topics and patterns are heard as the server hears them', () => {
-    const { hears } = load();
+    const { matchesAny } = load();
     for (const [wanted, topic, heard] of [
         ['job/42', 'job/42', true], ['job/42', 'job/421', false], ['job/*', 'job/42', true], ['job/*', 'job/42/log', false],
         ['job/*', 'job', false], ['job/**', 'job/42', true], ['job/**', 'job/42/log', true], ['job/**', 'job', false],
         ['*', 'news', true], ['*', 'job/42', false], ['**', 'job/42/log', true], ['**', 'news', true], ['a.b', 'axb', false],
-    ]) assert.equal(hears([wanted], topic), heard, `${wanted} ${topic}`);
-    assert.equal(hears([], 'news'), false);
+    ]) assert.equal(matchesAny([wanted], topic), heard, `${wanted} ${topic}`);
+    assert.equal(matchesAny([], 'news'), false);
 });
 
 /** A subscription without tabs, on answers made up here. */
