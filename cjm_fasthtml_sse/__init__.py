@@ -41,8 +41,8 @@ Modules:
 - `cjm_fasthtml_sse.backplanes.redis_client`: Where an engine is, how it is asked, and what a broken line leaves in doubt
 - `cjm_fasthtml_sse.backplanes.sqlite`: All processes of one machine in one order, by a file and without a server
 - `cjm_fasthtml_sse.backplanes.sqlite_notify`: How an adapter that shares a file leaves the event loop alone, and hears at once when another process has written
-- `cjm_fasthtml_sse.browser.elements`: One line of Python gives a page its stream, on htmx 2 and on htmx 4
-- `cjm_fasthtml_sse.browser.scripts`: The browser's script under a name that says what is in it, so that it is fetched once
+- `cjm_fasthtml_sse.browser.elements`: Make the element, the scripts and the indicator that connect a page to a stream, on htmx 2 and htmx 4.
+- `cjm_fasthtml_sse.browser.scripts`: Join the browser's script from its files and serve it under a URL that browsers may cache forever.
 - `cjm_fasthtml_sse.cluster.relay`: Between one process and the engine that all of them share: what is lost there is noticed, what is doubtful is made certain
 - `cjm_fasthtml_sse.core.access`: Whose a request is, where it comes from, and what it may hear
 - `cjm_fasthtml_sse.core.admission`: How a browser's stream comes in to a crowd, and whom it has to make room for

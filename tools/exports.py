@@ -32,7 +32,6 @@ INTERNAL = {
     "asgi.response": "OPENING HANDOVER_TIMEOUT HEADERS",
     "asgi.sources": "CLOSE_TIMEOUT check_source open_source close_source",
     "asgi.workers": "LOOKS TOGETHER WorkerWatch listening_siblings look_for_workers said_workers",
-    "browser.scripts": "FILES script",
     "backplanes.memory": "from_url",
     "backplanes.sqlite": "SqliteBackplane from_url",  # sqlite3 and redis are loaded by who names an address
     "backplanes.redis": "RedisBackplane from_url",

@@ -16,70 +16,75 @@
   const ANSWER_TIMEOUT = 4000;  // ms for the leader to answer
   const MIN_WAIT = 500;  // ms
 
-  class Election {
+  sse.Election = class {
+    #lock;
+    #callbacks;
+    #lastMessageAt = Date.now();
+    /** @type {(() => void) | undefined} */
+    #releaseLock;
+    /** @type {AbortController | undefined} Of the last request for the lock. */
+    #request;
+    /** @type {any} */
+    #timer;
+    term = 0;
+
     /** @param {string} lock @param {ElectionCallbacks} callbacks */
     constructor(lock, callbacks) {
-      this.lock = lock;
-      this.callbacks = callbacks;
-      this.term = 0;
-      this.lastMessageAt = Date.now();
-      /** @type {(() => void) | undefined} */
-      this.releaseLock = undefined;
-      /** @type {AbortController | undefined} Of the last request for the lock. */
-      this.request = undefined;
+      this.#lock = lock;
+      this.#callbacks = callbacks;
     }
 
-    get isLeader() { return Boolean(this.releaseLock); }
+    get isLeader() { return Boolean(this.#releaseLock); }
 
     start() {
-      this.campaign();
+      this.#campaign();
       this.watchLeader();
     }
 
     /** For good: give the lock back, and request it no more. */
     stop() {
-      clearTimeout(this.timer);
-      this.request?.abort();
-      this.request = undefined;
+      clearTimeout(this.#timer);
+      this.#request?.abort();
+      this.#request = undefined;
       this.stepDown();
     }
 
     /** Request the lock. @param {boolean} [steal] */
-    campaign(steal = false) {
-      const request = this.request = new AbortController();
+    #campaign(steal = false) {
+      const request = this.#request = new AbortController();
       const options = steal ? {steal} : {signal: request.signal};
       let wasHeld = false;
-      navigator.locks.request(this.lock, options, () => new Promise(release => {
+      navigator.locks.request(this.#lock, options, () => new Promise(release => {
         if (request.signal.aborted) return release(undefined);
         wasHeld = true;
-        this.releaseLock = () => release(undefined);
-        this.becomeLeader();
+        this.#releaseLock = () => release(undefined);
+        this.#becomeLeader();
       })).catch(() => {
         if (request.signal.aborted) return;
-        if (!wasHeld) return this.callbacks.onFailure();
+        if (!wasHeld) return this.#callbacks.onFailure();
         this.stepDown();
-        this.campaign();
-        this.callbacks.onStolen();
-      }).then(() => { if (wasHeld && this.request === request) this.campaign(); });
+        this.#campaign();
+        this.#callbacks.onStolen();
+      }).then(() => { if (wasHeld && this.#request === request) this.#campaign(); });
     }
 
-    becomeLeader() {
+    #becomeLeader() {
       this.term = Math.max(this.term + 1, Date.now());  // above the term of a leader that was robbed a moment ago
-      this.callbacks.onLead();
+      this.#callbacks.onLead();
     }
 
     /** Give the lock back, if this tab holds it, and wait for it again. */
     stepDown() {
-      const {releaseLock} = this;
-      this.releaseLock = undefined;
-      this.callbacks.onStepDown();
+      const releaseLock = this.#releaseLock;
+      this.#releaseLock = undefined;
+      this.#callbacks.onStepDown();
       releaseLock?.();
     }
 
     /** A message of a leader has arrived. Returns false if it is from an earlier leader. @param {number} term */
     onLeaderMessage(term) {
       if (term < this.term || (term === this.term && this.isLeader)) return false;
-      this.lastMessageAt = Date.now();
+      this.#lastMessageAt = Date.now();
       this.term = term;
       if (this.isLeader) this.stepDown();  // there is a later leader: this tab was frozen
       return true;
@@ -87,24 +92,21 @@
 
     /** Ask a leader that is silent, and take its place if it does not answer. */
     watchLeader() {
-      clearTimeout(this.timer);
+      clearTimeout(this.#timer);
       const silence = (document.hidden ? MAX_HIDDEN_SILENCE : MAX_SILENCE) * (1 + Math.random() / 2);
-      this.timer = setTimeout(() => {
-        if (this.isLeader) this.lastMessageAt = Date.now();
-        if (Date.now() - this.lastMessageAt < silence) return this.watchLeader();
-        this.callbacks.onSilence();
+      this.#timer = setTimeout(() => {
+        if (this.isLeader) this.#lastMessageAt = Date.now();
+        if (Date.now() - this.#lastMessageAt < silence) return this.watchLeader();
+        this.#callbacks.onSilence();
         const askedAt = Date.now();
-        this.timer = setTimeout(() => {
-          if (!this.isLeader && this.lastMessageAt < askedAt) {
-            this.request?.abort();
-            this.campaign(true);
+        this.#timer = setTimeout(() => {
+          if (!this.isLeader && this.#lastMessageAt < askedAt) {
+            this.#request?.abort();
+            this.#campaign(true);
           }
           this.watchLeader();
         }, ANSWER_TIMEOUT + Math.random() * 1000);
-      }, Math.max(this.lastMessageAt + silence - Date.now(), MIN_WAIT));
+      }, Math.max(this.#lastMessageAt + silence - Date.now(), MIN_WAIT));
     }
-  }
-
-  /** @type {Internals["createElection"]} */
-  sse.createElection = (lock, callbacks) => new Election(lock, callbacks);
+  };
 })();

@@ -17,65 +17,66 @@
   const REOPEN_DELAY = 500, COVERAGE_DELAY = 1000;  // ms
   const {matchesAny, includesAll} = sse;
 
-  class Follower {
+  sse.Follower = class {
+    #subscription;
+    /** @type {string | undefined} */
+    #floor;
+    /** @type {Block[]} Relayed since `floor`, while the subscription catches up. */
+    #held = [];
+    /** Whether the leader was asked to reopen its stream. */
+    #hasVerified = false;
+    isRelayed = false;
+
     /** @param {InternalSubscription} subscription */
-    constructor(subscription) {
-      this.subscription = subscription;
-      this.hasVerified = false;
-      this.isRelayed = false;
-      /** @type {string | undefined} */
-      this.floor = undefined;
-      /** @type {Block[]} Relayed since `floor`, while the subscription catches up. */
-      this.held = [];
-    }
+    constructor(subscription) { this.#subscription = subscription; }
 
     clearCoverage() {
       this.isRelayed = false;
-      this.floor = undefined;
-      this.held = [];
+      this.#floor = undefined;
+      this.#held = [];
     }
 
     /** Whether the leader's stream lacks a topic that the subscription was granted, or has one that it was denied. @param {Coverage} coverage */
-    differs({topics}) {
-      const {granted, denied} = this.subscription;
+    #differs({topics}) {
+      const {granted, denied} = this.#subscription;
       return !includesAll(topics, granted) || denied.some(pattern => topics.includes(pattern));
     }
 
     /** Whether `id` is later than the cursor, or of another epoch. @param {string} id */
-    isAfter(id) {
-      const {cursor} = this.subscription;
+    #isAfter(id) {
+      const {cursor} = this.#subscription;
       return id !== cursor && sse.isLater(id, cursor);
     }
 
     /** The leader announces its coverage. @param {Coverage} coverage */
     onCoverage(coverage) {
-      const own = this.subscription;
-      if (!includesAll(coverage.asked, own.topics) || !includesAll(coverage.signed, own.signed)) return this.clearCoverage();
-      if (this.floor === undefined || coverage.isFresh) {
+      const own = this.#subscription;
+      if (!sse.covers({...coverage, topics: coverage.asked}, own)) return this.clearCoverage();
+      if (this.#floor === undefined || coverage.isFresh) {
         this.clearCoverage();
-        this.floor = coverage.floor;
+        this.#floor = coverage.floor;
       }
       const hasSameUser = own.tag === coverage.tag;
       if (coverage.isNarrowed && this.isRelayed && hasSameUser) own.grant(own.granted.filter(topic => coverage.topics.includes(topic)));
-      const differs = this.differs(coverage);
+      const differs = this.#differs(coverage);
       if (this.isRelayed && hasSameUser && !differs) return;
       this.isRelayed = false;
-      if (!own.own && (differs || coverage.isFresh || !this.startRelay(coverage))) own.openOwn();
+      if (!own.own && (differs || coverage.isFresh || !this.#startRelay(coverage))) own.openOwn();
     }
 
     /** The subscription's own stream has sent all that the server had. @param {Group} group @returns {void} */
     onCaughtUp(group) {
-      const own = this.subscription;
+      const own = this.#subscription;
       const {coverage} = group;
       if (group.isLeader && !group.leader.hasStream) return group.leader.promote(own, own.tag);
-      if (coverage && this.floor !== undefined && own.tag === coverage.tag) {
-        if (this.differs(coverage)) {
-          if (this.hasVerified) return own.detach();
-          this.hasVerified = true;
+      if (coverage && this.#floor !== undefined && own.tag === coverage.tag) {
+        if (this.#differs(coverage)) {
+          if (this.#hasVerified) return own.detach();
+          this.#hasVerified = true;
           return group.verifyUser();
         }
-        this.hasVerified = false;
-        if (!this.startRelay(coverage)) own.runLater(() => own.openOwn(), REOPEN_DELAY);  // another process has not read as far
+        this.#hasVerified = false;
+        if (!this.#startRelay(coverage)) own.runLater(() => own.openOwn(), REOPEN_DELAY);  // another process has not read as far
         return;
       }
       if (!coverage && group.isSlow) return;
@@ -85,11 +86,11 @@
     }
 
     /** Follow the relay from now on. Returns false if the subscription has not seen all events before. @param {Coverage} coverage */
-    startRelay(coverage) {
-      const {held, floor, subscription: own} = this;
-      if (floor === undefined || own.tag !== coverage.tag || !own.cursor || this.isAfter(floor)) return false;
+    #startRelay(coverage) {
+      const own = this.#subscription, held = this.#held, floor = this.#floor;
+      if (floor === undefined || own.tag !== coverage.tag || !own.cursor || this.#isAfter(floor)) return false;
       own.closeOwn();
-      this.held = [];
+      this.#held = [];
       this.isRelayed = true;
       own.mirror();
       this.receiveRelayed(held, coverage);
@@ -98,11 +99,11 @@
 
     /** @param {Block[]} events @param {Coverage} coverage @returns {void} */
     receiveRelayed(events, coverage) {
-      const own = this.subscription;
-      if (!this.isRelayed) return this.hold(events);
+      const own = this.#subscription;
+      if (!this.isRelayed) return this.#hold(events);
       for (const block of events) {
         const {id, topic, event} = block;
-        if (id !== undefined && !this.isAfter(id)) continue;
+        if (id !== undefined && !this.#isAfter(id)) continue;
         const isEnd = event === "sse-close" && sse.closesTopics(block, own.topics);
         const isMine = event === "sse-close" ? isEnd
           : topic === undefined || matchesAny(own.granted, topic) || !matchesAny(coverage.topics, topic);
@@ -113,16 +114,13 @@
     }
 
     /** @param {Block[]} events */
-    hold(events) {
-      const {group} = this.subscription;
-      if (this.floor === undefined) return;
-      this.held.push(...events);
-      if (this.held.length <= MAX_HELD || !group) return;
-      this.held = [];
-      this.floor = group.lastId;
+    #hold(events) {
+      const {group} = this.#subscription;
+      if (this.#floor === undefined) return;
+      this.#held.push(...events);
+      if (this.#held.length <= MAX_HELD || !group) return;
+      this.#held = [];
+      this.#floor = group.lastId;
     }
-  }
-
-  /** @type {Internals["createFollower"]} */
-  sse.createFollower = subscription => new Follower(subscription);
+  };
 })();

@@ -17,13 +17,14 @@
   const {tabs} = sse;
 
   class Group {
+    /** The number of the last message. */
+    #number = 0;
+
     /** @param {string} key */
     constructor(key) {
       this.key = key;
       /** @type {Set<InternalSubscription>} Of this tab. */
       this.subscriptions = new Set();
-      /** The number of the last message. */
-      this.number = 0;
       /** @type {Coverage | undefined} */
       this.coverage = undefined;
       /** The newest id that was relayed. */
@@ -32,16 +33,17 @@
       this.state = "connecting";
       /** Whether the browser has not answered in time. The subscriptions then read on their own. */
       this.isSlow = false;
-      this.leader = sse.createLeader(this);
-      this.election = sse.createElection(tabs.lockName(key), {
+      /** @type {Leader} */
+      this.leader = new sse.Leader(this);
+      this.election = new sse.Election(tabs.lockName(key), {
         onLead: () => {
           this.sendToTabs({type: "lead"});
           this.leader.start();
         },
         onStepDown: () => this.leader.stop(),
-        onStolen: () => this.hello(),
-        onSilence: () => this.post({type: "ping"}),
-        onFailure: () => this.disband(),
+        onStolen: () => this.#hello(),
+        onSilence: () => this.#post({type: "ping"}),
+        onFailure: () => this.#disband(),
       });
       const timer = setTimeout(() => {
         this.isSlow = tabs.groups.get(key) === this;
@@ -52,7 +54,7 @@
         clearTimeout(timer);
         this.isSlow = false;
         if (tabs.groups.get(key) !== this) return;
-        if (!canShare) return this.disband();
+        if (!canShare) return this.#disband();
         this.election.start();
       });
     }
@@ -64,7 +66,7 @@
     /** @param {InternalSubscription} subscription */
     add(subscription) {
       this.subscriptions.add(subscription);
-      this.hello();
+      this.#hello();
       if (this.isLeader && !this.leader.hasStream) this.leader.openFirstStream();
       else if (this.coverage) subscription.follower.onCoverage(this.coverage);
       else if (this.isSlow) subscription.openOwn();
@@ -74,27 +76,26 @@
     remove(subscription) {
       if (!this.subscriptions.delete(subscription)) return;
       if (this.subscriptions.size) {
-        this.hello();
+        this.#hello();
         if (this.isLeader && !this.leader.hasStream) this.leader.openFirstStream();
         return;
       }
-      this.post({type: "bye"});
+      this.#post({type: "bye"});
       tabs.groups.delete(this.key);
       this.election.stop();
       tabs.leave();
     }
 
     /** The tabs of this browser cannot share after all. */
-    disband() { for (const each of [...this.subscriptions]) each.detach(); }
+    #disband() { for (const each of [...this.subscriptions]) each.detach(); }
 
     /** @returns {TopicRequest} */
     topicRequest() {
-      const own = [...this.subscriptions];
-      return {topics: [...new Set(own.flatMap(each => each.topics))], signed: [...new Set(own.flatMap(each => each.signed))]};
+      return sse.mergeRequests([...this.subscriptions]);
     }
 
     /** @param {State} state @param {number} [status] */
-    enter(state, status) {
+    #enter(state, status) {
       this.state = state;
       for (const each of [...this.subscriptions]) each.mirror(status);
     }
@@ -103,14 +104,14 @@
     advanceTo(id) { this.lastId = id || this.lastId; }
 
     reconnectNow() {
-      this.isLeader ? this.leader.reconnectNow() : this.post({type: "reconnect"});
+      this.isLeader ? this.leader.reconnectNow() : this.#post({type: "reconnect"});
       this.election.watchLeader();
     }
 
     /** The server sees the user `tag`. The leader reopens its stream if it serves another one. @param {string} [tag] Without it, the leader reopens in any case. */
     verifyUser(tag) {
       if (!this.coverage || this.coverage.tag === tag) return;
-      this.isLeader ? this.leader.reopen() : this.post({type: "verify", tag});
+      this.isLeader ? this.leader.reopen() : this.#post({type: "verify", tag});
     }
 
     /** A page of this browser was loaded. Its user may be another one. */
@@ -126,20 +127,20 @@
     // Messages
 
     /** Send to the other tabs. @param {any} message */
-    post(message) {
-      try { tabs.post({key: this.key, ...message}); } catch (error) { this.disband(); }
+    #post(message) {
+      try { tabs.post({key: this.key, ...message}); } catch (error) { this.#disband(); }
     }
 
     /** Send to all tabs as the leader, this tab included. @param {any} message */
     sendToTabs(message) {
-      this.number += 1;
-      this.post({...message, term: this.election.term, number: this.number});
-      this.apply(message);
+      this.#number += 1;
+      this.#post({...message, term: this.election.term, number: this.#number});
+      this.#apply(message);
     }
 
-    hello() {
+    #hello() {
       if (this.isLeader) this.leader.resubscribe();
-      else tabs.join().then(canShare => { if (canShare && this.subscriptions.size) this.post({type: "hello", ...this.topicRequest()}); });
+      else tabs.join().then(canShare => { if (canShare && this.subscriptions.size) this.#post({type: "hello", ...this.topicRequest()}); });
     }
 
     /** @param {any} message */
@@ -159,35 +160,35 @@
         if (isLeader) this.verifyUser(tag);
       } else if (type === "reconnect") {
         if (isLeader) leader.reconnectNow();
-      } else if (tabs.isFromLeader(message)) this.onLeaderMessage(message, term, number);
+      } else if (tabs.isFromLeader(message)) this.#onLeaderMessage(message, term, number);
     }
 
     /** @param {any} message @param {number} term @param {number} number */
-    onLeaderMessage(message, term, number) {
-      const isNew = term > this.election.term, isLost = number !== this.number + 1;
+    #onLeaderMessage(message, term, number) {
+      const isNew = term > this.election.term, isLost = number !== this.#number + 1;
       if (!this.election.onLeaderMessage(term)) return;
-      this.number = number;
+      this.#number = number;
       if (isNew || isLost) {
         this.coverage = undefined;
         for (const each of this.subscriptions) each.follower.clearCoverage();
-        this.hello();
+        this.#hello();
       }
-      this.apply(message);
+      this.#apply(message);
     }
 
     /** Do what the leader's message requires, in its own tab as in all others. @param {any} message */
-    apply(message) {
+    #apply(message) {
       const {type, coverage, tabs: alone} = message;
       if (type === "coverage") {
         this.coverage = coverage;
         this.lastId = coverage.floor;
-        this.enter("open");
+        this.#enter("open");
         for (const each of [...this.subscriptions]) each.follower.onCoverage(coverage);
       } else if (type === "events" && this.coverage) {
         this.advanceTo(message.last);
         for (const each of [...this.subscriptions]) each.follower.receiveRelayed(message.events, this.coverage);
-      } else if (type === "state") this.enter(message.state, message.status);
-      else if (type === "alone" && (!alone || alone.includes(tabs.tabId))) this.disband();
+      } else if (type === "state") this.#enter(message.state, message.status);
+      else if (type === "alone" && (!alone || alone.includes(tabs.tabId))) this.#disband();
     }
   }
 

@@ -178,6 +178,9 @@ interface Internals extends SSE {
   matches(pattern: string, topic: string): boolean;
   matchesAny(patterns: string[], topic: string): boolean;
   includesAll(whole: string[], part: string[]): boolean;
+  covers(whole: TopicRequest, part: TopicRequest): boolean;
+  /** The topics and tokens of all, sorted. */
+  mergeRequests(requests: TopicRequest[]): TopicRequest;
   /** Whether `sse-close` is for one of the `wanted` topics, or for all subscribers. */
   closesTopics(block: Block, wanted: string[]): boolean;
   /** Whether events are missing at this block. */
@@ -215,17 +218,16 @@ interface Internals extends SSE {
   /** A response was for the user `tag`. */
   userChanged(tag: string): void;
   // election.js, leader.js, group.js, follower.js
-  createElection(lock: string, callbacks: ElectionCallbacks): Election;
-  createLeader(group: Group): Leader;
+  Election: new (lock: string, callbacks: ElectionCallbacks) => Election;
+  Leader: new (group: Group) => Leader;
   joinGroup(subscription: InternalSubscription): void;
-  createFollower(subscription: InternalSubscription): Follower;
+  Follower: new (subscription: InternalSubscription) => Follower;
   // page.js
   /** Selector of the elements that connect. */
   CONNECTS: string;
   attach(elt: Element, url: string, sink: Sink): Attached;
   isAttached(entry: Attached): boolean;
   showState(entry: Attached, status?: number): void;
-  showPageState(): void;
   deliver(entry: Attached, block: Block): void;
   // refresh.js
   onReset(entry: Attached, block: Block): void;

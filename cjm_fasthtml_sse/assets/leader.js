@@ -14,78 +14,80 @@
 
   const SOON = 30, LATER = 1000, ROLL_CALL_INTERVAL = 5000;  // ms
   const OPEN_PERIOD = 2000;  // ms for a new stream to open before the page shows that it is connecting
-  const {tabs, includesAll, isGap, isMark} = sse;
+  const {tabs, covers, isGap, isMark} = sse;
 
-  class Leader {
+  sse.Leader = class {
+    #group;
+    /** @type {Map<string, TopicRequest>} By the id of the tab. */
+    #members = new Map();
+    /** @type {GroupStream | undefined} */
+    main;
+    /** @type {GroupStream | undefined} */
+    #next;
+    /** @type {any} */
+    #timer;
+    /** @type {any} */
+    #rollCall;
+
     /** @param {Group} group */
-    constructor(group) {
-      this.group = group;
-      /** @type {Map<string, TopicRequest>} By the id of the tab. */
-      this.members = new Map();
-      /** @type {GroupStream | undefined} */
-      this.main = undefined;
-      /** @type {GroupStream | undefined} */
-      this.next = undefined;
-    }
+    constructor(group) { this.#group = group; }
 
-    get hasStream() { return Boolean(this.main || this.next); }
+    get hasStream() { return Boolean(this.main || this.#next); }
 
     start() {
-      this.rollCall = setInterval(() => this.pruneMembers(), ROLL_CALL_INTERVAL);
+      this.#rollCall = setInterval(() => this.#pruneMembers(), ROLL_CALL_INTERVAL);
       this.openFirstStream();
     }
 
     /** Close the streams. The subscriptions of this tab then follow the next leader, or read on their own. */
     stop() {
-      clearInterval(this.rollCall);
-      clearTimeout(this.timer);
-      this.timer = undefined;
-      const {main, next} = this;
-      this.main = this.next = undefined;
+      clearInterval(this.#rollCall);
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      const {main} = this, next = this.#next;
+      this.main = this.#next = undefined;
       main?.stream.close();
       next?.stream.close();
     }
 
     /** A tab has joined, or requests other topics. @param {string} tab @param {TopicRequest} topicRequest */
     onMember(tab, topicRequest) {
-      this.members.set(tab, topicRequest);
-      const {group, main} = this;
+      this.#members.set(tab, topicRequest);
+      const {main} = this, group = this.#group;
       if (!group.isLeader) return;
-      if (main && group.coverage && group.state === "open" && !main.hasGap) this.announce(group.lastId);
+      if (main && group.coverage && group.state === "open" && !main.hasGap) this.#announce(group.lastId);
       else group.sendToTabs({type: "state", state: group.state});
       this.resubscribe();
     }
 
     /** @param {string} tab */
     onBye(tab) {
-      this.members.delete(tab);
-      if (this.group.isLeader) this.resubscribe(LATER);
+      this.#members.delete(tab);
+      if (this.#group.isLeader) this.resubscribe(LATER);
     }
 
     /** A tab without its lock has crashed. */
-    async dropCrashedMembers() {
+    async #dropCrashedMembers() {
       const isAlive = await tabs.findAlive();
-      for (const tab of this.members.keys()) if (!isAlive(tab)) this.members.delete(tab);
+      for (const tab of this.#members.keys()) if (!isAlive(tab)) this.#members.delete(tab);
     }
 
-    async pruneMembers() {
-      const before = this.members.size;
-      await this.dropCrashedMembers();
-      if (this.group.isLeader && this.members.size !== before) this.resubscribe(LATER);
+    async #pruneMembers() {
+      const before = this.#members.size;
+      await this.#dropCrashedMembers();
+      if (this.#group.isLeader && this.#members.size !== before) this.resubscribe(LATER);
     }
 
     /** @returns {TopicRequest & {tabs: number}} The topics of all tabs. */
-    union() {
-      const all = [this.group.topicRequest(), ...this.members.values()];
-      const topics = [...new Set(all.flatMap(each => each.topics))].sort();
-      return {topics, signed: [...new Set(all.flatMap(each => each.signed))].sort(), tabs: 1 + this.members.size};
+    #union() {
+      return {...sse.mergeRequests([this.#group.topicRequest(), ...this.#members.values()]), tabs: 1 + this.#members.size};
     }
 
     /** Continue where the last leader was. A group without a cursor starts with the first subscription's own stream, which gets one. */
     openFirstStream() {
-      const own = [...this.group.subscriptions];
+      const own = [...this.#group.subscriptions];
       const first = own.find(each => !each.own);
-      if (this.group.lastId) this.reopen();
+      if (this.#group.lastId) this.reopen();
       else if (first && !own.some(each => each.own)) first.openOwn();
     }
 
@@ -97,29 +99,29 @@
       const main = {stream: own.stream, topics, granted, signed, tabs: 1, tag, hasGap: false, decision: Math.random()};
       subscription.own = undefined;
       this.main = main;
-      Object.assign(own.handlers, this.handlers(main));
-      this.announce(subscription.cursor);
+      Object.assign(own.handlers, this.#handlers(main));
+      this.#announce(subscription.cursor);
       this.resubscribe();
     }
 
     /** @param {string} floor @param {boolean} [isFresh] After a gap: earlier coverage does not count. @param {boolean} [isNarrowed] */
-    announce(floor, isFresh = false, isNarrowed = false) {
+    #announce(floor, isFresh = false, isNarrowed = false) {
       if (!this.main) return;
       const {topics: asked, granted: topics, signed, tag, decision} = this.main;
-      this.group.sendToTabs({type: "coverage", coverage: {asked, topics, signed, tag, decision, floor, isFresh, isNarrowed}});
+      this.#group.sendToTabs({type: "coverage", coverage: {asked, topics, signed, tag, decision, floor, isFresh, isNarrowed}});
     }
 
     /** Compare the stream with the topics of the tabs: new topics soon, another number of tabs later. @param {number} [ms] */
     resubscribe(ms = SOON) {
-      if (this.timer && ms > SOON) return;
-      clearTimeout(this.timer);
-      this.timer = setTimeout(async () => {
-        this.timer = undefined;
-        await this.dropCrashedMembers();
+      if (this.#timer && ms > SOON) return;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(async () => {
+        this.#timer = undefined;
+        await this.#dropCrashedMembers();
         const {main} = this;
-        if (!main || this.next) return;
-        const {topics, signed, tabs} = this.union();
-        if (includesAll(main.topics, topics) && includesAll(main.signed, signed)) {
+        if (!main || this.#next) return;
+        const union = this.#union(), {topics, signed, tabs} = union;
+        if (covers(main, union)) {
           if (ms < LATER) return this.resubscribe(LATER);
           if (tabs === main.tabs && topics.length === main.topics.length && signed.length === main.signed.length) return;
         }
@@ -129,73 +131,72 @@
 
     /** Open `next` from the newest id. */
     reopen() {
-      if (!this.group.isLeader || this.next) return;
+      if (!this.#group.isLeader || this.#next) return;
       /** @type {GroupStream} */
-      const next = {...this.union(), granted: [], stream: /** @type {any} */ (undefined), tag: "", hasGap: false, decision: 0};
-      this.next = next;
-      next.stream = sse.openStream(this.handlers(next));
+      const next = {...this.#union(), granted: [], stream: /** @type {any} */ (undefined), tag: "", hasGap: false, decision: 0};
+      this.#next = next;
+      next.stream = sse.openStream(this.#handlers(next));
       if (this.main) return;
-      if (this.group.state !== "open") return this.onState(next, "connecting");
-      setTimeout(() => { if (this.next === next && !this.main) this.onState(next, "connecting"); }, OPEN_PERIOD);
+      if (this.#group.state !== "open") return this.#onState(next, "connecting");
+      setTimeout(() => { if (this.#next === next && !this.main) this.#onState(next, "connecting"); }, OPEN_PERIOD);
     }
 
     /** @param {GroupStream} own @returns {Handlers} */
-    handlers(own) {
+    #handlers(own) {
       return {
         request: () => {
-          Object.assign(own, this.union());
-          return sse.requestTopics(this.group.key, own, this.group.lastId);
+          Object.assign(own, this.#union());
+          return sse.requestTopics(this.#group.key, own, this.#group.lastId);
         },
         onopen: (response, opening) => {
           const old = this.main;
-          if (sse.lostTopics(own.topics, opening)) return this.group.sendToTabs({type: "alone"});
+          if (sse.lostTopics(own.topics, opening)) return this.#group.sendToTabs({type: "alone"});
           own.tag = response.headers.get("SSE-User") ?? "";
           own.granted = opening?.topics ?? own.topics;
           own.decision = own === old ? Math.random() : old?.decision ?? Math.random();  // the same while only tabs come and go
           this.main = own;
-          if (this.next === own) this.next = undefined;
+          if (this.#next === own) this.#next = undefined;
           if (old !== own) old?.stream.close();
-          this.announce(this.group.lastId);
+          this.#announce(this.#group.lastId);
           this.resubscribe();
         },
         onblocks: blocks => { if (this.main === own) this.read(own, blocks); },
-        onstate: (state, status) => this.onState(own, state, status),
-        onpaused: () => { if (this.members.size) this.group.election.stepDown(); },  // another tab can read
+        onstate: (state, status) => this.#onState(own, state, status),
+        onpaused: () => { if (this.#members.size) this.#group.election.stepDown(); },  // another tab can read
       };
     }
 
     /** @param {GroupStream} own @param {State} state @param {number} [status] @returns {void} */
-    onState(own, state, status) {
-      const {main, next} = this;
+    #onState(own, state, status) {
+      const {main} = this, next = this.#next;
       if (own === main && next) {  // the old stream broke before the new one was open
         this.main = undefined;
         own.stream.close();
-        return this.onState(next, next.stream.state);
+        return this.#onState(next, next.stream.state);
       }
       if (own === next && main && !main.isEnded) {
         if (state !== "denied" && state !== "closed") return;
-        this.next = undefined;
-        if (state === "denied") this.onDenied(main);
+        this.#next = undefined;
+        if (state === "denied") this.#onDenied(main);
       } else if (own === next || own === main) {
         if (own.isEnded) setTimeout(() => { if (this.main === own) this.reopen(); }, SOON);
-        else if (state === "denied") this.onDenied();
-        else if (state !== "open") this.group.sendToTabs({type: "state", state, status});
+        else if (state === "denied") this.#onDenied();
+        else if (state !== "open") this.#group.sendToTabs({type: "state", state, status});
       }
     }
 
     /** The server rejected the topics of all: the tabs with new topics, or else all tabs, read on their own. @param {GroupStream} [standing] */
-    onDenied(standing) {
-      const isNew = (/** @type {TopicRequest} */ {topics, signed}) =>
-        !standing || !includesAll(standing.topics, topics) || !includesAll(standing.signed, signed);
-      const found = [...this.members].filter(([, each]) => isNew(each)).map(([tab]) => tab);
-      for (const tab of found) this.members.delete(tab);
-      if (isNew(this.group.topicRequest())) found.push(tabs.tabId);
-      this.group.sendToTabs({type: "alone", tabs: found.length ? found : undefined});
+    #onDenied(standing) {
+      const isNew = (/** @type {TopicRequest} */ each) => !standing || !covers(standing, each);
+      const found = [...this.#members].filter(([, each]) => isNew(each)).map(([tab]) => tab);
+      for (const tab of found) this.#members.delete(tab);
+      if (isNew(this.#group.topicRequest())) found.push(tabs.tabId);
+      this.#group.sendToTabs({type: "alone", tabs: found.length ? found : undefined});
     }
 
     /** Relay blocks. After a reset, each subscription opens a stream of its own. @param {GroupStream} main @param {Block[]} blocks */
     read(main, blocks) {
-      const {group} = this;
+      const group = this.#group;
       /** @type {Block[]} */
       const events = [];
       const relay = () => { if (events.length) group.sendToTabs({type: "events", events: events.splice(0), last: group.lastId}); };
@@ -204,7 +205,7 @@
         if (event === "sse-topics") {  // a topic was revoked
           relay();
           main.granted = sse.parseJSON(data).topics ?? [];
-          if (!main.hasGap) this.announce(group.lastId, false, true);
+          if (!main.hasGap) this.#announce(group.lastId, false, true);
           continue;
         }
         if (isGap(block)) main.hasGap = true;
@@ -212,7 +213,7 @@
         if (main.hasGap) {
           if (!isMark(block)) continue;
           main.hasGap = false;
-          this.announce(id ?? "", true);
+          this.#announce(id ?? "", true);
         } else if (event !== "sse-retry" && (id !== undefined || data !== undefined)) {
           events.push(block);
           group.advanceTo(id);
@@ -221,9 +222,6 @@
       relay();
     }
 
-    reconnectNow() { for (const each of [this.main, this.next]) each?.stream.reconnectNow(); }
-  }
-
-  /** @type {Internals["createLeader"]} */
-  sse.createLeader = group => new Leader(group);
+    reconnectNow() { for (const each of [this.main, this.#next]) each?.stream.reconnectNow(); }
+  };
 })();

@@ -67,8 +67,7 @@
   /** @type {any} */
   let timer;
 
-  /** @type {Internals["showPageState"]} */
-  const showPageState = sse.showPageState = () => {
+  function showPageState() {
     const found = new Set([...attached.values()].map(stateOf));
     const state = WORST_FIRST.find(each => found.has(each));
     const html = document.documentElement;
@@ -77,7 +76,7 @@
     clearTimeout(timer);
     if (state === "open") updateIndicators();
     else timer = setTimeout(updateIndicators, MIN_SHOWN);
-  };
+  }
 
   /** An indicator has a text for each state, which screen readers announce, and a button if only a reload helps. */
   function updateIndicators() {

@@ -1,5 +1,5 @@
 /**
- * What happens after a reset: the element becomes stale, and its `data-sse-refresh` is fetched or the page is reloaded.
+ * Refreshes an element after a reset: its state becomes stale, and `data-sse-refresh` is fetched or the page is reloaded.
  * This file owns the refreshes that are under way.
  */
 (() => {
@@ -27,7 +27,7 @@
     const wait = reason === "render" || cut ? last + MIN_INTERVAL - performance.now() : 0;
     if (wait <= 0) sse.startRefresh(entry, url);
     else if (url) entry.delay = setTimeout(() => sse.isAttached(entry) && sse.startRefresh(entry, url), wait);
-    sse.showPageState();
+    sse.showState(entry);  // it may be refreshed now, which changes the indicators
   };
 
   /** @type {Internals["startRefresh"]} */

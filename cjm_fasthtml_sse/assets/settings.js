@@ -1,4 +1,4 @@
-/** What a script element was given: every one of them is the whole script, and only the first is run beyond this. */
+/** Applies the settings of a script element. Each element contains the whole script, and a second one runs only this file. */
 (() => {
   "use strict";
   /** @type {Internals} */

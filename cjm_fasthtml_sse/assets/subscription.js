@@ -1,5 +1,5 @@
 /**
- * What one element reads. This file owns its cursor, its own stream, the relayed blocks that it holds back and the state
+ * The subscription of one element. This file owns its cursor, its own stream, the relayed blocks that it holds back and the state
  * that the page shows.
  *
  * A subscription starts with a stream of its own and keeps it if the stream cannot be shared: no secure context, a browser
@@ -25,38 +25,50 @@
   const all = sse.subscriptions = new Set();
 
   class Subscription {
+    #url;
+    #headers;
+    #onevent;
+    #onstate;
+    #ondenied;
+    #mayShare;
+    /** Whether it reads on its own until the page is reloaded. */
+    #isDetached = false;
+    #wasOpen = false;
+    #hasEvents = false;
+    /** @type {any} */
+    #timer;
+
     /** @param {SubscriptionOptions} options */
     constructor({url, headers, share, cursor, onevent, onstate, ondenied, onretry}) {
-      this.headers = headers;
-      this.onevent = onevent;
-      this.onstate = onstate;
-      this.ondenied = ondenied ?? (() => {});
+      this.#headers = headers;
+      this.#onevent = onevent;
+      this.#onstate = onstate;
+      this.#ondenied = ondenied ?? (() => {});
       this.onretry = onretry ?? (() => this.resume());
       const parts = sse.splitURL(url, cursor);
-      this.url = parts.url;
+      this.#url = parts.url;
       this.key = parts.key;
       this.topics = parts.topics;
       this.signed = parts.signed;
       this.cursor = parts.cursor;
-      this.mayShare = share && sse.sharing.on && parts.mayShare;
+      this.#mayShare = share && sse.sharing.on && parts.mayShare;
       this.tag = "";
       this.granted = this.topics;
       /** @type {string[]} */
       this.denied = [];
-      /** Whether it reads on its own until the page is reloaded. */
-      this.isDetached = false;
       /** @type {{stream: Stream, handlers: Handlers} | undefined} */
       this.own = undefined;
       /** @type {State} */
       this.state = "closed";
-      this.ended = this.wasOpen = this.hasEvents = false;
-      this.follower = sse.createFollower(this);
+      this.ended = false;
+      /** @type {Follower} */
+      this.follower = new sse.Follower(this);
       this.resume();
     }
 
     get isRelayed() { return this.follower.isRelayed; }
 
-    get shares() { return tabs.canShare && this.mayShare && !this.isDetached; }
+    get #shares() { return tabs.canShare && this.#mayShare && !this.#isDetached; }
 
     /** @returns {Group | undefined} */
     get group() {
@@ -68,10 +80,10 @@
       if (this.own || this.group) return;
       all.add(this);
       const wasDenied = tabs.denied.delete(this);
-      if (wasDenied) this.isDetached = false;
+      if (wasDenied) this.#isDetached = false;
       this.ended = false;
-      this.enter("connecting");
-      if (!this.shares || wasDenied) this.openOwn();
+      this.#enter("connecting");
+      if (!this.#shares || wasDenied) this.openOwn();
       else sse.joinGroup(this);
     }
 
@@ -79,17 +91,17 @@
       this.closeOwn();
       this.follower.clearCoverage();
       this.group?.remove(this);
-      if (this.state === "open") this.enter("reconnecting");
+      if (this.state === "open") this.#enter("reconnecting");
     }
 
     /** @param {State} [end] @param {number} [status] @param {boolean} [ended] */
     close(end = "closed", status, ended = false) {
       this.ended ||= ended;
-      this.hasEvents = false;
+      this.#hasEvents = false;
       tabs.denied.delete(this);
       if (end === "denied") {
         this.grant([]);
-        if (tabs.canShare && this.mayShare) {
+        if (tabs.canShare && this.#mayShare) {
           tabs.denied.add(this);
           tabs.join();
         }
@@ -97,24 +109,24 @@
       this.pause();
       tabs.leave();
       all.delete(this);
-      this.enter(end, status);
+      this.#enter(end, status);
     }
 
     /** @param {State} state @param {number} [status] */
-    enter(state, status) {
-      if (state === "open") this.wasOpen = true;
-      else if (state === "connecting" && this.wasOpen) state = "reconnecting";
+    #enter(state, status) {
+      if (state === "open") this.#wasOpen = true;
+      else if (state === "connecting" && this.#wasOpen) state = "reconnecting";
       const changed = this.state !== state;
       this.state = state;
-      if (changed || status !== undefined) attempt(() => this.onstate(state, status));
+      if (changed || status !== undefined) attempt(() => this.#onstate(state, status));
     }
 
     /** Take the group's state, unless this subscription reads its own stream. @param {number} [status] */
     mirror(status) {
       const {group} = this;
       if (!group || this.own) return;
-      if (group.state !== "open") this.enter(group.state, status);
-      else if (this.isRelayed) this.enter("open");
+      if (group.state !== "open") this.#enter(group.state, status);
+      else if (this.isRelayed) this.#enter("open");
     }
 
     reconnectNow() {
@@ -127,8 +139,8 @@
     take(block) {
       if (block.id !== undefined) this.cursor = block.id;
       if (block.data === undefined) return;
-      this.hasEvents = true;
-      attempt(() => this.onevent(block));
+      this.#hasEvents = true;
+      attempt(() => this.#onevent(block));
     }
 
     /** @param {string[]} topics As granted by the server. */
@@ -137,24 +149,24 @@
       const denied = this.topics.filter(pattern => !topics.some(topic => sse.matches(pattern, topic)));
       if (String(denied) === String(this.denied)) return;
       this.denied = denied;
-      attempt(() => this.ondenied());
+      attempt(() => this.#ondenied());
     }
 
     // Its own stream
 
     /** Until the own stream is closed. @param {() => void} call @param {number} ms */
-    runLater(call, ms) { this.timer = setTimeout(call, ms); }
+    runLater(call, ms) { this.#timer = setTimeout(call, ms); }
 
     closeOwn() {
       const {own} = this;
-      clearTimeout(this.timer);
+      clearTimeout(this.#timer);
       this.own = undefined;
       own?.stream.close();
     }
 
     /** Leave the group and read on its own until the page is reloaded. */
     detach() {
-      this.isDetached = true;
+      this.#isDetached = true;
       this.follower.clearCoverage();
       this.group?.remove(this);
       if (!this.own) this.openOwn();
@@ -164,8 +176,8 @@
       this.closeOwn();
       /** @type {Handlers} */
       const handlers = {
-        request: () => sse.requestFrom(new URL(this.url), this.cursor, this.headers),
-        onopen: (response, opening) => { if (this.own === own) this.onOwnOpen(response, opening); },
+        request: () => sse.requestFrom(new URL(this.#url), this.cursor, this.#headers),
+        onopen: (response, opening) => { if (this.own === own) this.#onOwnOpen(response, opening); },
         onblocks: blocks => blocks.every((block, i) => {
           if (this.own !== own) return false;
           if (block.event === "sse-topics") {  // events for all subscribers or for this user still arrive
@@ -183,20 +195,20 @@
         onstate: (state, status) => {
           if (this.own !== own) return;
           if (state === "closed" || state === "denied") this.close(state, status, state === "denied" || status === 204);
-          else this.enter(state, status);
+          else this.#enter(state, status);
         },
       };
       const own = this.own = {handlers, stream: sse.openStream(handlers)};
     }
 
     /** @param {Response} response @param {Opening} [opening] @returns {void} */
-    onOwnOpen(response, opening) {
+    #onOwnOpen(response, opening) {
       if (sse.lostTopics(this.topics, opening)) return this.close("denied", response.status, true);
       this.tag = response.headers.get("SSE-User") ?? "";
       this.grant(opening?.topics ?? this.topics);
-      if (this.shares && this.tag && !this.group) sse.joinGroup(this);  // it was denied before
+      if (this.#shares && this.tag && !this.group) sse.joinGroup(this);  // it was denied before
       const {group} = this;
-      if (this.hasEvents && !this.cursor) this.take({event: "sse-reset", data: '{"reason": "restarted"}'});
+      if (this.#hasEvents && !this.cursor) this.take({event: "sse-reset", data: '{"reason": "restarted"}'});
       if (group && !this.tag) group.isLeader ? group.sendToTabs({type: "alone"}) : this.detach();
     }
   }

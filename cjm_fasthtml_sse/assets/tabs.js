@@ -104,7 +104,7 @@
     for (const each of [...denied]) if (each.key === key) each.onretry();
   }
 
-  /** Tells which tabs hold their lock. All count as alive if the browser does not answer. @returns {Promise<(tab: string) => boolean>} */
+  /** A test for tabs that hold their lock. All pass if the browser does not answer. @returns {Promise<(tab: string) => boolean>} */
   async function findAlive() {
     const query = new Promise(resolve => { resolve(navigator.locks.query()); });
     const timeout = new Promise(resolve => { setTimeout(resolve, QUERY_TIMEOUT); });

@@ -18,7 +18,16 @@
   sse.matchesAny = (patterns, topic) => patterns.some(pattern => matches(pattern, topic));
 
   /** @type {Internals["includesAll"]} */
-  sse.includesAll = (whole, part) => part.every(each => whole.includes(each));
+  const includesAll = sse.includesAll = (whole, part) => part.every(each => whole.includes(each));
+
+  /** @type {Internals["covers"]} */
+  sse.covers = (whole, part) => includesAll(whole.topics, part.topics) && includesAll(whole.signed, part.signed);
+
+  /** @type {Internals["mergeRequests"]} */
+  sse.mergeRequests = requests => {
+    const merge = (/** @type {"topics" | "signed"} */ name) => [...new Set(requests.flatMap(each => each[name]))].sort();
+    return {topics: merge("topics"), signed: merge("signed")};
+  };
 
   /** @type {Internals["closesTopics"]} */
   sse.closesTopics = ({data}, wanted) => {
