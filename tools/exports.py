@@ -12,7 +12,6 @@ TABLE = PACKAGE / "_exports.py"
 # Names that other modules use and applications do not, and that are still exported with `#| export`. With `#| exporti`
 # a name is not in `__all__` and needs no entry here, so this table only shrinks.
 INTERNAL = {
-    "browser.scripts": "FILES script",
     "backplanes.sqlite": "SqliteBackplane",  # `import *` must load neither sqlite3 nor redis
     "backplanes.redis": "RedisBackplane",
 }

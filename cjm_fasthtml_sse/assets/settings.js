@@ -1,10 +1,11 @@
-/** What a script element was given: every one of them is the whole script, and only the first is run beyond this. */
+/** Applies the settings of a script element. Each element contains the whole script, and a second one runs only this file. */
 (() => {
   "use strict";
-  /** @type {SSE} */
+  /** @type {Internals} */
   const sse = window.cjmSSE;
+  sse.isLoaded = true;
   const {share, retry, stats} = JSON.parse(document.currentScript?.dataset.sse || "{}");
   if (share !== undefined) sse.sharing.on = share;
   if (retry) Object.assign(sse.policy, retry);
-  if (stats) sse.manage(stats);
+  if (stats) sse.pollStats(stats);
 })();

@@ -1,15 +1,15 @@
 /**
- * Asks the server for the numbers of its connections and shows them: an element with `data-sse-stats="active"` gets
- * that number as its text (`by_type.job` goes deeper), one with an empty `data-sse-stats` gets the total, and listeners
- * get an event `sse:stats` on the document with all of them. A hidden page does not ask; two questions never overlap.
+ * Requests the statistics of the server's connections and shows them. An element with `data-sse-stats="active"` gets that
+ * number as its text; `by_type.job` selects a nested value. An empty `data-sse-stats` gets the total. The document gets an
+ * event `sse:stats` with all of them. A hidden page sends no requests, and requests never overlap.
  */
 (() => {
   "use strict";
-  /** @type {SSE} */
+  /** @type {Internals} */
   const sse = window.cjmSSE ??= {};
-  if (window.cjmSSE.manage) return;
+  if (sse.isLoaded) return;
 
-  /** @type {Map<string, () => void>} How to stop asking each endpoint. */
+  /** @type {Map<string, () => void>} The function that stops the polling, by endpoint. */
   const running = new Map();
 
   /** @param {any} stats @param {string} path @returns {unknown} */
@@ -25,22 +25,22 @@
     document.dispatchEvent(new CustomEvent("sse:stats", {detail: stats}));
   }
 
-  sse.manage = ({endpoint, interval, debug}) => {
+  sse.pollStats = ({endpoint, interval, debug}) => {
     running.get(endpoint)?.();
     const stopped = new AbortController();
     /** @type {number | undefined} */
     let timer;
-    let asking = false;
+    let isAsking = false;
 
     async function ask() {
       clearTimeout(timer);
-      if (asking || document.hidden || stopped.signal.aborted) return;
-      asking = true;
-      const question = new AbortController();
-      const limit = setTimeout(() => question.abort(), Math.max(interval, 5000));
+      if (isAsking || document.hidden || stopped.signal.aborted) return;
+      isAsking = true;
+      const request = new AbortController();
+      const limit = setTimeout(() => request.abort(), Math.max(interval, 5000));
       try {
         const headers = {Accept: "application/json"};
-        const response = await fetch(endpoint, {headers, cache: "no-store", signal: question.signal});
+        const response = await fetch(endpoint, {headers, cache: "no-store", signal: request.signal});
         if (!response.ok) throw new Error(`status ${response.status}`);
         const stats = await response.json();
         if (!stopped.signal.aborted) show(stats);
@@ -48,7 +48,7 @@
         if (debug) console.debug(`sse: no stats from ${endpoint}`, error);
       } finally {
         clearTimeout(limit);
-        asking = false;
+        isAsking = false;
       }
       if (!stopped.signal.aborted) timer = setTimeout(ask, interval);
     }

@@ -1,266 +1,205 @@
 /**
- * One event stream, read by `fetch` and read again whenever it breaks. Nothing here knows of htmx, of elements or of
- * other tabs. A reader of its own, instead of the browser's `EventSource`, because that one tells neither statuses nor
- * headers nor heartbeats, and those say when to stop, when to come back, and that a line is dead.
+ * One event stream, read with `fetch` and reopened after each failure. It knows nothing of htmx, elements or other tabs.
+ * It replaces the browser's `EventSource`, which hides statuses, headers and heartbeats. These decide when to stop, when
+ * to retry, and whether a connection is dead.
  *
- * A stream is open with the first line of its body: proxies hand on headers and keep the rest. A manager's stream says
- * in that line (`: connected {…}`, which no proxy takes away) from where it goes on, how many topics it was asked for,
- * which it gives, and how often it beats. Whoever asked to go on from an id and is not answered so asks by the query;
- * where that does not arrive either, something is missed, and is told as a reset.
+ * A stream is open when the first line of its body has arrived, because some proxies forward headers and buffer the body.
+ * A manager's stream starts with the comment `: connected {…}`, which proxies do not remove. It contains the id from
+ * which the stream continues, the number of requested topics, the granted topics and the heartbeat interval. If the
+ * request had an id and the answer does not continue from it, the script sends the id in the query as well. If the query
+ * is lost too, events may be missing, and the page gets a reset.
  *
- * What ends a stream for good: status 204 and the event `sse-close` (state `closed`); 400, 401, 403 and 409, or a
- * redirect to something that is no stream, as to a sign-in page (state `denied`). A 409 with `Retry-After` may be the
- * page's own dead line, and is tried again for a while. So is everything else, for as long as it takes.
+ * These end a stream for good: status 204 and the event `sse-close` (state `closed`); status 400, 401, 403 or 409, and a
+ * redirect to a page that is no stream, such as a sign-in page (state `denied`). A 409 with `Retry-After` may come from
+ * this page's own dead connection, so it is retried for 90 seconds. All other failures are retried without a limit of time.
  *
- * Firefox and WebKit break what a page reads as soon as a navigation begins, also if it becomes a download, and WebKit
- * lets it read nothing until that is over. Nobody is told of such a break, unless it lasts.
+ * Firefox and WebKit abort the requests of a page as soon as a navigation begins, even if it becomes a download. WebKit
+ * then lets the page read nothing until the navigation has ended. Such a break is not shown unless it lasts.
  */
 (() => {
   "use strict";
-  /** @type {SSE} */
-  const sse = window.cjmSSE ??= {};
-  if (window.cjmSSE.stream) return;
+  /** @type {Internals} */
+  const sse = window.cjmSSE;
+  if (sse.isLoaded) return;
 
   const CONNECT_TIMEOUT = 60_000;  // ms without an answer
-  const LATE = 10_000;  // ms without a byte until `teach.js`, where the page has it, says so
-  const LEAVING = 2000;  // ms after a navigation has begun in which a break is its doing, and for which nobody is told
-  const TAKEN = 90_000;  // ms for which an id may be held by a dead line of this page
+  const SLOW_CONNECT = 10_000;  // ms without a byte until `teach.js`, if the page has it, warns
+  const NAVIGATION_PERIOD = 2000;  // ms after the start of a navigation in which a break is not shown
+  const STALE_ID_PERIOD = 90_000;  // ms for which a dead connection of this page may occupy its id
   /** @type {Record<number, State>} */
-  const STOP = {204: "closed", 400: "denied", 401: "denied", 403: "denied", 409: "denied"};
+  const FINAL = {204: "closed", 400: "denied", 401: "denied", 403: "denied", 409: "denied"};
+  const {policy} = sse;
 
-  /** Full jitter between `least` and a ceiling that doubles from `first` to `most`, in ms; see `create_reconnection_script`. */
-  const policy = sse.policy = {least: 250, first: 1000, most: 30_000, interval: 0, maxRetries: Infinity, debug: false};
+  /** @param {string} message */
+  const log = message => { if (policy.debug) console.debug(`sse: ${message}`); };
 
-  /** @type {SSE["parse"]} */
-  sse.parse = text => {
-    try { return Object(JSON.parse(text || "{}")); } catch { return {}; }
-  };
+  /** The time without a byte after which a connection counts as dead: under three heartbeats. @param {number} interval In ms; 0 for no heartbeats. */
+  const silenceLimit = interval => interval && Math.max(2.5 * interval, interval + 2000);
 
-  /** @type {SSE["delay"]} */
-  sse.delay = (tries, retry) => {
-    if (!tries && retry !== undefined) return retry;  // the server spreads its readers itself
-    if (policy.interval) return (retry ?? policy.interval) * (1 + Math.random() / 4);
-    const ceiling = Math.min(policy.most, (retry || policy.first) * 2 ** tries);
-    return policy.least + Math.random() * Math.max(0, ceiling - policy.least);
-  };
-
-  /** @type {SSE["isLater"]} Positions can exceed 2^53, so they are compared by length, then as text; marks do not count. */
-  sse.isLater = (id, than) => {
-    const [[life, position], [thanLife, thanPosition]] = [id, than].map(each => {
-      const place = each.split(".", 1)[0], cut = place.lastIndexOf("-");
-      return [place.slice(0, cut), place.slice(cut + 1)];
-    });
-    if (life !== thanLife) return true;
-    return position.length - thanPosition.length ? position.length > thanPosition.length : position > thanPosition;
-  };
-
-  /**
-   * Text in, blocks out: WHATWG HTML 9.2.6, with every field told, `topic` too, and comments. Only what is new is looked
-   * through; the pieces of a line are joined once, when it ends.
-   * @type {SSE["parser"]}
-   */
-  sse.parser = () => {
-    /** @type {string[]} */
-    let pieces = [];
-    let afterCR = false;
-    /** @type {Block} */
-    let block = {};
-    return text => {
-      /** @type {Block[]} */
-      const blocks = [];
-      if (!text) return blocks;
-      if (afterCR && text[0] === "\n") text = text.slice(1);
-      afterCR = text.endsWith("\r");
-      const lines = text.split(/\r\n|\r|\n/);
-      const rest = lines.pop();
-      if (lines.length) {
-        pieces.push(lines[0]);
-        lines[0] = pieces.join("");
-        pieces = [];
-      }
-      if (rest) pieces.push(rest);
-      for (const line of lines) {
-        if (!line) {
-          if (Object.keys(block).length) blocks.push(block);
-          block = {};
-          continue;
-        }
-        const [, field, value] = /** @type {RegExpMatchArray} */ (line.match(/^([^:]*):? ?(.*)$/s));
-        if (field === "data") block.data = block.data === undefined ? value : `${block.data}\n${value}`;
-        else if (field === "event" || field === "topic") block[field] = value;
-        else if (field === "id" && !value.includes("\0")) block.id = value;
-        else if (field === "retry" && /^\d+$/.test(value)) block.retry = Number(value);
-        else if (!field) blocks.push({comment: value});
-      }
-      return blocks;
-    };
-  };
-
-  /** What a server asks for by `Retry-After`, in ms; a quarter more at random, so that a crowd is spread. @param {Response} response */
-  function retryAfter({status, headers}) {
-    const value = headers.get("Retry-After");
-    if (!value || ![409, 429, 503].includes(status)) return undefined;
-    const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-    return ms >= 0 ? Math.min(ms, 2 ** 30) * (1 + Math.random() / 4) : undefined;
-  }
-
-  /** @type {SSE["stream"]} */
-  sse.stream = handlers => {
+  /** @type {Internals["openStream"]} */
+  sse.openStream = handlers => {
     /** @type {State} */
     let state = "connecting";
-    let tries = 0, silence = 0, heard = 0, refused = 0, quiet = 0, named = false, omit = false;
+    let tries = 0, maxSilence = 0, lastReadAt = 0, refusedSince = 0, quietUntil = 0, hasAnswered = false, omitsCookies = false;
     /** @type {number | undefined} */
     let retry;
     /** @type {any} */
-    let timer;
+    let retryTimer;
     /** @type {any} */
     let watchdog;
     /** @type {any} */
-    let late;
+    let slowTimer;
     /** @type {any} */
-    let telling;
+    let stateTimer;
     /** @type {AbortController | undefined} */
     let request;
-    /** @param {string} what */
-    const log = what => { if (policy.debug) console.debug(`sse: ${what}`); };
 
     /** @param {State} next @param {number} [status] */
     function enter(next, status) {
       const changed = state !== next;
       state = next;
-      quiet = 0;
-      clearTimeout(telling);
+      quietUntil = 0;
+      clearTimeout(stateTimer);
       if (changed || status !== undefined) handlers.onstate(next, status);
     }
 
-    function hush() {
-      clearTimeout(timer);
+    function cancelAll() {
+      clearTimeout(retryTimer);
       clearTimeout(watchdog);
-      clearTimeout(late);
-      timer = undefined;
+      clearTimeout(slowTimer);
+      retryTimer = undefined;
       request?.abort();
       request = undefined;
     }
 
     /** @param {State} end @param {number} [status] */
     function stop(end, status) {
-      hush();
+      cancelAll();
       enter(end, status);
     }
 
-    /** How long a line may be silent that beats so often: within three heartbeats it is noticed. @param {number} beat In ms; 0 for none. */
-    const limit = beat => beat && Math.max(2.5 * beat, beat + 2000);
-
-    /** Something was heard; what has to come next has so long. @param {number} ms */
-    function alive(ms) {
-      heard = Date.now();
+    /** Bytes have arrived: wait at most `ms` for the next. @param {number} ms */
+    function restartWatchdog(ms) {
+      lastReadAt = Date.now();
       clearTimeout(watchdog);
-      if (ms) watchdog = setTimeout(() => { log("silent"); again(); }, ms);
+      if (ms) watchdog = setTimeout(() => { log("silent"); retryLater(); }, ms);
     }
 
+    const isSilent = () => Boolean(maxSilence) && Date.now() - lastReadAt > maxSilence;
+
     /** @param {number} [wait] @param {number} [status] */
-    function again(wait, status) {
-      hush();
+    function retryLater(wait, status) {
+      cancelAll();
       const now = performance.now();
-      if (state === "open" && !quiet && now - (sse.leaving ?? -LEAVING) < LEAVING) {
-        quiet = now + LEAVING;
-        telling = setTimeout(() => enter("reconnecting", 0), LEAVING);
+      if (state === "open" && !quietUntil && now - (sse.leaving ?? -NAVIGATION_PERIOD) < NAVIGATION_PERIOD) {
+        quietUntil = now + NAVIGATION_PERIOD;
+        stateTimer = setTimeout(() => enter("reconnecting", 0), NAVIGATION_PERIOD);
         return connect();
       }
-      if (quiet) {
-        timer = setTimeout(connect, 100);
-        return handlers.onheld?.();
+      if (quietUntil) {
+        retryTimer = setTimeout(connect, 100);
+        return handlers.onpaused?.();
       }
       if (tries >= policy.maxRetries) return log("given up"), enter("closed", status);
-      wait ??= sse.delay(tries, retry);
+      wait ??= sse.chooseDelay(tries, retry);
       tries += 1;
       if (policy.debug) log(`try ${tries} of ${policy.maxRetries} in ${Math.round(wait)} ms`);
-      timer = setTimeout(connect, wait);
+      retryTimer = setTimeout(connect, wait);
       enter("reconnecting", status ?? 0);
     }
 
-    /** What is no stream. @param {Response} response */
-    function turnedAway(response) {
-      const {status, redirected} = response;
-      const wait = retryAfter(response), now = performance.now();
-      const mayPass = status === 409 && wait !== undefined && now - (refused ||= now) < TAKEN;
-      if ((STOP[status] && !mayPass) || (redirected && status === 200)) return stop(STOP[status] ?? "denied", status);
-      again(wait, status);
-    }
-
     async function connect() {
-      hush();
-      const mine = request = new AbortController();
-      const {signal} = mine;
-      let foreign = false, open = false;
-      alive(CONNECT_TIMEOUT);
+      cancelAll();
+      const {signal} = request = new AbortController();
+      let mayOmitCookies = false;
+      restartWatchdog(CONNECT_TIMEOUT);
       try {
         const {url, headers, id} = handlers.request();
-        foreign = !named && new URL(url).origin !== location.origin;
-        late = setTimeout(() => sse.late?.(url), LATE);
-        const response = await fetch(url, {headers, cache: "no-store", credentials: omit ? "omit" : "include", signal});
+        mayOmitCookies = !hasAnswered && new URL(url).origin !== location.origin;
+        slowTimer = setTimeout(() => sse.onSlowConnect?.(url), SLOW_CONNECT);
+        const response = await fetch(url, {headers, cache: "no-store", credentials: omitsCookies ? "omit" : "include", signal});
         if (signal.aborted) return;
-        foreign = false;
-        named = !omit;
-        const {status, body} = response;
-        if (status !== 200 || !body || !response.headers.get("Content-Type")?.includes("text/event-stream")) {
-          body?.cancel().catch(() => {});
-          return turnedAway(response);
-        }
-        const reader = body.getReader();
-        const decoder = new TextDecoder();
-        const parse = sse.parser();
-        for (;;) {
-          const {done, value} = await reader.read();
-          if (done || signal.aborted) break;
-          clearTimeout(late);
-          const since = Date.now() - heard;
-          alive(open ? silence : CONNECT_TIMEOUT);
-          let blocks = parse(decoder.decode(value, {stream: true}));
-          if (!blocks.length) continue;
-          if (open && !silence && blocks.some(block => block.comment === "heartbeat")) alive(silence = limit(since));  // it said nothing of them
-          if (!open) {
-            const said = sse.parse(blocks[0].comment?.match(/^connected (.*)/)?.[1]);
-            const opening = "asked" in said ? said : undefined;
-            const beat = (opening?.heartbeat ?? Number(response.headers.get("SSE-Heartbeat"))) * 1000;
-            alive(silence = limit(beat));
-            if (opening && id && !(opening.from && id.startsWith(opening.from))) {
-              if (!sse.asksByQuery) {
-                sse.asksByQuery = true;
-                return connect();
-              }
-              blocks.unshift({event: "sse-reset", data: JSON.stringify({reason: "unknown", last_event_id: id, cut: true})});
-            }
-            open = true;
-            tries = refused = 0;
-            retry = undefined;
-            handlers.onopen(response, opening);
-            if (signal.aborted) return;
-            enter("open");
-          }
-          blocks = blocks.filter(block => block.comment === undefined);
-          for (const block of blocks) retry = block.retry ?? retry;
-          if (blocks.length) handlers.onblocks(blocks);
-          if (blocks.some(block => block.event === "sse-close") && !signal.aborted) return stop("closed");
-          if (signal.aborted) return;
-        }
+        mayOmitCookies = false;
+        hasAnswered = !omitsCookies;
+        if (accept(response)) await read(response, id, signal);
       } catch (error) {
         if (policy.debug) console.debug("sse:", error);
       }
       if (signal.aborted) return;
-      if (foreign && (omit = !omit)) return connect();  // another site may let in all who bring no cookies
-      again();
+      if (mayOmitCookies && (omitsCookies = !omitsCookies)) return connect();  // another origin may allow all requests without cookies
+      retryLater();
     }
 
-    Promise.resolve().then(() => { if (state === "connecting") connect(); });  // by then its owner knows it
+    /** Whether a response is a stream. If it is not, stops or retries. @param {Response} response */
+    function accept(response) {
+      const {status, body, redirected} = response;
+      if (status === 200 && body && response.headers.get("Content-Type")?.includes("text/event-stream")) return true;
+      body?.cancel().catch(() => {});
+      const wait = sse.readRetryAfter(response), now = performance.now();
+      const mayPass = status === 409 && wait !== undefined && now - (refusedSince ||= now) < STALE_ID_PERIOD;
+      if ((FINAL[status] && !mayPass) || (redirected && status === 200)) stop(FINAL[status] ?? "denied", status);
+      else retryLater(wait, status);
+      return false;
+    }
+
+    /** Read to the end of the body. @param {Response} response @param {string} id @param {AbortSignal} signal */
+    async function read(response, id, signal) {
+      const reader = /** @type {ReadableStream} */ (response.body).getReader();
+      const decoder = new TextDecoder();
+      const parse = sse.createParser();
+      let isOpen = false;
+      for (;;) {
+        const {done, value} = await reader.read();
+        if (done || signal.aborted) return;
+        clearTimeout(slowTimer);
+        const since = Date.now() - lastReadAt;
+        restartWatchdog(isOpen ? maxSilence : CONNECT_TIMEOUT);
+        const blocks = parse(decoder.decode(value, {stream: true}));
+        if (!blocks.length) continue;
+        if (!isOpen) {
+          open(response, blocks, id);
+          isOpen = true;
+        } else if (!maxSilence && blocks.some(block => block.comment === "heartbeat")) {  // the opening had no interval
+          restartWatchdog(maxSilence = silenceLimit(since));
+        }
+        if (!signal.aborted) deliver(blocks.filter(block => block.comment === undefined), signal);
+        if (signal.aborted) return;
+      }
+    }
+
+    /** The first blocks have arrived. @param {Response} response @param {Block[]} blocks @param {string} id */
+    function open(response, blocks, id) {
+      const first = sse.parseJSON(blocks[0].comment?.match(/^connected (.*)/)?.[1]);
+      const opening = "asked" in first ? first : undefined;
+      restartWatchdog(maxSilence = silenceLimit((opening?.heartbeat ?? Number(response.headers.get("SSE-Heartbeat"))) * 1000));
+      if (opening && id && !(opening.from && id.startsWith(opening.from))) {
+        if (!sse.asksByQuery) {
+          sse.asksByQuery = true;
+          return connect();
+        }
+        blocks.unshift({event: "sse-reset", data: JSON.stringify({reason: "unknown", last_event_id: id, cut: true})});
+      }
+      tries = refusedSince = 0;
+      retry = undefined;
+      const {signal} = /** @type {AbortController} */ (request);
+      handlers.onopen(response, opening);
+      if (!signal.aborted) enter("open");
+    }
+
+    /** @param {Block[]} blocks @param {AbortSignal} signal */
+    function deliver(blocks, signal) {
+      for (const block of blocks) retry = block.retry ?? retry;
+      if (blocks.length) handlers.onblocks(blocks);
+      if (blocks.some(block => block.event === "sse-close") && !signal.aborted) stop("closed");
+    }
+
+    Promise.resolve().then(() => { if (state === "connecting") connect(); });  // by then the caller has the stream
     return {
       get state() { return state; },
       close() { stop("closed"); },
-      /** The timer that notices a dead line sleeps in a page that is hidden; whoever is awake asks. */
-      check() { if (state === "open" && silence && Date.now() - heard > silence) again(); },
-      /** The network or the reader is back, or somebody asks: try at once what is down, and what should have been heard. */
-      now() {
-        if (state === "denied" || (state === "open" && !(silence && Date.now() - heard > silence))) return;
+      check() { if (state === "open" && isSilent()) retryLater(); },
+      reconnectNow() {
+        if (state === "denied" || (state === "open" && !isSilent())) return;
         if (state === "connecting" || (request && state !== "open")) return;
         tries = 0;
         log("now");

@@ -1,52 +1,51 @@
 /**
- * What is wrong with a page, said in its console, with what to do about it: a page that does nothing says nothing by
- * itself. Each thing is told once, as a warning; a page that is right hears nothing. It changes and opens nothing, and
- * the script works without it, so a page may leave it out.
+ * Warnings in the console about mistakes of a page, with the way to fix them. Without them, such a page does nothing and
+ * shows no error. Each warning appears once. The file changes nothing and opens no connection, so a page may leave it out.
  */
 (() => {
   "use strict";
-  /** @type {SSE} */
+  /** @type {Internals} */
   const sse = window.cjmSSE;
-  if (!sse || sse.late) return;
+  if (!sse || sse.onSlowConnect) return;
 
   const PAGE = "https://cj-mills.github.io/cjm-fasthtml-sse/explains/troubleshooting.html";
-  const SOON = 2000;  // ms after the page has loaded until its elements should be connecting
-  const SWAPPED = 1000;  // ms after an event until what it brings is in the page
+  const CONNECT_PERIOD = 2000;  // ms after the load event until the elements should be connecting
+  const SWAP_PERIOD = 1000;  // ms after an event until its content is in the page
   const OUT_OF_BAND = "[hx-swap-oob], [data-hx-swap-oob]";
   /** @type {Set<string>} */
-  const told = new Set();
-  /** @type {WeakSet<Element>} Elements that htmx 4's extension has taken up. */
-  const taken = new WeakSet();
+  const warned = new Set();
+  /** @type {WeakSet<Element>} Elements to which the extension of htmx 4 has connected. */
+  const connected = new WeakSet();
 
-  /** @param {string} what @param {string} text @param {string} anchor A heading of `PAGE`. */
-  const teach = (what, text, anchor) => {
-    if (told.has(what)) return;
-    told.add(what);
-    console[what === "twice" ? "error" : "warn"](`cjm-fasthtml-sse: ${text} See ${PAGE}#${anchor}`);
+  /** @param {string} kind @param {string} text @param {string} anchor A heading of `PAGE`. */
+  const teach = (kind, text, anchor) => {
+    if (warned.has(kind)) return;
+    warned.add(kind);
+    console[kind === "twice" ? "error" : "warn"](`cjm-fasthtml-sse: ${text} See ${PAGE}#${anchor}`);
   };
 
-  sse.late = url => {
+  sse.onSlowConnect = url => {
     teach("late", `The stream ${url} has not begun after 10 s. A proxy that collects answers does this; so does a `
       + "seventh tab over HTTP/1.1.", "nothing-for-a-long-time");
   };
 
-  sse.wrong = (what, detail) => {
-    if (what === "alone") {
-      teach(what, `This browser does not let tabs share a connection (${detail}), so each has its own. It may be set to `
+  sse.warn = (kind, detail) => {
+    if (kind === "alone") {
+      teach(kind, `This browser does not let tabs share a connection (${detail}), so each has its own. It may be set to `
         + "keep no site data.", "tabs-that-do-not-share");
-    } else if (what === "topics") {
-      teach(what, "Topics that this page asks for do not reach the server, which does not send them. A proxy takes them "
+    } else if (kind === "topics") {
+      teach(kind, "Topics that this page asks for do not reach the server, which does not send them. A proxy takes them "
         + "out of the URL.", "no-access");
     } else {
-      teach(what, `Two elements of this page have the connection_id ${detail}. It names one stream, so one of them ends `
+      teach(kind, `Two elements of this page have the connection_id ${detail}. It names one stream, so one of them ends `
         + "or is refused. Give each its own, or none.", "no-access");
     }
   };
 
-  /** An element with a trigger may be waiting for it. */
-  function look() {
+  /** Warn if no element has connected. An element with a trigger may still wait for it. */
+  function checkElements() {
     const waiting = sse.elements().filter(elt => !elt.matches("[hx-trigger], [data-hx-trigger]"));
-    if (!waiting.length || sse.asked || sse.elements().some(elt => elt.hasAttribute("data-sse-state") || taken.has(elt))) return;
+    if (!waiting.length || sse.isAsked || sse.elements().some(elt => elt.hasAttribute("data-sse-state") || connected.has(elt))) return;
     const version = window.htmx?.version ?? "";
     const major = parseInt(version);
     if (!version) {
@@ -60,15 +59,15 @@
     }
   }
 
-  /** @param {Element} elt @returns {string | undefined} The id of the element for which it is. */
+  /** @param {Element} elt @returns {string | undefined} The id of the target. */
   function target(elt) {
     const value = elt.getAttribute("hx-swap-oob") ?? elt.getAttribute("data-hx-swap-oob") ?? "";
     if (value.startsWith("delete")) return undefined;
     return value.includes(":") ? value.match(/:#([\w-]+)$/)?.[1] : elt.id;
   }
 
-  /** What an event was for and does not find, neither before it is swapped nor after. @param {string} [html] */
-  function places(html) {
+  /** Warn about targets that are missing both before and after the swap. @param {string} [html] */
+  function checkTargets(html) {
     if (!html?.includes("hx-swap-oob")) return;
     const holder = document.createElement("template");
     holder.innerHTML = html;
@@ -81,10 +80,10 @@
         teach(`#${id}`, `An event was for the element with the id "${id}", which is not on this page, so it shows `
           + "nothing. This is told once.", "no-element-with-that-id");
       }
-    }, SWAPPED);
+    }, SWAP_PERIOD);
   }
 
-  /** Whether htmx 4 will swap a message that its extension has read. @param {Element} elt @param {string} [name] */
+  /** Whether htmx 4 will swap a message. @param {Element} elt @param {string} [name] */
   function swaps(elt, name) {
     if (name === "message") return false;
     const lists = [elt, ...elt.querySelectorAll("[sse-swap], [data-sse-swap]")]
@@ -92,11 +91,11 @@
     return lists.length ? lists.some(list => list?.split(",").some(each => each.trim() === (name || "message"))) : !name;
   }
 
-  // On the way down: before anybody who changes what comes.
-  sse.on("htmx:sse:before:connection", ({target}) => taken.add(target), true);
-  sse.on("htmx:sseBeforeMessage", ({detail}) => places(detail.data), true);
+  // In the capture phase, before listeners that change the message.
+  sse.on("htmx:sse:before:connection", ({target}) => connected.add(target), true);
+  sse.on("htmx:sseBeforeMessage", ({detail}) => checkTargets(detail.data), true);
   sse.on("htmx:sse:before:message", ({target, detail: {message}}) => {
-    if (message && swaps(target, message.event)) places(message.data);
+    if (message && swaps(target, message.event)) checkTargets(message.data);
   }, true);
-  addEventListener("load", () => setTimeout(look, SOON));
+  addEventListener("load", () => setTimeout(checkElements, CONNECT_PERIOD));
 })();

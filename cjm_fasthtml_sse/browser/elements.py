@@ -1,13 +1,10 @@
-"""One line of Python gives a page its stream, on htmx 2 and on htmx 4
+"""Make the element, the scripts and the indicator that connect a page to a stream, on htmx 2 and htmx 4.
 
-A page reads a stream by an element that names its URL, and htmx puts what arrives into the page. The two versions of htmx in use do not agree on how that element is written:
-htmx 2 wants an extension and `sse-connect`, `sse-swap`, `sse-close`; htmx 4 has `hx-sse:connect`, swaps events without a name only, and warns about the old spelling. So the element is
-made here, once, for both, and what it does is the same on both.
+An element of the page names the URL of a stream, and htmx swaps the events into the page. The two versions of htmx differ in how that element is written. htmx 2 needs an extension and the attributes `sse-connect`, `sse-swap` and `sse-close`. htmx 4 uses `hx-sse:connect`, swaps only events without a name, and warns about the old spelling. This module makes one element that behaves alike on both.
 
-`create_sse_element` makes it, `sse_headers` gives what the page's head needs for it, and `connection_indicator` tells the reader how it stands. The script that belongs to it reads the stream and hands it to htmx. It resumes after every interruption from where it was, and where many tabs show one application,
-they share one connection: a browser allows six to a host, and without this the seventh tab would hang.
+`create_sse_element` makes the element, `sse_headers` returns the elements for the page's head, and `connection_indicator` shows the state of the connection. The package's script reads the stream and passes it to htmx. After each interruption it resumes at the newest event that it has seen. The tabs of one application share a connection, because a browser allows six connections to a host over HTTP/1.1. Without sharing, the seventh tab would hang.
 
-The JavaScript stands in files of its own under `assets/`, which [assets](scripts.ipynb) puts together; a script element carries it, or links it, and has its settings as JSON in an attribute.
+The JavaScript is in separate files under `assets/`, which [scripts](scripts.ipynb) joins. A script element contains the script or links to it. Its settings are JSON in an attribute.
 
 ```python
 from cjm_fasthtml_sse.browser.elements import create_sse_element, sse_headers
@@ -34,11 +31,11 @@ from collections.abc import Mapping
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from fasthtml.common import Div, Meta, Script, Span
-from .scripts import asset_url, script
+from .scripts import asset_url, script_text
 from ..events.wire import CLOSE_EVENT, to_json
 
 # %% ../../nbs/browser/elements.ipynb #dfd291b5
-def _endpoint(url: str, name: str = 'endpoint') -> str:
+def _checked_url(url: str, name: str = 'endpoint') -> str:
     if not isinstance(url, str) or not url.strip():
         raise ValueError(f'{name} is {url!r:.80}; give the URL of a stream, such as "/sse/broadcast"')
     url = url.strip()
@@ -46,7 +43,7 @@ def _endpoint(url: str, name: str = 'endpoint') -> str:
     raise ValueError(f'{name} is {url!r:.80}; only paths, http and https can be read as a stream')
 
 # %% ../../nbs/browser/elements.ipynb #3ab30a1b
-def _subscribe(url: str, topics: list[str] | None, cursor: str | None) -> str:
+def _stream_url(url: str, topics: list[str] | None, cursor: str | None) -> str:
     wrong = isinstance(topics, str) or any(not isinstance(topic, str) or not topic for topic in topics or ())
     if wrong: raise ValueError(f'topics is {topics!r:.80}; give a list of names, such as ["job/42"]')
     if cursor is not None and not isinstance(cursor, str):
@@ -60,7 +57,7 @@ def _subscribe(url: str, topics: list[str] | None, cursor: str | None) -> str:
 SWAP_STYLES = frozenset('''innerHTML outerHTML textContent beforebegin afterbegin beforeend afterend delete none
     innerMorph outerMorph'''.split())
 
-def _swap(strategy: str) -> tuple[str, str | None]:
+def _parse_swap(strategy: str) -> tuple[str, str | None]:
     names = [name.strip() for name in strategy.split(',')] if isinstance(strategy, str) else ['']
     if '' in names: raise ValueError(f'swap_strategy is {strategy!r:.80}; give a swap style, or names of events')
     if strategy.split()[0] in SWAP_STYLES: return 'message', strategy.strip()
@@ -68,38 +65,38 @@ def _swap(strategy: str) -> tuple[str, str | None]:
     return ','.join(names), None
 
 # %% ../../nbs/browser/elements.ipynb #d0fd0329
-def _whole(value: int, name: str, least: int, unit: str) -> int:
+def _whole_number(value: int, name: str, least: int, unit: str) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= least: return value
     raise ValueError(f'{name} is {value!r:.80}; give a whole number of {unit}, {least} or more')
 
-def _refresh(refresh: str | bool | None, spread: int) -> dict[str, str]:
+def _refresh_attrs(refresh: str | bool | None, spread: int) -> dict[str, str]:
     if refresh is None or refresh is False: return {}
-    url = '' if refresh is True else _endpoint(refresh, 'refresh')
-    return dict(data_sse_refresh=url, data_sse_spread=str(_whole(spread, 'refresh_spread', 0, 'milliseconds')))
+    url = '' if refresh is True else _checked_url(refresh, 'refresh')
+    return dict(data_sse_refresh=url, data_sse_spread=str(_whole_number(spread, 'refresh_spread', 0, 'milliseconds')))
 
 # %% ../../nbs/browser/elements.ipynb #800e4fed
 def create_sse_element(
     endpoint: str, # URL of the stream: a path, or http(s)
-    element_id: str | None = None, # Optional element ID
+    element_id: str | None = None, # Id of the element
     swap_strategy: str = "message", # Name of an event (or a,b,c), or one of `SWAP_STYLES` for events without a name
     hidden: bool = False, # Whether to hide the element
     *,
-    topics: list[str] | None = None, # Topics to hear, each added to the URL as `topic`
+    topics: list[str] | None = None, # Topics to subscribe to, each added to the URL as `topic`
     cursor: str | None = None, # Id of the last event that the page already shows, added to the URL as `last_event_id`
-    share: bool = True, # Whether tabs may share a connection, where the stream allows it
-    refresh: str | bool | None = None, # URL of what to show after a reset; True loads the page anew
-    refresh_spread: int = 3000, # Milliseconds over which a crowd's refreshing is spread
-    **attrs # Additional attributes for the element; they win over the ones made here
+    share: bool = True, # Whether tabs may share the connection, if the stream allows it
+    refresh: str | bool | None = None, # URL of the content after a reset; True reloads the page
+    refresh_spread: int = 3000, # Milliseconds over which the refreshes of all pages are spread
+    **attrs # Additional attributes for the element; they override those made here
 ) -> Div: # SSE-enabled Div element configured for HTMX
-    """An element that connects to `endpoint` and swaps what arrives, alike on htmx 2 and htmx 4.
+    """Make an element that connects to `endpoint` and swaps its events, on htmx 2 and htmx 4.
 
-    Raises `ValueError` for an empty endpoint, another scheme than http, or an empty `swap_strategy`."""
-    url = _subscribe(_endpoint(endpoint), topics, cursor)
-    names, style = _swap(swap_strategy)
+    Raise `ValueError` for an empty endpoint, a scheme other than http(s), or an empty `swap_strategy`."""
+    url = _stream_url(_checked_url(endpoint), topics, cursor)
+    names, style = _parse_swap(swap_strategy)
     htmx2 = dict(hx_ext='sse', data_sse_connect=url, data_sse_swap=names, data_sse_close=CLOSE_EVENT)
     htmx4 = dict(hx_config='sse.pauseOnBackground:false')
     for meta in '-:': htmx4 |= {f'hx-sse{meta}connect': url, f'hx-sse{meta}close': CLOSE_EVENT}
-    ours = dict(data_sse_share=None if share else 'false') | _refresh(refresh, refresh_spread)
+    ours = dict(data_sse_share=None if share else 'false') | _refresh_attrs(refresh, refresh_spread)
     return Div(**dict(id=element_id or None, hidden=hidden or None, hx_swap=style) | htmx2 | htmx4 | ours | attrs)
 
 # %% ../../nbs/browser/elements.ipynb #ca1fa6c6
@@ -108,23 +105,23 @@ STATES = dict(connecting='Connecting…', open='Live', reconnecting='Reconnectin
 
 def connection_indicator(
     *,
-    texts: Mapping[str, str] | None = None, # Other words, for some or all of `STATES`, and for its button (`reload`)
-    **attrs # Additional attributes for the element; they win over the ones made here
-) -> Span: # Element that the script keeps up to date
-    "How the page's streams stand, in words; raises `ValueError` for a state that does not exist"
+    texts: Mapping[str, str] | None = None, # Other texts for some of `STATES` and for the button (`reload`)
+    **attrs # Additional attributes for the element; they override those made here
+) -> Span: # Element that the script updates
+    "Make an element that shows the state of the page's streams; raise `ValueError` for an unknown state"
     words = STATES | dict(reload='Reload')
-    odd = sorted((texts or {}).keys() - words.keys())
-    if odd: raise ValueError(f'{odd} are no states; there are {[*words]}')
+    unknown = sorted((texts or {}).keys() - words.keys())
+    if unknown: raise ValueError(f'texts has unknown states {unknown}; use {[*words]}')
     words |= dict(texts or {})
-    told = {f'data_{name}': word for name, word in words.items()}
+    data = {f'data_{name}': word for name, word in words.items()}
     fixed = dict(role='status', data_sse_indicator='', data_sse_state='connecting')
-    return Span(words['connecting'], **fixed | told | attrs)
+    return Span(words['connecting'], **fixed | data | attrs)
 
 # %% ../../nbs/browser/elements.ipynb #d3506b0b
-def _script(nonce: str | None, src: str | None, name: str = 'sse', **settings) -> Script:
-    given = dict(nonce=nonce, data_sse=to_json(settings) if settings else None)
-    if src is None: return Script(script(name), **given)
-    return Script(src=asset_url(_endpoint(src, 'src').rstrip('/'), name=name), **given)
+def _script_element(nonce: str | None, src: str | None, name: str = 'sse', **settings) -> Script:
+    attrs = dict(nonce=nonce, data_sse=to_json(settings) if settings else None)
+    if src is None: return Script(script_text(name), **attrs)
+    return Script(src=asset_url(_checked_url(src, 'src').rstrip('/'), name=name), **attrs)
 
 # %% ../../nbs/browser/elements.ipynb #d1f56db6
 _CDN = 'https://cdn.jsdelivr.net/npm'
@@ -132,32 +129,32 @@ _EXTENSIONS = { # Package, version, file and SHA-384 of the stream extension, fo
     2: 'htmx-ext-sse 2.2.4 dist/sse.min.js A986SAtodyH8eg8x8irJnYUk7i9inVQqYigD6qZ9evobksGNIXfeFvDwLSHcp31N'.split(),
     4: 'htmx.org 4.0.0 dist/ext/hx-sse.min.js VZD0TLKqhJ26ayBUgQg3ud6DsOLMJvtcz0ANpNc9WSbgIuQTnlXI2IfsF5jhBjT6'.split()}
 
-def _folder(local: str | Mapping[str, str], package: str) -> str:
+def _package_url(local: str | Mapping[str, str], package: str) -> str:
     if isinstance(local, Mapping) and package not in local:
         raise ValueError(f'local has no URL for {package!r}, only for {sorted(local)}; add the URL of its folder')
-    url = local[package] if isinstance(local, Mapping) else f'{_endpoint(local, "local").rstrip("/")}/{package}'
-    return _endpoint(url, 'local').rstrip('/')
+    url = local[package] if isinstance(local, Mapping) else f'{_checked_url(local, "local").rstrip("/")}/{package}'
+    return _checked_url(url, 'local').rstrip('/')
 
 # %% ../../nbs/browser/elements.ipynb #1dac0529
 def sse_headers(
     htmx: int = 2, # Major version of htmx on the page: 2 or 4
     *,
-    local: str | Mapping[str, str] | None = None, # URL of a folder like `node_modules`, or one a package; None: the CDN
+    local: str | Mapping[str, str] | None = None, # URL of a folder like `node_modules`, or one for each package; None: the CDN
     nonce: str | None = None, # Nonce of the page's Content Security Policy
-    src: str | None = None, # Prefix of the routes that serve the script; None: the script stands in the page
+    src: str | None = None, # Prefix of the routes that serve the script; None: inline script
     share: bool = True, # Whether the page's tabs may share a connection
-    teach: bool = True, # Whether the browser's console is told what is wrong with the page
+    teach: bool = True, # Whether to warn about mistakes of the page in the console
 ) -> tuple: # Elements for `fast_app(hdrs=…)`
-    "What a page's head needs for `create_sse_element`, beyond what FastHTML puts there"
+    "Return the elements for the head of a page with `create_sse_element`, in addition to FastHTML's own"
     if isinstance(htmx, bool) or htmx not in _EXTENSIONS: raise ValueError(f'htmx is {htmx!r:.80}; give 2 or 4')
     package, version, path, sha384 = _EXTENSIONS[htmx]
-    own = [_script(nonce, src, **({} if share else dict(share=False)))]
-    if teach: own.append(_script(nonce, src, 'teach'))
+    own = [_script_element(nonce, src, **({} if share else dict(share=False)))]
+    if teach: own.append(_script_element(nonce, src, 'teach'))
     if local is None:
         src = f'{_CDN}/{package}@{version}/{path}'
         return Script(src=src, integrity=f'sha384-{sha384}', crossorigin='anonymous', nonce=nonce), *own
     paths = [('htmx.org', 'dist/htmx.min.js'), (package, path)]
-    scripts = [Script(src=f'{_folder(local, package)}/{path}', nonce=nonce) for package, path in paths]
+    scripts = [Script(src=f'{_package_url(local, package)}/{path}', nonce=nonce) for package, path in paths]
     config = [Meta(name='htmx-config', content='{"metaCharacter": "-"}')] if htmx == 4 else []
     return *config, *scripts, *own
 
@@ -165,35 +162,35 @@ def sse_headers(
 def cleanup_sse_on_unload(
     *,
     nonce: str | None = None, # Nonce of the page's Content Security Policy
-    src: str | None = None, # Prefix of the routes that serve the script; None: the script stands in the page
-) -> Script: # Script element for cleanup
-    "Create a script that ends the page's streams when it is left, and takes them up again when Back brings it back."
-    return _script(nonce, src)
+    src: str | None = None, # Prefix of the routes that serve the script; None: inline script
+) -> Script: # Script element
+    "Create a script that closes the page's streams when the user leaves it, and resumes them when the user returns"
+    return _script_element(nonce, src)
 
 # %% ../../nbs/browser/elements.ipynb #6e811243
 def create_reconnection_script(
-    check_interval: int = 5000, # Milliseconds from a failure to the next try, and up to a quarter more
-    max_retries: int = 5, # Maximum number of reconnection attempts in a row; 0 leaves a broken stream alone
-    debug: bool = False, # Enable debug logging, to the console's debug level
+    check_interval: int = 5000, # Milliseconds from a failure to the next attempt, plus up to a quarter
+    max_retries: int = 5, # Maximum number of attempts in a row; 0 for none
+    debug: bool = False, # Whether to log attempts at the console's debug level
     *,
     nonce: str | None = None, # Nonce of the page's Content Security Policy
-    src: str | None = None, # Prefix of the routes that serve the script; None: the script stands in the page
-) -> Script: # Script element with reconnection logic
-    "Create a script for automatic SSE reconnection."
-    settings = dict(debug=bool(debug), maxRetries=_whole(max_retries, 'max_retries', 0, 'tries'))
-    settings['interval'] = _whole(check_interval, 'check_interval', 1, 'milliseconds')
-    return _script(nonce, src, retry=settings)
+    src: str | None = None, # Prefix of the routes that serve the script; None: inline script
+) -> Script: # Script element
+    "Create a script that sets how the page reconnects"
+    settings = dict(debug=bool(debug), maxRetries=_whole_number(max_retries, 'max_retries', 0, 'tries'))
+    settings['interval'] = _whole_number(check_interval, 'check_interval', 1, 'milliseconds')
+    return _script_element(nonce, src, retry=settings)
 
 # %% ../../nbs/browser/elements.ipynb #a6c89d92
 def create_connection_manager_script(
-    registry_endpoint: str = "/sse/connections", # URL of the numbers, as JSON
-    update_interval: int = 10000, # Interval for updating connection stats (in milliseconds)
+    registry_endpoint: str = "/sse/connections", # URL of the statistics, as JSON
+    update_interval: int = 10000, # Milliseconds between two requests
     *,
-    debug: bool = False, # Tell the console, at its debug level, why there are no numbers
+    debug: bool = False, # Whether to log failures at the console's debug level
     nonce: str | None = None, # Nonce of the page's Content Security Policy
-    src: str | None = None, # Prefix of the routes that serve the script; None: the script stands in the page
-) -> Script: # Script element with connection management logic
-    "Create a script that keeps `[data-sse-stats]` elements showing the server's numbers."
-    settings = dict(debug=bool(debug), endpoint=_endpoint(registry_endpoint, 'registry_endpoint'))
-    settings['interval'] = _whole(update_interval, 'update_interval', 1, 'milliseconds')
-    return _script(nonce, src, stats=settings)
+    src: str | None = None, # Prefix of the routes that serve the script; None: inline script
+) -> Script: # Script element
+    "Create a script that shows the server's statistics in `[data-sse-stats]` elements"
+    settings = dict(debug=bool(debug), endpoint=_checked_url(registry_endpoint, 'registry_endpoint'))
+    settings['interval'] = _whole_number(update_interval, 'update_interval', 1, 'milliseconds')
+    return _script_element(nonce, src, stats=settings)

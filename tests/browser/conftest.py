@@ -1,4 +1,4 @@
-"What the tests in a browser share: browsers, pages whose console must stay quiet, a server in a thread, files from npm"
+"Fixtures for tests in a browser: browsers, pages with a quiet console, a server in a thread, files from npm"
 import asyncio, inspect, itertools, threading
 from collections import Counter
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ def npm_files():
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    "Leave out what an engine cannot do, and say why; what is heavy runs elsewhere than in Chromium by the long tests"
+    "Leave out the cases that an engine cannot run, with the reason; outside Chromium, heavy tests run in the long run"
     left_out, asked = [], config.option.engine
     for item in items:
         if (engine := engine_of(item)) is None: continue
@@ -56,7 +56,7 @@ def pytest_terminal_summary(terminalreporter):
 # Not of the session: while Playwright runs, no other test of the process could use asyncio
 @pytest.fixture(scope='package')
 def playwright():
-    "What drives Chromium and Firefox"
+    "The driver of Chromium and Firefox"
     with sync_playwright() as playwright: yield playwright
 
 
@@ -82,7 +82,7 @@ def browser(engine, playwright, request):
 
 
 class Console:
-    "What the pages of a test said, as errors or warnings; `allow` names what a test provokes"
+    "The errors and warnings in the consoles of a test's pages; `allow` lists those that the test provokes"
     def __init__(self):
         self.said = []
         self.allowed = ['has not begun after 10 s']  # a clock that a test turns on is ahead of the network
@@ -90,13 +90,13 @@ class Console:
     def allow(self, *parts): self.allowed += parts
 
     def allow_failing(self):
-        "What browsers and htmx say of a request that fails or a stream that breaks, whatever a page does about it"
+        "Allow the messages of browsers and htmx about a failed request or a broken stream"
         self.allow('Failed to load resource', 'net::ERR_', 'error: Event', 'error: [object Event]', 'error: {}',
                    'htmx:response:error', 'htmx:error', 'htmx:sse:error')
 
     def watch(self, page):
         page.on('console', lambda m: m.type in ('error', 'warning') and self.said.append(f'{m.type}: {m.text}'))
-        # Firefox runs a script before the page's own in the empty page as well, where a page's abilities are not there
+        # Firefox also runs an init script in the empty page, which lacks the features of a real page
         page.on('pageerror', lambda e: page.url == 'about:blank' or self.said.append(f'pageerror: {e}'))
 
     def unexpected(self): return [line for line in self.said if not any(part in line for part in self.allowed)]
@@ -104,7 +104,7 @@ class Console:
 
 @pytest.fixture
 def console():
-    "Everything that the test's pages said; at the end nothing unexpected may be in it"
+    "The console of the test's pages; the test fails if an unexpected message is in it"
     console = Console()
     yield console
     assert not console.unexpected()
@@ -112,7 +112,7 @@ def console():
 
 @pytest.fixture
 def context(browser, console):
-    "One person's browser: its tabs share cookies, storage and connections; it is closed before its console is read"
+    "The browser of one user: its tabs share cookies, storage and connections; it closes before its console is read"
     context = browser.new_context()
     context.set_default_timeout(TIMEOUT)
     yield context
@@ -138,7 +138,7 @@ def page(tabs):
 
 @contextmanager
 def running(app, port=None):
-    "`app` on a free port of the loopback, in a thread; yields its URL"
+    "Run `app` in a thread on a free port of the loopback; yield its URL"
     port = port or free_port()
     config = uvicorn.Config(app, host='127.0.0.1', port=port, log_level='critical', timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
@@ -160,13 +160,13 @@ def running(app, port=None):
 
 @pytest.fixture(scope='package')
 def serve():
-    "`with serve(app) as url:` runs an app in a thread; `port=` takes the port of a server that was there before"
+    "`with serve(app) as url:` runs an app in a thread; `port=` reuses the port of an earlier server"
     return running
 
 
 @dataclass(frozen=True)
 class Htmx:
-    "One of the versions of htmx that pages run"
+    "A version of htmx for pages"
     version: str
     folder: str  # under node_modules
     meta: str = ''  # htmx 4's metaCharacter
@@ -175,7 +175,7 @@ class Htmx:
     def major(self): return int(self.version[0])
 
     def head(self):
-        "The head's elements, from local files"
+        "The elements for the page's head, from local files"
         local = {'htmx.org': f'/npm/{self.folder}', 'htmx-ext-sse': '/npm/htmx-ext-sse'}
         return [elt for elt in sse_headers(self.major, local=local) if elt.tag != 'meta' or self.meta]
 
@@ -197,17 +197,17 @@ OTHERS = [pytest.param(htmx, marks=pytest.mark.sample(1)) for htmx in ALL if htm
 
 @pytest.fixture(params=[HTMX2, HTMX4, *OTHERS], ids=str)
 def any_htmx(request):
-    "Those; and the newest ones, and htmx 4 with its own spelling, which take turns"
+    "All versions: those of FastHTML, the newest ones, and htmx 4 with its own spelling, in turns"
     return request.param
 
 
-# WebKit shows the end of what arrives with the bytes after it, and the package's streams send some; so does this one,
-# after so many seconds of silence, and again, since a page that is busy holds these back as well
+# WebKit shows the end of its data only with the next bytes. The package's streams send some, so this one does too
+# after this many seconds of silence, and repeats them, because a busy page also delays these
 PUSHES = .01, .05, .2, 1
 
 
 class Stream:
-    "A stream of the test's own, written as text: what a page does is tested, not what this package sends"
+    "A stream of plain text frames, for tests of the page alone"
     def __init__(self):
         self.status, self.requests, self.queues, self.seen = 200, [], {}, threading.Condition()
         self.headers = {}
@@ -242,7 +242,7 @@ class Stream:
                 self.seen.notify_all()
 
     def send(self, text, event=None, id=None, retry=None):
-        "One event to all who read"
+        "Send an event to all readers"
         fields = [f'{name}: {value}\n' for name, value in (('event', event), ('id', id), ('retry', retry)) if value]
         self._put(''.join(fields) + ''.join(f'data: {line}\n' for line in text.split('\n')) + '\n')
 
@@ -253,14 +253,14 @@ class Stream:
         for queue, loop in waiting: loop.call_soon_threadsafe(queue.put_nowait, text)
 
     def wait(self, readers=None, requests=None):
-        "Until so many read now, or so many have asked so far"
+        "Wait for this number of readers or requests"
         def there():
             return readers in (None, len(self.queues)) and (requests is None or len(self.requests) >= requests)
         with self.seen: assert self.seen.wait_for(there, TIMEOUT/1000), (len(self.queues), len(self.requests))
 
 
 class Site:
-    "Pages and streams that tests make up, behind one server"
+    "Pages and streams of the tests, on one server"
     def __init__(self, npm):
         self.url, self.streams, self.pages, self.numbers = None, {}, {}, itertools.count()
         self.app, _ = fast_app(htmx=False, surreal=False, pico=False)
@@ -274,19 +274,19 @@ class Site:
         return await answer if inspect.isawaitable(answer) else answer
 
     def stream(self):
-        "A new stream and its path"
+        "Make a stream; return it and its path"
         name = str(next(self.numbers))
         self.streams[name] = Stream()
         return self.streams[name], f'/stream/{name}'
 
     def route(self, answer):
-        "The URL of what `answer(request)` returns"
+        "Add a route for `answer(request)`; return its URL"
         name = str(next(self.numbers))
         self.pages[name] = answer
         return f'{self.url}/p/{name}'
 
     def page(self, *content, head=(), headers=None):
-        "The URL of a page"
+        "Add a page; return its URL"
         body = to_xml(Div(*content), indent=False)
         text = '<!doctype html><html><head><meta charset="utf-8"><title>test</title><link rel="icon" href="data:,">'
         text += f'{"".join(to_xml(elt, indent=False) for elt in head)}</head><body>{body}</body></html>'

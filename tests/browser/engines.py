@@ -1,7 +1,7 @@
-"""The browsers that the tests run in: how each is started, and what each cannot do here
+"""The browsers of the tests: how each is started, and the abilities that each lacks here
 
-A test runs in all of them. What it asks of a browser beyond a page it says in one line, `@pytest.mark.needs('clock')`;
-where `CANNOT` names that for an engine, the test is left out there, for that reason.
+A test runs in all of them. `@pytest.mark.needs('clock')` names an ability that it needs beyond a page. If `CANNOT` has
+that ability for an engine, the test is left out there, with the reason.
 """
 import os
 from contextlib import contextmanager
@@ -17,9 +17,9 @@ CHROMIUM = os.environ.get('CHROMIUM', '/usr/bin/chromium')
 FIREFOX = os.environ.get('FIREFOX', '/usr/bin/firefox-esr')
 NEEDED = dict(chromium=[CHROMIUM], firefox=[FIREFOX], webkit=[webkit.DRIVER, webkit.MINI_BROWSER, webkit.XVFB])
 PACKAGES = dict(chromium='chromium', firefox='firefox-esr', webkit='webkitgtk-webdriver xvfb')
-TIMEOUT = 10_000  # milliseconds that a wait may take before it fails; a generous limit, not a delay
+TIMEOUT = 10_000  # milliseconds before a wait fails; a generous limit, not a delay
 
-# Playwright turns the back/forward cache off; people's browsers have it on
+# Playwright turns the back/forward cache off; real browsers have it on
 NOT_OURS = ['--disable-back-forward-cache']
 ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
         '--disable-component-update', '--disable-sync',
@@ -52,7 +52,7 @@ CANNOT = {
         'whole streams': BREAKS,
         'colours': 'the driver cannot set the preferred colour scheme'}}
 NEEDS = {need for cannot in CANNOT.values() for need in cannot}
-SHARE = dict(firefox=5, webkit=4)  # of the cases of an engine so many run each day, and all of them in the long run
+SHARE = dict(firefox=5, webkit=4)  # this fraction of an engine's cases runs each day, and all of them in the long run
 
 
 def params():
@@ -62,20 +62,20 @@ def params():
 
 
 def engine_of(item):
-    "The engine of a case; none where it has none"
+    "Return the engine of a case, or None"
     name = item.callspec.params.get('engine') if hasattr(item, 'callspec') else None
     return name if name in CANNOT else None
 
 
 def reasons(item, engine):
-    "Why a case cannot run in an engine; nothing where it can"
+    "Return why a case cannot run in an engine, or None"
     needs = [need for mark in item.iter_markers('needs') for need in mark.args]
     if unknown := {*needs} - NEEDS: raise pytest.UsageError(f'{item.nodeid}: no engine lacks {sorted(unknown)}')
     return [CANNOT[engine][need] for need in needs if need in CANNOT[engine]]
 
 
 def missing(engine):
-    "What is not installed here"
+    "Return what is not installed"
     absent = [path for path in NEEDED[engine] if not Path(path).exists()]
     return f'{", ".join(absent)} missing: apt-get install {PACKAGES[engine]}' if absent else None
 
@@ -85,13 +85,13 @@ def start_chromium(playwright):
 
 
 def start_firefox(playwright):
-    "The one of the distribution, which `tools/firefox.py` makes possible"
+    "Return the Firefox of the distribution, which `tools/firefox.py` prepares"
     return Renewed(lambda: playwright.firefox.launch(
         channel='moz-firefox', executable_path=FIREFOX, firefox_user_prefs=PREFS))
 
 
 class Renewed:
-    "Started anew after so many contexts: while it is driven, Firefox keeps some 9 MB of each that was closed"
+    "Start a new browser after this many contexts: Firefox keeps some 9 MB of each closed one while it is driven"
     CONTEXTS = 60
 
     def __init__(self, start): self.start, self.browser, self.left = start, start(), self.CONTEXTS
@@ -111,7 +111,7 @@ class Renewed:
 
 @contextmanager
 def started(engine, playwright):
-    "A browser, on a screen of its own where it needs one; closed at the end, whatever happens"
+    "Run a browser, on its own display if needed; close it at the end in any case"
     if engine == 'webkit':
         with webkit.display() as display:
             browser = webkit.Browser(display)

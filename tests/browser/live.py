@@ -1,6 +1,6 @@
-"""An app with a manager, as people build one, whose pages list the numbers that they hear
+"""A typical app with a manager, whose pages list the numbers that they receive
 
-As a program (`python live.py PORT HTMX BACKPLANE`) it is a server that a test can kill.
+As a program (`python live.py PORT HTMX BACKPLANE`), it is a server that a test can kill.
 """
 import asyncio
 import sys
@@ -24,11 +24,11 @@ FOLDERS = {2: {'htmx.org': '/npm/htmx.org', 'htmx-ext-sse': '/npm/htmx-ext-sse'}
 
 HEARD = "() => [...document.querySelectorAll('#sse i')].map(each => Number(each.textContent))"
 STATE = "() => document.querySelector('#sse').getAttribute('data-sse-state')"
-LEADS = "() => [...cjmSSE.subscriptions].some(each => each.group?.resign)"
+LEADS = "() => [...cjmSSE.subscriptions].some(each => each.group?.isLeader)"
 
 
 class Live:
-    "A manager, its app, and how many numbers were broadcast"
+    "A manager, its app, and the number of broadcasts so far"
     def __init__(self, head, authorize=None, headers=None, element_builder=None, scripts=(), **settings):
         self.manager, self.sent, self.headers, self.scripts = make_manager(**settings), 0, headers or {}, scripts
         self.thaw, self.loop = threading.Event(), None
@@ -61,7 +61,7 @@ class Live:
                                   cursor=self.manager.cursor(), data_from=self.sent)
 
     async def page(self, topic: list[str] = None, share: str = ''):
-        "On the loop of the connections, so that nothing comes between the number and the cursor"
+        "Run on the loop of the connections, so that no broadcast comes between the number and the cursor"
         self.loop = asyncio.get_running_loop()
         link = A('download', href='/download', id='download')
         content = self.content(topic or [], share != 'no')
@@ -71,7 +71,7 @@ class Live:
     async def fresh(self): return I(self.sent), HttpHeader('Last-Event-ID', self.manager.cursor())
 
     async def hold(self):
-        "Answers a page that has stopped in the middle of a script, once it may go on"
+        "Answer a page that is blocked in a script, once the test lets it continue"
         await asyncio.to_thread(self.thaw.wait, 120)
         return ''
 
@@ -82,7 +82,7 @@ class Live:
 
     @contextmanager
     def talking(self, often):
-        "Numbers are broadcast meanwhile, one each `often` seconds"
+        "Broadcast numbers in the background, one every `often` seconds"
         stop = threading.Event()
         def feed():
             while not stop.wait(often): self.send()
@@ -94,7 +94,7 @@ class Live:
             thread.join()
 
     def send(self, count=1, topic=None):
-        "Broadcast the next numbers, from the test's thread, after a page was opened"
+        "Broadcast the next numbers from the test's thread, after a page was opened"
         for _ in range(count): asyncio.run_coroutine_threadsafe(self.say(topic), self.loop).result(30)
 
 

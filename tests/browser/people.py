@@ -1,8 +1,8 @@
-"""Chromium, Firefox and WebKit as people have them: started without Playwright, each driven by what it speaks itself
+"""Chromium, Firefox and WebKit without Playwright, each driven by its own protocol
 
-Tabs behind others are hidden, a tab's process can be killed and frozen, and what the browser does on its own (its
-cache, its settings, its breaks) is left as it is. One shape for all three: `open(url)` gives a tab, which can
-`evaluate`, `close`, `kill`, `freeze` and `thaw`. Linux alone, since the process of a tab is found in /proc.
+Background tabs are hidden, the process of a tab can be killed and frozen, and the browser keeps its defaults (cache,
+settings, breaks). All three have the same interface: `open(url)` returns a tab, which can `evaluate`, `close`,
+`kill`, `freeze` and `thaw`. Linux only, because the process of a tab is found in /proc.
 """
 import json
 import os
@@ -20,8 +20,8 @@ from selenium.webdriver.webkitgtk.options import Options
 from selenium.webdriver.webkitgtk.service import Service
 from websockets.sync.client import connect
 
-SECONDS = 30  # that a wait or an answer may take before a test fails; a generous limit, not a delay
-# Five seconds of work, begun by a message, since the timers of a tab behind others may be late
+SECONDS = 30  # for a wait or an answer before a test fails; a generous limit, not a delay
+# Five seconds of work, started by a message, because timers in a background tab may be late
 SPIN = '''() => { const {port1, port2} = new MessageChannel();
     port1.onmessage = () => { port1.close(); const end = Date.now() + 5000; while (Date.now() < end); };
     port2.postMessage(0); }'''
@@ -31,11 +31,11 @@ CALL = """(async () => { let it = (%s); if (typeof it === 'function') it = it();
 
 
 class BrowserError(Exception):
-    "What a browser was asked for and refused, or did not answer"
+    "The browser refused a command or did not answer"
 
 
 def until(there, what='', seconds=SECONDS):
-    "What `there()` says, once that is true"
+    "Wait until `there()` returns a true value; return it"
     deadline = time.monotonic() + seconds
     while not (told := there()):
         if time.monotonic() > deadline: raise AssertionError(f'not within {seconds} s: {what or there}')
@@ -47,7 +47,7 @@ def until(there, what='', seconds=SECONDS):
 
 
 def processes():
-    "Of every process its parent and the ticks that it has worked"
+    "Return the parent and the CPU ticks of every process"
     found = {}
     for stat in Path('/proc').glob('[0-9]*/stat'):
         with suppress(OSError):
@@ -57,7 +57,7 @@ def processes():
 
 
 def descendants(pid):
-    "The processes below `pid`, with their ticks"
+    "Return the processes below `pid`, with their ticks"
     all_, found, left = processes(), {}, [pid]
     while left:
         parent = left.pop()
@@ -68,7 +68,7 @@ def descendants(pid):
 
 
 def end(process):
-    "Its group, and who has left that, each by its number"
+    "Return the members of its process group, and its processes outside it"
     below = descendants(process.pid)
     with suppress(ProcessLookupError): os.killpg(process.pid, signal.SIGKILL)
     for each in below:
@@ -76,11 +76,11 @@ def end(process):
     process.wait()
 
 
-# What is the same in all
+# For all engines
 
 
 class Browser:
-    "A browser with a new profile, in a group of processes of its own, which ends with `close`"
+    "A browser with a new profile in its own process group, which ends with `close`"
     def __init__(self, **settings):
         self.ends, self.folder = ExitStack(), Path(tempfile.mkdtemp(prefix='sse-browser-'))
         self.ends.callback(shutil.rmtree, self.folder, ignore_errors=True)
@@ -92,24 +92,24 @@ class Browser:
 
     @classmethod
     def missing(cls):
-        "What is not installed here"
+        "Return what is not installed"
         absent = [program for program in cls.programs if not shutil.which(program)]
         return f'{", ".join(absent)} missing: apt-get install {cls.packages}' if absent else None
 
     def spawn(self, *command, **settings):
-        "Start a program as the leader of a group; what it says goes to a file, which never fills"
+        "Start a program as the leader of a process group; its output goes to a file, which never blocks"
         with open(self.folder/'said', 'w') as said:
             return self.owns(subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
                                               start_new_session=True, **settings))
 
     def owns(self, process):
-        "Its process, or one that it needs, which ends with it"
+        "Start the browser's process, or a helper that ends with it"
         self.ends.callback(end, process)
         self.process = process
         return process
 
     def listens(self, words):
-        "The address that the browser says when it has begun to listen"
+        "Return the address that the browser prints when it starts to listen"
         def said():
             if self.process.poll() is not None: raise BrowserError(f'{self.name} does not start')
             return next((line for line in (self.folder/'said').read_text().splitlines(True)
@@ -117,11 +117,11 @@ class Browser:
         return until(said, f'{self.name} starts').split(words)[1].strip()
 
     def open_all(self, *urls):
-        "A tab for each, and the last one is in front"
+        "Open a tab for each URL; the last one is in front"
         return [self.open(url) for url in urls]
 
     def ask_at(self, address):
-        "From now on"
+        "Return the requests from now on"
         self.socket = Socket(self.ends.enter_context(connect(address, max_size=None, close_timeout=1)))
 
     def close(self): self.ends.close()
@@ -132,15 +132,15 @@ class Browser:
 
 
 class Tab:
-    "A tab of a browser; `evaluate(js)` gives what an expression or a function of the page comes to"
+    "A tab of a browser; `evaluate(js)` returns the value of an expression or a function in the page"
     def __init__(self, browser, id): self.browser, self.id = browser, id
 
     def wait(self, source, seconds=SECONDS):
-        "What the page says, once that is true"
+        "Wait until the page returns a true value; return it"
         return until(lambda: self.evaluate(source), source, seconds)
 
     def process(self):
-        "The process of the page: the one that works while the page does"
+        "Return the process of the page: the one that works while the page does"
         root = self.browser.process.pid
         before = descendants(root)
         self.evaluate(SPIN)
@@ -150,11 +150,11 @@ class Tab:
         return until(worked, 'one process works')
 
     def kill(self):
-        "The page's process dies, as for want of memory; WebKit's driver ends with it"
+        "Kill the page's process, as an out-of-memory killer does; WebKit's driver ends with it"
         os.kill(self.process(), signal.SIGKILL)
 
     def freeze(self):
-        "The page's process stands still, and everything that it would have answered"
+        "Stop the page's process, so that it answers no message"
         self.stopped = self.process()
         os.kill(self.stopped, signal.SIGSTOP)
 
@@ -162,7 +162,7 @@ class Tab:
 
 
 class Socket:
-    "Questions and answers over a socket; what is told besides is nobody's"
+    "Commands and answers over a socket; other messages are ignored"
     def __init__(self, connection): self.connection, self.number = connection, 0
 
     def ask(self, method, params=None, **fields):
@@ -181,7 +181,7 @@ class Socket:
 
 
 class Chromium(Browser):
-    "By the protocol of its developer tools"
+    "Chromium, driven by the protocol of its developer tools"
     name, packages, programs = 'chromium', 'chromium', [os.environ.get('CHROMIUM', '/usr/bin/chromium')]
     ARGS = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
             '--disable-background-networking', '--disable-component-update', '--remote-debugging-port=0']
@@ -221,7 +221,7 @@ class ChromiumTab(Tab):
     def close(self): self.browser.socket.ask('Target.closeTarget', dict(targetId=self.id))
 
     def freeze(self):
-        "As Chromium does it with tabs that are hidden"
+        "Freeze the page as Chromium does with hidden tabs"
         self.ask('Page.setWebLifecycleState', state='frozen')
 
     def thaw(self): self.ask('Page.setWebLifecycleState', state='active')
@@ -231,13 +231,13 @@ class ChromiumTab(Tab):
 
 
 class Firefox(Browser):
-    "By WebDriver BiDi, which it speaks itself"
+    "Firefox, driven by WebDriver BiDi"
     name, packages, programs = 'firefox', 'firefox-esr', [os.environ.get('FIREFOX', '/usr/bin/firefox-esr')]
     COOKIES_BLOCKED = {'network.cookie.cookieBehavior': 2}
     PREFERENCES = {'app.update.disabledForTesting': True, 'browser.download.alwaysOpenPanel': False,
                    'browser.download.folderList': 2, 'browser.shell.checkDefaultBrowser': False,
                    'browser.startup.page': 0, 'remote.active-protocols': 1,
-                   'dom.ipc.processCount.webIsolated': 20}  # a process for each tab; people have four for a site
+                   'dom.ipc.processCount.webIsolated': 20}  # a process for each tab; the default is four for a site
 
     def start(self, preferences=None, private=False):
         profile = self.folder/'profile'
@@ -276,7 +276,7 @@ class FirefoxTab(Tab):
 
 
 class WebKit(Browser):
-    "MiniBrowser of WebKitGTK by WebDriver, on a display of its own; its first tab stays in front of the others"
+    "MiniBrowser of WebKitGTK, driven by WebDriver on its own display; its first tab stays in front of the others"
     name, packages, programs = 'webkit', 'webkitgtk-webdriver xvfb', ['WebKitWebDriver', 'Xvfb']
 
     def start(self, private=False):
@@ -285,7 +285,7 @@ class WebKit(Browser):
         options.binary_location = str(next(Path('/usr').glob('lib*/**/webkit2gtk-4.1/MiniBrowser')))
         options.add_argument('--automation')
         if private: options.add_argument('--private')
-        options.page_load_strategy = 'none'  # or nothing is answered while a page is on its way
+        options.page_load_strategy = 'none'  # the driver does not answer while a page loads
         service = Service(shutil.which(self.programs[0]), env=self.env, popen_kw=dict(start_new_session=True))
         try: self.driver = webdriver.WebKitGTK(options=options, service=service)
         finally:
@@ -295,7 +295,7 @@ class WebKit(Browser):
         self.unused = self.driver.current_window_handle
 
     def display(self):
-        "A screen that nobody sees"
+        "A virtual display"
         read, write = os.pipe()
         with open(read) as said:
             with open(write, 'w'):

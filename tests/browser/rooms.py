@@ -1,6 +1,6 @@
-"""The app of `live.py` with rooms: who may hear which is changed while pages are open, and every number is noted
+"""The app of `live.py` with rooms: permissions change while pages are open, and every number is stored
 
-Each tab tells in `window.resets` and `window.states` what it was told.
+Each tab stores its resets and states in `window.resets` and `window.states`.
 """
 import asyncio
 import time
@@ -10,14 +10,14 @@ from playwright.sync_api import Error
 from cjm_fasthtml_sse.events.topics import matches
 from .live import HEARD, STATE, Live
 
-PATIENCE = 60  # seconds that anything may take before a test fails; a generous limit, not a delay
+PATIENCE = 60  # seconds before a wait fails; a generous limit, not a delay
 WATCH = """window.resets = []; window.states = [];
 addEventListener('sse:reset', ({detail}) => resets.push(detail.reason));
 addEventListener('sse:state', ({detail}) => states.push(detail.state));"""
 
 
 def until(tab, there, seconds=PATIENCE):
-    "Wait for `there()`, while Playwright goes on; fails with what it last said"
+    "Wait for `there()` while Playwright continues; fail with its last value"
     end = time.monotonic() + seconds
     while not (said := there()):
         assert time.monotonic() < end, said
@@ -37,10 +37,10 @@ def expect_state(tab, *states):
 
 
 class Rooms(Live):
-    "`may` holds what may be heard, by all or, in `people`, by one; `said` is what was broadcast, each with its topic"
+    "`may` has the topics for all users or, in `people`, for one; `said` has the broadcasts with their topics"
     def __init__(self, head, tabs, **settings):
         self.may, self.people, self.said, self.tabs = {'a', 'b'}, {}, [], tabs
-        super().__init__(head, **dict(retry_range=(0, 50), authorize=self.allow) | settings)
+        super().__init__(head, **dict(retry_span=(0, 50), authorize=self.allow) | settings)
 
     def allow(self, auth, topics): return [topic for topic in topics if topic in self.people.get(auth, self.may)]
 
@@ -51,11 +51,11 @@ class Rooms(Live):
     def do(self, coroutine): return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
 
     def cut(self):
-        "All streams end, and come back"
-        return self.do(self.manager.disconnect({}, reconnect=True))
+        "End all streams; they reconnect"
+        return self.do(self.manager.disconnect({}, come_back=True))
 
     def tab(self, *topics, path='/?', tabs=None):
-        "A tab that asks for `topics`"
+        "Open a tab with `topics`"
         tab = (tabs or self.tabs)()
         tab.add_init_script(WATCH)
         tab.topics = topics
@@ -67,16 +67,16 @@ class Rooms(Live):
         until(tab, there)
 
     def expect_hears(self, tab, topic):
-        "What is sent now is heard"
+        "Broadcast, and check that the tab receives it"
         self.send(topic=topic)
         until(tab, lambda: self.sent in heard(tab))
 
     def meant_for(self, tab):
-        "All numbers since the page was made that it may hear, in order"
+        "Check that the tab has all permitted numbers since its page was made, in order"
         since = int(tab.get_attribute('#sse', 'data-from'))
         return [n for n, topic in self.said if n > since and (topic is None or matches(frozenset(tab.topics), topic))]
 
     def expect_all(self, tab):
-        "Each of them, once and in order"
+        "Check that the tab has each of them once, in order"
         until(tab, lambda: heard(tab)[-1:] == self.meant_for(tab)[-1:])
         assert heard(tab) == self.meant_for(tab)

@@ -1,4 +1,4 @@
-"What a browser refuses, a page does wrong or a stream says badly stays where it is: everyone else hears"
+"Failures of the browser, of a page's code or of a stream do not affect other elements and tabs"
 import asyncio
 
 import pytest
@@ -22,7 +22,7 @@ def rooms(serve, htmx, tabs):
     with serve(rooms.app) as rooms.url: yield rooms
 
 
-# What a browser refuses
+# Calls that the browser refuses
 
 
 REFUSED = {
@@ -53,7 +53,7 @@ CASES = [pytest.param(kind, where, marks=pytest.mark.sample(4)) for kind in REFU
 @pytest.mark.parametrize(('kind', 'where'), CASES)
 @one_htmx
 def test_what_a_browser_refuses_makes_nobody_deaf(rooms, tabs, console, kind, where):
-    "In each tab, in the one that comes first, or in one that comes later; it may cost a stream, and is said once"
+    "A failing call in each tab, in the first, or in a later one may cost a stream and one message"
     console.allow_failing()
     console.allow('tabs share a connection')
     opened, said = [], []
@@ -92,7 +92,7 @@ window.fetch = async (url, options) => {
 @pytest.mark.parametrize('after', [1, 12, 60, 130, 200, 333])
 @one_htmx
 def test_a_body_that_breaks_within_an_event(rooms, tabs, console, after):
-    "Whatever arrived of it is forgotten: it is read again, whole; so it was before"
+    "The page drops the data that it has received and reads it again; a regression test"
     console.allow_failing()
     def cut():
         tab = tabs()
@@ -105,7 +105,7 @@ def test_a_body_that_breaks_within_an_event(rooms, tabs, console, after):
     expect_state(tab, 'open')
 
 
-# What a page does wrong
+# Errors of a page
 
 
 THROW = """for (const name of ['sse:state', 'sse:reset', 'htmx:sseBeforeMessage', 'htmx:sse:before:message',
@@ -116,9 +116,9 @@ THROW = """for (const name of ['sse:state', 'sse:reset', 'htmx:sseBeforeMessage'
 
 @pytest.mark.parametrize('wrong', ['listeners', 'subscription'])
 def test_what_one_part_of_a_page_does_wrong_is_not_felt_elsewhere(rooms, tabs, console, htmx, wrong):
-    "Listeners that throw, and a page that reads a stream by itself; the element beside it hears, and other tabs"
-    console.allow_failing()  # streams that are cut
-    console.allow('of the test', 'cjm-fasthtml-sse: Error')  # of which Firefox says no more
+    "Listeners that throw, and a subscription of a script; the element beside it and other tabs get all events"
+    console.allow_failing()  # streams that break
+    console.allow('of the test', 'cjm-fasthtml-sse: Error')  # Firefox logs no more of them
     other = rooms.tab('a')
     expect_state(other, 'open')
     own = """cjmSSE.subscribe({url: '/sse/broadcast?topic=a', headers: {}, share: true, cursor: '',
@@ -143,7 +143,7 @@ def test_what_one_part_of_a_page_does_wrong_is_not_felt_elsewhere(rooms, tabs, c
     assert len(console.said) > 0
 
 
-# What a stream says badly
+# Malformed streams
 
 
 NO_JSON = ['no json', '{', 'null', '[]', '5', '"text"', '{"reason": 5}', '{"reason": null, "last_event_id": {}}',
@@ -208,7 +208,7 @@ OPENINGS = ['connected', 'connected {', 'connected null', 'connected 5', 'connec
 @pytest.mark.parametrize('said', [pytest.param(said, marks=pytest.mark.sample(1), id=said[:60]) for said in OPENINGS])
 @one_htmx
 def test_a_stream_that_opens_with_other_words_is_read(site, page, console, htmx, said, shared):
-    "A comment that looks like ours and is none: the stream is another server's, and is read all the same"
+    "A stream with a different opening comment is from another server, and is read as usual"
     requests = []
     async def frames():
         yield f': {said}\n\n'

@@ -1,4 +1,4 @@
-"The demo in a browser, started as people start it: tabs in step, a job that ends, and a page that tells how it is"
+"The demo in a browser: tabs in step, a job that ends, and a page that shows its state"
 import re
 
 import pytest
@@ -9,7 +9,7 @@ from .engines import expect
 pytestmark = [pytest.mark.needs('requests'), pytest.mark.heavy, pytest.mark.feature('the demo')]
 ITEM = 'Tea & <b>cake</b>'
 ENDED = '() => { const elt = document.querySelector("#job > div"); return cjmSSE.isEnded(elt) && !cjmSSE.isLive(elt); }'
-# Every text that is too faint for its background: WCAG 2.2 wants a ratio of 4.5 (contrast, level AA)
+# Texts with too little contrast to their background: WCAG 2.2 requires a ratio of 4.5 (level AA)
 FAINT = '''() => {
     const numbers = color => color.match(/[\\d.]+/g).map(Number);
     const linear = v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
@@ -42,7 +42,7 @@ def url(options):
 
 @pytest.fixture
 def failed(context):
-    "What the tabs asked for in vain, besides what they broke off themselves, as streams; at the end it must be nothing"
+    "The failed requests of the tabs, except streams that they closed; there must be none at the end"
     failed = []
     def note_failure(request):
         if request.failure not in BROKEN_OFF: failed.append(f'{request.failure} {request.url}')
@@ -99,7 +99,7 @@ def test_no_click_is_lost(open_tab, url):
 
 @pytest.mark.needs('clock')
 def test_a_job_runs_to_its_end_and_its_stream_is_not_opened_again(open_tab, tabs, failed, url, console):
-    # Two minutes of the clock in a moment are a silence to the stream
+    # Two minutes of the clock in a moment look like a silent stream
     console.allow('error: Event', 'error: {}', 'htmx:sse:error')
     other, tab, asked = open_tab(url), tabs(), []
     tab.on('request', lambda request: re.search(r'/jobs/\d', request.url) and asked.append(request))
@@ -137,7 +137,7 @@ def test_the_numbers_are_live(open_tab, url):
 
 
 def test_a_restart_is_shown_and_the_page_goes_on(tabs, options, console):
-    console.allow('net::ERR_', 'error: Event', 'error: {}', 'htmx:sse:error')  # while nobody is there to ask
+    console.allow('net::ERR_', 'error: Event', 'error: {}', 'htmx:sse:error')  # while no page sends requests
     port = free_port()
     with demo(*options, port=port) as (_, url):
         tab = tabs(url)

@@ -1,4 +1,4 @@
-"`create_sse_element` on a page: one call, the same behaviour on every version of htmx"
+"`create_sse_element` on a page: the same behavior on every version of htmx"
 import itertools
 
 import pytest
@@ -61,7 +61,7 @@ STYLES = {
     'delete': '',
     'none': '<div id="sse"><div id="child">first</div></div>'}
 MORPHS = {'innerMorph': STYLES['innerHTML'], 'outerMorph': STYLES['outerHTML']}
-# What is around the element, without attributes that htmx writes
+# The surroundings of the element, without attributes that htmx writes
 AROUND = '''() => {
     const copy = document.querySelector('#around').cloneNode(true);
     for (const elt of copy.querySelectorAll('*'))
@@ -186,7 +186,7 @@ def test_processing_again_does_not_double(show, page, htmx):
     page.evaluate('htmx.process(document.body)')
     stream.send('<b>two</b>')
     expect(element).to_have_text('two')
-    assert len(stream.requests) == 1  # htmx 2 makes another source where an attribute changed; it hears the same
+    assert len(stream.requests) == 1  # htmx 2 makes another source after a changed attribute; it gets the same stream
 
 
 @pytest.mark.feature('the body of a refusal is not shown')

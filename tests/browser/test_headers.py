@@ -1,4 +1,4 @@
-"`sse_headers` on the pages of a real FastHTML app, from the CDN (its files stand in here) and from local files"
+"`sse_headers` on the pages of a real FastHTML app, from the CDN (with npm's files) and from local files"
 import pytest
 from fasthtml.common import Script, fast_app
 from starlette.routing import Mount, Route
@@ -20,7 +20,7 @@ PAGES = {
 
 @pytest.fixture
 def cdn(context, npm_files):
-    "The CDN, answered from npm's files; `cdn.asked` are the files of packages, `cdn.change` goes in front of each"
+    "The CDN, with npm's files; `cdn.asked` lists the requested ones, `cdn.change` is put in front of each"
     def answer(route):
         path = route.request.url.removeprefix(f'{CDN}npm/')
         package, _, file = path.partition('/')

@@ -1,4 +1,4 @@
-"A page that has a `connection_id` and meets its own dead line, or a stranger, or itself"
+"A page with a `connection_id` that is occupied by its own dead connection, by another client, or by the page itself"
 import re
 import socket
 import threading
@@ -19,7 +19,7 @@ STATES = "() => [...document.querySelectorAll('[data-sse-connect]')].map(each =>
 
 
 class Line:
-    "A proxy that keeps the server's side open when the browser's is gone, as some networks do"
+    "A proxy that keeps the server's side open after the browser has closed its own, as some networks do"
     def __init__(self, port):
         self.port, self.pairs, self.listener = port, [], socket.create_server(('127.0.0.1', 0))
         self.url = f'http://127.0.0.1:{self.listener.getsockname()[1]}'
@@ -35,14 +35,14 @@ class Line:
             threading.Thread(target=self.pump, args=(far, near, True), daemon=True).start()
 
     def pump(self, one, other, tells=False):
-        "Hand on what `one` says; its end is told only where the server is `one`"
+        "Forward the bytes of `one`; forward its end only if `one` is the server"
         try:
             while data := one.recv(65536): other.sendall(data)
         except OSError: return
         if tells: end(other)
 
     def cut(self):
-        "The browser's side of all connections is closed; returns the server's sides"
+        "Close the browser's side of all connections; return the server's sides"
         cut, self.pairs = self.pairs, []
         for near, _ in cut: end(near)
         return [far for _, far in cut]
@@ -55,13 +55,13 @@ class Line:
 
 def end(sock):
     try: sock.shutdown(socket.SHUT_RDWR)
-    except OSError: return  # it was shut already
+    except OSError: return  # it was closed before
     finally: sock.close()
 
 
 @pytest.fixture
 def rooms(serve, htmx, tabs, console):
-    "An app whose pages ask for one id"
+    "An app whose pages request one id"
     console.allow_failing()
     rooms = Rooms(htmx.head(), tabs, authorize=None)
     rooms.content = lambda topics, share: create_sse_element(URL, 'sse', 'beforeend', cursor=rooms.manager.cursor(),
@@ -71,7 +71,7 @@ def rooms(serve, htmx, tabs, console):
 
 @contextmanager
 def line_to(rooms):
-    "The app's pages are had through a `Line` within"
+    "Serve the app's pages through a `Line`"
     direct = rooms.url
     line = Line(int(direct.rpartition(':')[2]))
     rooms.url = line.url
@@ -82,19 +82,19 @@ def line_to(rooms):
 
 
 def answers(tab):
-    "The statuses with which its stream was answered so far; a list that grows"
+    "The statuses of its stream so far; the list grows"
     statuses = []
     tab.on('response', lambda answer: '/sse/broadcast' in answer.url and statuses.append(answer.status))
     return statuses
 
 
-# The page's own dead line
+# The page's own dead connection
 
 
 @pytest.mark.parametrize('who', ['guest', 'signed in before'])
 @pytest.mark.parametrize('how', ['the line breaks', 'the page is loaded anew'])
 def test_a_page_comes_back_once_its_dead_line_is_noticed(rooms, context, how, who):
-    "Its cookies are gone, so that the server cannot know it again"
+    "Without its cookies, the server cannot recognize the client"
     with line_to(rooms) as line:
         tab = rooms.tab(path='/?' if who == 'guest' else '/as/alice?to=/')
         expect_state(tab, 'open')
@@ -114,7 +114,7 @@ def test_a_page_comes_back_once_its_dead_line_is_noticed(rooms, context, how, wh
 
 
 def test_a_page_takes_its_place_at_once_where_it_is_known(rooms):
-    "A quick reload of a guest with cookies; so it was before"
+    "An anonymous user with cookies reloads quickly; a regression test"
     with line_to(rooms) as line:
         tab = rooms.tab()
         expect_state(tab, 'open')
@@ -131,7 +131,7 @@ def test_a_page_takes_its_place_at_once_where_it_is_known(rooms):
 
 @pytest.mark.parametrize('htmx', [HTMX2, HTMX4], ids=str)
 def test_a_page_that_waits_in_vain_gives_up(site, page, htmx, console):
-    "The server says when to come back; after a minute and a half that is answered by `denied`"
+    "The server sends a time to retry; after 90 seconds, the page shows `denied`"
     console.allow_failing()
     page.clock.install()
     stream, path = site.stream()
@@ -151,11 +151,11 @@ def test_a_page_that_waits_in_vain_gives_up(site, page, htmx, console):
     assert len(stream.requests) == asked
 
 
-# Others
+# Other clients
 
 
 def test_another_person_is_denied_at_once(rooms, context, tabs):
-    "So it was before"
+    "A regression test"
     tab = rooms.tab(path='/as/alice?to=/')
     expect_state(tab, 'open')
     other = context.browser.new_context()
@@ -173,7 +173,7 @@ def test_another_person_is_denied_at_once(rooms, context, tabs):
 
 @pytest.mark.parametrize('htmx', [HTMX4], ids=str)
 def test_a_second_guest_waits_for_the_first(rooms, context):
-    "To the server it may be the same page; while the first is there, it is not let in"
+    "The server may take it for the same page; it is refused while the first is connected"
     tab = rooms.tab()
     expect_state(tab, 'open')
     other = context.browser.new_context()
@@ -190,11 +190,11 @@ def test_a_second_guest_waits_for_the_first(rooms, context):
     other.close()
 
 
-# Itself
+# The page itself
 
 
 def test_two_elements_of_one_id_say_so(rooms, console):
-    "On a guest's first visit neither can be known by the other's cookie"
+    "On the first visit of an anonymous user, neither has a cookie of the other"
     console.allow('connection_id')
     rooms.content = lambda topics, share: [create_sse_element(URL, name, 'beforeend') for name in ('sse', 'other')]
     tab = rooms.tab()
@@ -213,7 +213,7 @@ REPLACE = ["""async () => {
 
 
 def test_an_element_that_takes_the_place_of_another_says_nothing(rooms):
-    "The same content comes anew, by a swap and by a script; so it was before"
+    "A swap and a script replace the same content; a regression test"
     one = rooms.content
     rooms.content = lambda topics, share: Div(one(topics, share), id='place')
     tab = rooms.tab()

@@ -1,4 +1,4 @@
-"A broadcast has a name, and a page chooses by it, on htmx 2 and 4 alike"
+"Named events on a page, on htmx 2 and htmx 4"
 import pytest
 from fasthtml.common import Div, I, Link, fast_app
 from starlette.routing import Mount
@@ -10,7 +10,7 @@ from .engines import expect
 
 @pytest.mark.feature('named events')
 def test_named_broadcasts_are_swapped_where_they_are_named(serve, npm_files, page, any_htmx):
-    "Live and replayed ones, in the element and in an element inside it; those with another name nowhere"
+    "Live and replayed events, in the element and in an inner element; those with other names are not shown"
     head = [*any_htmx.head(), Link(rel='icon', href='data:,')]
     app, rt = fast_app(htmx=False, surreal=False, pico=False, hdrs=head)
     app.router.routes[:0] = [Mount('/npm', StaticFiles(directory=npm_files))]

@@ -1,4 +1,4 @@
-"`OOBStreamBuilder` on a page: every element lands where it belongs, past the parser, in htmx 2 and htmx 4"
+"`OOBStreamBuilder` on a page: every element gets into its place on htmx 2 and htmx 4"
 import pytest
 from fasthtml.common import (
     Caption, Col, Colgroup, Dd, Div, Dl, Dt, Li, NotStr, Option, P, Select, Table, Tbody, Td, Tfoot, Th, Thead, Tr, Ul,
@@ -14,7 +14,7 @@ LIST = Ul(Li('1', id='t'), Li('2'))
 TABLE = Table(Tbody(Tr(Td('1'), id='t'), Tr(Td('2'))))
 CELLS = Table(Tbody(Tr(Td('1', id='t'))))
 
-# Each mode with what it does to a target that is a `Div`, an `Li` and a `Tr`: `t` is the target, `new` what is sent
+# Each mode with its effect on a `Div`, an `Li` and a `Tr`: `t` is the target, `new` the new element
 BESIDE = {
     'beforebegin': '{new}{t}{rest}', 'afterend': '{t}{new}{rest}', 'delete': '{rest}', 'none': '{t}{rest}',
     'true': '{new_t}{rest}', 'outerHTML': '{new_t}{rest}'}
@@ -25,13 +25,13 @@ def row(text, **attrs): return Tr(Td(text), **attrs)
 
 
 def beside(page, sent, around, t, new, new_t, rest):
-    "A case for each mode that concerns the target and its neighbours"
+    "Return a case for each mode that changes the target and its neighbors"
     parts = dict(t=t, new=new, new_t=new_t, rest=rest)
     return [(page, (sent, 't', mode), around.format(result.format(**parts))) for mode, result in BESIDE.items()]
 
 
 def inside(page, sent, around, old, new):
-    "A case for each mode that concerns the target's content"
+    "Return a case for each mode that changes the target's content"
     parts = dict(old=old, new=new)
     return [(page, (sent, 't', mode), around.format(result.format(**parts))) for mode, result in INSIDE.items()]
 
@@ -57,7 +57,7 @@ CASES = [
     *inside(Svg(Circle(r='1'), id='t'), Circle(r='2'), '<svg id="t">{}</svg>', '<circle r="1"></circle>',
             '<circle r="2"></circle>')]
 
-# The parts of a table that are replaced as a whole, elements that stand for the target, text, and lists
+# Parts of a table that are replaced as a whole, elements that replace the target, text, and lists
 PARTS = (('caption', Caption, 'new', 'new'), ('thead', Thead, row('new'), '<tr><td>new</td></tr>'),
          ('tfoot', Tfoot, row('new'), '<tr><td>new</td></tr>'), ('colgroup', Colgroup, Col(), '<col>'))
 for tag, part, content, html in PARTS:
@@ -80,7 +80,7 @@ CASES += [
     (TABLE, (row('own', id='t', hx_swap_oob='true'),),
         '<table><tbody><tr id="t"><td>own</td></tr><tr><td>2</td></tr></tbody></table>')]
 
-# What each place holds, without what htmx writes into attributes, those that are left in alphabetical order
+# The content of each place without htmx's attributes; the other attributes are sorted
 RESULTS = '''() => [...document.querySelectorAll('.place')].map(place => {
     const copy = place.cloneNode(true);
     for (const elt of copy.querySelectorAll('*')) {
@@ -95,7 +95,7 @@ ODD = '''() => [...document.querySelectorAll('circle')].filter(elt => !(elt inst
 
 @pytest.fixture
 def show(site, page):
-    "`show(htmx, *content)` opens a page that listens, and returns its stream"
+    "`show(htmx, *content)` opens a page with a stream, and returns the stream"
     def show(htmx, *content):
         stream, path = site.stream()
         sse = create_sse_element(path, 'sse', 'none')('kept')
@@ -141,7 +141,7 @@ def test_many_places_in_one_event(show, page, any_htmx):
 
 
 def test_the_cases_can_fail(show, page, htmx):
-    "Without its shelter a row is lost to the parser, in both versions: what the builder is for"
+    "Without its wrapper, the parser drops a row in both versions; the builder prevents this"
     stream = show(htmx, Table(Tbody(id='rows')))
     stream.send(f'<div><div id="rows" hx-swap-oob="beforeend">{to_xml(row("lost"), indent=False)}</div></div>')
     stream.send(markup(OOBStreamBuilder().add_element('done', 'last')))

@@ -1,4 +1,4 @@
-"A page of one site, a stream of another: which of them brings cookies, and who hears"
+"A page and a stream on different sites: cookies, and the users that receive events"
 from contextlib import ExitStack
 
 import pytest
@@ -19,7 +19,7 @@ COOKIE = 'who=alice'
 
 
 class Feed:
-    "Numbers for the pages of others; what came with each request is noted"
+    "A stream of numbers for pages of other sites, which stores the headers of each request"
     def __init__(self, allow):
         self.manager, self.requests, self.sent = BroadcastManager(delivery=Delivery(retry_range=(0, 50))), [], 0
         self.app, rt = fast_app(htmx=False, surreal=False, pico=False)
@@ -39,7 +39,7 @@ class Feed:
         self.manager.broadcast_threadsafe('number', {'n': self.sent}).result(30)
 
     def cut(self, tab):
-        "All streams end, and come back"
+        "End all streams; they reconnect"
         tab.context.request.get(f'{self.url}/cut')
 
 
@@ -56,7 +56,7 @@ def feed(serve, site):
 
 @pytest.fixture
 def page_for(site, tabs, context, htmx, console):
-    "`page_for(url, tab)` opens a page with an element on the stream of another site, and a cookie that goes to both"
+    "`page_for(url, tab)` opens a page with an element on the stream of another site, and a cookie for both sites"
     console.allow_failing()
     console.allow('CORS')
     context.add_cookies([dict(name='who', value='alice', domain='127.0.0.1', path='/')])
@@ -79,18 +79,18 @@ def test_all_sites_may_read_without_cookies(feed, page_for, htmx):
     expect_state(tab, 'open')
     expect_hears(tab, numbers)
     assert numbers.cookies[-1] is False
-    until(tab, lambda: numbers.manager.statistics().streams == 1)  # what the browser refused is not kept
+    until(tab, lambda: numbers.manager.statistics().streams == 1)  # a response that the browser refused is not stored
     asked = len(numbers.requests)
     numbers.cut(tab)
     until(tab, lambda: len(numbers.requests) > asked)
     expect_state(tab, 'open')
     expect_hears(tab, numbers)
-    assert numbers.cookies[asked:] == [False]  # it knows by now
+    assert numbers.cookies[asked:] == [False]  # the page has learned it by now
     assert heard(tab) == [*range(1, numbers.sent + 1)]
 
 
 def test_a_site_that_is_named_reads_with_cookies(feed, page_for, site, htmx):
-    "So it was before"
+    "A regression test"
     numbers = feed([site.url])
     tab = page_for(numbers.url)
     expect_state(tab, 'open')
@@ -105,7 +105,7 @@ def test_a_site_that_is_named_reads_with_cookies(feed, page_for, site, htmx):
 @one_htmx
 @pytest.mark.parametrize('allow', ['all', 'named'])
 def test_a_server_that_is_down_at_first(feed, page_for, site, allow):
-    "Its silence says nothing of cookies: who is named brings them once it is there"
+    "Without an answer, nothing is known about cookies: a signed-in user sends them once the server is up"
     port = free_port()
     tab = page_for(f'http://127.0.0.1:{port}')
     expect_state(tab, 'reconnecting')
@@ -126,7 +126,7 @@ def test_a_server_that_goes_down_and_comes_back(feed, serve, page_for, site, all
         expect_state(tab, 'open')
         expect_hears(tab, before)
     expect_state(tab, 'reconnecting')
-    tab.wait_for_timeout(1000)  # it tries in vain
+    tab.wait_for_timeout(1000)  # the page retries without success
     numbers = feed(origins, port)
     tab.evaluate("dispatchEvent(new Event('online'))")
     expect_state(tab, 'open', 'stale')
@@ -136,7 +136,7 @@ def test_a_server_that_goes_down_and_comes_back(feed, serve, page_for, site, all
 
 @one_htmx
 def test_a_site_that_is_not_let_in_hears_nothing(feed, page_for):
-    "With cookies or without; so it was before"
+    "With and without cookies; a regression test"
     numbers = feed(['https://another.example'])
     tab = page_for(numbers.url)
     expect_state(tab, 'reconnecting')
@@ -148,7 +148,7 @@ def test_a_site_that_is_not_let_in_hears_nothing(feed, page_for):
 @one_htmx
 @pytest.mark.needs('routes')
 def test_a_page_of_the_same_site_always_brings_its_cookies(site, page, context, console, htmx):
-    "A line that fails is no reason to become a stranger; so it was before"
+    "After a failed connection, cookies are still sent; a regression test"
     console.allow_failing()
     context.add_cookies([dict(name='who', value='alice', domain='127.0.0.1', path='/')])
     stream, path = site.stream()
@@ -163,7 +163,7 @@ def test_a_page_of_the_same_site_always_brings_its_cookies(site, page, context, 
 
 @pytest.mark.parametrize('htmx', [HTMX4], ids=str)
 def test_nothing_is_asked_before_the_request_itself(feed, page_for, site, tabs):
-    "A header of ours would be asked for across sites by a request of its own; so it was before"
+    "A custom header would need a preflight request; a regression test"
     numbers = feed([site.url])
     tab, methods = tabs(), []
     tab.on('request', lambda request: numbers.url in request.url and methods.append(request.method))

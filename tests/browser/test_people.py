@@ -1,7 +1,7 @@
-"""Browsers as people have them, without Playwright: hidden tabs, dead and frozen processes, settings, clicks
+"""Browsers without Playwright: hidden tabs, dead and frozen processes, settings, clicks
 
-Each test starts a browser of its own (`people.py`). The pages keep what they and their console said; where a driver
-does not outlive a tab, the pages report to the server.
+Each test starts its own browser (`people.py`). The pages store their messages and those of their console. If a driver
+ends with a tab, the pages report to the server.
 """
 import json
 import threading
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.sample(1, of='people')]
 feature = pytest.mark.feature
 both_htmx = pytest.mark.parametrize('htmx', [HTMX2, HTMX4], ids=str)
 
-# What a page and its console say from the page's beginning on
+# Collects the messages of a page and its console from its start
 KEEP = Script("""
     window.said = []; window.states = []; window.resets = [];
     for (const kind of ['warn', 'error']) {
@@ -34,7 +34,7 @@ KEEP = Script("""
     addEventListener('unhandledrejection', event => said.push(`unhandled: ${event.reason}`));
     addEventListener('sse:state', event => states.push(event.detail.state));
     addEventListener('sse:reset', event => resets.push(event.detail.reason));""")
-# Tells the server what this tab has heard, as runs of numbers, whenever that has changed
+# Sends the received numbers of this tab to the server, as ranges, after each change
 REPORT = Script(f"""
     const tab = Number(new URLSearchParams(location.search).get('tab'));
     let before = '';
@@ -54,7 +54,7 @@ REPORT = Script(f"""
 
 
 class Seen(Live):
-    "An app whose pages keep what they said, with links that lead nowhere"
+    "An app whose pages store their messages, with links that lead nowhere"
     def __init__(self, htmx, *scripts, **settings):
         links = [A(path, href=f'/{path}', id=path) for path in ('nothing', 'slow')]
         super().__init__([KEEP, *scripts, *htmx.head()], scripts=links, **settings)
@@ -70,14 +70,14 @@ class Seen(Live):
     def nothing(self): return Response(status_code=204)
 
     async def slow(self):
-        "A page that takes its time, and then is none"
+        "A page that answers late, and is not a page"
         await self.hold()
         return Response(status_code=204)
 
     def job(self): return EventStream(SSEStream(StreamConfig(heartbeat_interval=self.beat)).stream(self.work))
 
     async def work(self):
-        "Says three words and goes on for long; each of its beginnings counts"
+        "A stream of three words that then stays open; each of its starts is counted"
         self.jobs.append(None)
         for word in ('one', 'two', 'three'): yield P(word)
         await self.hold()
@@ -115,14 +115,14 @@ def is_state(tab, *states):
 
 
 def hears(tab, *numbers):
-    "These, once and in order"
+    "Check these numbers, once and in order"
     try: tab.wait(f'({HEARD})().length >= {len(numbers)}')
     except AssertionError: pass
     assert tab.evaluate(HEARD) == [*numbers]
 
 
 def leader(tabs):
-    "The tab that leads, once there is one"
+    "Return the tab that leads, once there is one"
     return until(lambda: next((tab for tab in tabs if tab.evaluate(LEADS)), None), 'a tab leads')
 
 
@@ -136,18 +136,18 @@ def open_tabs(live, browser, count, path=''):
 
 
 def reaches(live, tabs, number):
-    "Until every one of these tabs has shown it"
+    "Wait until every one of these tabs has shown it"
     def there(): return all(live.reports[tab]['runs'] and live.reports[tab]['runs'][-1][1] >= number for tab in tabs)
     try: until(there, seconds=2 * SECONDS)
     except AssertionError: raise AssertionError({tab: live.reports[tab] for tab in tabs}) from None
 
 
 @pytest.mark.sample(1, of='ten tabs')
-@feature('ten tabs: the leader is closed, frozen and killed')
+@feature('ten tabs: the one that leads is closed, frozen and killed')
 @engines(*ENGINES)
 @both_htmx
 def test_ten_tabs(live, people, engine, htmx):
-    "Killed last, since WebKit's driver ends with a tab that is killed, and the pages tell the rest"
+    "Kill it last, because WebKit's driver ends with a killed tab; the pages report the rest"
     live = live(htmx, REPORT)
     browser = people(engine)
     tabs = dict(enumerate(browser.open_all(*(f'{live.url}?tab={n}' for n in range(10)))))
@@ -169,28 +169,28 @@ def test_ten_tabs(live, people, engine, htmx):
         assert told['state'] == 'open', n
 
 
-# A browser that keeps no site data
+# A browser that stores no site data
 
 
 def is_told_once(tab):
-    "A warning says that tabs cannot share; nothing else is said"
+    "A warning says that tabs cannot share, and there is no other message"
     tab.wait('said.length')
     assert ['share' in line for line in tab.evaluate('said')] == [True], tab.evaluate('said')
 
 
 def hears_alone(live, tabs):
-    "Each by itself, and none is out of breath"
+    "Each tab has its own stream, and all work"
     for tab in tabs: is_state(tab, 'open')
     live.send(3)
     for tab in tabs: hears(tab, 1, 2, 3)
     for tab in tabs: assert tab.evaluate("async () => (await (await fetch('/ping')).text())") == 'pong'
 
 
-@feature('blocked site data')
+@feature('site data blocked')
 @engines('chromium', 'firefox')
 @both_htmx
 def test_all_cookies_are_blocked(live, people, engine, htmx):
-    "By the browser's own setting"
+    "With the browser's own setting"
     live = live(htmx)
     browser = people(engine, preferences=ENGINES[engine].COOKIES_BLOCKED)
     tabs = [browser.open(live.url) for _ in range(2)]
@@ -223,11 +223,11 @@ def test_tabs_cannot_share(live, people, engine, htmx, refused):
 # The end of an event
 
 
-@feature('each event is shown without delay')
+@feature('an event is shown as it is sent')
 @engines(*ENGINES)
 @both_htmx
 def test_nothing_waits_for_what_comes_next(live, people, engine, htmx):
-    "The app is silent for a minute after each event, and nobody waits for so long"
+    "After each event, the app is silent for a minute; the page shows the event before"
     live = live(htmx, heartbeat_interval=60, element_builder=lambda kind, data: I(str(data['n']), title='x' * 300))
     [tab] = open_tabs(live, people(engine), 1)
     for n in range(1, 9):
@@ -235,11 +235,11 @@ def test_nothing_waits_for_what_comes_next(live, people, engine, htmx):
         tab.wait(f'({HEARD})().length === {n}', 5)
 
 
-@feature('the progress of a job')
+@feature('a job is shown as it goes')
 @engines(*ENGINES)
 @both_htmx
 def test_no_word_of_a_job_waits(live, people, engine, htmx):
-    "Its stream says nothing more for a minute"
+    "The stream is silent for a minute after the event"
     live = live(htmx)
     live.beat, live.content = 60, lambda topics, share: create_sse_element('/job', 'sse', hx_swap='beforeend')
     tab = people(engine).open(live.url)
@@ -253,7 +253,7 @@ def click(tab, link): tab.evaluate(f"() => {{ setTimeout(() => document.querySel
 
 
 def watched(live, tabs):
-    "The tab that leads, and from now on they keep what they say; it says when a click has begun to lead away"
+    "Return the leading tab; from now on, the pages store their messages, and when a click has started a navigation"
     clicked = leader(tabs)
     live.send()
     for tab in tabs: hears(tab, 1)
@@ -268,7 +268,7 @@ def is_as_before(tab):
     assert tab.evaluate('said') == []
 
 
-@feature('a click on a download, or on a link without content')
+@feature('a click on a download, or on what is no page')
 @engines(*ENGINES)
 @both_htmx
 @pytest.mark.parametrize('link', ['download', 'nothing'])
@@ -283,11 +283,11 @@ def test_a_click_that_does_not_leave(live, people, engine, htmx, link):
     for tab in tabs: is_as_before(tab)
 
 
-@feature('a click on a page that loads slowly')
-@engines('firefox', 'webkit')  # Chromium, which goes on reading, answers its driver only once the page has come
+@feature('a click on a page that is slow to come')
+@engines('firefox', 'webkit')  # Chromium continues to read, and answers its driver only after the page has arrived
 @both_htmx
 def test_a_click_on_a_slow_page(live, people, engine, htmx):
-    "Nobody else waits for it, and who does lacks nothing once there is no such page"
+    "Other tabs do not wait for it, and the waiting tab has all events if there is no such page"
     live = live(htmx)
     tabs = open_tabs(live, people(engine), 2)
     clicked = watched(live, tabs)
@@ -304,12 +304,12 @@ def test_a_click_on_a_slow_page(live, people, engine, htmx):
     is_as_before(other)
 
 
-@feature('a click on a download, and a stream without ids')
+@feature('a click on a download, and a stream that cannot go on')
 @engines(*ENGINES)
 @both_htmx
 @pytest.mark.parametrize('link', ['download', 'nothing'])
 def test_what_cannot_go_on_is_told(live, people, engine, htmx, link):
-    "A job's stream has no ids: it is not begun twice, or its element hears that it was"
+    "The stream of a job has no ids: it does not start twice, or its element gets a reset"
     live = live(htmx)
     live.content = lambda topics, share: create_sse_element('/job', 'sse', hx_swap='beforeend')
     [tab] = open_tabs(live, people(engine), 1)
@@ -329,11 +329,11 @@ COUNT = 'window.ticks = 0; setInterval(() => { window.ticks += 1 }, 100);'
 UNTOLD = "addEventListener('freeze', event => event.stopImmediatePropagation(), true);"
 
 
-@feature('the leader is frozen')
+@feature('the tab that leads is frozen')
 @both_htmx
 @pytest.mark.parametrize('told', ['told', 'untold'])
 def test_a_frozen_leader_is_replaced(live, people, htmx, told):
-    "By the page, as it is told, or by the others, since a frozen tab answers nobody"
+    "The page reports it, or the other tabs do, because a frozen tab answers no command"
     live = live(htmx, Script(COUNT + UNTOLD * (told == 'untold')))
     tabs = open_tabs(live, people('chromium'), 3)
     lost = leader(tabs)
@@ -352,7 +352,7 @@ def test_a_frozen_leader_is_replaced(live, people, htmx, told):
 
 
 def stands_still(tab):
-    "Its timers do, while another's go on"
+    "Its timers are frozen, while another tab's continue"
     before = tab.evaluate('ticks')
     threading.Event().wait(.5)
     return tab.evaluate('ticks') == before
@@ -365,7 +365,7 @@ def stands_still(tab):
 @engines(*ENGINES)
 @both_htmx
 def test_back_and_forward(live, people, engine, htmx):
-    "With the cache that the browser has: the page itself comes back, or a new one, and neither lacks anything"
+    "With the browser's cache, the same page returns or a new one; neither lacks an event"
     live = live(htmx)
     one, two = open_tabs(live, people(engine), 2)
     assert leader([one, two]) is one

@@ -1,4 +1,4 @@
-"After a reset an element asks for what it should hold: whatever comes of it, all is shown or the reader knows"
+"Refreshes after a reset: in each case all events are shown, or the state shows that some are missing"
 import asyncio
 import threading
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.needs('init script'), pytest.mark.sample(1), pytest.ma
 RESET = '{"reason": "expired", "last_event_id": "e-9"}'
 SIGN_IN = '<form>Please sign in</form>'
 HELD = 1000  # events that may wait for a refresh
-LIMIT = 31_000  # milliseconds after which nobody waits for it any more
+LIMIT = 31_000  # milliseconds after which a refresh is cancelled
 one_htmx = pytest.mark.parametrize('htmx', [HTMX2], ids=str)
 other_htmx = pytest.mark.parametrize('htmx', [HTMX4], ids=str)
 
@@ -40,7 +40,7 @@ def show(site, page):
 
 
 class Hangs:
-    "An answer that comes when it may: all of it, or all but its beginning"
+    "A response that arrives when the test allows it: all of it, or all but its start"
     def __init__(self, body=False):
         self.body, self.asked, self.may_end = body, threading.Event(), threading.Event()
 
@@ -77,7 +77,7 @@ def arrived(page, id):
     page.wait_for_function('id => [...cjmSSE.subscriptions].every(each => each.cursor === id)', arg=id)
 
 
-# What is no answer
+# Responses that are no content
 
 
 def to_sign_in(site):
@@ -95,7 +95,7 @@ NO_ANSWER = {
 
 @pytest.mark.parametrize('kind', NO_ANSWER)
 def test_a_reader_who_is_signed_out_is_told(site, show, page, htmx, console, kind):
-    "By what the element says of itself: the sign-in page is not put into it"
+    "The element's attribute shows it: the sign-in page is not put into it"
     console.allow_failing()
     asked = []
     answer = NO_ANSWER[kind](site)
@@ -109,7 +109,7 @@ def test_a_reader_who_is_signed_out_is_told(site, show, page, htmx, console, kin
 @one_htmx
 @pytest.mark.parametrize('asked, there', [('/slash', '/slash/'), ('/bare/?x=1', '/bare?x=1')])
 def test_a_slash_more_or_less_is_no_redirect_to_elsewhere(site, show, page, htmx, asked, there):
-    "Routers send a request on so; so it was before"
+    "Routers redirect such a request; a regression test"
     paths = asked.partition('?')[0], there.partition('?')[0]
     site.app.router.routes[:0] = [Route(paths[0], lambda request: RedirectResponse(there, 307)),
                                   Route(paths[1], lambda request: HTMLResponse('<b>all</b>'))]
@@ -120,12 +120,12 @@ def test_a_slash_more_or_less_is_no_redirect_to_elsewhere(site, show, page, htmx
     expect(page.locator('#sse')).to_have_text('all, and more')
 
 
-# No answer at all
+# No response
 
 
 @pytest.mark.parametrize('hangs', [pytest.param(False, id='no answer'), pytest.param(True, id='half')], indirect=True)
 def test_an_answer_that_does_not_come_is_not_waited_for(show, page, htmx, hangs, console):
-    "After half a minute what was sent meanwhile is shown, in order; the reader knows that something is missing"
+    "After 30 seconds, the events since then are shown in order, and the state shows that some are missing"
     console.allow_failing()
     stream = show(htmx, hangs, clock=True)
     assert hangs.asked.wait(30)
@@ -141,12 +141,12 @@ def test_an_answer_that_does_not_come_is_not_waited_for(show, page, htmx, hangs,
     hangs.may_end.set()
     send(stream, 22, 22)
     expect(page.locator('#sse i').last).to_have_text('22')
-    assert 'fresh' not in page.inner_text('#sse')  # too late, it does not take away what was shown
+    assert 'fresh' not in page.inner_text('#sse')  # it is too late, and does not replace what is shown
     expect_state(page, 'stale')
 
 
 def test_so_many_events_are_kept_and_no_more(show, page, htmx, hangs, console):
-    "A refresh hangs while many events arrive: they are shown before its time is over"
+    "A refresh hangs while many events arrive: they are shown before its timeout"
     console.allow_failing()
     stream = show(htmx, hangs)
     assert hangs.asked.wait(30)
@@ -166,7 +166,7 @@ def test_so_many_events_are_kept_and_no_more(show, page, htmx, hangs, console):
 
 @one_htmx
 def test_an_answer_in_time_is_shown_with_what_came_meanwhile(show, page, htmx, hangs):
-    "Almost too late, and almost too many; so it was before"
+    "Almost too late, and almost too many; a regression test"
     stream = show(htmx, hangs, clock=True)
     assert hangs.asked.wait(30)
     send(stream, 10, HELD)
@@ -203,7 +203,7 @@ def test_a_reset_after_one_that_failed_is_made_good(site, show, page, htmx, cons
 
 @one_htmx
 def test_a_reset_during_a_refresh_asks_once_more(show, page, htmx):
-    "What the first answer holds is older than the second gap; so it was before"
+    "The content of the first response is older than the second gap; a regression test"
     hangs, answers = Hangs(), ['<b>first</b>', '<b>second</b>']
     async def answer(request):
         await hangs(request)
@@ -222,7 +222,7 @@ def test_a_reset_during_a_refresh_asks_once_more(show, page, htmx):
 @one_htmx
 @pytest.mark.parametrize('status', [404, 500, 503])
 def test_an_answer_that_fails_leaves_the_element_out_of_date(show, page, htmx, console, status):
-    "What comes is shown; so it was before"
+    "The events are shown; a regression test"
     console.allow_failing()
     stream = show(htmx, lambda request: HTMLResponse('no', status))
     send(stream, 10, 11)
@@ -232,7 +232,7 @@ def test_an_answer_that_fails_leaves_the_element_out_of_date(show, page, htmx, c
 
 @one_htmx
 def test_an_element_that_goes_during_its_refresh(site, show, page, htmx, hangs):
-    "It is not there any more when the answer comes; so it was before"
+    "The element is gone when the response arrives; a regression test"
     stream = show(htmx, hangs)
     assert hangs.asked.wait(30)
     page.evaluate("document.querySelector('#sse').remove()")

@@ -1,4 +1,4 @@
-"Tabs that share a stream are each told what of theirs is granted, and what has ended"
+"Tabs that share a stream each show their own granted topics and their own end"
 import time
 
 import pytest
@@ -18,9 +18,9 @@ other_htmx = pytest.mark.parametrize('htmx', [HTMX4], ids=str)
 
 @pytest.fixture
 def rooms(serve, htmx, tabs, console):
-    "An app with the topics `a` and `b`, which everyone may hear until a test says otherwise"
-    console.allow_failing()  # what is denied
-    console.allow('may not subscribe')
+    "An app with the topics `a` and `b`, which are granted to all users until a test changes that"
+    console.allow_failing()  # the denied topics
+    console.allow('may not hear')
     rooms = Rooms(htmx.head(), tabs)
     with serve(rooms.app) as rooms.url: yield rooms
 
@@ -40,7 +40,7 @@ def two_tabs(rooms, first):
 
 
 def lose(rooms, a, b):
-    "The right to `b` is gone when the line comes back"
+    "The right to `b` is gone when the stream reconnects"
     rooms.may.discard('b')
     rooms.cut()
     expect_state(b, 'denied')
@@ -49,7 +49,7 @@ def lose(rooms, a, b):
 
 
 def give_back(rooms, b):
-    "The right to `b` is there again when the line comes back once more; `b` has all or was told"
+    "The right to `b` is there again when the stream reconnects once more; `b` has all events or a reset"
     rooms.may.add('b')
     rooms.cut()
     expect_state(b, 'open', 'stale')
@@ -82,7 +82,7 @@ def test_a_tab_that_is_denied_is_no_burden_to_those_that_come_and_go(rooms):
     expect_state(new, 'open')
     a.close()
     rooms.expect_hears(new, 'a')
-    expect_state(b, 'denied')  # it has asked again, for the shared stream is a new one
+    expect_state(b, 'denied')  # it has requested it again, because the shared stream is a new one
     newest = rooms.tab('b')
     expect_state(newest, 'denied')
     rooms.expect_all(new)
@@ -150,7 +150,7 @@ def test_two_elements_of_a_page_are_told_apart(rooms):
 
 @one_htmx
 def test_a_pattern_of_which_one_room_is_granted(serve, htmx, tabs, rooms):
-    "`room/*` is asked for, `room/a` is granted: that is heard, and who asked for another room is told"
+    "`room/*` is requested and `room/a` granted: its events arrive, and a tab with another room is denied"
     def allow(topics): return [t for t in topics if t == 'room/a'] + ['room/a']*('room/*' in topics)
     narrow = Rooms(htmx.head(), tabs, authorize=allow)
     with serve(narrow.app) as narrow.url:
@@ -167,7 +167,7 @@ def test_a_pattern_of_which_one_room_is_granted(serve, htmx, tabs, rooms):
 
 @one_htmx
 def test_a_token_that_is_too_old_beside_one_that_is_not(serve, htmx, tabs, rooms, monkeypatch):
-    "A laptop slept for a day: the tab whose token was new by then hears, the other is told"
+    "A laptop slept for a day: the tab with a fresh token receives events, the other is denied"
     real = time.time
     def later(seconds): monkeypatch.setattr(time, 'time', lambda: real() + seconds)
     rooms = Rooms(htmx.head(), tabs, authorize=signed_only)
@@ -209,7 +209,7 @@ def test_a_tab_that_is_denied_asks_again_when_another_person_signs_in(rooms, den
 
 @pytest.mark.parametrize('share', ['', 'share=no&'], ids=['shared', 'each its own'])
 def test_a_right_that_is_taken_while_streams_are_open(rooms, share):
-    "Nothing breaks, and yet the page knows"
+    "No connection breaks, and yet the page knows"
     rooms.tab(path='/as/alice')
     one, both = rooms.tab('b', path=f'/?{share}'), rooms.tab('a', 'b', path=f'/?{share}')
     for tab in (one, both): expect_state(tab, 'open')
@@ -222,7 +222,7 @@ def test_a_right_that_is_taken_while_streams_are_open(rooms, share):
     rooms.send(topic='b')
     rooms.expect_hears(both, 'a')
     assert rooms.sent - 1 not in heard(both)
-    for tab in (one, both): rooms.expect_hears(tab, None)  # what is for everyone
+    for tab in (one, both): rooms.expect_hears(tab, None)  # events for all subscribers
 
 
 # Ends
@@ -247,7 +247,7 @@ def test_the_end_of_a_topic_is_that_of_its_tabs_alone(rooms, first):
     assert state(b) == 'closed' and max(heard(b)) <= before
     assert b.evaluate("cjmSSE.isEnded(document.querySelector('#sse'))")
     rooms.expect_streams(a, 1, 1)
-    again = rooms.tab('b')  # whoever opens the page anew is let in
+    again = rooms.tab('b')  # a page that is opened anew is let in
     rooms.expect_hears(again, 'b')
     rooms.expect_all(a)
 
@@ -274,7 +274,7 @@ ENDED = {'room/a': {'wide', 'widest', 'a', 'several'}, 'room/*': {'wide', 'wides
 @pytest.mark.parametrize('topic', [pytest.param(topic, marks=pytest.mark.sample(1)) for topic in ENDED])
 @one_htmx
 def test_who_asked_for_something_that_meets_it_ends(serve, htmx, tabs, rooms, topic):
-    "In the tab that leads and in another one, element by element"
+    "In the leading tab and in another one, for each element"
     open_to_all = Rooms(htmx.head(), tabs, authorize=None)
     def content(topics, share):
         return [create_sse_element('/sse/broadcast', name, 'beforeend', topics=asked) for name, asked in ASKED.items()]
@@ -328,7 +328,7 @@ def test_who_is_to_come_back_comes_back(rooms):
     a, b = two_tabs(rooms, 'a')
     async def story():
         for topic in 'abab': await rooms.say(topic)
-        await rooms.manager.disconnect(dict(topic='b'), reconnect=True)
+        await rooms.manager.disconnect(dict(topic='b'), come_back=True)
         for topic in 'abab': await rooms.say(topic)
     rooms.do(story())
     for page in (a, b):

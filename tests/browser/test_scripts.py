@@ -1,4 +1,4 @@
-"The three scripts: each does in a browser what its docstring says, and no harm"
+"The three scripts work in a browser as their docstrings describe"
 import re
 import threading
 
@@ -45,7 +45,7 @@ def test_leaving_ends_the_stream_and_back_takes_it_up(site, show, page, any_htmx
     stream.wait(readers=0)
     page.evaluate('history.back()')
     stream.wait(readers=1)
-    page.wait_for_function('window.kept')  # the page itself came back, not a new one
+    page.wait_for_function('window.kept')  # the page itself has returned, not a new one
     stream.send('b')
     expect(element).to_have_text('ab')
     back = stream.requests[-1]
@@ -82,7 +82,7 @@ HARMLESS = {
 @pytest.mark.parametrize('kind', HARMLESS)
 @pytest.mark.needs('whole streams')
 def test_a_click_that_does_not_leave(site, show, page, htmx, console, kind):
-    console.allow('Failed to launch')  # no mail program here
+    console.allow('Failed to launch')  # there is no mail program
     link = A('link', href=HARMLESS[kind](site, page), id='link')
     stream, element = show(htmx, cleanup_sse_on_unload(), content=[link])
     page.evaluate("addEventListener('beforeunload', () => { window.unloading = true })")
@@ -97,7 +97,7 @@ def test_a_click_that_does_not_leave(site, show, page, htmx, console, kind):
 @pytest.mark.needs('dialogs')
 def test_a_cancelled_navigation(site, show, page, htmx):
     stream, element = show(htmx, cleanup_sse_on_unload(), content=[Button('touch', id='touch')])
-    page.locator('#touch').click()  # browsers ask only readers who have touched the page
+    page.locator('#touch').click()  # browsers ask only after the user has touched the page
     page.evaluate("addEventListener('beforeunload', event => event.preventDefault())")
     with page.expect_event('dialog') as asked:
         page.on('dialog', lambda dialog: dialog.dismiss())
@@ -183,9 +183,9 @@ def test_one_connection_afterwards(show, page, htmx, console):
     stream.status = 200
     while not stream.queues: page.clock.run_for(100)
     stream.send('open')
-    expect(element).to_have_text('open')  # in the browser too: a clock that runs on before would time the answer out
+    expect(element).to_have_text('open')  # in the browser too, because a clock that runs ahead would cause a timeout
     opened = len(stream.requests)
-    page.clock.run_for(300_000)  # the extension of htmx 2 would have come with its own tries
+    page.clock.run_for(300_000)  # the extension of htmx 2 would have made its own attempts
     stream.send('once')
     expect(element).to_have_text('openonce')
     assert len(stream.requests) == opened and len(stream.queues) == 1
@@ -267,7 +267,7 @@ def test_being_shown_while_it_loads_does_not_double(show, page, htmx):
 
 
 class Numbers:
-    "The answers to a page that asks for its server's numbers"
+    "The responses to a page that requests the server's statistics"
     def __init__(self, site):
         self.asked, self.status, self.go_on, self.seen = 0, 200, threading.Event(), threading.Condition()
         self.go_on.set()
@@ -363,7 +363,7 @@ def test_an_endpoint_that_looks_like_code_stays_text(site, page):
     assert '%3C/script%3E' in asked[0] and '${hurt}' in asked[0]
 
 
-# all of them
+# All three
 
 
 @pytest.mark.needs('kept pages', 'messages')

@@ -1,4 +1,4 @@
-"Many tabs, one connection: the cases of a browser's day, each with what is seen"
+"Many tabs with one connection: a browser's everyday cases"
 import asyncio
 import random
 import subprocess
@@ -25,7 +25,7 @@ SERVER = '''async wanted => {
     const numbers = await (await fetch('/sse/status')).json();
     return Object.entries(wanted).every(([name, value]) => numbers[name] === value); }'''
 COUNT_RESETS = "() => { window.resets = 0; addEventListener('sse:reset', () => { window.resets += 1; }) }"
-PATIENCE = 90_000  # milliseconds that anything may take before a test fails; a generous limit, not a delay
+PATIENCE = 90_000  # milliseconds before a wait fails; a generous limit, not a delay
 long = pytest.mark.long
 
 
@@ -41,7 +41,7 @@ def live(serve, htmx):
 
 
 def expect_server(tab, **wanted):
-    "Until the server's numbers are these; it is asked by `tab`, whose ordinary requests go through meanwhile"
+    "Wait for these numbers of the server; `tab` requests them, so its ordinary requests work meanwhile"
     tab.wait_for_function(SERVER, arg=wanted, polling=100, timeout=PATIENCE)
 
 
@@ -55,7 +55,7 @@ def expect_heard(tab, *numbers):
 
 
 def expect_all(tab, last):
-    "Everything from the page's making up to `last`, once and in order"
+    "Check all numbers from the page's start up to `last`, once and in order"
     first = int(tab.get_attribute('#sse', 'data-from'))
     heard = f'last => ({HEARD})().at(-1) >= last'
     if last > first: tab.wait_for_function(heard, arg=last, timeout=PATIENCE)  # a page may be made after the last
@@ -63,7 +63,7 @@ def expect_all(tab, last):
 
 
 def leader(tabs):
-    "The tab that leads, once there is one"
+    "Return the leading tab, once there is one"
     deadline = time.monotonic() + PATIENCE/1000
     while time.monotonic() < deadline:
         for tab in tabs:
@@ -93,7 +93,7 @@ def test_thirty_tabs(live, tabs, kind):
     expect_server(opened[0], connections=1, tabs=30, resets=0)
 
 
-# The leader goes
+# The leader disappears
 
 
 def close(tab): tab.close()
@@ -104,9 +104,9 @@ def crash(tab):
 
 
 def hang(tab):
-    """Stops everything in the tab, until the server answers; its streams are read on by the browser meanwhile
+    """Block the tab until the server answers; the browser continues to read its streams
 
-    It begins a moment later, since a driver gets its own answer from the tab.
+    It begins a moment later, because the driver needs its own answer from the tab.
     """
     tab.evaluate("""() => { setTimeout(() => {
         for (let answered = false; !answered;) {
@@ -152,7 +152,7 @@ def test_ten_leaders_are_lost_at_random(live, tabs, console, engine):
     lose_leaders(live, tabs, console, random.choices(kinds, k=10))
 
 
-# The server goes
+# The server disappears
 
 
 @contextmanager
@@ -167,14 +167,14 @@ def server(port, major, backplane='memory'):
 
 
 def answers(url):
-    "Until the server is there"
+    "Wait until the server is up"
     while True:
         try: return httpx2.get(f'{url}/ping')
         except httpx2.TransportError: continue
 
 
 def hurry(tab, url):
-    "The tab's computer is back in the network: nobody waits for the next try"
+    "The tab's network returns, and its next attempt follows immediately"
     answers(url)
     tab.evaluate("dispatchEvent(new Event('online'))")
 
@@ -224,7 +224,7 @@ def test_the_server_is_away_for_five_seconds(tabs, htmx, console):
     restart(tabs, htmx, 'memory', 5)
 
 
-# A tab goes, and comes back
+# A tab leaves and returns
 
 
 def hide_and_show(live, tabs, events):
@@ -251,13 +251,13 @@ def test_a_tab_hidden_for_thirty_seconds(live, tabs):
 
 
 def go(tab, way):
-    "Back or forward, until the tab has arrived at the other of two pages"
-    before = tab.evaluate('location.href')  # Playwright does not notice where Firefox goes back to
+    "Go back or forward, and wait until the tab shows the other of two pages"
+    before = tab.evaluate('location.href')  # Playwright does not notice Firefox's history navigation
     tab.evaluate(f'() => {{ setTimeout(() => {way}) }}')
     tab.wait_for_function('before => location.href !== before && document.readyState === "complete"', arg=before)
 
 
-# What a page was made with and what it has heard are everything; htmx 4 may make it anew in the midst of it
+# The start and the received numbers of a page; htmx 4 may replace the page meanwhile
 SHOWN = f'''last => {{
     const from = Number(document.querySelector('#sse').dataset.from), heard = ({HEARD})();
     return heard.length === last - from && heard.every((n, i) => n === from + i + 1); }}'''
@@ -265,8 +265,8 @@ SHOWN = f'''last => {{
 
 @pytest.mark.feature('back and forward')
 def test_away_and_back(live, tabs, console):
-    "Whether the browser kept the page or loads it anew, it shows everything, once"
-    console.allow_failing()  # a stream that is broken by leaving, in WebKit
+    "Whether the browser kept the page or loads it anew, it shows every number once"
+    console.allow_failing()  # WebKit breaks the stream when the page is left
     live = live()
     one, two = tabs(live.url), tabs(live.url)
     for tab in (one, two): expect_state(tab, 'open')
@@ -303,14 +303,14 @@ def test_back_and_what_does_not_leave(live, tabs):
     live.send()
     expect_heard(two, 1, 2)
     one.evaluate('history.back()')
-    one.wait_for_function('window.kept')  # the page itself came back, not a new one
+    one.wait_for_function('window.kept')  # the page itself has returned, not a new one
     expect_heard(one, 1, 2)
     expect_server(two, connections=1, tabs=2)
     live.send()
     for tab in (one, two): expect_heard(tab, 1, 2, 3)
 
 
-# Much at once
+# Much traffic
 
 
 WHOLE = '''size => [...document.querySelectorAll('#sse i')].every(
@@ -330,7 +330,7 @@ def test_events_of_a_megabyte(live, tabs):
 
 @pytest.mark.feature('a burst of a thousand events')
 def test_a_burst(live, tabs):
-    "More than wait for one reader: the rest is read from the log"
+    "More events than a mailbox holds: the rest is read from the log"
     live = live()
     both = [tabs(live.url), tabs(live.url)]
     for tab in both: expect_state(tab, 'open')
@@ -341,7 +341,7 @@ def test_a_burst(live, tabs):
     expect_server(both[0], connections=1, tabs=2, resets=0)
 
 
-# Policies, people, places
+# Policies, users, origins
 
 
 VIOLATIONS = '''window.violations = [];
@@ -378,7 +378,7 @@ def own_topic(auth, topics): return bool(auth) and [topic for topic in topics if
 
 @pytest.mark.feature('a sign-out, and two users')
 def test_two_people_and_a_sign_out(live, tabs, browser, console):
-    console.allow_failing()  # what is denied
+    console.allow_failing()  # the denied topic
     live = live(authorize=own_topic)
     alice = [tabs(f'{live.url}/as/alice?to=/%3Ftopic=user/alice')]
     alice += [tabs(f'{live.url}?topic=user/alice') for _ in range(2)]
@@ -410,7 +410,7 @@ def test_two_people_and_a_sign_out(live, tabs, browser, console):
 
 @pytest.mark.feature('another user signs in')
 def test_another_person_in_the_same_browser(live, tabs, console):
-    "The tabs of whoever was there before go on as whoever is there now, or stop: the server decides"
+    "The tabs of the previous user continue for the current user, or stop: the server decides"
     live = live(authorize=lambda auth, topics: bool(auth))
     one = tabs(f'{live.url}/as/alice?to=/')
     expect_state(one, 'open')
@@ -448,7 +448,7 @@ def test_what_is_not_to_be_shared(live, tabs):
     for tab in (*alone, named): expect_heard(tab, 1)
 
 
-# Elements come and go
+# Elements are added and removed
 
 
 CHURN = '''async times => {
@@ -487,7 +487,7 @@ def test_several_elements_on_a_page(live, tabs):
         return [create_sse_element('/sse/broadcast', f'on-{topic}', 'beforeend', topics=[topic]) for topic in 'abc']
     live.content = content
     one, two = tabs(live.url), tabs(live.url)
-    for tab in (one, two):  # an element without a cursor hears what comes once it is open
+    for tab in (one, two):  # an element without a cursor gets the events after its stream has opened
         for topic in 'abc': expect(tab.locator(f'#on-{topic}')).to_have_attribute('data-sse-state', 'open')
     expect_server(one, connections=1, tabs=2)
     for topic in 'abc': live.send(topic=topic)

@@ -1,4 +1,4 @@
-"What a page says of its streams, and what it does when something is gone"
+"The state of a page's streams, and resets"
 import asyncio
 import threading
 
@@ -116,7 +116,7 @@ def test_one_element_is_down_and_the_page_says_so(site, page, htmx, console):
 
 
 def refreshing(answers):
-    "A route that says the next of `answers`, each with its headers"
+    "A route that returns the next of `answers`, each with its headers"
     return lambda request: HTMLResponse(*answers.pop(0)) if answers else Response(status_code=500)
 
 
@@ -188,8 +188,8 @@ def test_nothing_named_is_stale_and_no_more(show, page, htmx):
 
 @pytest.mark.feature('named events')
 def test_elements_inside_swap_what_they_name(show, page, any_htmx, console):
-    console.allow('sse-swap is removed')  # says htmx 4
-    inside = (Div('-', id='a', sse_swap='one', hx_swap='innerHTML'),  # htmx 2 would take over what is around it
+    console.allow('sse-swap is removed')  # htmx 4 warns about it
+    inside = (Div('-', id='a', sse_swap='one', hx_swap='innerHTML'),  # htmx 2 would inherit the attributes around it
               Div('-', id='b', data_sse_swap='two, one', hx_swap='beforeend'), Div('-', id='c'))
     stream = show(any_htmx, *inside, strategy='none')
     stream.send('<b>1</b>', event='one')

@@ -1,4 +1,4 @@
-"`SSEStream` on a page: a job streams, ends, and is not asked for again"
+"`SSEStream` on a page: a job streams, ends, and is not requested again"
 import pytest
 from fasthtml.common import EventStream, P, Script
 
@@ -6,7 +6,7 @@ from cjm_fasthtml_sse.browser.elements import create_sse_element
 from cjm_fasthtml_sse.core.streaming import SSEStream, StreamConfig
 from .engines import expect
 
-# htmx 2's name, and htmx 4's in both spellings
+# the name in htmx 2, and in htmx 4 in both spellings
 COUNT_ENDS = """window.ends = 0;
 for (const name of ['htmx:sseClose', 'htmx:sse:close', 'htmx-sse-close'])
     document.addEventListener(name, () => window.ends++);"""
@@ -17,7 +17,7 @@ async def job():
 
 
 def follow(site, page, htmx, config):
-    "Opens a page that follows `job`; returns a list that grows with every start of it"
+    "Open a page that follows `job`; return a list that grows with each of its starts"
     started = []
     def answer(request):
         started.append(request)
@@ -40,7 +40,7 @@ def test_a_finished_job_is_not_connected_again(site, page, any_htmx):
 
 
 def test_without_a_closing_event_it_is(site, page, any_htmx, console):
-    console.allow('Event', 'net::ERR_')  # what a page says when a stream ends and is opened again
+    console.allow('Event', 'net::ERR_')  # the page's warning when a stream has ended and is opened again
     started = follow(site, page, any_htmx, StreamConfig(close_event=None))
     expect(page.locator('#sse p').nth(5)).to_have_text('100 %')
     assert len(started) >= 2

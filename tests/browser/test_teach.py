@@ -1,4 +1,4 @@
-"What a page's console says when the page is wrong, and that it says nothing when it is right"
+"Warnings in the console for mistakes of a page, and none for a correct page"
 import pytest
 from fasthtml.common import Div, Script
 
@@ -6,12 +6,12 @@ from cjm_fasthtml_sse import create_sse_element, sse_headers
 from .engines import expect
 
 pytestmark = pytest.mark.needs('clock')
-LATER = 2500  # milliseconds of the page's own clock, after which it has looked at itself
+LATER = 2500  # milliseconds of the page's clock until it has checked itself
 
 
 @pytest.fixture
 def told(tabs, console):
-    "`told(url, until)` opens a page, lets its clock run, and returns what it was taught"
+    "`told(url, until)` opens a page, lets its clock run, and returns its warnings"
     console.allow('cjm-fasthtml-sse:', 'htmx:oobErrorNoTarget', 'defineExtension')
     def open(url, until=None):
         page, said = tabs(), []
@@ -30,7 +30,7 @@ def local(htmx): return f'/npm/{htmx.folder}/dist/htmx.min.js'
 
 
 def own():
-    "The package's own scripts alone"
+    "The package's scripts alone"
     return sse_headers(2)[-2:]
 
 
@@ -80,7 +80,7 @@ def test_no_element_with_that_id(site, told, any_htmx, wrong):
 
 
 def test_what_finds_its_place_and_what_is_not_shown_at_all(site, told, any_htmx):
-    "By a selector whatever its own id; deleted where it is not; made by the event before; and another name"
+    "A selector with any id; a deletion; a target that the previous event made; another name"
     stream, path = site.stream()
     def send(page):
         stream.wait(readers=1)
@@ -114,7 +114,7 @@ def test_a_page_without_streams_hears_nothing(site, told): assert told(site.page
 
 @pytest.mark.needs('routes')
 def test_nothing_for_a_long_time(site, told, context, htmx):
-    "As behind a proxy that collects answers: a request that is taken, and not answered"
+    "A proxy that buffers responses: the request is accepted, and not answered"
     taken = []
     context.route('**/never', lambda route: taken.append(route))
     def wait(page):

@@ -1,4 +1,4 @@
-"What a page does about an event that the server could not show"
+"Events that the server could not render"
 import pytest
 from fasthtml.common import I
 from starlette.responses import HTMLResponse
@@ -13,7 +13,7 @@ RENDER = '{"reason": "render", "last_event_id": "e-9"}'
 
 @pytest.fixture
 def live(serve, htmx):
-    "An app whose builder shows no number below nought, and which retains one of those"
+    "An app whose builder fails for negative numbers, and which retains one of those"
     def show(kind, data): return I(data['n']) if data['n'] >= 0 else 1 / 0
     live = Live(htmx.head(), element_builder=show)
     with serve(live.app) as live.url: yield live
@@ -21,7 +21,7 @@ def live(serve, htmx):
 
 @pytest.mark.needs('requests')
 def test_a_page_is_not_loaded_again_and_again(live, page):
-    "A newcomer is told of what is retained and cannot be shown; so is the page that was loaded anew for it"
+    "A new tab gets a reset for a retained event that cannot be rendered; so does a page that was reloaded for it"
     loads = []
     page.on('request', lambda request: request.is_navigation_request() and loads.append(request.url))
     element = create_sse_element('/sse/broadcast', 'sse', 'beforeend', refresh=True, refresh_spread=0)
@@ -69,7 +69,7 @@ def test_tabs_that_share_a_stream_are_told_without_asking(live, tabs):
     for tab in pages:
         tab.evaluate('''() => { window.told = [];
             addEventListener('sse:reset', ({detail}) => window.told.push(detail.reason)); }''')
-        tab.wait_for_function("[...cjmSSE.subscriptions].every(each => each.fed)")
+        tab.wait_for_function("[...cjmSSE.subscriptions].every(each => each.isRelayed)")
     before = live.manager.statistics().replays
     live.manager.broadcast_threadsafe('number', {'n': -1}).result(10)
     live.send(1)

@@ -1,6 +1,6 @@
-"""WebKit (WebKitGTK's MiniBrowser), by Selenium, with the part of Playwright's page that the tests use
+"""WebKit (WebKitGTK's MiniBrowser) with Selenium, with the part of Playwright's page that the tests use
 
-What is not here WebKit's driver cannot do, and a test that asks for it says so by `needs` (see `engines.py`).
+WebKit's driver cannot do more. A test that needs more has the mark `needs` (see `engines.py`).
 """
 import ctypes
 import os
@@ -25,9 +25,9 @@ FOUND = sorted(Path('/usr/lib').glob('*/webkit2gtk-4.1/MiniBrowser'))  # in a fo
 MINI_BROWSER = os.environ.get('WEBKIT', str(FOUND[-1]) if FOUND else '/usr/bin/MiniBrowser')
 XVFB = '/usr/bin/Xvfb'
 SOFTWARE = dict(WEBKIT_DISABLE_COMPOSITING_MODE='1', LIBGL_ALWAYS_SOFTWARE='1')
-TIMEOUT = 10  # seconds that a wait may take before it fails, unless told; a generous limit, not a delay
-OFTEN = .03  # seconds between two looks at what is waited for
-# The driver has no console to read: what a page says is noted in the page, from its load on
+TIMEOUT = 10  # default seconds before a wait fails; a generous limit, not a delay
+OFTEN = .03  # seconds between two polls
+# The driver has no console, so each page stores its messages from its load on
 NOTE = '''() => {
     if (window.noted) return;
     window.noted = [];
@@ -39,7 +39,7 @@ NOTE = '''() => {
 
 
 def dies_with_us():
-    "Where the test's process is killed, so is what it started, as far as the system can tell it so"
+    "End the children if the test's process is killed, as far as the system can"
     if sys.platform == 'linux': ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
@@ -47,14 +47,14 @@ OWN_GROUP = dict(start_new_session=True, preexec_fn=dies_with_us)
 
 
 def end_group(process):
-    "Ends a process that leads its group, and all that it started"
+    "End the leader of a process group and all processes in it"
     with suppress(ProcessLookupError): os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 @contextmanager
 def display():
-    "A screen that nobody sees, with a number that is free"
+    "A virtual display with a free number"
     read, write = os.pipe()
     command = [XVFB, '-displayfd', str(write), '-screen', '0', '1280x1024x24', '-nolisten', 'tcp']
     process = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL, **OWN_GROUP)
@@ -67,7 +67,7 @@ def display():
 
 
 class Browser:
-    "Starts sessions; each is one person's browser"
+    "Start sessions; each is a browser of one user"
     def __init__(self, display): self.display, self.contexts = display, []
 
     def new_context(self):
@@ -79,7 +79,7 @@ class Browser:
 
 
 class Context:
-    "A session: a driver of its own and a browser of its own, in one group of processes"
+    "A session: a driver and a browser in one process group"
     def __init__(self, browser):
         self.browser, self.timeout, self.pages, options = browser, TIMEOUT, [], Options()
         options.binary_location = MINI_BROWSER
@@ -92,7 +92,7 @@ class Context:
             raise
         self.driver.set_script_timeout(60)
         VERSIONS['webkit'] = self.driver.capabilities['browserVersion']
-        self.spare = self.driver.current_window_handle  # the last tab that is closed would end the session
+        self.spare = self.driver.current_window_handle  # closing the last tab would end the session
 
     def set_default_timeout(self, milliseconds): self.timeout = milliseconds/1000
 
@@ -126,13 +126,13 @@ class Message:
 
 @contextmanager
 def errors():
-    "What Selenium raises, as what Playwright does"
+    "Raise Selenium's errors as Playwright's"
     try: yield
     except WebDriverException as e: raise Error(e.msg or type(e).__name__) from e
 
 
 def until(look, well, timeout, what):
-    "Looks until it is well; returns what was seen. A page that is on its way to another cannot be asked meanwhile"
+    "Poll until the condition is true; return its value. A page that navigates cannot be asked meanwhile"
     deadline, seen = time.monotonic() + timeout, None
     while True:
         try:
@@ -142,7 +142,7 @@ def until(look, well, timeout, what):
         time.sleep(OFTEN)
 
 
-# The source stands in the script itself: a page's policy may forbid it to be evaluated there
+# The source is in the script itself, because a page's policy may forbid `eval`
 CALL = '''const tell = arguments[arguments.length - 1], given = arguments[0];
 (async () => {
     const value = (%s), result = await (typeof value === 'function' ? value(given) : value);
@@ -162,12 +162,12 @@ class Page:
             yield self.driver
 
     def on(self, event, listener):
-        "Errors and warnings, before the page is left; errors that no script catches are among them"
+        "Errors and warnings, read before the page is left; uncaught errors are among them"
         if event == 'console': self.listeners.append(listener)
-        elif event != 'pageerror': raise ValueError(f'WebKit tells nothing of {event!r}')
+        elif event != 'pageerror': raise ValueError(f'WebKit has no event {event!r}')
 
     def listen(self):
-        "Hand on what the page has said, where it can still be asked"
+        "Return the page's messages, as long as it can be asked"
         with suppress(Error):
             for kind, text in self.evaluate('(window.noted ?? []).splice(0)') if self.listeners else []:
                 for listener in self.listeners: listener(Message(kind, text))
@@ -222,7 +222,7 @@ class Page:
         with self.shown() as driver: driver.close()
 
 
-# Elements of the page, from the outermost step to the innermost: how it looks, for what, under which name
+# Elements of the page, from the outermost step to the innermost: the kind of search, its value, its name
 FIND = r'''const ROLES = {button: 'button, [role=button]', status: '[role=status], output'};
 const spaced = text => (text ?? '').replace(/\s+/g, ' ').trim();
 const label = each =>
@@ -239,7 +239,7 @@ const all = [...new Set(arguments[0].reduce((found, [step, ...of]) => STEPS[step
 
 
 class Locator:
-    "Elements, looked for anew each time"
+    "Elements, searched anew each time"
     def __init__(self, page, steps): self.page, self.steps = page, steps
 
     def then(self, *step): return Locator(self.page, [*self.steps, step])
@@ -252,12 +252,12 @@ class Locator:
     def last(self): return self.nth(-1)
 
     def see(self, source, arg=None):
-        "What a function says of all the elements that there are now"
+        "Return a function's value for all current elements"
         with self.page.shown() as driver:
             return driver.execute_script(f'{FIND} return ({source})(all, arguments[1]);', self.steps, arg)
 
     def ask(self, source, arg=None):
-        "What a function says of the first one, once it is there"
+        "Return a function's value for the first element, once there is one"
         source = f'([first], arg) => first && [({source})(first, arg)]'
         return until(lambda: self.see(source, arg), bool, self.page.context.timeout, f'{self.steps}: {source}')[0]
 
@@ -297,7 +297,7 @@ def matches(text, wanted):
 
 
 class Expectation:
-    "What Playwright's `expect` gives for a locator: each asks until it is so"
+    "Playwright's `expect` for a locator: each method polls until it is true"
     def __init__(self, locator): self.locator = locator
 
     def _until(self, look, well, wanted):
@@ -305,7 +305,7 @@ class Expectation:
         except Error as e: raise AssertionError(str(e)) from e
 
     def _first(self, source, well, wanted, arg=None):
-        "One of the first element, or nothing where there is none"
+        "Return a value of the first element, or None without one"
         look = f'([first], arg) => first ? ({source})(first, arg) : null'
         self._until(lambda: self.locator.see(look, arg), well, wanted)
 

@@ -1,2 +1,1 @@
-(()=>{"use strict";const s=window.cjmSSE,{share:t,retry:e,stats:a}=JSON.parse(document.currentScript?.dataset.sse||"{}");void 0!==t&&(s.sharing.on=t),
-e&&Object.assign(s.policy,e),a&&s.manage(a)})();
+(()=>{"use strict";const sse=window.cjmSSE;sse.isLoaded=!0;const{share:s,retry:t,stats:e}=JSON.parse(document.currentScript?.dataset.sse||"{}");void 0!==s&&(sse.sharing.on=s),t&&Object.assign(sse.policy,t),e&&sse.pollStats(e)})();

@@ -1,23 +1,24 @@
-// The parts of the script that need no browser: run by `node --test tests/browser/js`, on the files as they stand.
+// The parts of the script that need no browser, run by `node --test tests/browser/js` on the files before minification.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import vm from 'node:vm';
 
 const assets = new URL('../../../cjm_fasthtml_sse/assets/', import.meta.url);
+const FILES = ['parse', 'retry', 'stream', 'topics', 'tabs', 'election', 'leader', 'group', 'follower', 'subscription'];
 const read = name => readFileSync(new URL(`${name}.js`, assets), 'utf8');
 
-/** `window.cjmSSE` after `first` and the files that ask for no document; `globals` stand in for the browser's. */
+/** Load the files that need no document, after `first`; `globals` replace those of a browser. */
 function load(globals = {}, first = '') {
     const window = { isSecureContext: false };
     const context = vm.createContext({ window, navigator: {}, console, URL, AbortController, TextDecoder, ReadableStream, setTimeout, clearTimeout, performance,
         document: { baseURI: 'http://host/page', hidden: false }, location: { origin: 'http://host' }, ...globals });
-    for (const text of [first, ...['stream', 'hub'].map(read)]) vm.runInContext(text, context);
+    for (const text of [first, ...FILES.map(read)]) vm.runInContext(text, context);
     return window.cjmSSE;
 }
 
 const plain = value => JSON.parse(JSON.stringify(value));
-const blocks = chunks => { const parse = load().parser(); return plain(chunks.flatMap(chunk => parse(chunk))); };
+const blocks = chunks => { const parse = load().createParser(); return plain(chunks.flatMap(chunk => parse(chunk))); };
 
 const CASES = [
     ['data: a\n\n', [{ data: 'a' }]],
@@ -45,30 +46,30 @@ test('blocks are the same wherever the text is cut, and whichever line end it ha
     }
 });
 
-/** A parser whose work is counted: the characters that its calls on strings look through. */
+/** A parser that counts its work: the characters that its calls on strings read. */
 function counting() {
     const counted = { work: 0 };
     const sse = load({ counted }, `{
         const count = (proto, name, seen) => {
             const real = proto[name];
             proto[name] = function (...given) {
-                const told = Reflect.apply(real, this, given);
-                counted.work += seen(this, given, told);
-                return told; };
+                const result = Reflect.apply(real, this, given);
+                counted.work += seen(this, given, result);
+                return result; };
         };
         count(String.prototype, 'indexOf', (text, [what, from = 0], at) => at < 0 ? text.length - from : at - from + what.length);
         for (const name of ['split', 'match', 'matchAll', 'search', 'replace', 'replaceAll', 'includes', 'lastIndexOf', 'trim', 'concat'])
             count(String.prototype, name, text => text.length);
         for (const name of ['slice', 'substring', 'substr', 'repeat'])
-            count(String.prototype, name, (text, given, told) => told.length);
+            count(String.prototype, name, (text, given, result) => result.length);
         for (const name of ['charAt', 'charCodeAt', 'codePointAt', 'at', 'startsWith', 'endsWith']) count(String.prototype, name, () => 1);
         count(RegExp.prototype, 'test', (expression, [text]) => text.length);
-        count(Array.prototype, 'join', (list, given, told) => told.length);
+        count(Array.prototype, 'join', (list, given, result) => result.length);
     }`);
-    return { counted, parse: sse.parser() };
+    return { counted, parse: sse.createParser() };
 }
 
-/** What is counted while `text` is read in pieces, for each of its characters. */
+/** The work of reading `text` in pieces, per character. */
 function workFor(text, piece) {
     const { counted, parse } = counting();
     const bytes = Buffer.from(text), decoder = new TextDecoder(), found = [];
@@ -81,7 +82,7 @@ test('the work for a line grows with its length, not with the number of its piec
     for (const [size, piece] of sizes) {
         const { found, work } = workFor(`data: ${'é'.repeat(size / 2)}\n\n`, piece);
         assert.deepEqual([found.length, found[0].data.length], [1, size / 2]);
-        assert.ok(work > 0.5 && work < 8, `${work} looks at each character of a line of ${size} in pieces of ${piece}`);
+        assert.ok(work > 0.5 && work < 8, `${work} reads of each character of a line of ${size} in pieces of ${piece}`);
     }
 });
 
@@ -91,7 +92,7 @@ test('so does that for an event of many lines, for many events in one piece, and
     for (const [kind, text] of Object.entries(texts)) {
         for (const piece of [3, 1000, text.length]) {
             const { work } = workFor(text, piece);
-            assert.ok(work < 12, `${work} looks at each character of ${kind} in pieces of ${piece}`);
+            assert.ok(work < 12, `${work} reads of each character of ${kind} in pieces of ${piece}`);
         }
     }
 });
@@ -108,46 +109,46 @@ test('a position is compared as the whole number that it is, however large', () 
     assert.ok(!isLater('a-9.0123abcd', 'a-10') && !isLater('a-9', 'a-9.0123abcd'));
 });
 
-test('ids of two lives of a log have no order: either is news', () => {
+test('ids of two epochs of a log have no order: each is later', () => {
     const { isLater } = load();
     assert.ok(isLater('a-1', 'b-9') && isLater('b-9', 'a-1') && isLater('a-1', ''));
 });
 
 test('delays double up to a limit, all of it at random', () => {
-    const { delay, policy } = load();
-    const drawn = (tries, retry) => Array.from({ length: 400 }, () => delay(tries, retry));
+    const { chooseDelay, policy } = load();
+    const drawn = (tries, retry) => Array.from({ length: 400 }, () => chooseDelay(tries, retry));
     for (const [tries, ceiling] of [[0, 1000], [1, 2000], [4, 16000], [5, 30000], [1000, 30000]]) {
         const found = drawn(tries);
-        assert.ok(Math.min(...found) >= policy.least && Math.max(...found) <= ceiling);
+        assert.ok(Math.min(...found) >= policy.minDelay && Math.max(...found) <= ceiling);
         assert.ok(Math.max(...found) - Math.min(...found) > ceiling / 3, 'spread');
     }
 });
 
-test('what the server says by retry holds, and doubles if it does not help', () => {
-    const { delay } = load();
-    assert.equal(delay(0, 20), 20);
-    assert.equal(delay(0, 0), 0);
-    assert.ok(delay(2, 4000) <= 16000);
+test('the delay of retry is used first, and doubles after each failure', () => {
+    const { chooseDelay } = load();
+    assert.equal(chooseDelay(0, 20), 20);
+    assert.equal(chooseDelay(0, 0), 0);
+    assert.ok(chooseDelay(2, 4000) <= 16000);
 });
 
 test('an interval of the page is the delay, and a quarter more at most', () => {
-    const { delay, policy } = load();
+    const { chooseDelay, policy } = load();
     policy.interval = 100;
-    for (const tries of [0, 1, 50]) assert.ok(delay(tries) >= 100 && delay(tries) <= 125);
-    assert.equal(delay(0, 20), 20);
+    for (const tries of [0, 1, 50]) assert.ok(chooseDelay(tries) >= 100 && chooseDelay(tries) <= 125);
+    assert.equal(chooseDelay(0, 20), 20);
 });
 
-test('topics and patterns are heard as the server hears them', () => {
-    const { hears } = load();
-    for (const [wanted, topic, heard] of [
+test('topics match patterns as on the server', () => {
+    const { matchesAny } = load();
+    for (const [pattern, topic, matches] of [
         ['job/42', 'job/42', true], ['job/42', 'job/421', false], ['job/*', 'job/42', true], ['job/*', 'job/42/log', false],
         ['job/*', 'job', false], ['job/**', 'job/42', true], ['job/**', 'job/42/log', true], ['job/**', 'job', false],
         ['*', 'news', true], ['*', 'job/42', false], ['**', 'job/42/log', true], ['**', 'news', true], ['a.b', 'axb', false],
-    ]) assert.equal(hears([wanted], topic), heard, `${wanted} ${topic}`);
-    assert.equal(hears([], 'news'), false);
+    ]) assert.equal(matchesAny([pattern], topic), matches, `${pattern} ${topic}`);
+    assert.equal(matchesAny([], 'news'), false);
 });
 
-/** A subscription without tabs, on answers made up here. */
+/** A subscription without other tabs; `answers` are the responses to its requests. */
 async function subscribe(url, wanted, ...answers) {
     const asked = [];
     const states = [];
@@ -170,7 +171,7 @@ async function subscribe(url, wanted, ...answers) {
     return { asked, states, events };
 }
 
-test('a stream that breaks is asked for again from the newest id', async () => {
+test('a broken stream is reopened from the newest id', async () => {
     const { asked, events, states } = await subscribe('/s?topic=a', {}, { text: 'id: e-1\ndata: x\n\n' }, { status: 500 }, { text: 'id: e-2\n\n' });
     assert.deepEqual(asked.map(each => [each.url, each['Last-Event-ID']]),
         [['http://host/s?topic=a', undefined], ['http://host/s?topic=a', 'e-1'], ['http://host/s?topic=a', 'e-1'], ['http://host/s?topic=a', 'e-2']]);
@@ -178,25 +179,25 @@ test('a stream that breaks is asked for again from the newest id', async () => {
     assert.deepEqual(states, ['connecting', 'open', 'reconnecting 0', 'reconnecting 500', 'open', 'reconnecting 0', 'closed 204']);
 });
 
-test('across origins, or with an id that no header can hold, the URL names it', async () => {
+test('across origins, or with an id that no header can contain, the URL contains it', async () => {
     const { asked } = await subscribe('http://other/s?last_event_id=e-0&x=1', {}, { text: 'id: e-1\n\n' });
     assert.deepEqual(asked.map(each => each.url), ['http://other/s?last_event_id=e-0&x=1', 'http://other/s?last_event_id=e-1&x=1']);
     const odd = await subscribe('/s', {}, { text: 'id: ü\n\n' });
     assert.deepEqual(odd.asked.map(each => [each.url, each['Last-Event-ID']]), [['http://host/s', undefined], ['http://host/s?last_event_id=%C3%BC', undefined]]);
 });
 
-test('refusals and a sign-in page in the place of the stream are the end', async () => {
+test('refusals and a sign-in page instead of the stream end it', async () => {
     for (const status of [400, 401, 403, 409]) assert.deepEqual((await subscribe('/s', {}, { status })).states, ['connecting', `denied ${status}`]);
     const signIn = { redirected: true, headers: { 'Content-Type': 'text/html' } };
     assert.deepEqual((await subscribe('/s', {}, signIn)).states, ['connecting', 'denied 200']);
 });
 
-test('sse-close is the end, after what came before it', async () => {
+test('sse-close ends the stream after the events before it', async () => {
     const { asked, events, states } = await subscribe('/s', {}, { text: 'data: a\n\nevent: sse-close\ndata: {}\n\ndata: never\n\n' });
     assert.deepEqual([asked.length, events.map(each => each.data), states.at(-1)], [1, ['a', '{}'], 'closed']);
 });
 
-test('what a server says by Retry-After is waited for', async () => {
+test('Retry-After delays the next attempt', async () => {
     const before = Date.now();
     const { asked } = await subscribe('/s', {}, { status: 503, headers: { 'Retry-After': '1' } });
     assert.ok(asked.length === 2 && Date.now() - before >= 1000);
