@@ -45,8 +45,8 @@ Modules:
 - `cjm_fasthtml_sse.backplanes.sqlite_file`: The tables of a backplane in a SQLite file, its epoch, and the checks of the file
 - `cjm_fasthtml_sse.backplanes.sqlite_notify`: Runs blocking calls in a thread, and wakes other processes after a write to a shared file
 - `cjm_fasthtml_sse.backplanes.sqlite_session`: Writes, trims and reads the tables of one open SQLite file
-- `cjm_fasthtml_sse.browser.elements`: One line of Python gives a page its stream, on htmx 2 and on htmx 4
-- `cjm_fasthtml_sse.browser.scripts`: The browser's script under a name that says what is in it, so that it is fetched once
+- `cjm_fasthtml_sse.browser.elements`: Make the element, the scripts and the indicator that connect a page to a stream, on htmx 2 and htmx 4.
+- `cjm_fasthtml_sse.browser.scripts`: Join the browser's script from its files and serve it under a URL that browsers may cache forever.
 - `cjm_fasthtml_sse.cluster.home_loop`: The one event loop of a manager, and the way to it from other threads
 - `cjm_fasthtml_sse.cluster.link`: One engine as a node sees it: the adapter, its lock, and whether it can be reached
 - `cjm_fasthtml_sse.cluster.loading`: Fill a log from an engine, and find out whether the engine still has what was read
@@ -71,7 +71,7 @@ Modules:
 - `cjm_fasthtml_sse.core.streaming`: Streams the items of one source to one page, in order, and closes the source at the end.
 - `cjm_fasthtml_sse.core.subscribers`: Two kinds of subscriber, fed from one log: streams, and queues that the application reads
 - `cjm_fasthtml_sse.core.users`: Revoke topics from a user, disconnect users, and keep an id with one user in all processes
-- `cjm_fasthtml_sse.demo.app`: What happens in the demo: the requests that change its state, and what they tell all tabs
+- `cjm_fasthtml_sse.demo.app`: The routes of the demo, and the events that they broadcast
 - `cjm_fasthtml_sse.events.log`: The newest events in one order, for readers that reconnect or fall behind
 - `cjm_fasthtml_sse.events.mailbox`: The queue of one reader: references to events while it keeps up, a cursor into the log when it falls behind
 - `cjm_fasthtml_sse.events.marks`: Short marks in an id for topics that the client requested and does not receive

@@ -22,9 +22,10 @@ from cjm_fasthtml_sse.events.wire import SSEError  # noqa: E402
 from fasthtml.common import Div, FastHTML, Li, Span  # noqa: E402
 from sqlite_tools import Connections  # noqa: E402
 from starlette.responses import JSONResponse, PlainTextResponse  # noqa: E402
+from settings import make_manager
 
 connections = Connections()
-manager = BroadcastManager(backplane=CONFIG.get('backplane'), **CONFIG.get('manager', {}))
+manager = make_manager(backplane=CONFIG.get('backplane'), **CONFIG.get('manager', {}))
 outcomes, jobs = [], {}
 
 

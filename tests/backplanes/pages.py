@@ -7,6 +7,7 @@ from cjm_fasthtml_sse.core.broadcast import setup_broadcast_routes
 from fasthtml.common import FastHTML
 
 from .machines import PATIENCE
+from settings import make_manager
 
 
 async def soon(condition, what='the condition', patience=PATIENCE):
@@ -46,7 +47,7 @@ class Page:
 @contextlib.asynccontextmanager
 async def application(url, **options):
     "An application on the engine at `url`; `say(n)` broadcasts and returns the id, `page(id)` opens a tab"
-    app, manager, pages = FastHTML(secret_key='of these tests'), BroadcastManager(backplane=url, **options), []
+    app, manager, pages = FastHTML(secret_key='of these tests'), make_manager(backplane=url, **options), []
     setup_broadcast_routes(app, manager)
     await manager.ready()
     async def say(n, **about):

@@ -92,7 +92,7 @@ def test_a_program_that_is_killed_does_not_stop_others(worker, tab, shared_url):
     until(lambda: len(reader.data()) > 100, 'some of its events')
     program.process.send_signal(signal.SIGKILL)
     answered = program.ids()
-    assert one.survey('/say', n='["w", 0]')[0] == 'sent'
+    assert one.ask('/say', n='["w", 0]')[0] == 'sent'
     until(lambda: reader.data()[-1] == ['w', 0], 'the event of the worker')
     seen = reader.data()[:-1]
     assert seen == [['p', i] for i in range(len(seen))] and set(answered) <= set(reader.ids()) and not reader.resets

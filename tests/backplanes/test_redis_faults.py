@@ -41,7 +41,7 @@ def test_engine_started_again_empty(valkey, workers, tab):
     engine = valkey(appendonly='no')
     here, there = workers(*[engine.url] * 2)
     tabs = [tab(lambda w=w: [w]) for w in (here, there, here)]
-    for i in range(20): here.survey('/say', n=i)
+    for i in range(20): here.ask('/say', n=i)
     both_heard = lambda i: all(one.data()[-1:] == [i] for one in tabs)  # noqa: E731
     until(lambda: both_heard(19), 'the tabs to be up to date')
     engine.kill()
@@ -57,7 +57,7 @@ def test_engine_that_loses_its_events_while_it_runs(valkey, workers, tab):
     engine = valkey(appendonly='no')
     here, there = workers(*[engine.url] * 2)
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
-    here.survey('/say', n=1)
+    here.ask('/say', n=1)
     until(lambda: all(one.data() == [1] for one in tabs), 'the tabs to be up to date')
     with engine.client as client: client.flushall()
     until(lambda: all(one.resets for one in tabs), 'the tabs to get a reset')
@@ -71,10 +71,10 @@ def test_engine_started_again_without_its_tail(valkey, workers, tab):
     engine = valkey(appendfsync='always')
     here, there = workers(*[engine.url] * 2)
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
-    for i in range(20): here.survey('/say', n=i)
+    for i in range(20): here.ask('/say', n=i)
     until(lambda: all(len(one.events) == 20 for one in tabs), 'the tabs to be up to date')
     kept = engine.tail_file().stat().st_size
-    for i in range(20, 25): here.survey('/say', n=i)
+    for i in range(20, 25): here.ask('/say', n=i)
     until(lambda: all(len(one.events) == 25 for one in tabs), 'the tabs to be up to date')
     engine.kill()
     engine.forget_after(kept)
@@ -92,12 +92,12 @@ def test_answer_to_a_publication_lost(valkey, proxy, workers, tab):
     line = proxy(engine.port)
     here, there = workers(f'redis://127.0.0.1:{line.port}', engine.url)
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
-    here.survey('/say', n=0)
+    here.ask('/say', n=0)
     for i in range(1, 4):
         line.swallow = b'"n": %d}' % i  # of this publication; storing node info is a script as well
         assert here.ask('/say', n=i)[0] == 'sent'
         until(lambda i=i: line.swallowed == i, 'the answer to be lost')
-    here.survey('/say', n=4)
+    here.ask('/say', n=4)
     until(lambda: all(one.data()[-1:] == [4] for one in tabs), 'the tabs to be up to date')
     assert [one.data() for one in tabs] == [[0, 1, 2, 3, 4]] * 2 and tabs[0].ids() == tabs[1].ids()
 
@@ -113,7 +113,7 @@ def test_connection_silent_for_a_while(valkey, proxy, worker, tab, load, seconds
     def meanwhile():
         until(lambda: len(tabs[0].events) > 20, 'the load to be under way')
         line.hold()
-        until(lambda: here.survey('/state')['backplane'] == 'lost', 'the cut to be noticed')
+        until(lambda: here.ask('/state')['backplane'] == 'lost', 'the cut to be noticed')
         start = time.monotonic()
         while time.monotonic() - start < seconds:
             waiting.append([w.ask('/state')['buffered'] for w in (here, keeps)])
@@ -156,7 +156,7 @@ def test_slow_connection_does_not_time_out(valkey, proxy, workers, tab, load):
     told = load(here, 'a', 100, 2)
     assert len(told['sent']) == 200
     all_hear(tabs, told['sent'])
-    assert 'is lost' not in here.log and here.survey('/state')['buffered'] == 0
+    assert 'is lost' not in here.log and here.ask('/state')['buffered'] == 0
 
 
 def test_events_that_the_engine_refuses(valkey, worker, tab):
@@ -164,12 +164,12 @@ def test_events_that_the_engine_refuses(valkey, worker, tab):
     engine = valkey(proto_max_bulk_len='1mb', maxmemory_policy='noeviction', appendonly='no')
     here = worker(engine.url)
     one = tab(lambda: [here])
-    assert here.survey('/say', n=1)[0] == 'sent'
-    what, why = here.survey('/say', n=2, size=2 * 2**20)
+    assert here.ask('/say', n=1)[0] == 'sent'
+    what, why = here.ask('/say', n=2, size=2 * 2**20)
     assert what == 'failed' and re.search('over what .* takes|over its limit', why), why
-    assert here.survey('/say', n=3, size=2**19)[0] == 'sent'
+    assert here.ask('/say', n=3, size=2**19)[0] == 'sent'
     with engine.client as client: client.config_set('maxmemory', 1)
-    what, why = here.survey('/say', n=4)
+    what, why = here.ask('/say', n=4)
     assert what == 'failed' and 'memory' in why.lower(), (what, why)
     with engine.client as client: client.config_set('maxmemory', 0)
     until(lambda: here.ask('/say', n=5)[0] == 'sent', 'it to recover')

@@ -61,7 +61,7 @@ class FullForSQLite:
         for one in self.workers: one.ask('/pages', n=1)  # SQLite keeps the present number of pages if it is larger
 
     def empty(self):
-        for one in self.workers: one.survey('/pages', n=10**9)
+        for one in self.workers: one.ask('/pages', n=10**9)
 
     def close(self): pass
 
@@ -99,7 +99,7 @@ def test_a_file_whose_newest_events_are_gone_is_one_reset_for_every_tab(two, pat
     backup(path, tmp_path/'copy')
     more = load(workers[1], 'b', 100, 0.5)
     told_all(tabs, [*first['sent'], *more['sent']])
-    epochs = {one.survey('/state')['epoch'] for one in workers}
+    epochs = {one.ask('/state')['epoch'] for one in workers}
     heard = len(tabs[0].events)
     came = load(workers[0], 'c', 50, 2, lambda: (under_way(tabs, heard), FAULTS[fault](path, tmp_path/'copy')))
     states = until(lambda: agreed(workers, epochs), 'both workers to be on the new epoch')
@@ -117,7 +117,7 @@ def test_a_file_whose_newest_events_are_gone_is_one_reset_for_every_tab(two, pat
 
 
 def agreed(workers, old):
-    states = [one.survey('/state') for one in workers]
+    states = [one.ask('/state') for one in workers]
     epochs = {state['epoch'] for state in states}
     return states if len(epochs) == 1 and not epochs & old and {s['backplane'] for s in states} == {'open'} else None
 

@@ -46,12 +46,12 @@ def test_worker_killed_under_load(shared_url, workers, tab, load):
     told = load(sender, 'a', 200, 2.5, meanwhile)
     assert len(told['sent']) == 500
     all_hear(tabs, told['sent'])
-    assert all(one.opened == 2 for one in tabs) and other.survey('/state')['here'] == 4
+    assert all(one.opened == 2 for one in tabs) and other.ask('/state')['here'] == 4
 
 
 def test_a_worker_that_was_stopped_until_its_events_were_trimmed(shared_url, workers, tab):
     "Each tab gets one reset and then all later events, never a silent gap"
-    sender, still = workers(*[shared_url] * 2, manager=dict(replay_limit=100))
+    sender, still = workers(*[shared_url] * 2, manager=dict(max_events=100))
     tabs = [tab(still) for _ in range(3)]
     sender.ask('/say', n='["a", 0]')
     until(lambda: all(one.data() for one in tabs), 'the first event')
@@ -87,7 +87,7 @@ def test_a_wrong_clock_has_no_effect(shared_url, worker, tab):
     """Python's clocks are an hour off in two of three workers, with an age of a minute. Redis has its own clock. SQLite
     reads the kernel's, which all processes of a machine share. An adapter that used Python's `time` would trim new
     events of other workers, or store times that make others trim them. That would cause resets."""
-    limits = dict(manager=dict(replay_age=60))
+    limits = dict(manager=dict(max_age=60))
     right, early, late = worker(shared_url, **limits), worker(shared_url, skew=-3600, **limits), None
     tabs = [tab(lambda w=w: [w]) for w in (right, early)]
     for i in range(30): (right, early)[i % 2].ask('/say', n=i)
@@ -110,7 +110,7 @@ def test_markup_and_dates_travel_and_text_stays_text(pair, tab):
     here, there = pair
     pages = [tab(lambda w=w: [w], html=True) for w in (here, there)]
     plain = tab(lambda: [there])
-    for text in TEXTS: assert here.survey('/markup', text=text)[0] == 'sent'
+    for text in TEXTS: assert here.ask('/markup', text=text)[0] == 'sent'
     until(lambda: all(len(one.events) == len(TEXTS) for one in (*pages, plain)), 'all to arrive')
     assert pages[0].events == pages[1].events, 'sender and receiver render the same'
     for (_, shown), (_, data), text in zip(pages[1].events, plain.events, TEXTS, strict=True):
@@ -124,19 +124,19 @@ def test_markup_and_dates_travel_and_text_stays_text(pair, tab):
 def test_an_event_over_the_limit_is_refused_and_nothing_is_sent(pair, tab):
     here, there = pair
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
-    what, why = here.survey('/say', n=1, size=100_001)
+    what, why = here.ask('/say', n=1, size=100_001)
     assert what == 'failed' and 'max_event_bytes' in why
-    assert here.survey('/say', n=2, size=90_000)[0] == 'sent'
+    assert here.ask('/say', n=2, size=90_000)[0] == 'sent'
     until(lambda: all(one.events for one in tabs), 'the other to arrive')
     assert [one.data() for one in tabs] == [[2], [2]]
 
 
 def test_retained_keys_and_topics_over_processes(shared_url, worker, workers, tab):
     here, there = workers(*[shared_url] * 2, manager=dict(max_events=10))
-    for i in range(3): here.survey('/say', n=json.dumps(['job', i]), topic='job/1', key='k', retain=True)
-    there.survey('/say', n='"gone"', topic='job/2', key='k', retain=True)
-    here.survey('/say', n='"gone"', topic='job/2', key='k')
-    for i in range(400): here.survey('/say', n=i)
+    for i in range(3): here.ask('/say', n=json.dumps(['job', i]), topic='job/1', key='k', retain=True)
+    there.ask('/say', n='"gone"', topic='job/2', key='k', retain=True)
+    here.ask('/say', n='"gone"', topic='job/2', key='k')
+    for i in range(400): here.ask('/say', n=i)
     third = worker(shared_url, manager=dict(max_events=10))
     for w in (here, there, third):
         one = tab(lambda w=w: [w], topics=['job/*'])
@@ -148,7 +148,7 @@ def test_retained_keys_and_topics_over_processes(shared_url, worker, workers, ta
 def test_send_to_one_connection_and_exclude_one(pair, tab):
     here, there = pair
     mine, other = tab(lambda: [here], connection_id='mine'), tab(lambda: [there])
-    assert there.survey('/send_to', id='mine') is True and there.survey('/send_to', id='nobody') is False
+    assert there.ask('/send_to', id='mine') is True and there.ask('/send_to', id='nobody') is False
     for w in pair:
         assert w.ask('/say', n='"all but one"', exclude='mine')[0] == 'sent'
         assert w.ask('/say', n='"all"')[0] == 'sent'
@@ -164,5 +164,5 @@ def test_counts_over_processes(pair, tab):
     here, there = pair
     until(lambda: here.ask('/total') == there.ask('/total') == 0, 'the earlier tabs to be unregistered')
     for w in (here, here, there): tab(lambda w=w: [w])
-    until(lambda: here.survey('/total') == 3 and there.survey('/total') == 3, 'both to count all')
-    assert (here.survey('/state')['here'], there.survey('/state')['here']) == (2, 1)
+    until(lambda: here.ask('/total') == 3 and there.ask('/total') == 3, 'both to count all')
+    assert (here.ask('/state')['here'], there.ask('/state')['here']) == (2, 1)

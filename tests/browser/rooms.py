@@ -40,7 +40,7 @@ class Rooms(Live):
     "`may` has the topics for all users or, in `people`, for one; `said` has the broadcasts with their topics"
     def __init__(self, head, tabs, **settings):
         self.may, self.people, self.said, self.tabs = {'a', 'b'}, {}, [], tabs
-        super().__init__(head, **dict(retry_span=(0, 50), authorize=self.allow) | settings)
+        super().__init__(head, **dict(retry_range=(0, 50), authorize=self.allow) | settings)
 
     def allow(self, auth, topics): return [topic for topic in topics if topic in self.people.get(auth, self.may)]
 
@@ -52,7 +52,7 @@ class Rooms(Live):
 
     def cut(self):
         "End all streams; they reconnect"
-        return self.do(self.manager.disconnect({}, come_back=True))
+        return self.do(self.manager.disconnect({}, reconnect=True))
 
     def tab(self, *topics, path='/?', tabs=None):
         "Open a tab with `topics`"

@@ -328,7 +328,7 @@ def test_who_is_to_come_back_comes_back(rooms):
     a, b = two_tabs(rooms, 'a')
     async def story():
         for topic in 'abab': await rooms.say(topic)
-        await rooms.manager.disconnect(dict(topic='b'), come_back=True)
+        await rooms.manager.disconnect(dict(topic='b'), reconnect=True)
         for topic in 'abab': await rooms.say(topic)
     rooms.do(story())
     for page in (a, b):

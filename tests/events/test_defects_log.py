@@ -22,6 +22,7 @@ from cjm_fasthtml_sse.events.renderer import Renderer
 from fasthtml.common import FastHTML
 from hypothesis import given, settings, strategies as st
 from until import until_async as until
+from settings import make_manager
 
 PATIENCE = 40  # seconds to wait on a busy machine
 
@@ -87,7 +88,7 @@ class Line:
 
 def served(**options):
     "Return an application and its manager"
-    app, manager = FastHTML(secret_key='of these tests'), BroadcastManager(**options)
+    app, manager = FastHTML(secret_key='of these tests'), make_manager(**options)
     setup_broadcast_routes(app, manager)
     return app, manager
 
