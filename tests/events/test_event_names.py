@@ -115,7 +115,7 @@ def test_what_another_version_has_sent():
         engine = MemoryBackplane()
         record = make_record("note", {"n": 1})
         reserved = record.json.replace("note", "sse-close")
-            record = Record("sse-close", record.data, record.timestamp, json=reserved)
+        record = Record("sse-close", record.data, record.timestamp, json=reserved)
         apps = [served(named, backplane=engine) for named in (True, False)]
         async with Tab(apps[0][0]) as named, Tab(apps[1][0]) as plain:
             await engine.publish([Publication(encode_record(record, "an older one", 1))])
