@@ -102,7 +102,7 @@ def make_record(
     if not isinstance(message_type, str) or not message_type:
         raise ValueError(f'The type of a message must be a non-empty string, got {message_type!r:.60}')
     check_name(message_type)
-    if not (key is None or isinstance(key, str) and key): raise ValueError(f'A key is a non-empty string, got {key!r:.60}')
+    if not (key is None or isinstance(key, str) and key): raise ValueError(f'A key is non-empty text, got {key!r:.60}')
     if retain and key is None: raise ValueError('retain keeps the newest event of a key: say which with key=')
     if topic is not None and not isinstance(topic, PrivateTopic): check_topic(topic)
     data, metadata, now = validate(data), validate(metadata, 'metadata'), datetime.now().isoformat()

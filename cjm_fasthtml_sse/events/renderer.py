@@ -29,12 +29,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from fastcore.basics import patch
+
 from .log import Log
 from .record import BroadcastMessage, Event
 from .topics import PRIVATE
 from .wire import check_name, encode_frame, is_markup, render_html
-
-from fastcore.basics import patch
 
 _logger = logging.getLogger(__name__)
 

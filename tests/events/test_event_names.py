@@ -9,7 +9,7 @@ from asgi_tab import Tab, until
 from cjm_fasthtml_sse import FrameError, Publisher, SSEStream, encode_frame, setup_broadcast_routes
 from cjm_fasthtml_sse.backplanes.base import Publication, Limits
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
-from cjm_fasthtml_sse.events.record import encode_record, make_record
+from cjm_fasthtml_sse.events.record import Record, encode_record, make_record
 from cjm_fasthtml_sse.core.broadcast import BroadcastMessage
 from fasthtml.common import FastHTML
 from settings import make_manager
@@ -115,7 +115,8 @@ def test_what_another_version_has_sent():
     async def main():
         engine = MemoryBackplane()
         record = make_record("note", {"n": 1})
-        record = record._replace(type="sse-close", json=record.json.replace("note", "sse-close"))
+        reserved = record.json.replace("note", "sse-close")
+        record = Record("sse-close", record.data, record.timestamp, json=reserved)
         apps = [served(named, backplane=engine) for named in (True, False)]
         async with Tab(apps[0][0]) as named, Tab(apps[1][0]) as plain:
             await engine.publish([Publication(encode_record(record, "an older one", 1))])
