@@ -125,13 +125,17 @@ async def finish_send(self: Stream, message: Message, started: Awaitable | None 
 @patch
 async def _write(self: Stream, started: SuspendedSend | None, message: Message):
     try:
-        while await self.finish_send(message, started):
+        while True:
+            async with asyncio.timeout(self.send_timeout):
+                await (self.server_send(message) if started is None else started)
+                if self.wait_for_room is not None: await self.wait_for_room()
             started = None
             if not message['more_body']: return self._set_released()
             body = self.closing_frame if self.ended else self.take_more()
             if not body and not self.ended: return
             message = body_message(body, last=self.ended)
-    except Exception: self.send_failed()  # noqa: BLE001 - a stream without a writer would stay open
+    except TimeoutError: self.abort('stalled')
+    except Exception: self.send_failed()  # noqa: BLE001 - the same
     finally: self.writer = None
 
 # %% ../../nbs/asgi/stream.ipynb #9b1ecfa8
@@ -159,8 +163,7 @@ def end(self: Stream,
 
 @patch
 def _start_deadline(self: Stream):
-    loop = asyncio.get_running_loop()
-    self.deadline = loop.call_later(CLOSING_TIMEOUT, self.abort, 'no closing frame')
+    self.deadline = asyncio.get_running_loop().call_later(CLOSING_TIMEOUT, self.abort, 'no closing frame')
 
 # %% ../../nbs/asgi/stream.ipynb #e5cebaae
 @patch
