@@ -21,7 +21,7 @@ from fastcore.basics import patch
 from starlette.types import Message, Receive, Send
 
 from . import shutdown
-from .server_stream import ServerStream, find_server_stream, warn_unbounded
+from .server_stream import find_server_stream, warn_unbounded
 
 _logger = logging.getLogger(__name__)
 
@@ -58,8 +58,7 @@ class Stream:
     send_timeout = 30.0  # seconds that one send may wait for the client
     server_send: Send | None = None  # None before the stream begins and after it is over
     wrap_send: Callable[['Stream', Send], Any] | None = None  # called when the stream begins; the result has `end`
-    server_stream: ServerStream | None = None
-    transport = wait_for_room = task = writer = deadline = background = _wrapped = None
+    server_stream = transport = wait_for_room = task = writer = deadline = background = _wrapped = None
     ended = wrote = released = False
     closing_frame, headers, version = b'', (), ''
 
@@ -163,7 +162,8 @@ def end(self: Stream,
 
 @patch
 def _start_deadline(self: Stream):
-    self.deadline = asyncio.get_running_loop().call_later(CLOSING_TIMEOUT, self.abort, 'no closing frame')
+    loop = asyncio.get_running_loop()
+    self.deadline = loop.call_later(CLOSING_TIMEOUT, self.abort, 'no closing frame')
 
 # %% ../../nbs/asgi/stream.ipynb #e5cebaae
 @patch
