@@ -21,7 +21,7 @@ from fastcore.basics import patch
 from starlette.types import Message, Receive, Send
 
 from . import shutdown
-from .server_stream import ServerStream, find_server_stream, warn_unbounded
+from .server_stream import find_server_stream, warn_unbounded
 
 _logger = logging.getLogger(__name__)
 
@@ -58,8 +58,7 @@ class Stream:
     send_timeout = 30.0  # seconds that one send may wait for the client
     server_send: Send | None = None  # None before the stream begins and after it is over
     wrap_send: Callable[['Stream', Send], Any] | None = None  # called when the stream begins; the result has `end`
-    server_stream: ServerStream | None = None
-    transport = wait_for_room = task = writer = deadline = background = _wrapped = None
+    server_stream = transport = wait_for_room = task = writer = deadline = background = _wrapped = None
     ended = wrote = released = False
     closing_frame, headers, version = b'', (), ''
 
@@ -125,13 +124,17 @@ async def finish_send(self: Stream, message: Message, started: Awaitable | None 
 @patch
 async def _write(self: Stream, started: SuspendedSend | None, message: Message):
     try:
-        while await self.finish_send(message, started):
+        while True:
+            async with asyncio.timeout(self.send_timeout):
+                await (self.server_send(message) if started is None else started)
+                if self.wait_for_room is not None: await self.wait_for_room()
             started = None
             if not message['more_body']: return self._set_released()
             body = self.closing_frame if self.ended else self.take_more()
             if not body and not self.ended: return
             message = body_message(body, last=self.ended)
-    except Exception: self.send_failed()  # noqa: BLE001 - a stream without a writer would stay open
+    except TimeoutError: self.abort('stalled')
+    except Exception: self.send_failed()  # noqa: BLE001 - the same
     finally: self.writer = None
 
 # %% ../../nbs/asgi/stream.ipynb #9b1ecfa8
