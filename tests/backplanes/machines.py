@@ -34,7 +34,7 @@ def until(condition, what='the condition', patience=PATIENCE):
     return result
 
 
-def all_hear(tabs, expected, least=0):
+def check_received(tabs, expected, least=0):
     "Check that all tabs got the `expected` events once and in one order, without a reset"
     wanted = {tuple(n) for n in expected}
     until(lambda: all(wanted <= {tuple(n) for n in one.data()} for one in tabs), 'all tabs to get all events')
