@@ -59,7 +59,7 @@ async def burst(tag, n, at_once=50):
 
 
 def routes(app):
-    async def say(n: str = '0', size: int = 0, topic: str = None, key: str = None, retain: bool = False,
+    async def note(n: str = '0', size: int = 0, topic: str = None, key: str = None, retain: bool = False,
         exclude: str = None):
         data = {'n': json.loads(n)} | ({'text': 'x' * size} if size else {})
         return JSONResponse(await send(data, topic=topic, key=key, retain=retain, exclude=exclude))
@@ -80,8 +80,8 @@ def routes(app):
 
     async def state():
         with suppress(SSEError): await manager.ready()
-        told = manager.statistics()
-        return JSONResponse(dict(backplane=told.backplane, buffered=told.buffered, epoch=manager.cursor().split('-')[0],
+        now, epoch = manager.statistics(), manager.cursor().split('-')[0]
+        return JSONResponse(dict(backplane=now.backplane, buffered=now.buffered, epoch=epoch,
             here=manager.get_connection_count(), tasks=len(asyncio.all_tasks())))
 
     async def total(): return JSONResponse(await manager.get_total_connection_count())
@@ -92,7 +92,7 @@ def routes(app):
         return JSONResponse(n)
 
     async def plain(session=None): return PlainTextResponse('ok')
-    for each in (say, begin, done, markup, send_to, state, total, pages, plain): app.get(f'/{each.__name__}')(each)
+    for each in (note, begin, done, markup, send_to, state, total, pages, plain): app.get(f'/{each.__name__}')(each)
 
 
 def make():

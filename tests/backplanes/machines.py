@@ -25,7 +25,7 @@ SERVER = os.environ.get('SSE_TEST_ENGINE') or shutil.which('valkey-server') or s
 PATIENCE = 40  # seconds, on a busy machine, for something that should be immediate
 
 
-def all_hear(tabs, expected, least=0):
+def check_received(tabs, expected, least=0):
     "Check that all tabs got the `expected` events once and in one order, without a reset"
     wanted = {tuple(n) for n in expected}
     until(lambda: all(wanted <= {tuple(n) for n in one.data()} for one in tabs), 'all tabs to get all events')

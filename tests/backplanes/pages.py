@@ -38,7 +38,7 @@ class Page:
         await self.task
 
     @property
-    def heard(self): return [int(n) for n in re.findall(r'"n": ?(\d+)', self.text)]
+    def received(self): return [int(n) for n in re.findall(r'"n": ?(\d+)', self.text)]
 
     @property
     def resets(self): return self.text.count('event: sse-reset')
@@ -46,17 +46,17 @@ class Page:
 
 @contextlib.asynccontextmanager
 async def application(url, **options):
-    "An application on the engine at `url`; `say(n)` broadcasts and returns the id, `page(id)` opens a tab"
+    "An application on the engine at `url`; `send(n)` broadcasts and returns the id, `page(id)` opens a tab"
     app, manager, pages = FastHTML(secret_key='of these tests'), make_manager(backplane=url, **options), []
     setup_broadcast_routes(app, manager)
     await manager.ready()
-    async def say(n, **about):
+    async def send(n, **about):
         await manager.broadcast('note', {'n': n} | about.pop('data', {}), **about)
         return manager.cursor()
     def page(last_id=''):
         pages.append(Page(app, last_id))
         return pages[-1]
-    manager.say, manager.page = say, page
+    manager.send, manager.page = send, page
     try: yield manager
     finally:
         for one in pages: await one.leave()

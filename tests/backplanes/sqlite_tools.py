@@ -22,18 +22,18 @@ ROLES = {}
 def role(function): return ROLES.setdefault(function.__name__, function)
 
 
-def say(*what): print(json.dumps(what), flush=True)
+def emit(*what): print(json.dumps(what), flush=True)
 
 
 @role
 async def publish(engine, tag, n, at_most):
     "Publish `n` events in batches of random sizes, and print the positions of each batch"
-    say('open', (await engine.open(Limits())).epoch)
+    emit('open', (await engine.open(Limits())).epoch)
     sys.stdin.readline()
     sent, dice = 0, random.Random(tag)
     while sent < n:
         numbers = range(sent, min(n, sent + dice.randint(1, at_most)))
-        say(*zip(await engine.publish([Publication(f'{tag}.{i}'.encode()) for i in numbers]), numbers, strict=True))
+        emit(*zip(await engine.publish([Publication(f'{tag}.{i}'.encode()) for i in numbers]), numbers, strict=True))
         sent = numbers.stop
 
 
@@ -41,21 +41,21 @@ async def publish(engine, tag, n, at_most):
 async def read(engine, n, count):
     "Read `n` events and print them"
     opened, found = await engine.open(Limits()), []
-    say('open', opened.epoch)
+    emit('open', opened.epoch)
     while len(found) < n:
         after = found[-1][0] if found else 0
         found += [(e.position, e.body.decode()) for e in await engine.read({'events': after}, count, wait=5)]
-    say(*found)
+    emit(*found)
 
 
 @role
-async def be_nobody(engine):
+async def open_without_rights(engine):
     "Try to open the file without write permission"
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)
-    try: say(str(await engine.open(Limits())))
-    except Exception as e: say(type(e).__name__, str(e))  # noqa: BLE001 - the test expects it
+    try: emit(str(await engine.open(Limits())))
+    except Exception as e: emit(type(e).__name__, str(e))  # noqa: BLE001 - the test expects it
 
 
 @role
@@ -64,15 +64,15 @@ async def fork(engine):
     await engine.open(Limits())
     if child := os.fork():
         os.waitpid(child, 0)  # noqa: ASYNC222 - this process has no other task
-        return say(await engine.publish([Publication(b'from the parent')]))
+        return emit(await engine.publish([Publication(b'from the parent')]))
     asyncio.run(be_child(engine))
     os._exit(0)
 
 
 async def be_child(engine):
     for use in (engine.publish([Publication(b'x')]), engine.close(), SqliteBackplane(engine.path).open(Limits())):
-        try: say(repr(await use))
-        except Exception as e: say(type(e).__name__, str(e))  # noqa: BLE001 - the test expects it
+        try: emit(repr(await use))
+        except Exception as e: emit(type(e).__name__, str(e))  # noqa: BLE001 - the test expects it
 
 
 class Other:
@@ -82,7 +82,7 @@ class Other:
         pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.process = subprocess.Popen(command, cwd=Path(__file__).parents[2], **pipes)
 
-    def hear(self):
+    def next_line(self):
         "Return the next line that it prints, None at its end"
         return json.loads(line) if (line := self.process.stdout.readline()).endswith('\n') else None
 

@@ -34,15 +34,15 @@ def place_of(id): return int(id.rpartition('-')[2])
 def test_an_engine_keeps_no_more_bytes_than_it_was_told(backplane_url):
     async def go():
         async with application(backplane_url, max_bytes=MOST, max_retained_bytes=MOST) as app:
-            ids = [await app.say(n, key=f'k{n}', retain=True, data={'text': 'x' * 30_000}) for n in range(80)]
+            ids = [await app.send(n, key=f'k{n}', retain=True, data={'text': 'x' * 30_000}) for n in range(80)]
         places, events, retained = await kept(backplane_url)
         assert MOST - 31_000 <= events <= BOUND and 0 < retained <= BOUND
         assert [place_of(id) for id in ids][-len(places):] == places
         async with application(backplane_url, max_bytes=MOST, max_retained_bytes=MOST) as app:
             late, up_to_date = app.page(ids[10]), app.page(ids[-3])
-            await app.say(80)
-            await soon(lambda: all(page.heard[-1:] == [80] for page in (late, up_to_date)))
-            assert late.resets == 1 and up_to_date.resets == 0 and up_to_date.heard == [78, 79, 80]
+            await app.send(80)
+            await soon(lambda: all(page.received[-1:] == [80] for page in (late, up_to_date)))
+            assert late.resets == 1 and up_to_date.resets == 0 and up_to_date.received == [78, 79, 80]
     asyncio.run(go())
 
 
@@ -52,9 +52,9 @@ def test_one_event_that_exceeds_the_limit_is_delivered_and_kept(backplane_url):
         async with application(backplane_url, **options) as app, application(backplane_url, **options) as other:
             page = other.page()
             await soon(lambda: other.get_connection_count() == 1)
-            before = await app.say(1)
-            await app.say(2, data={'text': 'x' * 100_000}, key='k', retain=True)
-            await soon(lambda: page.heard == [1, 2])
+            before = await app.send(1)
+            await app.send(2, data={'text': 'x' * 100_000}, key='k', retain=True)
+            await soon(lambda: page.received == [1, 2])
             assert page.resets == 0
         places, events, retained = await kept(backplane_url)
         assert places[-1] > place_of(before) and min(events, retained) > 100_000

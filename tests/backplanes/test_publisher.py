@@ -92,7 +92,7 @@ def test_a_program_that_is_killed_does_not_stop_others(worker, tab, shared_url):
     until(lambda: len(reader.data()) > 100, 'some of its events')
     program.process.send_signal(signal.SIGKILL)
     answered = program.ids()
-    assert one.ask('/say', n='["w", 0]')[0] == 'sent'
+    assert one.ask('/note', n='["w", 0]')[0] == 'sent'
     until(lambda: reader.data()[-1] == ['w', 0], 'the event of the worker')
     seen = reader.data()[:-1]
     assert seen == [['p', i] for i in range(len(seen))] and set(answered) <= set(reader.ids()) and not reader.resets
@@ -106,15 +106,15 @@ def test_a_publisher_waits_for_a_lock_and_a_failed_event_was_not_sent(tmp_path):
         with locked(tmp_path/'events.db'):
             thread = threading.Thread(target=lambda: done.append(patient.publish('note', {'n': 'patient'})))
             thread.start()
-            with pytest.raises(BackplaneError, match='Not sent: .*another program has held its lock') as told:
+            with pytest.raises(BackplaneError, match='Not sent: .*another program has held its lock') as raised:
                 hasty.publish('note', {'n': 'hasty'})
-            assert not told.value.doubtful and not done
+            assert not raised.value.doubtful and not done
         thread.join(PATIENCE)
         assert done[0].endswith('-2') and hasty.publish('note', {'n': 'later'}).endswith('-3')
 
 
 def test_threads_that_wait_at_close_get_an_error_for_their_events():
-    told, on_its_way = [], threading.Event()
+    doubts, on_its_way = [], threading.Event()
     class Stuck(MemoryBackplane):
         async def publish(self, publications):
             on_its_way.set()
@@ -122,7 +122,7 @@ def test_threads_that_wait_at_close_get_an_error_for_their_events():
     p = Publisher(Stuck(), timeout=PATIENCE)
     def publish():
         with pytest.raises(BackplaneError, match='it was closed') as raised: p.publish('note', {})
-        told.append(raised.value.doubtful)
+        doubts.append(raised.value.doubtful)
     threads = [threading.Thread(target=publish) for _ in range(3)]
     for thread in threads: thread.start()
     assert on_its_way.wait(PATIENCE)
@@ -130,7 +130,7 @@ def test_threads_that_wait_at_close_get_an_error_for_their_events():
     until(lambda: len(asyncio.all_tasks(loop)) == 3, 'the others to wait for their turn')
     p.close()
     for thread in threads: thread.join(PATIENCE)
-    assert sorted(told) == [False, False, True]
+    assert sorted(doubts) == [False, False, True]
 
 
 def test_an_engine_that_is_killed_and_restarted_has_each_event_once(worker, tab, valkey, n=300):

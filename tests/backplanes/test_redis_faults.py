@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from .machines import all_hear, until
+from .machines import check_received, until
 
 QUICK = '?timeout=1'  # seconds until a connection times out, instead of the default 4
 
@@ -25,12 +25,12 @@ def test_engine_killed_under_load(valkey, worker, tab, load):
         until(lambda: len(tabs[0].events) > 100, 'the load to be under way')
         killed_and_started(engine, (here, keeps))
     keeps.ask('/begin', what='load', tag='b', rate=100, n=400)
-    told = load(here, 'a', 100, 4, meanwhile)
+    outcomes = load(here, 'a', 100, 4, meanwhile)
     until(lambda: keeps.ask('/done')[0], 'the other load to be over')
     kept = [n for n, outcome, _ in keeps.ask('/done')[1] if outcome == 'sent']
-    assert len(kept) == 400 == sum(map(len, told.values())) and told['failed']
-    all_hear(tabs, told['sent'] + kept, least=450)
-    assert not {tuple(n) for n in told['failed']} & {tuple(n) for one in tabs for n in one.data()}
+    assert len(kept) == 400 == sum(map(len, outcomes.values())) and outcomes['failed']
+    check_received(tabs, outcomes['sent'] + kept, least=450)
+    assert not {tuple(n) for n in outcomes['failed']} & {tuple(n) for one in tabs for n in one.data()}
     until(lambda: all(w.is_open() for w in (here, keeps)), 'the engine to be reconnected')
     for w in (here, keeps):
         assert len(re.findall('is lost, trying again', w.log)) == 1 == len(re.findall('is back', w.log)), w.log
@@ -41,15 +41,15 @@ def test_engine_started_again_empty(valkey, workers, tab):
     engine = valkey(appendonly='no')
     here, there = workers(*[engine.url] * 2)
     tabs = [tab(lambda w=w: [w]) for w in (here, there, here)]
-    for i in range(20): here.ask('/say', n=i)
-    both_heard = lambda i: all(one.data()[-1:] == [i] for one in tabs)  # noqa: E731
-    until(lambda: both_heard(19), 'the tabs to be up to date')
+    for i in range(20): here.ask('/note', n=i)
+    both_have = lambda i: all(one.data()[-1:] == [i] for one in tabs)  # noqa: E731
+    until(lambda: both_have(19), 'the tabs to be up to date')
     engine.kill()
     engine.start()
     until(lambda: all(one.resets for one in tabs), 'the tabs to get a reset')
     until(lambda: here.ask('/state')['epoch'] == there.ask('/state')['epoch'], 'both to have one epoch')
-    assert there.ask('/say', n=20)[0] == 'sent'
-    until(lambda: both_heard(20), 'the tabs to get later events')
+    assert there.ask('/note', n=20)[0] == 'sent'
+    until(lambda: both_have(20), 'the tabs to get later events')
     assert [len(one.resets) for one in tabs] == [1, 1, 1] and all(one.data() == list(range(21)) for one in tabs)
 
 
@@ -57,11 +57,11 @@ def test_engine_that_loses_its_events_while_it_runs(valkey, workers, tab):
     engine = valkey(appendonly='no')
     here, there = workers(*[engine.url] * 2)
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
-    here.ask('/say', n=1)
+    here.ask('/note', n=1)
     until(lambda: all(one.data() == [1] for one in tabs), 'the tabs to be up to date')
     with engine.client as client: client.flushall()
     until(lambda: all(one.resets for one in tabs), 'the tabs to get a reset')
-    until(lambda: there.ask('/say', n=2)[0] == 'sent', 'the worker to publish again')
+    until(lambda: there.ask('/note', n=2)[0] == 'sent', 'the worker to publish again')
     until(lambda: all(one.data()[-1] == 2 for one in tabs), 'the tabs to get later events')
     assert [len(one.resets) for one in tabs] == [1, 1]
 
@@ -71,17 +71,17 @@ def test_engine_started_again_without_its_tail(valkey, workers, tab):
     engine = valkey(appendfsync='always')
     here, there = workers(*[engine.url] * 2)
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
-    for i in range(20): here.ask('/say', n=i)
+    for i in range(20): here.ask('/note', n=i)
     until(lambda: all(len(one.events) == 20 for one in tabs), 'the tabs to be up to date')
     kept = engine.tail_file().stat().st_size
-    for i in range(20, 25): here.ask('/say', n=i)
+    for i in range(20, 25): here.ask('/note', n=i)
     until(lambda: all(len(one.events) == 25 for one in tabs), 'the tabs to be up to date')
     engine.kill()
     engine.forget_after(kept)
     engine.start()
     with engine.client as client: client.xadd('sse:{sse}:events', {'b': b'of somebody else'})
     until(lambda: all(one.resets for one in tabs), 'the tabs to get a reset')
-    until(lambda: there.ask('/say', n=25)[0] == 'sent', 'the worker to publish again')
+    until(lambda: there.ask('/note', n=25)[0] == 'sent', 'the worker to publish again')
     until(lambda: all(one.data()[-1:] == [25] for one in tabs), 'the tabs to get later events')
     assert [len(one.resets) for one in tabs] == [1, 1]
     assert tabs[0].data() == [*range(25), 25]
@@ -92,12 +92,12 @@ def test_answer_to_a_publication_lost(valkey, proxy, workers, tab):
     line = proxy(engine.port)
     here, there = workers(f'redis://127.0.0.1:{line.port}', engine.url)
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
-    here.ask('/say', n=0)
+    here.ask('/note', n=0)
     for i in range(1, 4):
         line.swallow = b'"n": %d}' % i  # of this publication; storing node info is a script as well
-        assert here.ask('/say', n=i)[0] == 'sent'
+        assert here.ask('/note', n=i)[0] == 'sent'
         until(lambda i=i: line.swallowed == i, 'the answer to be lost')
-    here.ask('/say', n=4)
+    here.ask('/note', n=4)
     until(lambda: all(one.data()[-1:] == [4] for one in tabs), 'the tabs to be up to date')
     assert [one.data() for one in tabs] == [[0, 1, 2, 3, 4]] * 2 and tabs[0].ids() == tabs[1].ids()
 
@@ -120,14 +120,14 @@ def test_connection_silent_for_a_while(valkey, proxy, worker, tab, load, seconds
             time.sleep(0.1)
         line.release()
     for w, tag in ((there, 'b'), (keeps, 'c')): w.ask('/begin', what='load', tag=tag, rate=50, n=n)
-    told = load(here, 'a', 50, 2 * seconds + 1.5, meanwhile)
+    outcomes = load(here, 'a', 50, 2 * seconds + 1.5, meanwhile)
     until(lambda: all(w.ask('/done')[0] for w in (there, keeps)), 'the other loads to be over')
     others, kept = ({tuple(m): outcome for m, outcome, _ in w.ask('/done')[1]} for w in (there, keeps))
     assert list(others.values()) == ['sent'] * n, 'the worker with the good connection failed'
-    sent = [m for m, outcome in kept.items() if outcome == 'sent'] + list(others) + told['sent']
-    failed = {tuple(m) for m in told['failed']} | {m for m, outcome in kept.items() if outcome == 'failed'}
-    all_hear(tabs, sent, least=250)
-    assert told['failed'] and not failed & {tuple(m) for one in tabs for m in one.data()}
+    sent = [m for m, outcome in kept.items() if outcome == 'sent'] + list(others) + outcomes['sent']
+    failed = {tuple(m) for m in outcomes['failed']} | {m for m, outcome in kept.items() if outcome == 'failed'}
+    check_received(tabs, sent, least=250)
+    assert outcomes['failed'] and not failed & {tuple(m) for one in tabs for m in one.data()}
     fails, keeps_some = map(max, zip(*waiting, strict=True))
     assert fails < 50 * 8, 'events without an answer fail after publish_timeout'
     assert 20 < keeps_some <= 90 and 'failed' in kept.values(), keeps_some
@@ -142,9 +142,9 @@ def test_connection_cut_repeatedly(valkey, proxy, worker, tab, load):
         for i in range(6):
             until(lambda i=i: len(tabs[0].events) > 40 * i, 'the load to go on')
             line.cut()
-    told = load(here, 'a', 100, 3, meanwhile)
-    assert len(told['sent']) == 300, {what: len(n) for what, n in told.items()}
-    all_hear(tabs, told['sent'])
+    outcomes = load(here, 'a', 100, 3, meanwhile)
+    assert len(outcomes['sent']) == 300, {what: len(n) for what, n in outcomes.items()}
+    check_received(tabs, outcomes['sent'])
 
 
 def test_slow_connection_does_not_time_out(valkey, proxy, workers, tab, load):
@@ -153,9 +153,9 @@ def test_slow_connection_does_not_time_out(valkey, proxy, workers, tab, load):
     line.delay = 0.15  # each way
     here, there = workers(f'redis://127.0.0.1:{line.port}', engine.url)
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
-    told = load(here, 'a', 100, 2)
-    assert len(told['sent']) == 200
-    all_hear(tabs, told['sent'])
+    outcomes = load(here, 'a', 100, 2)
+    assert len(outcomes['sent']) == 200
+    check_received(tabs, outcomes['sent'])
     assert 'is lost' not in here.log and here.ask('/state')['buffered'] == 0
 
 
@@ -164,14 +164,14 @@ def test_events_that_the_engine_refuses(valkey, worker, tab):
     engine = valkey(proto_max_bulk_len='1mb', maxmemory_policy='noeviction', appendonly='no')
     here = worker(engine.url)
     one = tab(lambda: [here])
-    assert here.ask('/say', n=1)[0] == 'sent'
-    what, why = here.ask('/say', n=2, size=2 * 2**20)
+    assert here.ask('/note', n=1)[0] == 'sent'
+    what, why = here.ask('/note', n=2, size=2 * 2**20)
     assert what == 'failed' and re.search('over what .* takes|over its limit', why), why
-    assert here.ask('/say', n=3, size=2**19)[0] == 'sent'
+    assert here.ask('/note', n=3, size=2**19)[0] == 'sent'
     with engine.client as client: client.config_set('maxmemory', 1)
-    what, why = here.ask('/say', n=4)
+    what, why = here.ask('/note', n=4)
     assert what == 'failed' and 'memory' in why.lower(), (what, why)
     with engine.client as client: client.config_set('maxmemory', 0)
-    until(lambda: here.ask('/say', n=5)[0] == 'sent', 'it to recover')
+    until(lambda: here.ask('/note', n=5)[0] == 'sent', 'it to recover')
     until(lambda: one.data()[-1:] == [5], 'the tab to get later events')
     assert one.data() == [1, 3, 5] and one.resets == [] and 'is lost' not in here.log

@@ -70,9 +70,9 @@ def test_a_file_that_may_not_grow_is_an_error_to_the_caller_readers_continue_and
         async with opened(path) as engine, opened(path) as reader:
             kept = [(await engine.publish([Publication(b'%d' % i)]))[0] for i in range(10)]
             connections.limit_pages(20)
-            with pytest.raises(BackplaneError, match='its disk is full') as told:
+            with pytest.raises(BackplaneError, match='its disk is full') as raised:
                 for i in range(10, 1000): kept += await engine.publish([Publication(b'%d' % i + bytes(3000))])
-            assert not told.value.doubtful and len(kept) < 1000
+            assert not raised.value.doubtful and len(kept) < 1000
             with pytest.raises(BackplaneError, match='its disk is full'):
                 await engine.publish([Publication(bytes(3000)), Publication(bytes(9000), key='k', retain=True)])
             assert [place for place, _ in await everything(reader)] == kept
@@ -164,16 +164,16 @@ def test_tables_of_another_form_are_refused(path):
 
 
 def answers_of(publisher):
-    while answer := publisher.hear(): yield from answer
+    while answer := publisher.next_line(): yield from answer
 
 
 def test_processes_that_open_publish_and_read_at_once_see_one_order(other, n=400):
     publishers = [other('publish', tag, n, most) for tag, most in dict(a=1, b=7, c=300).items()]
     readers = [other('read', 3 * n, count) for count in (3, 500)]
-    assert len({one.hear()[1] for one in [*publishers, *readers]}) == 1  # they agree on the epoch of a new file
+    assert len({one.next_line()[1] for one in [*publishers, *readers]}) == 1  # they agree on the epoch of a new file
     for one in publishers: one.go()
     answered = {place: f'{tag}.{i}' for tag, one in zip('abc', publishers, strict=True) for place, i in answers_of(one)}
-    seen = [[tuple(e) for e in one.hear()] for one in readers]
+    seen = [[tuple(e) for e in one.next_line()] for one in readers]
     assert len(answered) == 3 * n and seen[0] == seen[1] == sorted(answered.items())
     for tag in 'abc': assert [body for _, body in seen[0] if body[0] == tag] == [f'{tag}.{i}' for i in range(n)]
 
@@ -184,9 +184,9 @@ def test_a_writer_that_is_killed_loses_nothing_and_stops_no_other(other, path):
             lost = []
             for round in range(3):
                 victim, answered = other('publish', f'victim{round}', 10**6, 200), []
-                assert victim.hear()[0] == 'open'
+                assert victim.next_line()[0] == 'open'
                 victim.go()
-                while len(answered) < 50: answered += victim.hear()
+                while len(answered) < 50: answered += victim.next_line()
                 victim.process.kill()
                 answered += answers_of(victim)
                 place, = await engine.publish([Publication(b'after')])
@@ -206,9 +206,9 @@ def test_a_full_disk_is_an_error_to_the_caller_readers_continue_and_it_recovers(
         async with opened(disk.folder/'events.db') as engine, opened(disk.folder/'events.db') as reader:
             kept = [(await engine.publish([Publication(b'%d' % i)]))[0] for i in range(10)]
             disk.fill()
-            with pytest.raises(BackplaneError, match='its disk is full') as told:
+            with pytest.raises(BackplaneError, match='its disk is full') as raised:
                 for i in range(10, 1000): kept += await engine.publish([Publication(b'%d' % i + bytes(3000))])
-            assert not told.value.doubtful and len(kept) < 1000
+            assert not raised.value.doubtful and len(kept) < 1000
             assert [place for place, _ in await everything(reader)] == kept
             await reader.open(Limits(events=1000))
             assert [place for place, _ in await everything(reader)] == kept
@@ -237,8 +237,8 @@ def test_another_program_that_locks_the_file_for_too_long_is_an_error_and_nothin
                 waiting = asyncio.ensure_future(patient.publish([Publication(b'patient')]))
                 no = Publication(b'no')
                 for batch in ([no], [no, Publication(b'no', key='k')], [Publication(b'no', 'control')] * 200):
-                    with pytest.raises(BackplaneError, match='more than 0.3 s') as told: await engine.publish(batch)
-                    assert not told.value.doubtful
+                    with pytest.raises(BackplaneError, match='more than 0.3 s') as raised: await engine.publish(batch)
+                    assert not raised.value.doubtful
                 with pytest.raises(BackplaneError, match='more than 0.3 s'): await engine.put_node_info('n', b'r')
                 with pytest.raises(BackplaneError, match='more than 0.3 s'): await engine.new_epoch('x')
                 assert [body for _, body in await everything(engine)] == ['before']
@@ -283,13 +283,13 @@ def test_readers_and_writers_notice_that_a_file_was_replaced(path, tmp_path, fau
 def test_a_read_only_file_or_folder_is_a_clear_error(path, other, tmp_path):
     asyncio.run(make(path))
     for folder in (tmp_path, *tmp_path.parents[:2]): folder.chmod(0o755)
-    error, told = other('be_nobody').hear()
-    assert error == 'BackplaneError' and told.startswith(f'sqlite:///{path}: ') and 'is read-only' in told
+    error, message = other('open_without_rights').next_line()
+    assert error == 'BackplaneError' and message.startswith(f'sqlite:///{path}: ') and 'is read-only' in message
     tmp_path.chmod(0o777)
-    assert 'is read-only' in other('be_nobody').hear()[1]
+    assert 'is read-only' in other('open_without_rights').next_line()[1]
     path.unlink()
     tmp_path.chmod(0o755)
-    assert 'has to be writable' in other('be_nobody').hear()[1]
+    assert 'has to be writable' in other('open_without_rights').next_line()[1]
 
 
 async def make(path):
@@ -298,9 +298,9 @@ async def make(path):
 
 def test_a_child_forked_after_open_gets_an_error_and_its_parent_continues(path, other):
     child = other('fork')
-    used, closed, made = child.hear(), child.hear(), child.hear()
+    used, closed, made = child.next_line(), child.next_line(), child.next_line()
     assert used[0] == made[0] == 'BackplaneError' and 'forked' in used[1] and 'open it after the fork' in made[1]
-    assert closed == ['None'] and child.hear() == [[1]] and child.process.wait(30) == 0
+    assert closed == ['None'] and child.next_line() == [[1]] and child.process.wait(30) == 0
 
 
 def test_file_and_log_stay_bounded_while_others_read_without_pause(path):
@@ -401,7 +401,7 @@ STEPS = st.one_of(st.tuples(st.just('publish'), st.sampled_from([0, 1]), DRAFTS,
 @given(st.lists(STEPS, max_size=25))
 def test_two_adapters_return_the_same_as_the_one_in_memory(tmp_path_factory, steps):
     path, limits, model = tmp_path_factory.mktemp('model')/'events.db', Limits(retained=3), MemoryBackplane()
-    def told(entries): return [(entry.position, entry.channel, entry.body) for entry in entries]
+    def fields_of(entries): return [(entry.position, entry.channel, entry.body) for entry in entries]
     async def run():
         await model.open(limits)
         async with opened(path, limits) as one, opened(path, limits) as two:
@@ -412,12 +412,12 @@ def test_two_adapters_return_the_same_as_the_one_in_memory(tmp_path_factory, ste
                     assert await engine.publish(publications) == await model.publish(publications)
                 elif what == 'read':
                     for after in ({'events': how[0]}, {'events': how[0], 'control': how[0] // 2}):
-                        expected, seen, found = told(await model.read(after, 10**6)), [], None
+                        expected, seen, found = fields_of(await model.read(after, 10**6)), [], None
                         while found := await engine.read(after, how[1]):
-                            seen += told(found)
+                            seen += fields_of(found)
                             after |= {entry.channel: entry.position for entry in found}
                         assert sorted(seen) == sorted(expected) and len(seen) == len(expected)
-                elif what == 'retained': assert told(await engine.retained()) == told(await model.retained())
+                elif what == 'retained': assert fields_of(await engine.retained()) == fields_of(await model.retained())
                 elif what == 'report':
                     for each in (engine, model): await each.put_node_info(*how)
                     assert await engine.node_info() == await model.node_info()
@@ -432,7 +432,7 @@ def test_two_minutes_in_which_processes_are_killed_at_random(other, path):
     async def run():
         dice, answered, seen, end = random.Random(4), set(), [], time.monotonic() + 120
         crowd = [other('publish', f'p{n}', 10**9, 30) for n in range(4)]
-        for one in crowd: one.hear(), one.go()
+        for one in crowd: one.next_line(), one.go()
         async with opened(path, Limits(events=10**6)) as reader:
             for n in itertools.count(len(crowd)):
                 victim = crowd.pop(dice.randrange(len(crowd)))
@@ -443,7 +443,7 @@ def test_two_minutes_in_which_processes_are_killed_at_random(other, path):
                 answered |= {(place, f'{tag}.{i}') for place, i in answers_of(victim)}
                 if time.monotonic() > end: break
                 crowd.append(other('publish', f'p{n}', 10**9, 30))
-                crowd[-1].hear(), crowd[-1].go()
+                crowd[-1].next_line(), crowd[-1].go()
             for one in crowd: one.end()
             seen += await everything(reader, seen[-1][0])
         assert len({*seen}) == len(seen) and seen == sorted(seen) and not answered - {*seen}

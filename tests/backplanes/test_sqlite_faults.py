@@ -27,7 +27,7 @@ def under_way(tabs, before=0): until(lambda: all(len(one.events) > before + 10 f
 def failed(worker): return any(outcome == 'failed' for _, outcome, _ in worker.ask('/done')[1])
 
 
-def told_all(tabs, sent):
+def check_all(tabs, sent):
     "Check that both tabs got all events once and in one order"
     sent = {*map(tuple, sent)}
     for one in tabs: until(lambda one=one: sent <= {*map(tuple, one.data())}, 'the tabs to get all events')
@@ -39,15 +39,15 @@ def test_a_lock_held_too_long_is_an_error_to_the_caller_and_no_reader_notices(tw
     workers, tabs = two
     def hold():
         under_way(tabs)
-        with locked(path): status, told = workers[1].ask('/say', n='["x", 0]')
-        assert status == 'failed' and f'{path}: another program has held its lock for more than 0.5 s' in told
+        with locked(path): status, message = workers[1].ask('/note', n='["x", 0]')
+        assert status == 'failed' and f'{path}: another program has held its lock for more than 0.5 s' in message
         with locked(path): until(lambda: failed(workers[0]), 'an event of the load to fail')
     came = load(workers[0], 'a', 50, 3, hold)
     assert came['failed'] and not came['doubtful'] and len(came['sent']) + len(came['failed']) == 150
-    told_all(tabs, came['sent'])
+    check_all(tabs, came['sent'])
     assert not {('x', 0), *map(tuple, came['failed'])} & {*map(tuple, tabs[0].data())}
-    status, told = workers[1].ask('/say', n='["b", 1]')
-    assert status == 'sent', told
+    status, message = workers[1].ask('/note', n='["b", 1]')
+    assert status == 'sent', message
     assert not any(one.resets or one.opened > 1 for one in tabs)
 
 
@@ -76,13 +76,13 @@ def test_a_full_disk_is_an_error_to_the_caller_and_no_reader_notices(workers, ta
         def fill():
             under_way(tabs)
             disk.fill()
-            until(lambda: both[0].ask('/say', n='["x", 0]', size=100_000)[0] == 'failed', 'the disk to be full')
-            assert 'its disk is full' in both[0].ask('/say', n='["x", 0]', size=100_000)[1]
+            until(lambda: both[0].ask('/note', n='["x", 0]', size=100_000)[0] == 'failed', 'the disk to be full')
+            assert 'its disk is full' in both[0].ask('/note', n='["x", 0]', size=100_000)[1]
             disk.empty()
         came = load(both[1], 'a', 50, 3, fill)
         assert len(came['sent']) + len(came['failed']) == 150 and came['sent']
-        until(lambda: both[0].ask('/say', n='["b", 1]')[0] == 'sent', 'the disk to take events again')
-        told_all(tabs, [*came['sent'], ['b', 1]])
+        until(lambda: both[0].ask('/note', n='["b", 1]')[0] == 'sent', 'the disk to take events again')
+        check_all(tabs, [*came['sent'], ['b', 1]])
         assert not any(one.resets for one in tabs)
         for one in (*tabs, *both): one.leave() if one in tabs else one.stop()
 
@@ -98,13 +98,13 @@ def test_a_file_whose_newest_events_are_gone_is_one_reset_for_every_tab(two, pat
     first = load(workers[0], 'a', 100, 0.5)
     backup(path, tmp_path/'copy')
     more = load(workers[1], 'b', 100, 0.5)
-    told_all(tabs, [*first['sent'], *more['sent']])
+    check_all(tabs, [*first['sent'], *more['sent']])
     epochs = {one.ask('/state')['epoch'] for one in workers}
-    heard = len(tabs[0].events)
-    came = load(workers[0], 'c', 50, 2, lambda: (under_way(tabs, heard), FAULTS[fault](path, tmp_path/'copy')))
+    received = len(tabs[0].events)
+    came = load(workers[0], 'c', 50, 2, lambda: (under_way(tabs, received), FAULTS[fault](path, tmp_path/'copy')))
     states = until(lambda: agreed(workers, epochs), 'both workers to be on the new epoch')
     assert len(epochs) == 1 and states
-    last = [workers[0].ask('/say', n='["d", 0]')[0], workers[1].ask('/say', n='["d", 1]')[0]]
+    last = [workers[0].ask('/note', n='["d", 0]')[0], workers[1].ask('/note', n='["d", 1]')[0]]
     assert last == ['sent', 'sent'] and came['sent']
     for one in tabs:
         until(lambda one=one: ['d', 1] in one.data(), 'the last event')

@@ -81,9 +81,9 @@ def test_a_reader_notices_when_it_stores_its_node_info(pair):
         change()
         with Publisher(two.url) as publisher: publisher.publish('t', {'n': 1})
         with two.client as client:
-            heard = [(await asyncio.wait_for(queue.get(), 10)).data['n'] for _ in range(2)]
+            received = [(await asyncio.wait_for(queue.get(), 10)).data['n'] for _ in range(2)]
             await come_true(lambda: client.info('clients')['blocked_clients'] == 1)
-        assert heard == [0, 1]
+        assert received == [0, 1]
         await manager.close()
     asyncio.run(go())
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from .machines import Worker, all_hear, until
+from .machines import Worker, check_received, until
 
 
 @pytest.fixture(scope='module', params=['sqlite', 'redis'])
@@ -28,7 +28,7 @@ def test_two_workers_publish_at_once_and_all_tabs_get_one_order(pair, tab):
     tabs = [tab(lambda w=w: [w]) for w in pair for _ in range(2)]
     for tag, w in zip('ab', pair, strict=True): w.ask('/begin', what='burst', tag=tag, n=n)
     until(lambda: all(w.ask('/done')[0] for w in pair), 'all to be sent', 120)
-    all_hear(tabs, [[tag, i] for tag in 'ab' for i in range(n)])
+    check_received(tabs, [[tag, i] for tag in 'ab' for i in range(n)])
     assert all(one.ids() == tabs[0].ids() for one in tabs)
     for tag in 'ab': assert [i for by, i in tabs[0].data() if by == tag] == list(range(n)), "one publisher's own order"
     late = tab(lambda: [pair[0]], since=tabs[0].ids()[0])
@@ -43,9 +43,9 @@ def test_worker_killed_under_load(shared_url, workers, tab, load):
     def meanwhile():
         until(lambda: len(tabs[0].events) > 100, 'the load to be under way')
         doomed.kill()
-    told = load(sender, 'a', 200, 2.5, meanwhile)
-    assert len(told['sent']) == 500
-    all_hear(tabs, told['sent'])
+    outcomes = load(sender, 'a', 200, 2.5, meanwhile)
+    assert len(outcomes['sent']) == 500
+    check_received(tabs, outcomes['sent'])
     assert all(one.opened == 2 for one in tabs) and other.ask('/state')['here'] == 4
 
 
@@ -53,19 +53,19 @@ def test_a_worker_that_was_stopped_until_its_events_were_trimmed(shared_url, wor
     "Each tab gets one reset and then all later events, never a silent gap"
     sender, still = workers(*[shared_url] * 2, manager=dict(max_events=100))
     tabs = [tab(still) for _ in range(3)]
-    sender.ask('/say', n='["a", 0]')
+    sender.ask('/note', n='["a", 0]')
     until(lambda: all(one.data() for one in tabs), 'the first event')
     with still.stand_still():
         sender.ask('/begin', what='burst', tag='b', n=400)
         until(lambda: sender.ask('/done')[0], 'all to be sent')
     until(lambda: all(one.resets for one in tabs), 'the tabs to get a reset')
-    sender.ask('/say', n='["c", 0]')
+    sender.ask('/note', n='["c", 0]')
     until(lambda: all(one.data()[-1] == ['c', 0] for one in tabs), 'the last event')
     sent = [['a', 0], *(['b', i] for i in range(400)), ['c', 0]]
     for one in tabs:
-        (reset,), heard = one.resets, one.data()
-        before, after = heard[:reset['before']], heard[reset['before']:]
-        assert before == sent[:len(before)] and after == sent[-len(after):] and len(heard) < 350, (before, after)
+        (reset,), received = one.resets, one.data()
+        before, after = received[:reset['before']], received[reset['before']:]
+        assert before == sent[:len(before)] and after == sent[-len(after):] and len(received) < 350, (before, after)
         assert one.opened == 1 and reset['reason'] == 'expired'
 
 
@@ -77,9 +77,9 @@ def test_all_workers_restarted_one_after_the_other(shared_url, worker, workers, 
             serving.append(worker(shared_url))
             serving.remove(old)
             assert old.stop() is not None
-    told = load(sender, 'a', 100, 4, meanwhile)
-    assert len(told['sent']) == 400
-    all_hear(tabs, told['sent'])
+    outcomes = load(sender, 'a', 100, 4, meanwhile)
+    assert len(outcomes['sent']) == 400
+    check_received(tabs, outcomes['sent'])
     assert all(one.opened >= 2 for one in tabs), [one.opened for one in tabs]
 
 
@@ -90,12 +90,12 @@ def test_a_wrong_clock_has_no_effect(shared_url, worker, tab):
     limits = dict(manager=dict(max_age=60))
     right, early, late = worker(shared_url, **limits), worker(shared_url, skew=-3600, **limits), None
     tabs = [tab(lambda w=w: [w]) for w in (right, early)]
-    for i in range(30): (right, early)[i % 2].ask('/say', n=i)
+    for i in range(30): (right, early)[i % 2].ask('/note', n=i)
     until(lambda: all(len(one.events) == 30 for one in tabs), 'all to arrive')
     late = worker(shared_url, skew=3600, **limits)
     first = tabs[0].ids()[0]
     tabs.append(tab(lambda: [late], since=first))
-    for i in range(30, 60): (right, early, late)[i % 3].ask('/say', n=i)
+    for i in range(30, 60): (right, early, late)[i % 3].ask('/note', n=i)
     until(lambda: all(one.data()[-1:] == [59] for one in tabs), 'all to arrive')
     assert [one.data() for one in tabs] == [list(range(60)), list(range(60)), list(range(1, 60))]
     assert tabs[0].ids() == tabs[1].ids() and not any(one.resets for one in tabs)
@@ -124,24 +124,24 @@ def test_markup_and_dates_travel_and_text_stays_text(pair, tab):
 def test_an_event_over_the_limit_is_refused_and_nothing_is_sent(pair, tab):
     here, there = pair
     tabs = [tab(lambda w=w: [w]) for w in (here, there)]
-    what, why = here.ask('/say', n=1, size=100_001)
+    what, why = here.ask('/note', n=1, size=100_001)
     assert what == 'failed' and 'max_event_bytes' in why
-    assert here.ask('/say', n=2, size=90_000)[0] == 'sent'
+    assert here.ask('/note', n=2, size=90_000)[0] == 'sent'
     until(lambda: all(one.events for one in tabs), 'the other to arrive')
     assert [one.data() for one in tabs] == [[2], [2]]
 
 
 def test_retained_keys_and_topics_over_processes(shared_url, worker, workers, tab):
     here, there = workers(*[shared_url] * 2, manager=dict(max_events=10))
-    for i in range(3): here.ask('/say', n=json.dumps(['job', i]), topic='job/1', key='k', retain=True)
-    there.ask('/say', n='"gone"', topic='job/2', key='k', retain=True)
-    here.ask('/say', n='"gone"', topic='job/2', key='k')
-    for i in range(400): here.ask('/say', n=i)
+    for i in range(3): here.ask('/note', n=json.dumps(['job', i]), topic='job/1', key='k', retain=True)
+    there.ask('/note', n='"gone"', topic='job/2', key='k', retain=True)
+    here.ask('/note', n='"gone"', topic='job/2', key='k')
+    for i in range(400): here.ask('/note', n=i)
     third = worker(shared_url, manager=dict(max_events=10))
     for w in (here, there, third):
         one = tab(lambda w=w: [w], topics=['job/*'])
         assert one.data() == [['job', 2]], 'a new tab gets the newest of each key, at each process'
-    there.ask('/say', n='"later"', topic='job/2')
+    there.ask('/note', n='"later"', topic='job/2')
     until(lambda: one.data()[-1:] == ['later'], 'the next event')
 
 
@@ -150,8 +150,8 @@ def test_send_to_one_connection_and_exclude_one(pair, tab):
     mine, other = tab(lambda: [here], connection_id='mine'), tab(lambda: [there])
     assert there.ask('/send_to', id='mine') is True and there.ask('/send_to', id='nobody') is False
     for w in pair:
-        assert w.ask('/say', n='"all but one"', exclude='mine')[0] == 'sent'
-        assert w.ask('/say', n='"all"')[0] == 'sent'
+        assert w.ask('/note', n='"all but one"', exclude='mine')[0] == 'sent'
+        assert w.ask('/note', n='"all"')[0] == 'sent'
     until(lambda: len(other.events) == 4 and len(mine.events) == 3, 'all to arrive')
     assert mine.data() == ['for you', 'all', 'all'] and other.data() == ['all but one', 'all'] * 2
     assert mine.ids()[0] is None, 'an event for one connection has no id'
