@@ -28,12 +28,12 @@ def sign_in(name: str, sess):
 
 def show(type, data):
     if type == 'line': return Li(B(data['who']), ' ', data['text'])
-    if type == 'join': return Li(Em(data['owner'], ' has come'), cls='came')
-    if type == 'leave': return Li(Em(data['owner'], ' has gone'), cls='went')
-    if type == 'presence': return Small(f"{data['people']} here", id='people', hx_swap_oob='true')
+    if type == 'join': return Li(Em(data['user'], ' has come'), cls='came')
+    if type == 'leave': return Li(Em(data['user'], ' has gone'), cls='went')
+    if type == 'presence': return Small(f"{data['users']} here", id='people', hx_swap_oob='true')
 
 manager = BroadcastManager()
-manager.announce_presence('room/*', grace=1, interval=0.2)
+manager.announce_presence('room/*', down_period=1, interval=0.2)
 setup_broadcast_routes(app, manager, element_builder=show, policy=AccessPolicy(authorize=lambda auth, topics: [topic for topic in topics if auth in members.get(topic, ())]))
 
 said = defaultdict(lambda: deque(maxlen=50))

@@ -116,9 +116,9 @@ def render(self: Renderer,
 def _checked_element(element: Any) -> Any:
     items = element if isinstance(element, (list, tuple)) else [element]
     if all(isinstance(item, str) or is_markup(item) for item in items): return element
-    raise TypeError(f'{_RETURNS}, not {element!r:.80}')
+    raise TypeError(f'{_RETURNS}, got {element!r:.80}')
 
-_RETURNS = 'An element builder returns an element, a list of them, or a string of HTML'
+_RETURNS = 'An element builder must return an element, a list of elements, or a string of HTML'
 
 # %% ../../nbs/events/renderer.ipynb #b78335ed
 LOG_INTERVAL = 10.0  # seconds between two log lines about failures
@@ -128,7 +128,7 @@ def _log_failure(self: Renderer, type: str, now: float):
     self.counters.render_failures, self._unlogged = self.counters.render_failures + 1, self._unlogged + 1
     if now < self._quiet_until: return
     self._quiet_until, unlogged, self._unlogged = now + LOG_INTERVAL, self._unlogged - 1, 0
-    text = ('The element builder %s made nothing of an event of type %.80r; its readers are told by sse-reset '
+    text = ('The element builder %s did not render an event of type %.80r; its readers get sse-reset '
         '(%s more failures were not logged)')
     _logger.exception(text, self._builder_name(), type, unlogged)
 
@@ -136,8 +136,8 @@ def _log_failure(self: Renderer, type: str, now: float):
 def _log_empty(self: Renderer, type: str, element: Any):
     if type in self._logged_types or len(self._logged_types) >= 1_000: return
     self._logged_types.add(type)
-    text = 'The element builder %s made nothing of an event of type %.80r; readers of its route miss such events'
-    _logger.error(text, self._builder_name(), type, exc_info=TypeError(f'{_RETURNS}, not {element!r}'))
+    text = 'The element builder %s did not render an event of type %.80r; its route does not show such events'
+    _logger.error(text, self._builder_name(), type, exc_info=TypeError(f'{_RETURNS}, got {element!r}'))
 
 @patch
 def _builder_name(self: Renderer) -> Any: return getattr(self.builder, '__qualname__', self.builder)

@@ -252,5 +252,5 @@ def test_failures_are_logged_with_their_number_and_not_each(caplog):
     caplog.set_level(logging.ERROR, "cjm_fasthtml_sse.events.renderer")
     asyncio.run(main())
     told, = [record for record in caplog.records if record.name == "cjm_fasthtml_sse.events.renderer"]
-    assert "made nothing of an event of type 'said'; its readers are told by sse-reset" in told.getMessage()
+    assert "did not render an event of type 'said'; its readers get sse-reset" in told.getMessage()
     assert "database is locked" in caplog.text

@@ -53,9 +53,9 @@ def test_a_builder_that_returns_no_element(wrong, caplog):
 
     assert served(builder, "bad", "bad", "good") == "data: <p>good</p>"
     (told,) = [record for record in caplog.records if record.name.startswith("cjm_fasthtml_sse")]
-    assert "made nothing of an event of type 'bad'" in told.getMessage() and "builder" in told.getMessage()
-    assert "returns an element, a list of them, or a string of HTML, not" in str(told.exc_info[1])
-    assert any("made nothing of an event of type" in heading for heading in HEADINGS)
+    assert "did not render an event of type 'bad'" in told.getMessage() and "builder" in told.getMessage()
+    assert "must return an element, a list of elements, or a string of HTML, got" in str(told.exc_info[1])
+    assert any("did not render an event of type" in heading for heading in HEADINGS)
 
 
 def test_several_workers_on_memory(monkeypatch, caplog):
