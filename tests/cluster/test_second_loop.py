@@ -164,7 +164,7 @@ def test_a_publisher(tmp_path):
 
 def test_comings_and_goings_are_told():
     app, manager = served()
-    manager.announce_presence("room/1", down_period=0, interval=0.05)
+    manager.announce_presence("room/1", down_period=0.3, interval=0.05)
     async def first():
         tab = await Tab(app, "topic=room/1", **{"x-user": "ana"}).__aenter__()
         await tab.hears('"join"')

@@ -34,7 +34,7 @@ class Node:
     def __init__(self, manager=None, builder=None, prepare=None, **settings):
         self.manager, self.app = make_manager(**manager or {}), FastHTML(secret_key=SECRET, before=sign_in)
         if prepare: prepare(self)
-        setup_broadcast_routes(self.app, self.manager, element_builder=builder, **make_policy(**make_policy(**make_policy(**settings))))
+        setup_broadcast_routes(self.app, self.manager, element_builder=builder, **make_policy(**settings))
         options = dict(host='127.0.0.1', port=0, log_level='critical', timeout_graceful_shutdown=1)
         self.server, ready = uvicorn.Server(uvicorn.Config(self.app, **options)), threading.Event()
         startup = self.server.startup

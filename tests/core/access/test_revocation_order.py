@@ -23,7 +23,7 @@ def user_of(req): return req.headers.get('x-user')
 def make(manager=None, **settings):
     "Return an application and its manager; a header names the user"
     app, manager = FastHTML(secret_key=KEY), manager or BroadcastManager()
-    setup_broadcast_routes(app, manager, **make_policy(**make_policy(**make_policy(identify=user_of, **settings))))
+    setup_broadcast_routes(app, manager, **make_policy(identify=user_of, **settings))
     return app, manager
 
 

@@ -28,7 +28,7 @@ def test_a_second_manager_on_one_prefix_is_logged(caplog):
 def test_a_handler_on_a_custom_route_uses_the_same_policy(node):
     def own(node):
         settings = dict(authorize=lambda auth, topics: auth == 'ana', named=True)
-        node.app.get('/own')(create_broadcast_handler(node.manager, **make_policy(**make_policy(**make_policy(**settings)))))
+        node.app.get('/own')(create_broadcast_handler(node.manager, **make_policy(**settings)))
     one = node(prepare=own)
     assert one.get('/own?topic=a', 'ben')[0] == 403 and one.get('/own?topic=a', 'ana', method='HEAD')[0] == 200
     assert one.get('/own?topic=a', 'ben', method='HEAD')[0] == 403
