@@ -139,7 +139,7 @@ def _package_url(local: str | Mapping[str, str], package: str) -> str:
 def sse_headers(
     htmx: int = 2, # Major version of htmx on the page: 2 or 4
     *,
-    local: str | Mapping[str, str] | None = None, # URL of a folder like `node_modules`, or one for each package; None: the CDN
+    local: str | Mapping[str, str] | None = None, # URL of a folder like `node_modules`, or one a package; None: the CDN
     nonce: str | None = None, # Nonce of the page's Content Security Policy
     src: str | None = None, # Prefix of the routes that serve the script; None: inline script
     share: bool = True, # Whether the page's tabs may share a connection

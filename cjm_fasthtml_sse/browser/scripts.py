@@ -42,7 +42,8 @@ FILES = dict(
 
 # %% ../../nbs/browser/scripts.ipynb #b4e07a92
 def _minified(name: str) -> str:
-    return files('cjm_fasthtml_sse').joinpath('assets', 'min', f'{name}.js').read_text('utf-8')
+    folder = files('cjm_fasthtml_sse').joinpath('assets', 'min')
+    return folder.joinpath(f'{name}.js').read_text('utf-8')
 
 # %% ../../nbs/browser/scripts.ipynb #9fb089cc
 @cache
