@@ -55,8 +55,8 @@ class PresenceTracker:
 
     def reset(self):
         "Forget all rooms, as a forked process must"
-        self._rooms, self._active, self._task, self._more = {}, set(), None, None
-        self._announced_elsewhere, self._reported_elsewhere = {}, {} # By node
+        self.rooms, self._active, self.task, self.more = {}, set(), None, None
+        self.announced_elsewhere, self._reported_elsewhere = {}, {} # By node
         self._logged_failure, self._adopted_at = False, 0.0
 
     def announce(self,
@@ -85,27 +85,27 @@ class PresenceTracker:
         names = [t for t in topics if t[0] != PRIVATE and not t.endswith('*') and matches(self.topics, t)]
         for topic in names: self._room(topic).changed.add('' if is_anonymous(connection.user) else connection.user)
         if not names or running_loop() is None: return
-        if self._task is None or self._task.done() or self._task.get_loop().is_closed():
-            self._more, self._task = asyncio.Event(), asyncio.get_running_loop().create_task(self._run())
-        self._more.set()
+        if self.task is None or self.task.done() or self.task.get_loop().is_closed():
+            self.more, self.task = asyncio.Event(), asyncio.get_running_loop().create_task(self._run())
+        self.more.set()
 
     def _room(self, topic: str) -> Room:
         self._active.add(topic)
-        return self._rooms.setdefault(topic, Room())
+        return self.rooms.setdefault(topic, Room())
 
     async def stop(self):
         "Announce nothing more; on the home loop"
-        self.is_stopped, task = True, self._task
+        self.is_stopped, task = True, self.task
         if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop(): return
-        self._more.set()
+        self.more.set()
         task.cancel()
         await asyncio.wait([task])
 
-# %% ../../nbs/core/presence_events.ipynb #a11ec9ba
+# %% ../../nbs/core/presence_events.ipynb #3d421486
 @patch
 async def _run(self: PresenceTracker):
     while not self.is_stopped:
-        self._more.clear()
+        self.more.clear()
         pause = self.interval
         try:
             await self._adopt_dead_nodes()
@@ -119,12 +119,12 @@ async def _run(self: PresenceTracker):
         await asyncio.sleep(self.interval)
         with suppress(TimeoutError):
             async with asyncio.timeout(report_interval if pause is None else max(0, pause - self.interval)):
-                await self._more.wait()
+                await self.more.wait()
 
 @patch
 async def _announce_due(self: PresenceTracker) -> float | None: # Seconds until something is due; None if nothing is
     now, due = asyncio.get_running_loop().time(), {}
-    rooms = {topic: self._rooms[topic] for topic in self._active}
+    rooms = {topic: self.rooms[topic] for topic in self._active}
     for topic, room in rooms.items():
         if room.changed: room.update(self._users_in(topic), now, self.down_period, self.max_announced)
         gone = {user for user, at in room.leaving.items() if at <= now}
@@ -136,8 +136,8 @@ async def _announce_due(self: PresenceTracker) -> float | None: # Seconds until 
     for topic, room in rooms.items():
         if room.count_due and room.count_at <= now: await self._send_counts(topic, room, now)
         if not room.due_times(now): self._active.discard(topic)
-        if room.is_empty(): self._rooms.pop(topic, None)
-    times = [at for topic in self._active for at in self._rooms[topic].due_times(now)]
+        if room.is_empty(): self.rooms.pop(topic, None)
+    times = [at for topic in self._active for at in self.rooms[topic].due_times(now)]
     return max(0.0, min(times) - now) if times else None
 
 @patch
@@ -159,9 +159,9 @@ def on_presence_of(self: PresenceTracker, payload: dict[str, Any]) -> dict[str, 
     "Answer what this node knows of the users that another is about to announce"
     node, now = payload['node'], asyncio.get_running_loop().time()
     if not self.topics or node == self.cluster.node: return None
-    states, known = {}, self._announced_elsewhere.setdefault(node, {})
+    states, known = {}, self.announced_elsewhere.setdefault(node, {})
     for topic, (joins, leaves) in payload['due'].items():
-        room, here = self._rooms.get(topic) or Room(), self._users_in(topic)
+        room, here = self.rooms.get(topic) or Room(), self._users_in(topic)
         found = {user: room.state_of(user, here, now) for user in joins + leaves}
         states[topic] = {user: state for user, state in found.items() if state}
         for user in leaves:
@@ -172,7 +172,7 @@ def on_presence_of(self: PresenceTracker, payload: dict[str, Any]) -> dict[str, 
 
 @patch
 async def _decide(self: PresenceTracker, topic: str, user: str, is_join: bool, others: list[tuple]):
-    verdict, room = decide(is_join, self.cluster.node, others), self._rooms[topic]
+    verdict, room = decide(is_join, self.cluster.node, others), self.rooms[topic]
     if not is_join and user not in room.leaving: return
     if verdict == 'announce': await self._announce(topic, user, is_join)
     if verdict == 'wait': return
@@ -193,7 +193,7 @@ _HASH_BYTES = 6  # Ten thousand users collide once in five million counts
 @patch
 def on_presence_count(self: PresenceTracker, topic: str) -> dict[str, Any]:
     "Answer with the hashes of this node's users, and its connections and tabs"
-    room = self._rooms.get(topic)
+    room = self.rooms.get(topic)
     users = {user: (0, 0) for user in (room.leaving if room else ())} | count_local(self.hub, self.cluster.node, topic)
     connections, tabs = (sum(counts[i] for counts in users.values()) for i in (0, 1))
     hashes = b64encode(b''.join(hashed(user)[:_HASH_BYTES] for user in users)).decode()
@@ -210,12 +210,12 @@ async def _send_counts(self: PresenceTracker, topic: str, room: Room, now: float
     room.count_due, room.user_count = False, len(users)
     room.count_at = now + self.interval * max(1.0, len(users) / 1000)
 
-# %% ../../nbs/core/presence_events.ipynb #9ddb6414
+# %% ../../nbs/core/presence_events.ipynb #ba9dad9b
 @patch
 def node_info(self: PresenceTracker) -> dict[str, list] | None: # By topic; None before anything was announced
     "Return the users that this node has announced"
-    if self._task is None or self._task.done(): return None
-    return {topic: sorted(room.announced) for topic, room in self._rooms.items() if room.announced}
+    if self.task is None or self.task.done(): return None
+    return {topic: sorted(room.announced) for topic, room in self.rooms.items() if room.announced}
 
 @patch
 async def _adopt_dead_nodes(self: PresenceTracker):
@@ -224,7 +224,7 @@ async def _adopt_dead_nodes(self: PresenceTracker):
     self._adopted_at = now
     info = {node: rooms for node, rooms in (await cluster.collect_info('presence')).items() if rooms is not None}
     gone = [node for node in self._reported_elsewhere if node not in info]
-    unreported = [node for node in self._announced_elsewhere if node not in self._reported_elsewhere]
+    unreported = [node for node in self.announced_elsewhere if node not in self._reported_elsewhere]
     gone += [node for node in unreported if node not in cluster.nodes()]
     dead = [self._last_known(node) for node in gone]
     self._forget_reported(now - 6 * cluster.report_interval)
@@ -239,10 +239,10 @@ async def _adopt_dead_nodes(self: PresenceTracker):
 @patch
 def _last_known(self: PresenceTracker, node: str) -> dict[str, set]:
     known = {topic: set(users) for topic, users in self._reported_elsewhere.get(node, {}).items()}
-    for topic, user in self._announced_elsewhere.pop(node, ()): known.setdefault(topic, set()).add(user)
+    for topic, user in self.announced_elsewhere.pop(node, ()): known.setdefault(topic, set()).add(user)
     return known
 
 @patch
 def _forget_reported(self: PresenceTracker, before: float):
-    known = {node: {name: at for name, at in names.items() if at > before} for node, names in self._announced_elsewhere.items()}
-    self._announced_elsewhere = {node: names for node, names in known.items() if names}
+    known = {node: {name: at for name, at in names.items() if at > before} for node, names in self.announced_elsewhere.items()}
+    self.announced_elsewhere = {node: names for node, names in known.items() if names}

@@ -50,11 +50,11 @@ class Users:
     ):
         self.hub, self.cluster, self.time = hub, cluster, time
         self.revocations, self._kept_for = Revocations(), TOKEN_MAX_AGE
-        self._claims, self._pending = {}, {}
+        self._claims, self.pending = {}, {}
 
     def reset(self):
         "Forget the requests of the parent process, after a fork"
-        self._claims, self._pending = {}, {}
+        self._claims, self.pending = {}, {}
         if not self.hub.log.keeps_epoch: self.revocations.new_epoch()
 
     def keep_revocations(self,
@@ -136,13 +136,13 @@ def _topics_frame(topics: Iterable[str]) -> bytes:
 @contextmanager
 def pending_request(self: Users) -> Iterator[list[tuple]]: # Kind and payload of each control meanwhile
     "Collect controls while a request is decided, until its stream has opened"
-    controls = self._pending[object()] = []
+    controls = self.pending[object()] = []
     try: yield controls
-    finally: self._pending = {key: each for key, each in self._pending.items() if each is not controls}
+    finally: self.pending = {key: each for key, each in self.pending.items() if each is not controls}
 
 @patch
 def _notify_pending(self: Users, kind: str, payload: dict[str, Any]):
-    for controls in list(self._pending.values()): controls.append((kind, payload))
+    for controls in list(self.pending.values()): controls.append((kind, payload))
 
 @patch
 def without_revoked(self: Users,

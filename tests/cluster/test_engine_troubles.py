@@ -20,6 +20,7 @@ from cjm_fasthtml_sse.backplanes.base import Unable
 from cjm_fasthtml_sse import Cluster
 from cjm_fasthtml_sse.runtime.time import Time
 from settings import make_manager
+from faults import fail_once
 from until import until_async as until
 
 
@@ -301,15 +302,6 @@ def test_a_question_is_refused_at_once_while_the_engine_takes_nothing_and_works_
         assert await here.survey("who", None) == ["there"] and kept(here)
         for manager in (here, there): await manager.close()
     asyncio.run(go())
-
-
-def fail_once(log):
-    "Let the next event fail on its way into `log`"
-    append = log.append
-    def fail(*args, **kwargs):
-        log.append = append
-        raise OSError("no room for it")
-    log.append = fail
 
 
 def test_an_event_that_cannot_be_handed_on_is_told(caplog):

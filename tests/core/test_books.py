@@ -55,7 +55,7 @@ def test_what_a_closed_loop_left_behind_does_not_bind_the_next():
     async def story():
         _, queue = await manager.register("new")
         assert manager.hub.registry.get_connections()[0].queue is queue and await manager.broadcast("note", {}) == 1
-        assert shutdown.registrations.callbacks[manager.end] is asyncio.get_running_loop()
+        assert shutdown.registrations.callbacks[manager.hub.end_all] is asyncio.get_running_loop()
         await manager.unregister("new")
         books_are_empty(manager)
 

@@ -160,16 +160,16 @@ def test_a_label_that_fails_does_not_stop_other_announcements(caplog):
         manager.announce_presence('room/*', label=names.__getitem__, **QUICK)
         _, queue = await manager.register(topics='room/*')
         eve = open_stream(manager.hub, Renderer(), user='eve', topics=['room/1'])
-        await next_event(queue, 'presence', topic='room/1', people=1)
+        await next_event(queue, 'presence', topic='room/1', users=1)
         del names['eve']
         eve.on_close('left')
-        await next_event(queue, 'presence', topic='room/1', people=0)
+        await next_event(queue, 'presence', topic='room/1', users=0)
         ana = open_stream(manager.hub, Renderer(), user='ana', topics=['room/2'])
         assert await next_event(queue, 'join') == dict(topic='room/2', user='Ana')
         ana.on_close('left')
         await manager.close()
     asyncio.run(story())
-    assert len([record for record in caplog.records if 'could not be named' in record.getMessage()]) == 1
+    assert len([record for record in caplog.records if 'could not be announced' in record.getMessage()]) == 1
 
 
 def test_announcements_of_other_nodes_are_forgotten():
@@ -184,10 +184,10 @@ def test_announcements_of_other_nodes_are_forgotten():
         _, queue = await other.register(topics='room/*')
         stream = open_stream(one.hub, Renderer(), user='eve', topics=['room/made-up'])
         await next_event(queue, 'join')
-        known = [names for each in other.watcher.heard.values() for names in each]
+        known = [names for each in other.tracker.announced_elsewhere.values() for names in each]
         stream.on_close('left')
         await next_event(queue, 'leave')
-        left = [names for each in other.watcher.heard.values() for names in each]
+        left = [names for each in other.tracker.announced_elsewhere.values() for names in each]
         for manager in managers: await manager.close()
         return known, left
     known, left = asyncio.run(story())
@@ -213,10 +213,10 @@ def test_a_manager_closes_in_the_turn_of_a_leave():
         _, queue = await manager.register(topics='room/*')
         open_stream(manager.hub, Renderer(), user='ana', topics=['room/1'])
         await next_event(queue, 'presence')
-        waking, manager.watcher.more = manager.watcher.more, Watched()
+        waking, manager.tracker.more = manager.tracker.more, Watched()
         waking.set()
-        await eventually(lambda: manager.watcher.more.is_awaited)
+        await eventually(lambda: manager.tracker.more.is_awaited)
         closing = asyncio.create_task(manager.close())
         await asyncio.wait([closing], timeout=20)
-        return closing.done() and manager.watcher.task.done()
+        return closing.done() and manager.tracker.task.done()
     assert asyncio.run(story())

@@ -88,14 +88,14 @@ def test_a_disconnect_refuses_pending_requests(node, monkeypatch, step, come_bac
         return await asyncio.to_thread(go_on.wait, 30)
     async def authorize(topics): return step != 'authorize' or await held(topics)
     one = node(authorize=authorize)
-    if step != 'authorize': monkeypatch.setattr(one.manager, step, held)
+    if step != 'authorize': monkeypatch.setattr(one.manager.users if step == 'claim' else one.manager, step, held)
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(one.get, '/sse/broadcast?topic=room/1&connection_id=tab', 'ana')
         assert begun.wait(30)
         try: assert one.do(one.manager.disconnect, dict(user='ana', topic='room/*'), reconnect=come_back) == 0
         finally: go_on.set()
         assert asking.result(60)[0] == status and one.count() == 0
-    assert one.manager.arrivals == {}
+    assert one.manager.users.pending == {}
 
 
 def test_authorize_waits_for_the_backplane(node, monkeypatch):
