@@ -34,7 +34,9 @@ def show(type, data):
 
 manager = BroadcastManager()
 manager.announce_presence('room/*', down_period=1, interval=0.2)
-setup_broadcast_routes(app, manager, element_builder=show, policy=AccessPolicy(authorize=lambda auth, topics: [topic for topic in topics if auth in members.get(topic, ())]))
+def may_read(auth, topics): return [topic for topic in topics if auth in members.get(topic, ())]
+
+setup_broadcast_routes(app, manager, element_builder=show, policy=AccessPolicy(authorize=may_read))
 
 said = defaultdict(lambda: deque(maxlen=50))
 

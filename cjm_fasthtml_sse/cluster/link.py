@@ -68,5 +68,6 @@ class Link:
         unable: BackplaneError | None, # Why the engine takes nothing, if it can be read
     ) -> BackplaneError: # For the caller
         "Make the error for an event that was not sent"
-        if self.state == 'open': return BackplaneError(f'Not sent, since {self.name} takes nothing at present: {unable}')
-        return BackplaneError(f'Not sent, since the backplane {self.name} is {self.state}: {self.error or "?"}')
+        why = f'the backplane {self.name} is {self.state}: {self.error or "?"}'
+        if self.state == 'open': why = f'{self.name} takes nothing at present: {unable}'
+        return BackplaneError(f'Not sent, since {why}')

@@ -54,8 +54,8 @@ class LocalCluster:
         node: str, # Names this process among all nodes
     ):
         self.callbacks, self.home, self.node = callbacks, home, node
-        self.handlers: dict[str, Callable[[Any], Any]] = {} # Kind of question to the function that answers it
-        self.node_info: dict[str, Callable[[], Any]] = {} # Name to a function that returns JSON
+        self.handlers = {} # Kind of question to the function that answers it
+        self.node_info = {} # Name to a function that returns JSON
 
     async def publish(self,
         record: Record, # The checked event
@@ -107,6 +107,7 @@ async def survey(self: LocalCluster,
     answer = await self.handle(kind, payload) if to in (None, self.node) else None
     return [] if answer is None else [answer]
 
+# %% ../../nbs/cluster/local.ipynb #6c8f9b5e
 @patch
 async def handle(self: LocalCluster,
     kind: str, # Which of the `handlers`
@@ -133,6 +134,7 @@ def nodes(self: LocalCluster) -> list[str]: # This node first
 @patch
 async def ready(self: LocalCluster): "Return once events can be published and read"
 
+# %% ../../nbs/cluster/local.ipynb #aeb06e26
 @patch
 async def knows(self: LocalCluster,
     place: Callable[[], int | None], # The position of a reader's id; None if the id is of another epoch
@@ -143,6 +145,7 @@ async def knows(self: LocalCluster,
 @patch
 def read_soon(self: LocalCluster): "Find out soon about subscribers that are ahead of the log"
 
+# %% ../../nbs/cluster/local.ipynb #eb39b387
 @patch
 def unplaced(self: LocalCluster) -> int: # 0 without an engine
     "Return how many events have no place yet"
@@ -151,6 +154,7 @@ def unplaced(self: LocalCluster) -> int: # 0 without an engine
 @patch
 def reopen(self: LocalCluster): "Allow a new start, for an application that is started again"
 
+# %% ../../nbs/cluster/local.ipynb #64585352
 @patch
 def rename(self: LocalCluster,
     node: str, # Another name

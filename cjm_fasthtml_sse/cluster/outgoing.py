@@ -105,8 +105,8 @@ class OutgoingQueue:
 
     def _new_outgoing(self, publication: Publication, record: Record | None = None, buffered: bool = False) -> Outgoing:
         self._number += 1
-        future = asyncio.get_running_loop().create_future()
-        return Outgoing(self._number, publication, future, self.clock() + self.settings.publish_timeout, record, buffered)
+        future, deadline = asyncio.get_running_loop().create_future(), self.clock() + self.settings.publish_timeout
+        return Outgoing(self._number, publication, future, deadline, record, buffered)
 
     def message(self,
         node: str, # The sender
@@ -161,6 +161,7 @@ def has_buffered(self: OutgoingQueue) -> bool:
     "Return whether events are kept for the engine"
     return self._buffered > 0
 
+# %% ../../nbs/cluster/outgoing.ipynb #155c791d
 @patch
 def unanswered(self: OutgoingQueue) -> list[asyncio.Future]:
     "Return the futures of callers that wait for the engine"
@@ -190,6 +191,7 @@ def _first_pending(self: OutgoingQueue, max_bytes: int | None) -> Outgoing | Non
         if out.number in self._pending: return out
         self._queue.popleft()
 
+# %% ../../nbs/cluster/outgoing.ipynb #dc9bd97d
 @patch
 def messages(self: OutgoingQueue,
     node: str, # This node, for a message if none waits
@@ -239,6 +241,7 @@ def reset_failures(self: OutgoingQueue):
     "Blame the engine for nothing that was before"
     self.unable, self._failures = None, 0
 
+# %% ../../nbs/cluster/outgoing.ipynb #98af350d
 @patch
 def on_success(self: OutgoingQueue):
     "Note that the engine takes publications"
@@ -302,6 +305,7 @@ def fail_lost(self: OutgoingQueue, connects: int):
     error = BackplaneError(f'The backplane {self.name} lost this event; others may have received it', doubtful=True)
     for out in [out for out in self._pending.values() if 0 < out.placed < connects]: self.resolve(out, error)
 
+# %% ../../nbs/cluster/outgoing.ipynb #c7f75f24
 @patch
 def resolve_loaded(self: OutgoingQueue, number: int):
     "Settle the events up to `number`, which a newly loaded log contains"

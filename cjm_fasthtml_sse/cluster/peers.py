@@ -89,7 +89,7 @@ class Peers:
         self.control_position, self.opened_at = min(self.control_position, last_control), last_control
 
     def report(self,
-        node_info: dict[str, Callable[[], Any]], # What the manager's parts report
+        node_info: dict[str, Callable], # What the manager's parts report
     ) -> bytes: # JSON
         "Make the next report"
         self._reports_sent += 1
@@ -126,6 +126,7 @@ def _is_gone(self: Peers, node: str, peer: Peer) -> bool:
     is_running = self._is_running(node, peer)
     return is_running is False or (is_running is None and peer.missed > MAX_MISSED)
 
+# %% ../../nbs/cluster/peers.ipynb #82666a5b
 @patch
 def _is_alive(self: Peers, node: str, peer: Peer) -> bool:
     is_running = self._is_running(node, peer)
@@ -136,6 +137,7 @@ def nodes(self: Peers) -> list[str]: # This node first
     "Return the nodes that are alive, as far as this one knows"
     return [self.node, *(node for node, peer in self._known.items() if self._is_alive(node, peer))]
 
+# %% ../../nbs/cluster/peers.ipynb #5790ae1e
 @patch
 def is_known(self: Peers, node: str) -> bool:
     "Return whether a report of `node` has been read"

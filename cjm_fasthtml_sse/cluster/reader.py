@@ -114,8 +114,8 @@ async def _connect(self: Reader):
 @patch
 async def _continue_or_restart(self: Reader, opened: Opened, ahead: list[Any]) -> Opened:
     backplane = self.link.backplane
-    if self.epoch is None or opened.epoch != self.epoch:
-        await self._start_log(opened, None if self.epoch is None else 'unknown')
+    if self.epoch is None: await self._start_log(opened, None)
+    elif opened.epoch != self.epoch: await self._start_log(opened, 'unknown')
     elif not await has_entries(backplane, list(self._last_entries), opened, self.position):
         async with self.link.lock:
             await backplane.new_epoch(self.epoch)
@@ -176,6 +176,7 @@ def _on_event(self: Reader, entry: Entry):
     self.callbacks.advance_to(entry.position)
     if out is not None: queue.resolve(out, count)
 
+# %% ../../nbs/cluster/reader.ipynb #e0214a17
 @patch
 def _decode(self: Reader, body: bytes) -> tuple[str, int, Record]:
     queue = self.sender.queue
@@ -232,10 +233,11 @@ async def _check_positions(self: Reader):
         if waiter.position is None: waiter.settle(True)
     self._checked_at = asyncio.get_running_loop().time()
 
+# %% ../../nbs/cluster/reader.ipynb #7e1ac7ad
 @patch
 async def knows(self: Reader,
     place: Callable[[], int | None], # The position of a reader's id; None if the id is of another epoch
-    timeout: float, # Seconds to wait for an answer of the engine
+    seconds: float, # How long to wait for an answer of the engine
 ) -> bool: # False if the engine never gave out that position
     """Return once this node has read up to `place`, or after 2 seconds.
 
@@ -246,10 +248,10 @@ async def knows(self: Reader,
     self._waiters[waiter] = None
     self.read_soon()
     try:
-        async with asyncio.timeout(timeout if position is None else 2): return await waiter.future
+        async with asyncio.timeout(seconds if position is None else 2): return await waiter.future
     except TimeoutError:
         if place() is not None: return True
-        what = f'The backplane {self.link.name} did not answer in {timeout:g} s'
+        what = f'The backplane {self.link.name} did not answer in {seconds:g} s'
         raise BackplaneError(f'{what}: {self.link.error or self.link.state}') from None
     finally: del self._waiters[waiter]
 

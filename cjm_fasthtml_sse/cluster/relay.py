@@ -65,7 +65,8 @@ class Relay(LocalCluster):
         self.settings, self.report_interval = settings, settings.report_interval
         self._main, self._tasks, self._is_closing = None, set(), False
         self.link = Link(backplane, limits, time)
-        self.sender, self.peers = Sender(self.link, settings, node), Peers(node, self.report_interval, time.monotonic, self.is_running)
+        self.sender = Sender(self.link, settings, node)
+        self.peers = Peers(node, self.report_interval, time.monotonic, self.is_running)
         self.reader = Reader(self.link, callbacks, self.sender, self.peers, self._on_message, self._exchange_reports)
 
     @property
@@ -97,6 +98,7 @@ def rename(self: Relay, node: str):
     self._main = None
     self._reset('new')
 
+# %% ../../nbs/cluster/relay.ipynb #3924712c
 @patch
 def start(self: Relay):
     "Start on the running loop; raises `RuntimeError` if it runs on another one, `BackplaneError` once it is closed"
@@ -114,10 +116,11 @@ def reopen(self: Relay):
     "Allow a new start"
     self._is_closing = False
 
-# %% ../../nbs/cluster/relay.ipynb #034585dd
+# %% ../../nbs/cluster/relay.ipynb #b7451dd2
 @patch
 async def _run(self: Relay):
-    loop, jobs = asyncio.get_running_loop(), (self.reader.read_loop, self.sender.publish_loop, self._report_loop, self.sender.expire_loop)
+    loop, sender = asyncio.get_running_loop(), self.sender
+    jobs = (self.reader.read_loop, sender.publish_loop, sender.expire_loop, self._report_loop)
     tasks = {loop.create_task(job()) for job in jobs}
     try:
         ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -140,6 +143,7 @@ async def _cancel_all(tasks: set[asyncio.Task]):
         for task in tasks: task.cancel()
         await asyncio.wait(tasks, timeout=0.5)
 
+# %% ../../nbs/cluster/relay.ipynb #5e48ab1f
 @patch
 async def _leave(self: Relay, was_open: bool):
     try:
@@ -173,12 +177,12 @@ async def ready(self: Relay):
         except TimeoutError: raise self.sender.not_sent() from None
     if self.state == 'closed': raise self.sender.not_sent()
 
-# %% ../../nbs/cluster/relay.ipynb #9d8c11e1
+# %% ../../nbs/cluster/relay.ipynb #cc5a3678
 @patch
 async def publish(self: Relay, record: Record, buffer: bool = False) -> int:
-    """Publish `record`, and return how many subscribers of this node took it; 0 if it is kept, or not read back in time.
+    """Publish `record`, and return how many subscribers of this node took it; 0 if it is kept or not read back in time.
 
-    Raises `BackplaneError` if it was not sent or, with `doubtful`, if that is unknown; `FrameError` if it is too large."""
+    Raises `FrameError` if it is too large, and `BackplaneError` if it was not sent or, with `doubtful`, perhaps not."""
     if self._is_closing: raise BackplaneError('Not sent: this manager is closed')
     return await self.home.run(self._publish(record, buffer))
 
@@ -189,6 +193,7 @@ async def _publish(self: Relay, record: Record, buffer: bool) -> int:
         if not buffer or self._is_closing: raise
     return await self.sender.publish(record, buffer)
 
+# %% ../../nbs/cluster/relay.ipynb #8bf03f3f
 @patch
 def publish_nowait(self: Relay, record: Record) -> int:
     "Raise `RuntimeError`, since publishing waits for the engine"
@@ -197,9 +202,11 @@ def publish_nowait(self: Relay, record: Record) -> int:
 @patch
 def publish_threadsafe(self: Relay, record: Record, buffer: bool = False) -> Future:
     "Publish from any thread; the future has the count, or the error"
-    if (loop := self.home.loop) is not None: return asyncio.run_coroutine_threadsafe(self.publish(record, buffer), loop)
+    loop = self.home.loop
+    if loop is not None: return asyncio.run_coroutine_threadsafe(self.publish(record, buffer), loop)
     raise RuntimeError('No loop runs this manager yet; serve the app first, or use Publisher(url)')
 
+# %% ../../nbs/cluster/relay.ipynb #2921c3e8
 @patch
 def unplaced(self: Relay) -> int:
     "Return how many events have no place yet"
@@ -236,6 +243,7 @@ async def _exchange_reports(self: Relay):
         bodies = await self.link.backplane.node_info()
     for node in self.peers.read_reports(bodies): await self._drop_node(node)
 
+# %% ../../nbs/cluster/relay.ipynb #d63658b2
 @patch
 async def _drop_node(self: Relay, node: str):
     async with self.link.lock: await self.link.backplane.drop_node_info(node)
@@ -245,6 +253,7 @@ def nodes(self: Relay) -> list[str]:
     "Return the names of the nodes that are alive"
     return self.peers.nodes()
 
+# %% ../../nbs/cluster/relay.ipynb #625c46b1
 @patch
 async def collect_info(self: Relay, name: str) -> dict[str, Any]:
     "Return what the nodes report under `name`; raises `BackplaneError` if the engine does not answer"
@@ -279,10 +288,11 @@ async def _survey_others(self: Relay, kind: str, payload: Any, wait: float, to: 
     with self.peers.survey(name) as collect:
         await self.sender.send(dict(kind=kind, payload=payload, ask=name, to=to)).future
         answers = await collect(wait, to)
-    if to and to not in answers and to in self.nodes():
-        raise BackplaneError(f'The node {to} has not answered in {wait:g} s', doubtful=True)
+    silent = f'The node {to} has not answered in {wait:g} s'
+    if to and to not in answers and to in self.nodes(): raise BackplaneError(silent, doubtful=True)
     return list(answers.values())
 
+# %% ../../nbs/cluster/relay.ipynb #3538736d
 @patch
 async def publish_control(self: Relay, record: Record, wait: float = 1.0) -> list[int]:
     "Publish `record`, whose metadata name the question, and collect the nodes' answers; raises `BackplaneError`"

@@ -104,6 +104,7 @@ async def _try_publish(self: Sender, batch: list[Outgoing]) -> BackplaneError | 
         return BackplaneError(f'{type(e).__name__} in the adapter of {self.link.name}', doubtful=True)
     self.queue.mark_placed(batch, self.link.connects)
 
+# %% ../../nbs/cluster/sender.ipynb #5f906fbd
 @patch
 async def expire_loop(self: Sender):
     "Answer callers whose deadline has passed, until cancelled"

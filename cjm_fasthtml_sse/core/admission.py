@@ -97,11 +97,13 @@ def check_capacity(
 ) -> StreamConnection | None: # The older stream with that id, which would end
     "Check that there is room for a stream; raises `ConnectionRefused` (409, 429, 503)"
     in_use, capacity = len(hub.connections()), hub.capacity
-    old, limit, per_user = hub.registry.get_connection(connection_id), capacity.max_connections, capacity.max_connections_per_user
+    old, limit = hub.registry.get_connection(connection_id), capacity.max_connections
+    per_user = capacity.max_connections_per_user
     if old is not None:
         if user is None or old.user != user: raise id_taken(connection_id, user, old.user)
         return old
-    if limit is not None and in_use >= limit: raise ConnectionRefused('The server has no free connections; come back later', 503)
+    full = 'The server has no free connections; come back later'
+    if limit is not None and in_use >= limit: raise ConnectionRefused(full, 503)
     if per_user is not None and user is not None and len(hub.connections_of(user)) >= per_user:
         raise ConnectionRefused(f'You have {per_user} connections, which is the limit', 429)
     return None

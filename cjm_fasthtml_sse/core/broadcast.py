@@ -38,7 +38,7 @@ from ..events.record import BroadcastMessage
 from ..events.renderer import Renderer
 
 _logger = logging.getLogger(__name__)
-_all_ = ['BroadcastMessage', 'BroadcastManager']
+_all_ = [BroadcastMessage, 'BroadcastManager']
 
 # %% ../../nbs/core/broadcast.ipynb #de2f597d
 def create_broadcast_handler(

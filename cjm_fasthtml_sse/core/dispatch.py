@@ -9,10 +9,9 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/dispatch.html.md"""
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/core/dispatch.ipynb #7f643da2
+# %% ../../nbs/core/dispatch.ipynb #e5f044e0
 import logging
 from collections import deque
-from collections.abc import Callable
 
 from fastcore.basics import patch
 
@@ -40,9 +39,9 @@ class Dispatcher:
     ):
         if history_limit < 0: raise ValueError(f'history_limit must be 0 or more, got {history_limit!r}')
         self.log, self.hub, self.history, self.broadcasts = log, hub, deque(maxlen=history_limit), 0
-        self.controls: dict[str, Callable[[dict, int], int]] = {} # Type of a control to its handler
-        self.on_log_loaded: Callable[[bool, int | None], None] = lambda is_new, missed: None # See `swap_log`
-        self.on_control_lost: Callable[[int], None] = lambda position: None
+        self.controls = {} # Type of a control to its handler
+        self.on_log_loaded = lambda is_new, missed: None # See `swap_log`
+        self.on_control_lost = lambda position: None # Called if a control may have been missed
 
     def dispatch(self,
         record: Record, # A new event
@@ -96,6 +95,7 @@ def subscribers_ahead(self: Dispatcher) -> list[SSEConnection]:
     "Return the subscribers whose cursor is past the end of the log"
     return self.hub.subscribers_ahead()
 
+# %% ../../nbs/core/dispatch.ipynb #b7d93ba5
 @patch
 def reset_lost(self: Dispatcher, subscribers: list[SSEConnection]):
     "Reset those of `subscribers` that are still ahead: the engine lost what they received"

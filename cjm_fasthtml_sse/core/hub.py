@@ -11,10 +11,9 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/hub.html.md"""
 # %% auto #0
 __all__ = ['Capacity']
 
-# %% ../../nbs/core/hub.ipynb #92b576db
+# %% ../../nbs/core/hub.ipynb #e6f7e3a9
 import asyncio, logging
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,12 +73,12 @@ class Hub:
         debug: bool = False, # Whether each connection is logged
     ):
         if max_queue_size < 1: raise ValueError(f'max_queue_size must be 1 or more, got {max_queue_size!r}')
-        if heartbeat_interval < 0: raise ValueError(f'heartbeat_interval must be 0 or more seconds, got {heartbeat_interval!r}')
+        if heartbeat_interval < 0: raise ValueError(f'heartbeat_interval must be 0 or more, got {heartbeat_interval!r}')
         self.log, self.home, self.delivery, self.capacity = log, home, delivery, capacity
         self.max_queue_size, self.queue_timeout, self.debug = max_queue_size, queue_timeout, debug
         self.closed, self.registry = False, _HubRegistry(self, debug)
-        self.on_topics_changed: Callable[[SSEConnection, frozenset[str]], None] = lambda connection, topics: None
-        self.on_ahead: Callable[[], None] = lambda: None # Called if a subscriber is ahead of the log
+        self.on_topics_changed = lambda connection, topics: None # Called with topics that it got or lost
+        self.on_ahead = lambda: None # Called if a subscriber is ahead of the log
         self.reset(heartbeat_interval)
 
     def reset(self,
@@ -131,6 +130,7 @@ def remove(self: Hub,
     "Remove `connection` from all books; it is no error if it is in none"
     if self.registry.remove(connection) and reason != 'left': self._count_drop(connection, reason)
 
+# %% ../../nbs/core/hub.ipynb #43f91bcd
 @patch
 def _on_removed(self: Hub, connection: SSEConnection):
     self._index.discard(connection, connection.topics)
@@ -201,6 +201,7 @@ def terminate(self: Hub,
     stream.end(closing_frame)
     self.remove(stream)
 
+# %% ../../nbs/core/hub.ipynb #d9acb0c4
 @patch
 def evict(self: Hub,
     connection: SSEConnection, # One that cannot be served any more
@@ -249,6 +250,7 @@ def subscribers_in(self: Hub,
     "Return the subscribers that get events of `topic`"
     return list(self._index.readers(topic))
 
+# %% ../../nbs/core/hub.ipynb #fae36cfc
 @patch
 def defer(self: Hub,
     connection: QueueConnection, # One whose queue is full
@@ -301,6 +303,7 @@ def start_close(self: Hub):
     for connection in self.registry.get_connections():
         if connection.server_send is None: self.remove(connection)
 
+# %% ../../nbs/core/hub.ipynb #157e577b
 @patch
 async def close(self: Hub):
     "End all connections, refuse new ones, and return when the last has left; on the home loop"

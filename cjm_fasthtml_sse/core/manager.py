@@ -63,12 +63,12 @@ class _Publishing:
         topic: str | None = None, # Its topic; None for all connections
         key: str | None = None, # Replaces older events of this topic and key that were not read yet
         retain: bool = False, # Whether new subscribers get the newest event of this key
-        buffer: bool | None = None, # Whether to keep it, and return 0, while the engine takes none; None for the setting
+        buffer: bool | None = None, # Whether to keep it while the engine takes none; None for the setting
     ) -> int: # Number of connections of this process that took it
         """Broadcast a message to all connected clients.
 
-        Raises `FrameError` for bad data, `ValueError` for a bad topic or key, and `BackplaneError` if the engine did not
-        take it or, with `doubtful`, if that is unknown."""
+        A kept event returns 0. Raises `FrameError` for bad data, `ValueError` for a bad topic or key, and
+        `BackplaneError` if the engine did not take it or, with `doubtful`, if that is unknown."""
         record = self._make_record(message_type, data, metadata, exclude, topic, key, retain)
         count = await self.cluster.publish(record, self.settings.buffer if buffer is None else buffer)
         if self.hub.has_deferred(): await asyncio.sleep(0) # full queues get their turn
@@ -152,8 +152,8 @@ class _Sending(_Publishing):
         return any(await self.cluster.survey('send_to', [connection_id, encode_record(record, '', 0).decode()], to=to))
 
     async def _on_send_to(self, payload: list[str]) -> bool | None: # None if the connection is not here
-        connection = self.hub.registry.get_connection(payload[0])
-        return None if connection is None else await connection.send_message(message_of(decode_record(payload[1].encode())[2]))
+        if (connection := self.hub.registry.get_connection(payload[0])) is None: return None
+        return await connection.send_message(message_of(decode_record(payload[1].encode())[2]))
 
 # %% ../../nbs/core/manager.ipynb #5bff9b7c
 class _Connecting:
@@ -168,7 +168,7 @@ class _Connecting:
         *,
         topics: str | Iterable[str] = (), # Topics and patterns that it receives besides what all connections do
     ) -> tuple[str, asyncio.Queue]: # Tuple of (connection_id, queue)
-        "Register a new connection and return its queue; raises `ConnectionRefused` for a bad id (400) or a stream's (409)"
+        "Register a new connection and return its queue; raises `ConnectionRefused` (400, 409)"
         if not self.hub.closed: await self.ready()
         return await register(self.hub, connection_id, metadata, topics)
 
@@ -275,7 +275,7 @@ class _UserCalls:
         max_announced: int = 100, # Users of a topic beyond which only counts are sent
         label: Callable[[str], Any] | None = None, # Makes what events contain for a user; None for the name
     ):
-        """Send `join` and `leave` (`topic`, `user`) and `presence` (`topic`, `users`, `connections`, `tabs`) to `topics`.
+        """Send `join`, `leave` (`topic`, `user`) and `presence` (`topic`, `users`, `connections`, `tabs`) to `topics`.
 
         Call it in every process, before the first stream. Raises `ValueError` for a bad topic or time."""
         self.tracker.announce(topics, down_period, interval, max_announced, label)
@@ -331,7 +331,7 @@ class _ClusterCalls:
         "Return what each process reports under `name`; raises `BackplaneError` if the engine does not answer"
         return await self.cluster.collect_info(name)
 
-    async def get_total_connection_count(self) -> int: # Other processes' numbers are at most one `report_interval` old
+    async def get_total_connection_count(self) -> int: # At most one `report_interval` old
         "Return the number of connections of all processes; raises `BackplaneError` if the engine does not answer"
         return sum((await self.collect_info('connections')).values())
 
@@ -346,8 +346,8 @@ class _ClusterCalls:
         await self.cluster.close()
 
 def _log_workers(workers: int):
-    what = 'One of %s workers keeps its events in its own memory, so tabs of the others do not get them. Pass the manager'
-    _logger.warning(what + " a backplane that they share, such as backplane='sqlite:///events.db'", workers)
+    what = 'One of %s workers keeps its events in its own memory, so tabs of the others do not get them. '
+    _logger.warning(what + "Pass the manager a backplane that they share: backplane='sqlite:///events.db'", workers)
 
 # %% ../../nbs/core/manager.ipynb #c05f9d35
 @dataclass(frozen=True)
@@ -410,7 +410,7 @@ class BroadcastManager(_Sending, _Reading, _UserCalls, _ClusterCalls):
     def __init__(self,
         max_queue_size: int = 100, # Events that wait for one subscriber in memory; it reads further ones from the log
         history_limit: int = 50, # Messages that `get_history` keeps
-        queue_timeout: float = 0.1, # Seconds that a queue of the application may be full before its connection is dropped
+        queue_timeout: float = 0.1, # Seconds that a queue may be full before its connection is dropped
         debug: bool = False, # Whether connections and broadcasts are logged
         *,
         backplane: str | Backplane | None = None, # What orders events: None for this process, a URL, or an adapter
@@ -441,9 +441,9 @@ class BroadcastManager(_Sending, _Reading, _UserCalls, _ClusterCalls):
         self.dispatcher.controls = dict(revoke=users.on_revoke, disconnect=users.on_disconnect)
         self.dispatcher.on_log_loaded = users.on_log_loaded
         self.dispatcher.on_control_lost = users.revocations.raise_floor
-        cluster.handlers = dict(claim=users.on_claim, send_to=self._on_send_to,
-            presence=lambda topic: count_local(hub, cluster.node, topic),
-            presence_of=tracker.on_presence_of, presence_count=tracker.on_presence_count)
+        def on_presence(topic): return count_local(hub, cluster.node, topic)
+        cluster.handlers = dict(claim=users.on_claim, send_to=self._on_send_to, presence=on_presence)
+        cluster.handlers |= dict(presence_of=tracker.on_presence_of, presence_count=tracker.on_presence_count)
         cluster.node_info = dict(connections=self.get_connection_count, presence=tracker.node_info)
         hub.registry.node = cluster.node if self._has_engine else None
         in_each_child(self._begin_in_child)

@@ -75,9 +75,10 @@ def count_local(
         counts[0], counts[1] = counts[0] + 1, counts[1] + stream.tabs
     return users
 
+# %% ../../nbs/core/presence.ipynb #3cdec60b
 def count_presence(
     topic: str | None, # A topic; None for all connections
-    answers: Iterable[dict[str, list[int]]], # `count_local` of each process
+    answers: Iterable[dict], # `count_local` of each process
 ) -> Presence: # Of all processes
     "Add up the counts of all processes"
     users = {}

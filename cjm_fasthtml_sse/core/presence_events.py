@@ -118,8 +118,8 @@ async def _run(self: PresenceTracker):
         if pause is None and report_interval is None: return
         await asyncio.sleep(self.interval)
         with suppress(TimeoutError):
-            async with asyncio.timeout(report_interval if pause is None else max(0, pause - self.interval)):
-                await self.more.wait()
+            quiet = report_interval if pause is None else max(0, pause - self.interval)
+            async with asyncio.timeout(quiet): await self.more.wait()
 
 @patch
 async def _announce_due(self: PresenceTracker) -> float | None: # Seconds until something is due; None if nothing is
@@ -170,6 +170,7 @@ def on_presence_of(self: PresenceTracker, payload: dict[str, Any]) -> dict[str, 
         known.update({(topic, user): now for user in joins})
     return dict(node=self.cluster.node, states=states)
 
+# %% ../../nbs/core/presence_events.ipynb #2fd3864f
 @patch
 async def _decide(self: PresenceTracker, topic: str, user: str, is_join: bool, others: list[tuple]):
     verdict, room = decide(is_join, self.cluster.node, others), self.rooms[topic]
@@ -236,6 +237,7 @@ async def _adopt_dead_nodes(self: PresenceTracker):
         room.announced |= users
         for user in users - here: room.leaving.setdefault(user, now)
 
+# %% ../../nbs/core/presence_events.ipynb #05335c67
 @patch
 def _last_known(self: PresenceTracker, node: str) -> dict[str, set]:
     known = {topic: set(users) for topic, users in self._reported_elsewhere.get(node, {}).items()}
@@ -244,5 +246,7 @@ def _last_known(self: PresenceTracker, node: str) -> dict[str, set]:
 
 @patch
 def _forget_reported(self: PresenceTracker, before: float):
-    known = {node: {name: at for name, at in names.items() if at > before} for node, names in self.announced_elsewhere.items()}
-    self.announced_elsewhere = {node: names for node, names in known.items() if names}
+    for node, names in list(self.announced_elsewhere.items()):
+        left = {name: at for name, at in names.items() if at > before}
+        self.announced_elsewhere[node] = left
+        if not left: del self.announced_elsewhere[node]

@@ -73,11 +73,11 @@ class Room:
         if user in here and self.counts_only: return 'here'
         return 'new' if user in here or user in self.joining else None
 
-# %% ../../nbs/core/presence_rooms.ipynb #fe9acdc0
+# %% ../../nbs/core/presence_rooms.ipynb #87340bb1
 def decide(
     is_join: bool, # A join, or a leave
     node: str, # This node
-    others: list[tuple[str, str]], # State and name of each other node that knows the user
+    others: list[tuple], # State and name of each other node that knows the user
 ) -> str: # `announce`, `skip` or `wait`
     "Decide about one join or leave"
     states = {state for state, _ in others}

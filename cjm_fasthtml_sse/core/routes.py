@@ -62,6 +62,7 @@ class StreamRequest:
         about = (query.getlist('signed'), seen or query.get('last_event_id'), _parse_tabs(query.get('tabs', '1')))
         return cls(_requested_id(scope, query, connection_id), topics, *about, _script_version(headers))
 
+# %% ../../nbs/core/routes.ipynb #4efde6c7
 def _parse_tabs(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MAX_TABS: return int(text)
     raise ConnectionRefused(f'tabs must be a number from 1 to {MAX_TABS}, got {text!r:.40}')
@@ -139,9 +140,9 @@ async def _admit(self: BroadcastResponse, scope: Scope, controls: list[tuple]):
 def _needs_guest_names(self: BroadcastResponse) -> bool:
     return self.manager.hub.capacity.max_connections_per_user is not None or bool(self.manager.tracker.topics)
 
-# %% ../../nbs/core/routes.ipynb #11769e74
+# %% ../../nbs/core/routes.ipynb #fbaf4e4a
 @patch
-async def _decide(self: BroadcastResponse, scope: Scope, user: str | None, asked: StreamRequest) -> tuple[dict, str, str | None]:
+async def _decide(self: BroadcastResponse, scope: Scope, user: str | None, asked: StreamRequest) -> tuple:
     manager, last_event_id = self.manager, asked.last_event_id
     for _ in range(3):
         cursor = manager.cursor()

@@ -262,9 +262,9 @@ async def _feed_queue(self: QueueConnection):
     except Exception as e: self.hub.evict_failed(self, e)  # noqa: BLE001 - any failure of a put concerns this reader
     finally: self.catch_up_task = None
 
-# %% ../../nbs/core/subscribers.ipynb #6a23e90c
+# %% ../../nbs/core/subscribers.ipynb #5a5f248f
 @patch
-async def send_message(self: QueueConnection,
+async def send_message(self: QueueConnection,  # noqa: F811 - another class's
     message: BroadcastMessage, # For this connection alone
 ) -> bool: # Whether there was room, now or after one turn of the loop
     "Put `message`"

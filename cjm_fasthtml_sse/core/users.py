@@ -125,11 +125,13 @@ def _apply_revocation(self: Users, connection: SSEConnection, revoked: list[str]
     self.hub.scheduler.add(connection)
     return True
 
+# %% ../../nbs/core/users.ipynb #1bdbac51
 def _affected(topics: Iterable[str], revoked: Iterable[str]) -> set[str]:
     return {t for t in topics if t[0] != PRIVATE and any(meets(t, r) for r in revoked)}
 
 def _topics_frame(topics: Iterable[str]) -> bytes:
-    return TOPICS_FRAME + b'data: ' + to_json(dict(topics=sorted(t for t in topics if t[0] != PRIVATE))).encode() + b'\n\n'
+    names = sorted(t for t in topics if t[0] != PRIVATE)
+    return TOPICS_FRAME + b'data: ' + to_json(dict(topics=names)).encode() + b'\n\n'
 
 # %% ../../nbs/core/users.ipynb #a78aad5b
 @patch
@@ -158,6 +160,7 @@ def without_revoked(self: Users,
         return gone | self.revocations.revoked_since(user, max(known, default=None))
     return [t for t, cursors in topics.items() if not _affected([t], revoked(cursors))]
 
+# %% ../../nbs/core/users.ipynb #ad033b8e
 @patch
 def check_grants(self: Users,
     user: str | None, # Whose request it is
@@ -191,7 +194,7 @@ async def disconnect(self: Users,
 ) -> int: # Streams ended, in all processes that answered within a second
     "End streams in all processes; raises `BackplaneError` if other processes could not be reached"
     if not isinstance(where, Mapping) or not {*_SELECTORS} >= {*where}:
-        raise ValueError(f'where must have keys among {", ".join(_SELECTORS)}, as in dict(user="ana"), got {where!r:.60}')
+        raise ValueError(f'where must have keys among {_SELECTORS}, as in dict(user="ana"), got {where!r:.60}')
     values = {name: list(v) if isinstance(v, (list, tuple, set, frozenset)) else [v] for name, v in where.items()}
     if 'user' in values: values['user'] = [checked_user(user) for user in values['user']]
     payload = dict(where=values, reconnect=bool(reconnect))
@@ -200,6 +203,7 @@ async def disconnect(self: Users,
         count = self.on_disconnect(payload)
         raise BackplaneError(f'{e}. {count} streams of this process were ended', e.doubtful) from e
 
+# %% ../../nbs/core/users.ipynb #67b3ad2f
 @patch
 def on_disconnect(self: Users, payload: dict[str, Any], position: int | None = None) -> int:
     "End the streams of this process that `payload` selects"
@@ -207,7 +211,8 @@ def on_disconnect(self: Users, payload: dict[str, Any], position: int | None = N
     users = where.get('user')
     among = hub.connections() if users is None else [c for user in users for c in hub.connections_of(user)]
     selected = [c for c in among if c.is_stream and _selects(where, c.connection_id, c.topics)]
-    for c in selected: hub.terminate(c, hub.closing_frame() if payload['reconnect'] else _closing_frame(where, c.topics))
+    def last_frame(c): return hub.closing_frame() if payload['reconnect'] else _closing_frame(where, c.topics)
+    for c in selected: hub.terminate(c, last_frame(c))
     self._notify_pending('disconnect', payload)
     return len(selected)
 
@@ -219,6 +224,7 @@ def _selects(where: dict[str, list], connection_id: str, topics: Iterable[str]) 
     if 'connection_id' in where and connection_id not in where['connection_id']: return False
     return 'topic' not in where or bool(_affected(topics, where['topic']))
 
+# %% ../../nbs/core/users.ipynb #a126df0a
 @patch
 def check_not_disconnected(self: Users,
     connection_id: str, # The id that a request asks for

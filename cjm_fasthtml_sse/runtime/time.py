@@ -9,8 +9,8 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/runtime/time.html.md"""
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/runtime/time.ipynb #232f61a5
-import random, secrets, time
+# %% ../../nbs/runtime/time.ipynb #71b656ac
+import random as chance, secrets, time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Time:
     "Where a manager's parts get time and chance from"
     monotonic: Callable[[], float] = time.monotonic # Seconds that never go back, for ages, deadlines and pauses
     wall: Callable[[], float] = time.time # Seconds since 1970, for the age of tokens
-    random: Callable[[float, float], float] = random.uniform # A number between two others
+    random: Callable[[float, float], float] = chance.uniform # A number between two others
     token: Callable[[int], str] = secrets.token_hex # A random name: two hexadecimal digits a byte
 
 # %% ../../nbs/runtime/time.ipynb #30c98b41

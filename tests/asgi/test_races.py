@@ -229,7 +229,8 @@ def test_a_reader_that_takes_no_closing_frame_is_dropped(monkeypatch):
         await manager.broadcast('t', {'n': 1})
         await manager.close()
         await asyncio.wait([task])
-        assert not task.cancelled() and manager.hub.drops == {'no closing frame': 1} and manager.get_connection_count() == 0
+        assert not task.cancelled() and manager.hub.drops == {'no closing frame': 1}
+        assert manager.get_connection_count() == 0
     run(main())
 
 

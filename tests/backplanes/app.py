@@ -21,8 +21,8 @@ from cjm_fasthtml_sse.core.broadcast import setup_broadcast_routes  # noqa: E402
 from cjm_fasthtml_sse.events.wire import SSEError  # noqa: E402
 from fasthtml.common import Div, FastHTML, Li, Span  # noqa: E402
 from sqlite_tools import Connections  # noqa: E402
+from settings import make_manager  # noqa: E402
 from starlette.responses import JSONResponse, PlainTextResponse  # noqa: E402
-from settings import make_manager
 
 connections = Connections()
 manager = make_manager(backplane=CONFIG.get('backplane'), **CONFIG.get('manager', {}))

@@ -3,10 +3,10 @@ import asyncio
 import time
 
 import pytest
-from cjm_fasthtml_sse import BackplaneError, BroadcastManager, Publisher
+from cjm_fasthtml_sse import BackplaneError, Publisher
 
 from .machines import until
-from cjm_fasthtml_sse import Cluster
+from settings import make_manager
 
 
 async def come_true(condition, patience=20):
@@ -17,7 +17,7 @@ async def come_true(condition, patience=20):
 def test_what_is_kept_while_a_server_is_full_comes_in_order(valkey):
     async def go():
         engine = valkey(appendonly='no')
-        manager = BroadcastManager(backplane=engine.url, cluster=Cluster(buffer=True))
+        manager = make_manager(backplane=engine.url, buffer=True)
         await manager.ready()
         _, queue = await manager.register()
         with engine.client as client: client.config_set('maxmemory', 1)
@@ -53,7 +53,7 @@ def test_a_master_that_becomes_a_replica_in_the_turn_in_which_it_was_read(pair):
     (one, two), change = pair
     async def go():
         url = f'redis://127.0.0.1:{one.port},127.0.0.1:{two.port}'
-        manager = BroadcastManager(backplane=url, cluster=Cluster(report_interval=60))
+        manager = make_manager(backplane=url, report_interval=60)
         await manager.ready()
         _, queue = await manager.register()
         with Publisher(one.url) as publisher: publisher.publish('t', {'n': 0})
@@ -74,7 +74,7 @@ def test_a_master_that_becomes_a_replica_in_the_turn_in_which_it_was_read(pair):
 def test_a_reader_notices_when_it_stores_its_node_info(pair):
     (one, two), change = pair
     async def go():
-        manager = BroadcastManager(backplane=f'redis://127.0.0.1:{one.port},127.0.0.1:{two.port}', cluster=Cluster(report_interval=0.2))
+        manager = make_manager(backplane=f'redis://127.0.0.1:{one.port},127.0.0.1:{two.port}', report_interval=0.2)
         await manager.ready()
         _, queue = await manager.register()
         with Publisher(one.url) as publisher: publisher.publish('t', {'n': 0})
@@ -92,7 +92,7 @@ def test_buffered_events_survive_a_change_of_masters(pair):
     (one, two), change = pair
     async def go():
         url = f'redis://127.0.0.1:{one.port},127.0.0.1:{two.port}'
-        manager = BroadcastManager(backplane=url, cluster=Cluster(buffer=True, report_interval=60))
+        manager = make_manager(backplane=url, buffer=True, report_interval=60)
         await manager.ready()
         _, queue = await manager.register()
         with Publisher(one.url) as publisher: publisher.publish('t', {'n': 0})

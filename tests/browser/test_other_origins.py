@@ -23,7 +23,8 @@ class Feed:
     def __init__(self, allow):
         self.manager, self.requests, self.sent = BroadcastManager(delivery=Delivery(retry_range=(0, 50))), [], 0
         self.app, rt = fast_app(htmx=False, surreal=False, pico=False)
-        setup_broadcast_routes(self.app, self.manager, element_builder=lambda kind, data: I(data['n']), policy=AccessPolicy(identify=self.note, allow_origins=allow))
+        policy = AccessPolicy(identify=self.note, allow_origins=allow)
+        setup_broadcast_routes(self.app, self.manager, element_builder=lambda kind, data: I(data['n']), policy=policy)
         rt('/cut')(self.end)
 
     async def end(self): return str(await self.manager.disconnect({}, reconnect=True))

@@ -17,7 +17,6 @@ from fasthtml.common import fast_app
 from cjm_fasthtml_sse import BackplaneError, BroadcastManager, setup_broadcast_routes
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.backplanes.base import Unable
-from cjm_fasthtml_sse import Cluster
 from cjm_fasthtml_sse.runtime.time import Time
 from settings import make_manager
 from faults import fail_once
@@ -286,7 +285,7 @@ def test_a_question_is_refused_at_once_while_the_engine_takes_nothing_and_works_
     async def go():
         engine = MemoryBackplane()
         line = Line(engine)
-        here, there = (BroadcastManager(backplane=each, cluster=Cluster(report_interval=0.05)) for each in (line, Line(engine)))
+        here, there = (make_manager(backplane=each, report_interval=0.05) for each in (line, Line(engine)))
         for manager in (here, there): await manager.ready()
         there.cluster.handlers["who"] = lambda _: "there"
         await until(lambda: len(here.cluster.nodes()) == 2)

@@ -152,7 +152,8 @@ def get(port, path):
 
 def shared_app(url):
     app, manager = FastHTML(secret_key='x'), BroadcastManager(backplane=url)
-    setup_broadcast_routes(app, manager, policy=AccessPolicy(identify=lambda req: req.query_params.get('user'), can_list_connections=lambda: True))
+    def user(req): return req.query_params.get('user')
+    setup_broadcast_routes(app, manager, policy=AccessPolicy(identify=user, can_list_connections=lambda: True))
     async def say(text: str): return await manager.broadcast('note', {'text': text}, topic='secret')
     async def revoke(): return await manager.revoke('ana', 'secret')
     async def others(): return len(manager.cluster.nodes())

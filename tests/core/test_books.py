@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 
 
 def books_are_empty(manager):
-    assert manager.get_connection_count() == 0 and manager.hub.home.loop is None and not manager.hub.heartbeats.is_running
+    assert manager.get_connection_count() == 0 and manager.hub.home.loop is None
+    assert not manager.hub.heartbeats.is_running
     assert not list(manager.hub._index.readers(None)) and not shutdown.registrations.callbacks
 
 

@@ -10,8 +10,7 @@ from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML
 
 from .tabs import Tab, until
-from cjm_fasthtml_sse import Cluster
-from settings import make_policy
+from settings import make_manager, make_policy
 
 KEY = 'for these tests'
 
@@ -194,7 +193,7 @@ async def test_a_disconnect_by_topic_names_the_topics(where, topics):
 @loop
 async def test_a_disconnect_in_another_process_names_the_topics():
     engine = MemoryBackplane()
-    (app, here), (_, there) = (make(BroadcastManager(backplane=engine, cluster=Cluster(report_interval=0.2))) for _ in range(2))
+    (app, here), (_, there) = (make(make_manager(backplane=engine, report_interval=0.2)) for _ in range(2))
     await here.ready(), await there.ready()
     tab = await Tab(app, 'a', 'b').opens()
     await there.disconnect(dict(topic='b'))
@@ -212,7 +211,7 @@ async def test_a_disconnect_in_another_process_names_the_topics():
 @loop
 async def test_a_taken_id_gets_retry_after_if_either_user_is_anonymous(holder, user, retries, processes):
     engine = MemoryBackplane()
-    apps = [make(BroadcastManager(backplane=engine, cluster=Cluster(report_interval=0.2))) for _ in range(processes)]
+    apps = [make(make_manager(backplane=engine, report_interval=0.2)) for _ in range(processes)]
     for _, manager in apps: await manager.ready()
     tab = await Tab(apps[0][0], user=holder, connection_id='mine').opens()
     refused = await Tab(apps[-1][0], user=user, connection_id='mine').opens()
@@ -237,9 +236,10 @@ async def test_an_id_in_the_servers_form_is_refused():
 async def test_two_anonymous_requests_for_one_id_get_the_same_answer():
     "The refused one may try again, because neither has a name"
     engine = MemoryBackplane()
-    apps = [make(BroadcastManager(backplane=engine, cluster=Cluster(report_interval=0.2))) for _ in range(2)]
+    apps = [make(make_manager(backplane=engine, report_interval=0.2)) for _ in range(2)]
     for _, manager in apps: await manager.ready()
-    await until(lambda: all(len(manager.cluster.nodes()) == 2 for _, manager in apps), 'the processes to find each other')
+    def know_each_other(): return all(len(manager.cluster.nodes()) == 2 for _, manager in apps)
+    await until(know_each_other, 'the processes to find each other')
     tabs = [Tab(app, connection_id='both') for app, _ in apps]
     for tab in tabs: await tab.opens()
     statuses = [tab.status for tab in tabs]

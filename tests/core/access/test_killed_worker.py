@@ -118,7 +118,8 @@ def test_a_process_of_another_host_is_dropped_after_two_missing_reports():
         reports = asyncio.create_task(report())
         await asyncio.sleep(0)
         await manager.ready()
-        with pytest.raises(ConnectionRefused, match='Not every process has answered'): await manager.users.claim('mine', 'ana')
+        with pytest.raises(ConnectionRefused, match='Not every process has answered'):
+            await manager.users.claim('mine', 'ana')
         reports.cancel()
         begun = time.monotonic()
         await eventually(lambda: 'elsewhere' not in manager.cluster.nodes())

@@ -11,8 +11,7 @@ from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML
 
 from .tabs import BackplaneProxy, Tab, until
-from cjm_fasthtml_sse import Cluster, Replay
-from settings import make_policy
+from settings import make_manager, make_policy
 
 KEY = 'for these tests'
 
@@ -30,7 +29,7 @@ def make(manager=None, **settings):
 async def pair(engine, **settings):
     "Return two processes on one backplane, each with its own proxy, and the proxies"
     proxies = BackplaneProxy(engine), BackplaneProxy(engine)
-    made = [make(BroadcastManager(backplane=proxy, cluster=Cluster(report_interval=0.2)), **settings) for proxy in proxies]
+    made = [make(make_manager(backplane=proxy, report_interval=0.2), **settings) for proxy in proxies]
     for _, manager in made: await manager.ready()
     async def known(): return len(await made[0][1].collect_info('connections')) == 2
     while not await known(): await asyncio.sleep(0.01)  # noqa: ASYNC110 - there is no event to wait for
@@ -82,7 +81,7 @@ async def test_after_an_outage_longer_than_the_log_streams_are_authorized_again(
     members, engine = {'ana', 'ben'}, MemoryBackplane()
     def may(req, topics): return topics if user_of(req) in members else []
     proxies = BackplaneProxy(engine), BackplaneProxy(engine)
-    (_, here), (app, there) = [make(BroadcastManager(backplane=proxy, cluster=Cluster(report_interval=0.2), replay=Replay(max_events=8)), authorize=may)
+    (_, here), (app, there) = [make(make_manager(backplane=proxy, report_interval=0.2, max_events=8), authorize=may)
                                for proxy in proxies]
     await here.ready(), await there.ready()
     ana, ben, guest = [await Tab(app, *topics, user=user).opens()
@@ -111,7 +110,7 @@ async def test_after_an_outage_longer_than_the_log_streams_are_authorized_again(
 async def test_a_token_from_before_a_gap_is_invalid_after_it():
     engine = MemoryBackplane()
     proxy = BackplaneProxy(engine)
-    app, manager = make(BroadcastManager(backplane=proxy, cluster=Cluster(report_interval=0.2), replay=Replay(max_events=8)), authorize=signed_only)
+    app, manager = make(make_manager(backplane=proxy, report_interval=0.2, max_events=8), authorize=signed_only)
     other = BroadcastManager(backplane=BackplaneProxy(engine))
     await manager.ready(), await other.ready()
     old, open_to_all = sign_topics(app, 'secret', 'ana'), sign_topics(app, 'secret')
@@ -133,7 +132,7 @@ async def test_a_token_from_before_a_gap_is_invalid_after_it():
 async def test_a_new_epoch_keeps_revocations():
     engine = MemoryBackplane()
     proxy = BackplaneProxy(engine)
-    app, manager = make(BroadcastManager(backplane=proxy, cluster=Cluster(report_interval=0.2)), authorize=signed_only)
+    app, manager = make(make_manager(backplane=proxy, report_interval=0.2), authorize=signed_only)
     await manager.ready()
     old, bens = sign_topics(app, ['secret', 'open'], 'ana'), sign_topics(app, 'secret', 'ben')
     await manager.revoke('ana', 'secret')

@@ -9,10 +9,11 @@ from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 
 from .tabs import BackplaneProxy, Tab, until
 from .test_revocation_order import loop, make
-from cjm_fasthtml_sse import Replay
+from faults import fail_once
+from settings import make_manager
 
 
-def sqlite(path): return make(BroadcastManager(backplane=f'sqlite:///{path}', replay=Replay(max_events=8)), authorize=signed_only)
+def sqlite(path): return make(make_manager(backplane=f'sqlite:///{path}', max_events=8), authorize=signed_only)
 
 
 async def revoke_long_ago(manager):
@@ -136,8 +137,8 @@ async def test_a_request_decided_before_a_gap_gets_503_and_succeeds_later():
         return topics
     engine = MemoryBackplane()
     proxy = BackplaneProxy(engine)
-    app, manager = make(BroadcastManager(backplane=proxy, replay=Replay(max_events=8)), authorize=may)
-    other = BroadcastManager(backplane=BackplaneProxy(engine), replay=Replay(max_events=8))
+    app, manager = make(make_manager(backplane=proxy, max_events=8), authorize=may)
+    other = make_manager(backplane=BackplaneProxy(engine), max_events=8)
     await manager.ready(), await other.ready()
     tab = Tab(app, 'room', user='ana')
     await asked.wait()
