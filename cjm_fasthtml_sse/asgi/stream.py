@@ -110,7 +110,10 @@ def send_now(self: Stream,
 
 # %% ../../nbs/asgi/stream.ipynb #fda31d56
 @patch
-async def finish_send(self: Stream, message: Message, started: Awaitable | None = None) -> bool:
+async def finish_send(self: Stream,
+    message: Message, # ASGI message
+    started: Awaitable | None = None, # Its send, if that has begun
+) -> bool: # False if the stream is over
     "Send `message`, or await its `started` send, within `send_timeout`; False if the stream is over"
     if self.server_send is None and started is None: return False
     try:
