@@ -59,6 +59,7 @@ Modules:
 - `cjm_fasthtml_sse.core.access`: Decides which user a request belongs to, which site it comes from, and which topics it may subscribe to.
 - `cjm_fasthtml_sse.core.admission`: How connections enter a hub: streams of browsers, and queues of the application
 - `cjm_fasthtml_sse.core.broadcast`: Broadcast events to every open tab
+- `cjm_fasthtml_sse.core.calls`: Connections, users and processes, as an application calls them
 - `cjm_fasthtml_sse.core.connections`: Keeps the connections of a process in one registry, with their ids, queues and states.
 - `cjm_fasthtml_sse.core.dispatch`: Give each event its place in the log, the history and the hub, in this order
 - `cjm_fasthtml_sse.core.hub`: All connections of one manager: how they enter, leave, and are sent events
@@ -66,6 +67,7 @@ Modules:
 - `cjm_fasthtml_sse.core.presence`: Which users are in a topic, across tabs and processes
 - `cjm_fasthtml_sse.core.presence_events`: Announce joins and leaves of a topic's users to the topic
 - `cjm_fasthtml_sse.core.presence_rooms`: What is to be announced for one topic: joins, leaves and counts
+- `cjm_fasthtml_sse.core.publishing`: The calls of a manager that send events: to all subscribers, to a topic, to one connection
 - `cjm_fasthtml_sse.core.revocations`: Remembers which topics were revoked from which user, by position in the log instead of by time.
 - `cjm_fasthtml_sse.core.routes`: Read a request, decide about it, and answer with a stream or a refusal
 - `cjm_fasthtml_sse.core.streaming`: Streams the items of one source to one page, in order, and closes the source at the end.

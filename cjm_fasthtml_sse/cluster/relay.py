@@ -34,9 +34,8 @@ from fastcore.basics import patch
 
 from ..backplanes.base import Backplane, Limits
 from .home_loop import HomeLoop
-from .link import Link
+from .link import Cluster, Link
 from .local import LocalCluster, RelayCallbacks
-from .outgoing import Cluster
 from .peers import Peers
 from .reader import Reader
 from .sender import Sender

@@ -9,14 +9,14 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/cluster/sender.html.md"""
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/cluster/sender.ipynb #5475ca1d
+# %% ../../nbs/cluster/sender.ipynb #7bdbecdc
 import asyncio, logging
 from typing import Any
 
 from fastcore.basics import patch
 
-from .link import Link
-from .outgoing import Cluster, Outgoing, OutgoingQueue
+from .link import Cluster, Link
+from .outgoing import Outgoing, OutgoingQueue
 from ..events.record import Record
 from ..events.wire import BackplaneError
 

@@ -65,6 +65,7 @@ def open_stream(
     if hub.closed or shutdown.is_shutting_down(asyncio.get_running_loop()): stream.end(hub.closing_frame())
     return stream
 
+# %% ../../nbs/core/admission.ipynb #a25c67a2
 def take_over(
     hub: Hub, # Where the stream is
     old: StreamConnection, # The stream whose id passes to a newer one

@@ -11,343 +11,32 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/manager.html.md"""
 # %% auto #0
 __all__ = ['Statistics', 'BroadcastManager']
 
-# %% ../../nbs/core/manager.ipynb #b4ebef1e
-import asyncio, logging
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from concurrent.futures import Future
-from contextlib import aclosing, asynccontextmanager, suppress
+# %% ../../nbs/core/manager.ipynb #93a76618
+import logging
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from inspect import isawaitable
-from typing import Any
+from functools import partial
 
-from ..asgi.sources import check_source, open_source
-from ..asgi.workers import watch_for_workers
+from fasthtml.core import FastHTML
+
 from ..backplanes.base import Backplane, backplane_from_url
 from ..backplanes.memory import MemoryBackplane
 from ..cluster.home_loop import HomeLoop
+from ..cluster.link import Cluster
 from ..cluster.local import LocalCluster
-from ..cluster.outgoing import Cluster
 from ..cluster.relay import Relay
-from .access import user_topic
-from .admission import register, unregister
-from .dispatch import Dispatcher, message_of
-from .hub import Capacity, Hub
-from .presence import Presence, count_local, count_presence
+from .calls import ClusterCalls, OldAttributes, UserCalls
+from .connections import Capacity
+from .dispatch import Dispatcher
+from .hub import Hub
+from .presence import count_local
 from .presence_events import PresenceTracker
-from .users import Users, checked_user
-from ..events.log import Log, Replay, is_id
+from .publishing import on_send_to
+from .users import Users
+from ..events.log import Log, Replay
 from ..events.mailbox import Delivery
-from ..events.record import BroadcastMessage, Record, decode_record, encode_record, make_record
-from ..events.topics import check_topic
-from ..events.wire import BackplaneError, SSEError, check_name
-from ..runtime.process import count_copies, in_each_child
+from ..runtime.process import in_each_child
 from ..runtime.time import Time, as_time
-
-_logger = logging.getLogger(__name__)
-
-# %% ../../nbs/core/manager.ipynb #e1e816d9
-class _Publishing:
-    "Events to all subscribers"
-    hub: Hub
-    cluster: LocalCluster
-    dispatcher: Dispatcher
-    settings: Cluster
-
-    async def broadcast(self,
-        message_type: str,  # Type of the message
-        data: dict[str, Any], # Message data
-        metadata: dict[str, Any] | None = None, # Optional metadata
-        exclude: set[str] | None = None, # Set of connection IDs to exclude from broadcast
-        *,
-        topic: str | None = None, # Its topic; None for all connections
-        key: str | None = None, # Replaces older events of this topic and key that were not read yet
-        retain: bool = False, # Whether new subscribers get the newest event of this key
-        buffer: bool | None = None, # Whether to keep it while the engine takes none; None for the setting
-    ) -> int: # Number of connections of this process that took it
-        """Broadcast a message to all connected clients.
-
-        A kept event returns 0. Raises `FrameError` for bad data, `ValueError` for a bad topic or key, and
-        `BackplaneError` if the engine did not take it or, with `doubtful`, if that is unknown."""
-        record = self._make_record(message_type, data, metadata, exclude, topic, key, retain)
-        count = await self.cluster.publish(record, self.settings.buffer if buffer is None else buffer)
-        if self.hub.has_deferred(): await asyncio.sleep(0) # full queues get their turn
-        return count
-
-    def broadcast_nowait(self,
-        message_type: str,  # Type of the message
-        data: dict[str, Any], # Message data
-        **kwargs: Any, # As for `broadcast`
-    ) -> int: # Number of connections that took it
-        "`broadcast` for a plain function on the loop; raises `RuntimeError` elsewhere, or with an engine"
-        kwargs.pop('buffer', None)
-        return self.cluster.publish_nowait(self._make_record(message_type, data, **kwargs))
-
-    def broadcast_threadsafe(self,
-        message_type: str,  # Type of the message
-        data: dict[str, Any], # Message data
-        **kwargs: Any, # As for `broadcast`
-    ) -> Future: # Of the number of connections; `.result()` waits, in any thread but the loop's own
-        "`broadcast` from any thread; what is wrong with the event is raised immediately"
-        buffer = kwargs.pop('buffer', None)
-        record = self._make_record(message_type, data, **kwargs)
-        return self.cluster.publish_threadsafe(record, self.settings.buffer if buffer is None else buffer)
-
-    def _make_record(self, *args: Any, **kwargs: Any) -> Record:
-        if self.hub.registry.left_in_parent: self.hub.warn_of_fork()
-        return make_record(*args, **kwargs, max_event_bytes=self.hub.delivery.max_event_bytes)
-
-# %% ../../nbs/core/manager.ipynb #4b3f449b
-class _Sending(_Publishing):
-    "Events of a source, and to one connection"
-    async def stream_to(self,
-        topic: str, # Topic of the events
-        source: Any, # Async or sync iterable, generator or queue, or a function (sync or async) that returns one
-        message_type: str = 'item', # Type of the event for an item
-        end_type: str | None = 'end', # Type of the last event, with `reason` and `items`; None for none
-        *,
-        transform_fn: Callable | None = None, # Changes an item before it is sent, sync or async; None skips the item
-        key: str | None = None, # Replaces older items of this topic and key that were not read yet
-        retain: bool = False, # Whether new subscribers get the newest item of this key
-    ) -> int: # Number of items sent
-        "Broadcast what `source` yields; raises what the source raises, and what `broadcast` does"
-        check_source(source)
-        check_topic(topic)
-        for name in (message_type, *([] if end_type is None else [end_type])): check_name(name)
-        sent, reason = 0, 'stopped'
-        try:
-            async with aclosing(await open_source(source)) as items:
-                async for item in items:
-                    if transform_fn is not None and isawaitable(item := transform_fn(item)): item = await item
-                    if item is None: continue
-                    await self.broadcast(message_type, item, topic=topic, key=key, retain=retain)
-                    sent += 1
-                    await asyncio.sleep(0)
-            reason = 'done'
-        except Exception:  # noqa: BLE001 - raised again; the reason is noted
-            reason = 'failed'
-            raise
-        finally:
-            if end_type is not None:
-                with suppress(SSEError if reason != 'done' else ()):
-                    await self.broadcast(end_type, dict(reason=reason, items=sent), topic=topic)
-        return sent
-
-    async def send_to(self,
-        connection_id: str,  # Target connection ID
-        message_type: str,  # Type of the message
-        data: dict[str, Any], # Message data
-        metadata: dict[str, Any] | None = None # Optional metadata
-    ) -> bool: # True if the connection took it; False if it is unknown, or full
-        "Send a message to a specific connection; raises `FrameError` for bad data"
-        return await self.hub.home.run(self._send_to(connection_id, self._make_record(message_type, data, metadata)))
-
-    async def _send_to(self, connection_id: str, record: Record) -> bool:
-        if (connection := self.hub.registry.get_connection(connection_id)) is not None:
-            return await connection.send_message(message_of(record))
-        await self.cluster.ready()
-        node = connection_id.rpartition('@')[2]
-        to = node if node in self.cluster.nodes() else None
-        if to == self.cluster.node: return False
-        return any(await self.cluster.survey('send_to', [connection_id, encode_record(record, '', 0).decode()], to=to))
-
-    async def _on_send_to(self, payload: list[str]) -> bool | None: # None if the connection is not here
-        if (connection := self.hub.registry.get_connection(payload[0])) is None: return None
-        return await connection.send_message(message_of(decode_record(payload[1].encode())[2]))
-
-# %% ../../nbs/core/manager.ipynb #5bff9b7c
-class _Connecting:
-    "Connections of this process, and what it remembers"
-    hub: Hub
-    cluster: LocalCluster
-    dispatcher: Dispatcher
-
-    async def register(self,
-        connection_id: str | None = None,  # Optional ID for the connection (auto-generated if not provided)
-        metadata: dict[str, Any] | None = None, # Optional metadata for the connection
-        *,
-        topics: str | Iterable[str] = (), # Topics and patterns that it receives besides what all connections do
-    ) -> tuple[str, asyncio.Queue]: # Tuple of (connection_id, queue)
-        "Register a new connection and return its queue; raises `ConnectionRefused` (400, 409)"
-        if not self.hub.closed: await self.ready()
-        return await register(self.hub, connection_id, metadata, topics)
-
-    async def unregister(self,
-        connection_id: str  # ID of the connection to unregister
-    ):
-        "Unregister a connection; it is no error if it is not there, or has a new owner"
-        await self.hub.home.run(unregister(self.hub, connection_id))
-
-    def get_connection_count(self) -> int:  # Number of active connections
-        "Get the number of active connections."
-        return len(self.hub.connections())
-
-    def get_history(self,
-        limit: int | None = None  # Maximum number of messages to return, 0 or more; None for all
-    ) -> list[BroadcastMessage]:  # List of broadcast messages from history
-        "Get broadcast history, oldest first; raises `ValueError` for a negative `limit`"
-        return self.dispatcher.get_history(limit)
-
-    def cursor(self) -> str: # For `create_sse_element(..., cursor=)`; empty before an engine was reached
-        "Return the id of the newest event"
-        return self.hub.log.cursor() if self.cluster.is_loaded else ''
-
-    @property
-    def connections(self) -> dict[str, Any]: # A new dictionary at each reading
-        "The queue of each connection by id; a stream's is its mailbox"
-        return {c.connection_id: c.queue for c in self.hub.connections()}
-
-    @property
-    def connection_metadata(self) -> dict[str, dict[str, Any]]: # A new dictionary at each reading
-        "The metadata of each connection by id"
-        return {c.connection_id: c.metadata for c in self.hub.connections()}
-
-# %% ../../nbs/core/manager.ipynb #0e14d13b
-class _Attributes(_Connecting):
-    "Read-only attributes of version 0.0.12"
-    @property
-    def history(self) -> deque[BroadcastMessage]: return self.dispatcher.history
-
-    @property
-    def lock(self) -> asyncio.Lock: # Not used by this package
-        "The registry's lock"
-        self.hub.connections()
-        return self.hub.registry.lock
-
-    @property
-    def max_queue_size(self) -> int: return self.hub.max_queue_size
-
-    @property
-    def queue_timeout(self) -> float: return self.hub.queue_timeout
-
-    @property
-    def debug(self) -> bool: return self.hub.debug
-
-# %% ../../nbs/core/manager.ipynb #c262de78
-class _UserCalls:
-    "Users across tabs and processes"
-    hub: Hub
-    cluster: LocalCluster
-    users: Users
-    tracker: PresenceTracker
-
-    async def send_to_user(self,
-        user: Any, # The user, as `auth` or `identify` names them
-        message_type: str, # Type of the message
-        data: dict[str, Any], # Message data
-        metadata: dict[str, Any] | None = None, # Optional metadata
-        *,
-        key: str | None = None, # Replaces older events of this user and key that were not read yet
-        retain: bool = False, # Whether later connections get the newest event of this key
-    ) -> int: # Number of connections of this process that took it
-        "Send a message to all connections of one user, in all processes"
-        topic = user_topic(checked_user(user))
-        return await self.broadcast(message_type, data, metadata, topic=topic, key=key, retain=retain)
-
-    async def revoke(self,
-        user: Any, # The user, as `auth` or `identify` names them
-        topics: str | Iterable[str], # Topics and patterns; `**` for every topic
-    ) -> int: # Streams restricted or ended, in all processes that answered within a second
-        """Revoke topics from a user: no event sent after this returns reaches them, in any process.
-
-        Raises `BackplaneError` if other processes could not be reached."""
-        return await self.hub.home.run(self.users.revoke(user, topics))
-
-    async def disconnect(self,
-        where: Mapping[str, Any], # `user`, `connection_id`, `topic`: a value or a list of values each; empty for all
-        *,
-        reconnect: bool = False, # Whether the pages connect again
-    ) -> int: # Streams ended, in all processes that answered within a second
-        "End streams in all processes; raises `BackplaneError` if other processes could not be reached"
-        return await self.hub.home.run(self.users.disconnect(where, reconnect))
-
-    async def presence(self,
-        topic: str | None = None, # A topic; None for all connections
-    ) -> Presence: # Over all processes
-        "Return who is in `topic`; raises `BackplaneError` if other processes cannot be asked"
-        checked = None if topic is None else check_topic(topic)
-        return count_presence(topic, await self.cluster.survey('presence', checked))
-
-    def announce_presence(self,
-        *topics: str, # Topics and patterns
-        down_period: float = 5.0, # Seconds within which a user who returns has not left
-        interval: float = 1.0, # Seconds between two announcements at least
-        max_announced: int = 100, # Users of a topic beyond which only counts are sent
-        label: Callable[[str], Any] | None = None, # Makes what events contain for a user; None for the name
-    ):
-        """Send `join`, `leave` (`topic`, `user`) and `presence` (`topic`, `users`, `connections`, `tabs`) to `topics`.
-
-        Call it in every process, before the first stream. Raises `ValueError` for a bad topic or time."""
-        self.tracker.announce(topics, down_period, interval, max_announced, label)
-
-# %% ../../nbs/core/manager.ipynb #852ee949
-class _ClusterCalls:
-    "Other processes, beginning and end"
-    hub: Hub
-    cluster: LocalCluster
-    users: Users
-    tracker: PresenceTracker
-
-    async def ready(self,
-        last_event_id: str | None = None, # The id that a client received last, perhaps from another process
-    ) -> str | None: # The id to open its stream with
-        "Return once streams can be opened; raises `BackplaneError` if an engine was not reached in time"
-        self._warn_if_many_workers()
-        return await self.hub.home.run(self._ready(last_event_id))
-
-    async def _ready(self, last_event_id: str | None) -> str | None:
-        await self.cluster.ready()
-        if not is_id(last_event_id): return last_event_id
-        known = await self.cluster.knows(lambda: self.hub.log.parse_id(last_event_id))
-        return last_event_id if known else 'never given out'
-
-    def _warn_if_many_workers(self):
-        if self._looked_for_workers or not self._is_alone: return
-        self._looked_for_workers = True
-        if (workers := count_copies()) > 1: _log_workers(workers)
-        else: watch_for_workers(_log_workers)
-
-    @asynccontextmanager
-    async def lifespan(self) -> AsyncIterator[None]:
-        "Join the other processes before the application's first request, and leave at its end"
-        if not self.hub.closed: self.cluster.reopen()
-        try: await self.cluster.ready()
-        except BackplaneError as e: _logger.warning('Starting without the backplane: %s', e)
-        try: yield
-        finally: await self.hub.home.run(self.cluster.close())
-
-    async def survey(self,
-        kind: str, # Which of the cluster's `handlers` to ask
-        payload: Any, # JSON
-        wait: float = 1.0, # Seconds to wait for other processes
-        to: str | None = None, # One node; None for all
-    ) -> list[Any]: # The answers, this process's first
-        "Ask every process; raises `BackplaneError` if the others could not be asked"
-        return await self.cluster.survey(kind, payload, wait, to)
-
-    async def collect_info(self,
-        name: str, # Which entry of the cluster's `node_info`
-    ) -> dict[str, Any]: # By node; at most one `report_interval` old
-        "Return what each process reports under `name`; raises `BackplaneError` if the engine does not answer"
-        return await self.cluster.collect_info(name)
-
-    async def get_total_connection_count(self) -> int: # At most one `report_interval` old
-        "Return the number of connections of all processes; raises `BackplaneError` if the engine does not answer"
-        return sum((await self.collect_info('connections')).values())
-
-    async def close(self):
-        "End all connections, refuse new ones, and leave the other processes; callable from any loop"
-        await self.hub.home.run(self._close())
-
-    async def _close(self):
-        self.hub.start_close()
-        await self.tracker.stop()
-        await self.hub.close()
-        await self.cluster.close()
-
-def _log_workers(workers: int):
-    what = 'One of %s workers keeps its events in its own memory, so tabs of the others do not get them. '
-    _logger.warning(what + "Pass the manager a backplane that they share: backplane='sqlite:///events.db'", workers)
 
 # %% ../../nbs/core/manager.ipynb #c05f9d35
 @dataclass(frozen=True)
@@ -378,17 +67,15 @@ class Statistics:
         "Average number of frames in a send"
         return self.frames / self.sends if self.sends else 0.0
 
-# %% ../../nbs/core/manager.ipynb #b2a50cc8
-class _Reading(_Attributes):
+# %% ../../nbs/core/manager.ipynb #5b3e7fcf
+class ReadingCalls(OldAttributes):
     "Numbers, and the key of the application"
-    hub: Hub
-    cluster: LocalCluster
-    dispatcher: Dispatcher
-    app: Any
+    log: Log
+    app: FastHTML | None
 
     def statistics(self) -> Statistics: # Frozen; a new one at each call
         "Return the numbers of this process's connections and log"
-        connections, log = self.hub.connections(), self.hub.log
+        connections, log = self.hub.connections(), self.log
         behind = [c for c in connections if c.queue.qsize() or c.behind]
         lag, seconds = log.lag(min((c.cursor for c in behind if c.cursor is not None), default=log.head))
         counts = dict(connections=len(connections), streams=sum(c.is_stream for c in connections))
@@ -404,8 +91,8 @@ class _Reading(_Attributes):
         if self.app is not None: return self.app.secret_key
         raise ValueError('This manager has no routes yet; call setup_broadcast_routes(app, manager) first')
 
-# %% ../../nbs/core/manager.ipynb #8a4db09a
-class BroadcastManager(_Sending, _Reading, _UserCalls, _ClusterCalls):
+# %% ../../nbs/core/manager.ipynb #481e72be
+class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
     "Manages SSE broadcast connections across multiple tabs/clients"
     def __init__(self,
         max_queue_size: int = 100, # Events that wait for one subscriber in memory; it reads further ones from the log
@@ -423,7 +110,7 @@ class BroadcastManager(_Sending, _Reading, _UserCalls, _ClusterCalls):
     ):
         self.settings, self.time, self.app = cluster, as_time(clock), None
         engine = backplane_from_url(backplane) if isinstance(backplane, str) else backplane
-        self._is_alone, self._looked_for_workers = engine is None or isinstance(engine, MemoryBackplane), False
+        self.is_alone, self.looked_for_workers = engine is None or isinstance(engine, MemoryBackplane), False
         self._has_engine, home = engine is not None, HomeLoop()
         self.log = Log(replay, self.time.monotonic, may_lag=engine is not None)
         self.hub = Hub(self.log, home, max_queue_size, queue_timeout, heartbeat_interval, delivery, capacity, debug)
@@ -442,7 +129,7 @@ class BroadcastManager(_Sending, _Reading, _UserCalls, _ClusterCalls):
         self.dispatcher.on_log_loaded = users.on_log_loaded
         self.dispatcher.on_control_lost = users.revocations.raise_floor
         def on_presence(topic): return count_local(hub, cluster.node, topic)
-        cluster.handlers = dict(claim=users.on_claim, send_to=self._on_send_to, presence=on_presence)
+        cluster.handlers = dict(claim=users.on_claim, send_to=partial(on_send_to, hub), presence=on_presence)
         cluster.handlers |= dict(presence_of=tracker.on_presence_of, presence_count=tracker.on_presence_count)
         cluster.node_info = dict(connections=self.get_connection_count, presence=tracker.node_info)
         hub.registry.node = cluster.node if self._has_engine else None
@@ -454,6 +141,6 @@ class BroadcastManager(_Sending, _Reading, _UserCalls, _ClusterCalls):
         self.hub.reset(self.hub.heartbeats.interval)
         self.cluster.rename(self.time.token(4))
         self.hub.registry.node = self.cluster.node if self._has_engine else None
-        self.dispatcher.broadcasts, self._looked_for_workers = 0, False
+        self.dispatcher.broadcasts, self.looked_for_workers = 0, False
         self.users.reset()
         self.tracker.reset()
