@@ -172,6 +172,7 @@ class ClusterCalls:
     ) -> str | None: # The id to open its stream with
         "Return once streams can be opened; raises `BackplaneError` if an engine was not reached in time"
         self._warn_if_many_workers()
+        if self.cluster.report_interval is None: return last_event_id  # alone: nothing to wait for, on whatever loop
         return await self.hub.home.run(self._ready(last_event_id))
 
     async def _ready(self, last_event_id: str | None) -> str | None:
@@ -189,6 +190,9 @@ class ClusterCalls:
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         "Join the other processes before the application's first request, and leave at its end"
+        if self.cluster.report_interval is None:  # alone: there is nothing to join, and the home loop may be another one
+            yield
+            return
         if not self.hub.closed: self.cluster.reopen()
         try: await self.cluster.ready()
         except BackplaneError as e: _logger.warning('Starting without the backplane: %s', e)

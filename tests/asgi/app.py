@@ -1,10 +1,12 @@
 "The applications that the tests serve. `SSE_TEST` holds their settings and limits, as JSON"
 import asyncio
+import sys
 import gc
 import json
 import os
 import resource
 import signal
+from pathlib import Path
 from functools import cache
 
 import psutil
@@ -20,7 +22,9 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount
-from settings import make_manager
+
+sys.path.append(str(Path(__file__).parents[1]))
+from settings import make_manager  # noqa: E402
 
 CONFIG = json.loads(os.environ.get('SSE_TEST', '{}'))
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)

@@ -1,9 +1,11 @@
 "The application of the workers of these tests; the environment variable `SSE_TEST` has its settings as JSON"
 import asyncio
+import sys
 import datetime as dates
 import json
 import os
 import time
+from pathlib import Path
 from contextlib import suppress
 
 CONFIG = json.loads(os.environ.get('SSE_TEST', '{}'))
@@ -21,8 +23,10 @@ from cjm_fasthtml_sse.core.broadcast import setup_broadcast_routes  # noqa: E402
 from cjm_fasthtml_sse.events.wire import SSEError  # noqa: E402
 from fasthtml.common import Div, FastHTML, Li, Span  # noqa: E402
 from sqlite_tools import Connections  # noqa: E402
-from settings import make_manager  # noqa: E402
 from starlette.responses import JSONResponse, PlainTextResponse  # noqa: E402
+
+sys.path.append(str(Path(__file__).parents[1]))
+from settings import make_manager  # noqa: E402
 
 connections = Connections()
 manager = make_manager(backplane=CONFIG.get('backplane'), **CONFIG.get('manager', {}))

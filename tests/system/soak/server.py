@@ -7,6 +7,7 @@ responds when the script has finished.
 import asyncio, json, random, socket, sys, time
 
 import uvicorn
+from pathlib import Path
 from fasthtml.common import FastHTML
 from starlette.applications import Starlette
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -14,7 +15,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount
 
 from cjm_fasthtml_sse.core.broadcast import setup_broadcast_routes
-from settings import make_manager
+
+sys.path.append(str(Path(__file__).parents[2]))
+from settings import make_manager  # noqa: E402
 
 TOPICS = ('a/0', 'a/1', 'a/2', 'a/3', 'a/4', 'a/5', 'a/1/x', 'a/1/x/y', 'b/0', 'b/1', 'b/2', 'b/3', 'c', 'd',
     'keyed/0', 'keyed/1', 'keyed/2', 'keyed/3')
