@@ -182,7 +182,7 @@ def test_ending_a_stream_does_not_cancel_what_the_request_does_afterwards():
             cleaned.append(True)
         task = asyncio.create_task(app(scope(), wire.receive, wire.send))
         await until(lambda: b'id: ' in wire.body)
-        manager.end()
+        manager.hub.end_all()
         await asyncio.wait([task])
         assert not task.cancelled() and cleaned == [True]
     run(main())
@@ -212,7 +212,7 @@ def test_a_closing_frame_reaches_a_reader_whose_writer_is_at_work():
         wire.hold = asyncio.Event()
         await manager.broadcast('t', {'n': 1})
         await until(lambda: manager.hub.registry.get_connections()[0].writer is not None)
-        manager.end()
+        manager.hub.end_all()
         wire.hold.set()
         await asyncio.wait([task])
         assert wire.body.index(b'"n": 1') < wire.body.index(b'retry: ') and wire.complete
@@ -252,10 +252,10 @@ def test_a_second_end_sends_nothing_more():
         manager, wire = BroadcastManager(), Wire()
         task = asyncio.create_task(opens(manager)(scope(), wire.receive, wire.send))
         await until(lambda: b'id: ' in wire.body)
-        for _ in range(3): manager.end()
+        for _ in range(3): manager.hub.end_all()
         await manager.close()
         await asyncio.wait([task])
-        manager.end()
+        manager.hub.end_all()
         await manager.broadcast('t', {})
         assert wire.body.count(b'retry: ') == 1 and [m.get('more_body') for m in wire.messages[1:]].count(False) == 1
     run(main())
@@ -266,7 +266,7 @@ def test_an_end_also_ends_queues_by_hand():
     async def main():
         manager = BroadcastManager()
         _, queue = await manager.register()
-        manager.end()
+        manager.hub.end_all()
         try:
             with pytest.raises(Exception, match='ended'): await asyncio.wait_for(queue.get(), 2)
         finally:
