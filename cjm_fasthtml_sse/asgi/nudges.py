@@ -102,9 +102,7 @@ class NudgedSend:
         self.stage = stage
         self.timers[stage].add(self)
 
-    def pause(self):
-        "Send no nudge before the next write"
-        self.timers[self.stage].discard(self)
+    def pause(self): self.timers[self.stage].discard(self) # Send no nudge before the next write
 
     async def end(self):
         "Stop sending nudges"

@@ -137,10 +137,7 @@ def reset():
 in_each_child(reset)
 
 # %% ../../nbs/asgi/shutdown.ipynb #7f61e837
-def wrap_lifespan(
-    app: Starlette, # A FastHTML or Starlette application that has not started yet
-    enter: Callable[[], AbstractAsyncContextManager], # Context around the application's own lifespan
-):
+def wrap_lifespan(app: Starlette, enter: Callable[[], AbstractAsyncContextManager]):
     "Enter `enter()` before the lifespan of `app`, and leave it after"
     inner = app.router.lifespan_context
     @asynccontextmanager

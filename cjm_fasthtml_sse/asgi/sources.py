@@ -117,10 +117,8 @@ def check_source(source: object) -> None:
     known = _adapter(source) or inspect.isawaitable(source) or (callable(source) and not is_markup(source))
     if not known: raise TypeError(f'{source!r:.80} is no source of items; put it in a list to send it as one')
 
-async def open_source(
-    source: object, # Async or sync iterable, queue, or a function (sync or async) that returns one
-) -> AsyncIterator: # Its items; an async generator, to be closed by `aclose`
-    "Start to read `source`; raise `TypeError` if it is none"
+async def open_source(source: object) -> AsyncIterator:
+    "Start to read `source`: an iterable, a queue, or a function that returns one; raise `TypeError` if it is none"
     check_source(source)
     if not _adapter(source) and callable(source): source = source()
     if inspect.isawaitable(source): source = await source

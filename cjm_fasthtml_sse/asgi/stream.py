@@ -31,7 +31,6 @@ class SuspendedSend:
     def __init__(self, coroutine: Coroutine, waits: object): self.coroutine, self.waits = coroutine, waits
 
     def __await__(self) -> Generator:
-        step, value = self.coroutine.send, None
         waits = self.waits
         while True:
             try: step, value = self.coroutine.send, (yield waits)
@@ -70,9 +69,7 @@ class Stream:
         "Return the bytes that a writer sends next"
         return self.take()
 
-    def on_close(self,
-        reason: str, # `left`, or the reason of a drop
-    ):
+    def on_close(self, reason: str):  # `left`, or the reason of a drop
         "Handle the end of the stream; defined by a kind of stream"
 
     async def discard(self):

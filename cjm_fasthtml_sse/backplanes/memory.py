@@ -166,9 +166,7 @@ async def drop_node_info(self: MemoryBackplane, node: str):
 # %% ../../nbs/backplanes/memory.ipynb #5ce1df42
 _shared = {}
 
-def from_url(
-    url: str, # `memory://` and a name
-) -> MemoryBackplane: # The same object for the same name
+def from_url(url: str) -> MemoryBackplane:
     "Return the store of that name; raises `ValueError` if the URL has none"
     name = urlsplit(url).netloc
     if not name: raise ValueError(f'{url!r:.60} has no name; pass one, as in memory://orders, or no backplane at all')

@@ -83,9 +83,7 @@ def _is_true(text: str) -> bool: return text.lower() in ('1', 'true', 'yes')
 _OPTIONS = dict(name=str, timeout=float, max_bytes=int, durable=_is_true, tls=_is_true)
 _OPTIONS |= dict(sentinel_username=str, sentinel_password=str)
 
-def from_url(
-    url: str, # As above
-) -> RedisBackplane: # Not open yet
+def from_url(url: str) -> RedisBackplane:
     "Return the adapter for `url`; raises `ValueError`, which does not show the URL, if it is invalid"
     parts = split_url(url)
     query = dict(parse_qsl(parts.query))

@@ -86,12 +86,8 @@ class RedisClient:
 _REFUSALS = (ResponseError, AuthenticationError, BusyLoadingError)
 
 @patch
-async def exchange(self: RedisClient,
-    connection: Connection, # From `connection`; opened if it is not
-    *commands: Sequence, # Names and arguments
-    wait: float = 0.0, # Seconds that the commands themselves may block
-) -> list: # The answers; a refusal is in the list as an exception
-    "Send `commands` and return their answers; raises `BackplaneError`"
+async def exchange(self: RedisClient, connection: Connection, *commands: Sequence, wait: float = 0.0) -> list:
+    "Send `commands`, which may block for `wait` seconds, and return their answers; raises `BackplaneError`"
     sent = False
     try:
         if not connection.is_connected:
@@ -131,10 +127,7 @@ def _class_of(e: Exception, doubtful: bool) -> type[BackplaneError]:
 
 # %% ../../nbs/backplanes/redis_client.ipynb #0d9e3b52
 @patch
-def error(self: RedisClient,
-    e: Exception, # The cause
-    doubtful: bool = False, # Whether the commands may have taken effect
-) -> BackplaneError: # To be raised
+def error(self: RedisClient, e: Exception, doubtful: bool = False) -> BackplaneError:
     "Return the error for `e`, with a message that shows no password"
     text = 'no answer in time' if isinstance(e, TimeoutError) and not str(e) else f'{type(e).__name__}: {e}'
     if 'NOGROUP' in text: text = 'it has lost its events, or begun a new epoch; open it again'
@@ -142,9 +135,7 @@ def error(self: RedisClient,
     return _class_of(e, doubtful)(f'{self.name}: {text:.300}', doubtful)
 
 @patch
-def value(self: RedisClient,
-    answer: Any, # One of the answers of `exchange`
-) -> Any: # The same
+def value(self: RedisClient, answer: Any) -> Any:
     "Return `answer`; raises `BackplaneError` if it is a refusal"
     if not isinstance(answer, ResponseError): return answer
     partly = str(answer).startswith('PARTLY ') # one of the adapter's scripts, stopped midway
@@ -152,12 +143,7 @@ def value(self: RedisClient,
 
 # %% ../../nbs/backplanes/redis_client.ipynb #47440109
 @patch
-async def run(self: RedisClient,
-    connection: Connection, # From `connection`
-    script: str, # Lua
-    keys: Sequence[str], # The keys that the script uses
-    *arguments: Any, # Text, bytes and numbers
-) -> Any: # The script's result
+async def run(self: RedisClient, connection: Connection, script: str, keys: Sequence[str], *arguments: Any) -> Any:
     "Run `script` on the server in one step; raises `BackplaneError`"
     rest = (len(keys), *keys, *arguments)
     answer, = await self.exchange(connection, ('EVALSHA', hashlib.sha1(script.encode()).hexdigest(), *rest))

@@ -20,9 +20,7 @@ def position_of(id: bytes) -> int:
     milliseconds, _, sequence = id.partition(b'-')
     return int(milliseconds) * _SEQUENCE + int(sequence or 0)
 
-def id_of(position: int) -> str:
-    "Return the stream's id of a position"
-    return f'{position // _SEQUENCE}-{position % _SEQUENCE}'
+def id_of(position: int) -> str: return f'{position // _SEQUENCE}-{position % _SEQUENCE}'
 
 # %% ../../nbs/backplanes/redis_scripts.ipynb #67949b71
 def field_of(fields: list[bytes], name: bytes) -> bytes | None:

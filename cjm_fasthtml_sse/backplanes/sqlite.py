@@ -141,9 +141,7 @@ async def drop_node_info(self: SqliteBackplane, node: str):
     await session.worker.submit(session.run, 'DELETE FROM sse_nodes WHERE node = ?', node)
 
 # %% ../../nbs/backplanes/sqlite.ipynb #6600aab8
-def from_url(
-    url: str, # `sqlite:///events.db`, `sqlite:////var/lib/app/events.db?durable=1`
-) -> SqliteBackplane: # Not open yet
+def from_url(url: str) -> SqliteBackplane:
     "Return the adapter for the file of `url`; raises `ValueError` for any other URL"
     address, _, query = url.partition('?')
     if not address.startswith('sqlite:///'): raise ValueError(

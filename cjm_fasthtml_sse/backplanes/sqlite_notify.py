@@ -18,28 +18,19 @@ from typing import Any
 # %% ../../nbs/backplanes/sqlite_notify.ipynb #b4df63d0
 class WorkerThread:
     "A thread that runs jobs one after another for event loops"
-    def __init__(self,
-        name: str, # The thread's name
-    ):
+    def __init__(self, name: str):
         self._jobs, self._thread = queue.SimpleQueue(), threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self,
-        job: Callable, # Called in the thread
-        *args: Any, # Its arguments
-    ) -> asyncio.Future: # Of the running loop, with the result or the error of `job`
+    def submit(self, job: Callable, *args: Any) -> asyncio.Future:
         "Run `job` after all jobs that were submitted before"
         loop = asyncio.get_running_loop()
         self._jobs.put((loop, future := loop.create_future(), job, args))
         return future
 
-    def stop(self):
-        "End the thread after the jobs that were submitted; later jobs do not run"
-        self._jobs.put(None)
+    def stop(self): self._jobs.put(None) # End the thread after the jobs that were submitted; later jobs do not run
 
-    def join(self):
-        "Block until the thread has ended"
-        self._thread.join()
+    def join(self): self._thread.join() # Block until the thread has ended
 
     def _run(self):
         while (item := self._jobs.get()) is not None:
@@ -58,10 +49,8 @@ def _resolve(future: asyncio.Future, result: Any, error: Exception | None):
 # %% ../../nbs/backplanes/sqlite_notify.ipynb #07394c71
 _TOUCHED, _DELETED, _MOVED = 0x4, 0x400, 0x800 # of `inotify(7)`: metadata changed, deleted, moved
 
-def _watch_file(
-    path: str, # An existing file
-) -> int | None: # A descriptor that the caller closes; None if the system has no `inotify`, or no more watches
-    "Return a descriptor that is readable when `path` was touched, moved or deleted"
+def _watch_file(path: str) -> int | None:
+    "Return a descriptor that is readable when `path` was touched, moved or deleted; None if none can be had"
     if sys.platform != 'linux': return None
     libc = ctypes.CDLL(None, use_errno=True)
     fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -72,10 +61,7 @@ def _watch_file(
 # %% ../../nbs/backplanes/sqlite_notify.ipynb #881b1624
 class FileNotifier:
     "Wakes one task of each process that has a notifier for the same file"
-    def __init__(self,
-        path: str, # An existing file
-        watch: Callable[[str], int | None] = _watch_file, # Returns a descriptor to wait for, or None
-    ):
+    def __init__(self, path: str, watch: Callable[[str], int | None] = _watch_file):
         self._path, self._watch, self._waiter, self._notified = path, watch(path), None, False
         # Seconds between polls: the first after an event, and the longest
         self.poll_intervals = (0.002, 0.05) if self._watch is None else (0.25, 0.25)
@@ -106,9 +92,7 @@ class FileNotifier:
         with suppress(BlockingIOError): os.read(self._watch, 4096)
         self.wake()
 
-    async def wait(self,
-        seconds: float, # Maximum time
-    ):
+    async def wait(self, seconds: float):
         "Return after a notification, or when the file is moved or deleted"
         if not self._notified:
             loop = asyncio.get_running_loop()

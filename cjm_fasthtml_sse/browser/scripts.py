@@ -47,11 +47,7 @@ def _minified(name: str) -> str:
 
 # %% ../../nbs/browser/scripts.ipynb #9fb089cc
 @cache
-def script_text(
-    name: str = 'sse', # One of `FILES`
-) -> str: # JavaScript in strict mode that cannot end a script element
-    "Return the text of a script"
-    return ''.join(_minified(file) for file in FILES[name])
+def script_text(name: str = 'sse') -> str: return ''.join(_minified(file) for file in FILES[name])
 
 # %% ../../nbs/browser/scripts.ipynb #ba979ae9
 @cache

@@ -36,16 +36,11 @@ class HomeLoop:
         if any(loop.is_closed() for loop, _ in self._holders.values()): self._forget_closed_loop()
         return next((loop for loop, _ in self._holders.values()), None)
 
-    def hold(self,
-        holder: Hashable, # The part that needs the running loop
-        on_closed: Callable[[], None] | None = None, # Called if the loop was closed under the holder
-    ):
-        "Make the running loop the home of `holder`"
+    def hold(self, holder: Hashable, on_closed: Callable[[], None] | None = None):
+        "Make the running loop the home of `holder`; `on_closed` is called if the loop was closed under it"
         self._holders = {**self._holders, holder: (asyncio.get_running_loop(), on_closed)}
 
-    def release(self,
-        holder: Hashable, # A part that called `hold`; it is no error if it did not
-    ):
+    def release(self, holder: Hashable):
         "Let go of the loop"
         self._holders = {each: value for each, value in self._holders.items() if each is not holder}
 
@@ -64,9 +59,7 @@ def off_loop(self: HomeLoop) -> bool: # False where there is no home loop
     return loop is not None and running_loop() is not loop
 
 @patch
-async def run(self: HomeLoop,
-    coroutine: Coroutine, # What to run there
-) -> Any: # Its result
+async def run(self: HomeLoop, coroutine: Coroutine) -> Any:
     "Run `coroutine` on the home loop, or here where there is none; raises what it raises"
     loop = self.loop
     if loop is None or loop is running_loop(): return await coroutine

@@ -41,11 +41,7 @@ class Cluster:
 # %% ../../nbs/cluster/link.ipynb #a716ec57
 class Link:
     "The connection of a node to its engine"
-    def __init__(self,
-        backplane: Backplane, # The adapter, used by this link alone
-        limits: Limits, # What the engine keeps
-        time: Time = Time(), # Clock and chance
-    ):
+    def __init__(self, backplane: Backplane, limits: Limits, time: Time = Time()):
         self.backplane, self.limits, self.time = backplane, limits, time
         self.reset()
 
@@ -69,10 +65,8 @@ class Link:
         self.state, self.error, self._logged_loss = 'open', None, False
         self.reached.set()
 
-    def set_lost(self,
-        error: BackplaneError, # Why
-    ) -> bool: # Whether this is the first failure since it was open
-        "Note that the engine does not answer"
+    def set_lost(self, error: BackplaneError) -> bool:
+        "Note that the engine does not answer, and return whether that is new"
         self.state, self.error = 'lost', error
         if self._logged_loss: return False
         self._logged_loss = True
@@ -84,9 +78,7 @@ class Link:
         self.state = 'closed'
         self.reached.set()
 
-    def not_sent(self,
-        unable: BackplaneError | None, # Why the engine takes nothing, if it can be read
-    ) -> BackplaneError: # For the caller
+    def not_sent(self, unable: BackplaneError | None) -> BackplaneError:
         "Make the error for an event that was not sent"
         why = f'the backplane {self.name} is {self.state}: {self.error or "?"}'
         if self.state == 'open': why = f'{self.name} takes nothing at present: {unable}'

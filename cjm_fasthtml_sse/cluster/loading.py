@@ -27,27 +27,17 @@ _logger = logging.getLogger(__name__)
 # %% ../../nbs/cluster/loading.ipynb #d6ebda34
 LOOP_SLICE = 0.005 # Seconds of work after which the loop gets a turn
 
-async def yield_after(
-    until: float, # When the loop gets its next turn, by the monotonic clock
-    time: Time, # The clock
-) -> float: # `until`, or the turn after this one
-    "Give the loop a turn if it is time"
+async def yield_after(until: float, time: Time) -> float:
+    "Give the loop a turn if it is time, and return when the next turn is due"
     if time.monotonic() < until: return until
     await asyncio.sleep(0)
     return time.monotonic() + LOOP_SLICE
 
 # %% ../../nbs/cluster/loading.ipynb #dd22c37a
-def fingerprint(entry: Entry) -> tuple[int, int]:
-    "Return what an entry is compared by"
-    return entry.position, hash(entry.body)
+def fingerprint(entry: Entry) -> tuple[int, int]: return entry.position, hash(entry.body) # What an entry is compared by
 
-async def has_entries(
-    backplane: Backplane, # The engine
-    known: list[tuple], # Fingerprints, oldest first
-    opened: Opened, # The engine's state
-    position: int, # The last position that was read
-) -> bool: # False if events are lost
-    "Return whether the engine still has what was read"
+async def has_entries(backplane: Backplane, known: list[tuple], opened: Opened, position: int) -> bool:
+    "Return whether the engine still has what was read: the entries `known`, oldest first, up to `position`"
     first = opened.first
     while left := [entry for entry in known if entry[0] > first]:
         try: return await _finds(backplane, left)
@@ -63,11 +53,8 @@ async def _finds(backplane: Backplane, known: list[tuple]) -> bool:
     return found == known
 
 # %% ../../nbs/cluster/loading.ipynb #7612e6ba
-async def first_lost(
-    backplane: Backplane, # The engine
-    positions: list[int], # In question, sorted
-) -> int | None: # None if the engine gave out all of them
-    "Return the first of `positions` that the engine does not have"
+async def first_lost(backplane: Backplane, positions: list[int]) -> int | None:
+    "Return the first of the sorted `positions` that the engine does not have; None if it gave out all of them"
     low, high = 0, len(positions)
     while low < high:
         middle = (low + high) // 2
@@ -80,12 +67,8 @@ async def _has_given(backplane: Backplane, position: int) -> bool:
     except Gap: return True
 
 # %% ../../nbs/cluster/loading.ipynb #a6ef21c9
-async def load_log(
-    link: Link, # The engine
-    callbacks: RelayCallbacks, # Make the log and fill it
-    opened: Opened, # The engine's state
-    is_last: bool, # Whether to continue after a gap
-) -> tuple[Log, deque, SeenNumbers]: # The log, its last fingerprints, and each publisher's newest number
+async def load_log(link: Link, callbacks: RelayCallbacks, opened: Opened,
+    is_last: bool) -> tuple[Log, deque, SeenNumbers]:
     "Load what the engine has kept; raises `Gap` if it trimmed events meanwhile and `is_last` is not set"
     log, seen, position, retained = callbacks.new_log(opened.epoch), SeenNumbers(), opened.first, None
     last_entries, until = deque(maxlen=MAX_BATCH), link.time.monotonic() + LOOP_SLICE

@@ -48,20 +48,13 @@ class LocalCluster:
     "The only node: this process"
     state, error, is_loaded, report_interval = 'memory', None, True, None
 
-    def __init__(self,
-        callbacks: RelayCallbacks, # Receives the events
-        home: HomeLoop, # The manager's loop
-        node: str, # Names this process among all nodes
-    ):
+    def __init__(self, callbacks: RelayCallbacks, home: HomeLoop, node: str):
         self.callbacks, self.home, self.node = callbacks, home, node
         self.handlers = {} # Kind of question to the function that answers it
         self.node_info = {} # Name to a function that returns JSON
 
-    async def publish(self,
-        record: Record, # The checked event
-        buffer: bool = False, # Whether to keep it while an engine is away
-    ) -> int: # Subscribers of this process that took it
-        "Give `record` its place and pass it on; callable from any loop"
+    async def publish(self, record: Record, buffer: bool = False) -> int:
+        "Give `record` its place, pass it on, and return how many subscribers took it; callable from any loop"
         count = self._dispatch_at_home(record)
         return await asyncio.wrap_future(self.publish_threadsafe(record)) if count is None else count
 
@@ -89,57 +82,40 @@ class LocalCluster:
 
 # %% ../../nbs/cluster/local.ipynb #f361c10e
 @patch
-async def publish_control(self: LocalCluster,
-    record: Record, # A control: an event that every node acts on at its place
-    wait: float = 1.0, # Seconds to wait for other nodes
-) -> list[int]: # Streams concerned in each node, this one first
-    "Publish `record` and collect what the nodes return for it"
+async def publish_control(self: LocalCluster, record: Record, wait: float = 1.0) -> list[int]:
+    "Publish `record`, on which every node acts at its place, and return what each returned, this node first"
     return [await self.publish(record)]
 
 @patch
-async def survey(self: LocalCluster,
-    kind: str, # Which of the `handlers` to ask
-    payload: Any, # JSON
-    wait: float = 1.0, # Seconds to wait for other nodes
-    to: str | None = None, # One node; None for all
-) -> list[Any]: # The answers, this node's first; None is no answer
-    "Ask the nodes"
+async def survey(self: LocalCluster, kind: str, payload: Any, wait: float = 1.0, to: str | None = None) -> list[Any]:
+    "Ask the nodes, or node `to`, and return their answers, this node's first; None is no answer"
     answer = await self.handle(kind, payload) if to in (None, self.node) else None
     return [] if answer is None else [answer]
 
 # %% ../../nbs/cluster/local.ipynb #6c8f9b5e
 @patch
-async def handle(self: LocalCluster,
-    kind: str, # Which of the `handlers`
-    payload: Any, # JSON
-) -> Any: # None if there is no such handler
-    "Answer a question as this node"
+async def handle(self: LocalCluster, kind: str, payload: Any) -> Any:
+    "Answer a question as this node; None if there is no handler for it"
     if (handler := self.handlers.get(kind)) is None: return None
     answer = handler(payload)
     return await answer if inspect.isawaitable(answer) else answer
 
 @patch
-async def collect_info(self: LocalCluster,
-    name: str, # Which entry of `node_info`
-) -> dict[str, Any]: # By node
-    "Return what each node reports under `name`"
+async def collect_info(self: LocalCluster, name: str) -> dict[str, Any]:
+    "Return what each node reports under `name`, by node"
     return {self.node: self.node_info[name]()} if name in self.node_info else {}
 
 # %% ../../nbs/cluster/local.ipynb #1042b15d
 @patch
-def nodes(self: LocalCluster) -> list[str]: # This node first
-    "Return the names of the nodes that are alive"
-    return [self.node]
+def nodes(self: LocalCluster) -> list[str]: return [self.node] # The names of the nodes that are alive; this node first
 
 @patch
 async def ready(self: LocalCluster): "Return once events can be published and read"
 
 # %% ../../nbs/cluster/local.ipynb #aeb06e26
 @patch
-async def knows(self: LocalCluster,
-    place: Callable[[], int | None], # The position of a reader's id; None if the id is of another epoch
-) -> bool: # False if the engine never gave out that position
-    "Return once this node has read up to `place`"
+async def knows(self: LocalCluster, place: Callable[[], int | None]) -> bool:
+    "Return once this node has read up to `place()`; False if the engine never gave that position out"
     return True
 
 @patch
@@ -147,20 +123,14 @@ def read_soon(self: LocalCluster): "Find out soon about subscribers that are ahe
 
 # %% ../../nbs/cluster/local.ipynb #eb39b387
 @patch
-def unplaced(self: LocalCluster) -> int: # 0 without an engine
-    "Return how many events have no place yet"
-    return 0
+def unplaced(self: LocalCluster) -> int: return 0 # How many events have no place yet; 0 without an engine
 
 @patch
 def reopen(self: LocalCluster): "Allow a new start, for an application that is started again"
 
 # %% ../../nbs/cluster/local.ipynb #64585352
 @patch
-def rename(self: LocalCluster,
-    node: str, # Another name
-):
-    "Become a new node, as a forked process must"
-    self.node = node
+def rename(self: LocalCluster, node: str): self.node = node # Become a new node, as a forked process must
 
 @patch
 async def close(self: LocalCluster): "Leave the other nodes"

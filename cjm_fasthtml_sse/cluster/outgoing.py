@@ -29,6 +29,12 @@ from ..events.wire import BackplaneError, FrameError
 _logger = logging.getLogger(__name__)
 
 # %% ../../nbs/cluster/outgoing.ipynb #41a2f1c9
+def settle(future: asyncio.Future, result: Any):
+    "Give a caller `result`, or raise it there; a result that is there already stays"
+    if future.done(): return
+    if isinstance(result, BaseException): future.set_exception(result)
+    else: future.set_result(result)
+
 @dataclass(slots=True, eq=False)
 class Outgoing:
     "A publication on its way"
@@ -43,11 +49,7 @@ class Outgoing:
     placed: int = 0 # Number of the connect in which it got its place; 0 if it has none
     refused: int = 0 # How often the engine refused it alone
 
-    def settle(self, result: Any):
-        "Give the caller `result`, or raise it there; a result that is there already stays"
-        if self.future.done(): return
-        if isinstance(result, BaseException): self.future.set_exception(result)
-        else: self.future.set_result(result)
+    def settle(self, result: Any): settle(self.future, result)
 
 # %% ../../nbs/cluster/outgoing.ipynb #4426ea21
 MAX_BATCH = 500 # Publications sent, and entries read, at once
@@ -58,11 +60,7 @@ LOST_TOPIC = private_topic('lost') # Topic of what takes the place of an event t
 # %% ../../nbs/cluster/outgoing.ipynb #29a389b9
 class OutgoingQueue:
     "What one publisher sends, until the engine has it"
-    def __init__(self,
-        name: str, # The engine's, for messages
-        settings: Cluster, # Limits and timeouts
-        clock: Callable[[], float], # Seconds, monotonic
-    ):
+    def __init__(self, name: str, settings: Cluster, clock: Callable[[], float]):
         self.name, self.settings, self.clock = name, settings, clock
         self.reset()
 
@@ -73,12 +71,8 @@ class OutgoingQueue:
         self.unable, self._failures, self._batch_size, self._logged = None, 0, MAX_BATCH, False
         self.work = asyncio.Event() # Set while something may be sent
 
-    def encode(self,
-        record: Record, # The event
-        buffered: bool, # Whether to keep it while the engine takes none
-        max_bytes: int | None, # The largest body that the engine takes; None for no limit
-    ) -> Outgoing: # With the next number, not yet queued
-        "Number an event; raises `FrameError` if it is larger than the engine takes"
+    def encode(self, record: Record, buffered: bool, max_bytes: int | None) -> Outgoing:
+        "Number an event, which is not queued by that; raises `FrameError` if it is larger than `max_bytes`"
         body = encode_record(record, self.publisher, self._number + 1)
         if max_bytes is not None and len(body) > max_bytes:
             raise FrameError(f'{self.name} takes events of up to {max_bytes} bytes, got {len(body)}; send a reference')
@@ -90,10 +84,7 @@ class OutgoingQueue:
         future, deadline = asyncio.get_running_loop().create_future(), self.clock() + self.settings.publish_timeout
         return Outgoing(self._number, publication, future, deadline, record, buffered)
 
-    def message(self,
-        node: str, # The sender
-        content: dict[str, Any], # JSON
-    ) -> Outgoing: # With the next number, not yet queued
+    def message(self, node: str, content: dict[str, Any]) -> Outgoing:
         "Number a message between nodes"
         text = json.dumps([VERSION, self.publisher, self._number + 1, node, content])
         out = self._new_outgoing(Publication(text.encode(), 'control'))
@@ -102,9 +93,7 @@ class OutgoingQueue:
 
 # %% ../../nbs/cluster/outgoing.ipynb #2a7234b7
 @patch
-def add(self: OutgoingQueue,
-    out: Outgoing, # Numbered last
-):
+def add(self: OutgoingQueue, out: Outgoing):
     "Queue `out`; raises `BackplaneError` for an event that there is no room for"
     limits, size = self.settings, self._bytes + len(out.publication.body)
     if out.record is not None and (len(self._pending) >= limits.buffer_limit or size > limits.buffer_bytes):
@@ -129,9 +118,7 @@ def discard(self: OutgoingQueue, out: Outgoing):
 
 # %% ../../nbs/cluster/outgoing.ipynb #10dcade8
 @patch
-def get(self: OutgoingQueue, number: int) -> Outgoing | None: # None if it is settled
-    "Return the entry with `number`"
-    return self._pending.get(number)
+def get(self: OutgoingQueue, number: int) -> Outgoing | None: return self._pending.get(number) # None if it is settled
 
 @patch
 def unplaced(self: OutgoingQueue) -> int:
@@ -139,9 +126,7 @@ def unplaced(self: OutgoingQueue) -> int:
     return sum(out.record is not None and not out.placed for out in self._pending.values())
 
 @patch
-def has_buffered(self: OutgoingQueue) -> bool:
-    "Return whether events are kept for the engine"
-    return self._buffered > 0
+def has_buffered(self: OutgoingQueue) -> bool: return self._buffered > 0 # Events are kept for the engine
 
 # %% ../../nbs/cluster/outgoing.ipynb #155c791d
 @patch
@@ -151,9 +136,7 @@ def unanswered(self: OutgoingQueue) -> list[asyncio.Future]:
 
 # %% ../../nbs/cluster/outgoing.ipynb #9ce35d53
 @patch
-def next_batch(self: OutgoingQueue,
-    max_bytes: int | None, # The largest body that the engine takes
-) -> list[Outgoing]: # Empty if nothing waits
+def next_batch(self: OutgoingQueue, max_bytes: int | None) -> list[Outgoing]:
     "Take what is sent next from the queue"
     batch, size = [], 0
     while (out := self._first_pending(max_bytes)) is not None:
@@ -175,9 +158,7 @@ def _first_pending(self: OutgoingQueue, max_bytes: int | None) -> Outgoing | Non
 
 # %% ../../nbs/cluster/outgoing.ipynb #dc9bd97d
 @patch
-def messages(self: OutgoingQueue,
-    node: str, # This node, for a message if none waits
-) -> list[Outgoing]: # At least one
+def messages(self: OutgoingQueue, node: str) -> list[Outgoing]:
     "Take what may overtake an event: messages between nodes, or one that asks nothing"
     found = [out for out in self._queue if out.record is None and out.number in self._pending][:MAX_BATCH]
     taken = {out.number for out in found}
@@ -192,21 +173,14 @@ def put_back(self: OutgoingQueue, out: Outgoing):
 
 # %% ../../nbs/cluster/outgoing.ipynb #38234fd9
 @patch
-def mark_placed(self: OutgoingQueue,
-    batch: list[Outgoing], # What the engine took
-    connects: int, # Number of the present connect
-):
+def mark_placed(self: OutgoingQueue, batch: list[Outgoing], connects: int):
     "Note that `batch` has its places; messages are done with that"
     for out in batch:
         out.placed = connects
         if out.record is None or out.future.done(): self.resolve(out, True)
 
 @patch
-def requeue(self: OutgoingQueue,
-    batch: list[Outgoing], # What was sent
-    error: BackplaneError, # What the engine answered
-    is_open: bool, # Whether the engine can be read
-):
+def requeue(self: OutgoingQueue, batch: list[Outgoing], error: BackplaneError, is_open: bool):
     "Decide what the failure of `batch` means for each entry, and put the rest back in front"
     self._batch_size, self._failures = max(1, len(batch) // 2), self._failures + 1
     if not error.doubtful or self._failures > 1: self.unable = error
@@ -219,9 +193,7 @@ def requeue(self: OutgoingQueue,
     self._queue.extendleft(out for out in reversed(batch) if out.number in self._pending)
 
 @patch
-def reset_failures(self: OutgoingQueue):
-    "Blame the engine for nothing that was before"
-    self.unable, self._failures = None, 0
+def reset_failures(self: OutgoingQueue): self.unable, self._failures = None, 0
 
 # %% ../../nbs/cluster/outgoing.ipynb #98af350d
 @patch
@@ -245,11 +217,8 @@ def _give_up(self: OutgoingQueue, out: Outgoing):
 
 # %% ../../nbs/cluster/outgoing.ipynb #154b962f
 @patch
-def fail_waiting(self: OutgoingQueue,
-    is_open: bool, # Whether the engine can be read
-    error: Callable[[], BackplaneError], # Makes the error of each caller
-):
-    "Answer the callers of what was not sent, while the engine takes nothing"
+def fail_waiting(self: OutgoingQueue, is_open: bool, error: Callable[[], BackplaneError]):
+    "Answer the callers of what was not sent, while the engine takes nothing; `error` makes the error of each"
     if self.unable is None: return
     tries_messages = not is_open or not isinstance(self.unable, Unable)
     for out in list(self._pending.values()):

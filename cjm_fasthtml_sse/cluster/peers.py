@@ -31,11 +31,8 @@ MAX_PUBLISHERS = 10_000 # Publishers whose newest number is remembered
 
 class SeenNumbers(OrderedDict):
     "The newest number of each publisher"
-    def add(self,
-        publisher: str, # Who published
-        number: int, # Its own count
-    ) -> bool: # False if it was seen before
-        "Note a number"
+    def add(self, publisher: str, number: int) -> bool:
+        "Note a number; return False if it was seen before"
         if self.get(publisher, 0) >= number: return False
         self[publisher] = number
         self.move_to_end(publisher)
@@ -53,10 +50,8 @@ class Peer:
     missed: int = 0 # Readings that found it unchanged
     parsed: Any = None # The report as JSON, after the first question
 
-    def info(self,
-        name: str, # An entry of the report
-    ) -> Any: # None if the report has no such entry
-        "Return one entry of the report"
+    def info(self, name: str) -> Any:
+        "Return one entry of the report; None if there is none"
         if self.parsed is None:
             try: self.parsed = json.loads(self.body)
             except ValueError: self.parsed = {}
@@ -67,12 +62,7 @@ _local_peers = WeakValueDictionary() # Peers of managers in this process, by nod
 
 class Peers:
     "The other nodes of a cluster"
-    def __init__(self,
-        node: str, # This node
-        report_interval: float, # Seconds between two reports
-        clock: Callable[[], float], # Seconds, monotonic
-        is_running: Callable[[], bool], # Whether this node's relay runs
-    ):
+    def __init__(self, node: str, report_interval: float, clock: Callable[[], float], is_running: Callable[[], bool]):
         self.node, self.report_interval, self.clock, self.is_running = node, report_interval, clock, is_running
         self.reset()
 
@@ -82,24 +72,18 @@ class Peers:
         self._reports_sent, self.control_position, self.opened_at = 0, 0, 0
         _local_peers[self.node] = self
 
-    def on_connect(self,
-        last_control: int, # The newest position of the channel `control`
-    ):
+    def on_connect(self, last_control: int):
         "Read on from there, and believe only later messages about the epoch"
         self.control_position, self.opened_at = min(self.control_position, last_control), last_control
 
-    def report(self,
-        node_info: dict[str, Callable], # What the manager's parts report
-    ) -> bytes: # JSON
+    def report(self, node_info: dict[str, Callable]) -> bytes:
         "Make the next report"
         self._reports_sent += 1
         own = dict(reports=self._reports_sent, report_interval=self.report_interval, process=this_process())
         return json.dumps({name: info() for name, info in node_info.items()} | own).encode()
 
-    def read_reports(self,
-        bodies: dict[str, bytes], # Of all nodes
-    ) -> list[str]: # Nodes that are gone, whose report is to be deleted
-        "Take in the reports that the engine has"
+    def read_reports(self, bodies: dict[str, bytes]) -> list[str]:
+        "Take in the reports of all nodes, and return the nodes that are gone"
         now, known = self.clock(), self._known
         others = {node: body for node, body in bodies.items() if node != self.node}
         self._known = {node: self._updated(known.get(node), body, now) for node, body in others.items()}
@@ -139,25 +123,19 @@ def nodes(self: Peers) -> list[str]: # This node first
 
 # %% ../../nbs/cluster/peers.ipynb #5790ae1e
 @patch
-def is_known(self: Peers, node: str) -> bool:
-    "Return whether a report of `node` has been read"
-    return node == self.node or node in self._known
+def is_known(self: Peers, node: str) -> bool: return node == self.node or node in self._known
 
 @patch
-def info(self: Peers,
-    name: str, # An entry of the reports
-) -> dict[str, Any]: # By node, without this one
-    "Return what the nodes that are alive report under `name`"
+def info(self: Peers, name: str) -> dict[str, Any]:
+    "Return what the other nodes that are alive report under `name`, by node"
     found = {node: self._known[node].info(name) for node in self.nodes() if node != self.node}
     return {node: value for node, value in found.items() if value is not None}
 
 # %% ../../nbs/cluster/peers.ipynb #1c7a7b98
 @patch
 @contextmanager
-def survey(self: Peers,
-    name: str, # What the answers are known by
-) -> Iterator[Callable]: # Waits for the answers: seconds, and one node or None
-    "Collect the answers to a question while the context lasts"
+def survey(self: Peers, name: str) -> Iterator[Callable]:
+    "Collect the answers to a question while the context lasts, which gives a function that waits for them"
     self._surveys[name] = answers, answered = {}, asyncio.Event()
     async def collect(wait: float, to: str | None = None) -> dict[str, Any]:
         with suppress(TimeoutError):
@@ -175,10 +153,8 @@ def _is_missing(self: Peers, answers: dict[str, Any]) -> bool:
 
 # %% ../../nbs/cluster/peers.ipynb #499b180e
 @patch
-def on_control(self: Peers,
-    entry: Entry, # Of the channel `control`
-) -> tuple[str, dict[str, Any]] | None: # Sender and message for the relay; None if there is nothing to do
-    "Take in the next message"
+def on_control(self: Peers, entry: Entry) -> tuple[str, dict[str, Any]] | None:
+    "Take in the next message, and return its sender and content if there is something to do"
     self.control_position = entry.position
     try:
         version, publisher, number, node, message = json.loads(entry.body)

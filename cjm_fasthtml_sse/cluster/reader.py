@@ -22,7 +22,7 @@ from ..backplanes.base import Entry, Gap, Opened
 from .link import Link
 from .loading import LOOP_SLICE, fingerprint, first_lost, has_entries, load_log, yield_after
 from .local import RelayCallbacks
-from .outgoing import LOST_TOPIC, MAX_BATCH
+from .outgoing import LOST_TOPIC, MAX_BATCH, settle
 from .peers import Peers, SeenNumbers
 from .sender import CHECK_INTERVAL, Sender
 from ..events.record import VERSION, Record, decode_record
@@ -41,21 +41,12 @@ class _Waiter:
     future: asyncio.Future
     position: int | None
 
-    def settle(self, result: Any):
-        if self.future.done(): return
-        if isinstance(result, BaseException): self.future.set_exception(result)
-        else: self.future.set_result(result)
+    def settle(self, result: Any): settle(self.future, result)
 
 class Reader:
     "The reading side of a relay"
-    def __init__(self,
-        link: Link, # The engine
-        callbacks: RelayCallbacks, # Receive the events
-        sender: Sender, # The publishing side
-        peers: Peers, # The other nodes
-        on_message: Callable[[str, dict], None], # Receives messages, with their sender
-        exchange: Callable[[], Any], # A coroutine function that exchanges reports
-    ):
+    def __init__(self, link: Link, callbacks: RelayCallbacks, sender: Sender, peers: Peers,
+        on_message: Callable[[str, dict], None], exchange: Callable[[], Any]):
         self.link, self.callbacks, self.sender, self.peers = link, callbacks, sender, peers
         self.on_message, self.exchange = on_message, exchange
         self.reset()
@@ -235,10 +226,7 @@ async def _check_positions(self: Reader):
 
 # %% ../../nbs/cluster/reader.ipynb #7e1ac7ad
 @patch
-async def knows(self: Reader,
-    place: Callable[[], int | None], # The position of a reader's id; None if the id is of another epoch
-    seconds: float, # How long to wait for an answer of the engine
-) -> bool: # False if the engine never gave out that position
+async def knows(self: Reader, place: Callable[[], int | None], seconds: float) -> bool:
     """Return once this node has read up to `place`, or after 2 seconds.
 
     Raises `BackplaneError` if the id is of another epoch and the engine does not answer in time."""

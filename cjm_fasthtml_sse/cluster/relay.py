@@ -49,15 +49,8 @@ _logger = logging.getLogger(__name__)
 # %% ../../nbs/cluster/relay.ipynb #b6acc04a
 class Relay(LocalCluster):
     "A cluster of several nodes that share an engine"
-    def __init__(self,
-        callbacks: RelayCallbacks, # Receive the events
-        home: HomeLoop, # The manager's loop
-        node: str, # Names this process among all nodes
-        backplane: Backplane, # The engine's adapter, used by this relay alone
-        replay: Replay = Replay(), # What the engine keeps
-        settings: Cluster = Cluster(), # Limits and timeouts
-        time: Time = Time(), # Clock and chance
-    ):
+    def __init__(self, callbacks: RelayCallbacks, home: HomeLoop, node: str, backplane: Backplane,
+        replay: Replay = Replay(), settings: Cluster = Cluster(), time: Time = Time()):
         super().__init__(callbacks, home, node)
         sizes = dict(event_bytes=replay.max_bytes, retained_bytes=replay.max_retained_bytes)
         limits = Limits(replay.max_events, replay.max_age, replay.max_retained, **sizes)
@@ -111,9 +104,7 @@ def start(self: Relay):
     self._main = loop.create_task(self._run(), name=f'relay {self.link.name}')
 
 @patch
-def reopen(self: Relay):
-    "Allow a new start"
-    self._is_closing = False
+def reopen(self: Relay): self._is_closing = False # Allow a new start
 
 # %% ../../nbs/cluster/relay.ipynb #b7451dd2
 @patch
@@ -207,14 +198,10 @@ def publish_threadsafe(self: Relay, record: Record, buffer: bool = False) -> Fut
 
 # %% ../../nbs/cluster/relay.ipynb #2921c3e8
 @patch
-def unplaced(self: Relay) -> int:
-    "Return how many events have no place yet"
-    return self.sender.queue.unplaced()
+def unplaced(self: Relay) -> int: return self.sender.queue.unplaced() # How many events have no place yet
 
 @patch
-def read_soon(self: Relay):
-    "Check soon the positions of subscribers that are ahead of this node"
-    self.reader.read_soon()
+def read_soon(self: Relay): self.reader.read_soon()
 
 @patch
 async def knows(self: Relay, place: Callable[[], int | None]) -> bool:
@@ -248,9 +235,7 @@ async def _drop_node(self: Relay, node: str):
     async with self.link.lock: await self.link.backplane.drop_node_info(node)
 
 @patch
-def nodes(self: Relay) -> list[str]:
-    "Return the names of the nodes that are alive"
-    return self.peers.nodes()
+def nodes(self: Relay) -> list[str]: return self.peers.nodes() # The names of the nodes that are alive
 
 # %% ../../nbs/cluster/relay.ipynb #625c46b1
 @patch

@@ -27,18 +27,11 @@ CHECK_INTERVAL = 0.25 # Seconds between two checks of deadlines, and of position
 
 class Sender:
     "The publishing side of a relay"
-    def __init__(self,
-        link: Link, # The engine
-        settings: Cluster, # Limits and timeouts
-        node: str, # This node
-    ):
+    def __init__(self, link: Link, settings: Cluster, node: str):
         self.link, self.node = link, node
         self.queue = OutgoingQueue(link.name, settings, link.time.monotonic)
 
-    async def publish(self,
-        record: Record, # The event
-        buffer: bool, # Whether to keep it while the engine takes none
-    ) -> int: # Subscribers of this node that took it; 0 if it is kept, or was not read back in time
+    async def publish(self, record: Record, buffer: bool) -> int:
         "Publish an event; raises `BackplaneError`, or `FrameError` if it is too large"
         queue, is_open = self.queue, self.link.state == 'open'
         is_away = not is_open or queue.unable is not None and (buffer or queue.has_buffered())
@@ -52,16 +45,12 @@ class Sender:
             if not out.sent: queue.discard(out)
             raise
 
-    def send(self,
-        message: dict[str, Any], # JSON, for other nodes
-    ) -> Outgoing: # Its future is done once the engine has it
-        "Queue a message between nodes"
+    def send(self, message: dict[str, Any]) -> Outgoing:
+        "Queue a message between nodes; its future is done once the engine has it"
         self.queue.add(out := self.queue.message(self.node, message))
         return out
 
-    def not_sent(self) -> BackplaneError:
-        "Make the error for an event that was not sent"
-        return self.link.not_sent(self.queue.unable)
+    def not_sent(self) -> BackplaneError: return self.link.not_sent(self.queue.unable)
 
 # %% ../../nbs/cluster/sender.ipynb #a33ccf5f
 @patch

@@ -46,9 +46,7 @@ GUEST_PREFIX = 'guest:'  # starts the user of an anonymous session
 MAX_USER = 200  # characters
 _SESSION_KEY = 'cjm_fasthtml_sse'  # where a session stores its random key
 
-def check_user(
-    user: Any, # A user's name or number, from the application
-) -> str: # The same user as text
+def check_user(user: Any) -> str:
     """Return `user` as text.
 
     Raise `ValueError` for text that cannot be a user, `TypeError` for an object that is no name."""
@@ -60,32 +58,19 @@ def check_user(
     return name
 
 # %% ../../nbs/core/access.ipynb #12ad92fa
-def user_topic(
-    user: str, # A user's name, or an anonymous session's
-) -> str: # Topic of all connections of that user
-    "Return the private topic of `user`"
-    return private_topic(f'user:{sha256(user.encode()).hexdigest()[:40]}')
+def user_topic(user: str) -> str: return private_topic(f'user:{sha256(user.encode()).hexdigest()[:40]}')
 
 # %% ../../nbs/core/access.ipynb #cb7a20df
 _process_key = secrets.token_bytes(32)  # for applications without a secret key; valid in this process only
 
-def secret_key_of(
-    app: Any, # A FastHTML app, a manager of one, a secret key, or None
-) -> bytes: # The key for tags and tokens
-    "Return the application's secret key"
+def secret_key_of(app: Any) -> bytes:
+    "Return the secret key of a FastHTML app, or of the app of a manager; a key is returned as it is"
     key = app if isinstance(app, (str, bytes)) else getattr(app, 'secret_key', None)
     return key.encode() if isinstance(key, str) else key or _process_key
 
-def is_anonymous(
-    user: str | None, # User of a request or a connection
-) -> bool: # True for None and for anonymous sessions
-    "Return whether the application has no name for `user`"
-    return user is None or str(user).startswith(GUEST_PREFIX)
+def is_anonymous(user: str | None) -> bool: return user is None or str(user).startswith(GUEST_PREFIX)
 
-def user_tag(
-    app: Any, # A FastHTML app, or its secret key
-    user: str | None, # User of the request; all anonymous users have the same tag
-) -> str: # 22 characters
+def user_tag(app: Any, user: str | None) -> str:
     "Return the text by which a browser notices that another user has signed in"
     name = 'anonymous' if is_anonymous(user) else f'user:{user}'
     made = hmac.digest(secret_key_of(app), f'cjm_fasthtml_sse user {name}'.encode(), 'sha256')
@@ -98,11 +83,7 @@ def _without_annotation(name: str, param: inspect.Parameter) -> inspect.Paramete
     is_known = name.lower() in _KNOWN or any(word.startswith(name.lower()) for word in ('request', 'session'))
     return param.replace(annotation=inspect.Parameter.empty) if is_known else param
 
-async def call_hook(
-    hook: Callable[..., Any], # The application's function
-    scope: Scope, # Scope of the request
-    **given: Any, # Parameters that this package provides
-) -> Any: # Result of the hook
+async def call_hook(hook: Callable[..., Any], scope: Scope, **given: Any) -> Any:
     "Call `hook` with FastHTML's parameters; raise `ConnectionRefused` (500) if it fails"
     try:
         params = dict(signature_ex(hook, True).parameters)
@@ -135,11 +116,8 @@ async def find_user(
 @cache
 def _warn_once(text: str): _logger.warning('%s', text)
 
-def guest_user(
-    scope: Scope, # Scope of the request
-    make: bool = True, # Whether a session without a name gets one
-) -> str | None: # None without a session, or without a name in it
-    "Return the user of an anonymous session"
+def guest_user(scope: Scope, make: bool = True) -> str | None:
+    "Return the user of an anonymous session; None if it has no name, and gets none by `make`"
     session = scope.get('session')
     if session is None or (not make and _SESSION_KEY not in session): return None
     key = session.setdefault(_SESSION_KEY, secrets.token_urlsafe(12))

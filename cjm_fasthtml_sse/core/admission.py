@@ -66,37 +66,24 @@ def open_stream(
     return stream
 
 # %% ../../nbs/core/admission.ipynb #a25c67a2
-def take_over(
-    hub: Hub, # Where the stream is
-    old: StreamConnection, # The stream whose id passes to a newer one
-):
+def take_over(hub: Hub, old: StreamConnection):
     "End `old` with a frame that keeps its page from connecting again"
     hub.terminate(old, encode_frame('{"reason": "taken over"}', event=CLOSE_EVENT))
 
-def id_taken(
-    connection_id: str, # The id that is in use
-    *users: str | None, # The users of both connections
-) -> ConnectionRefused: # Status 409; `passing` if the older connection may be the client's own
-    "Make the refusal for an id that is in use"
+def id_taken(connection_id: str, *users: str | None) -> ConnectionRefused:
+    "Make the refusal (409) for an id in use; `passing` if the older connection may be the client's own"
     return ConnectionRefused(f'The id {connection_id!r} is taken', 409, passing=any(map(is_anonymous, users)))
 
 # %% ../../nbs/core/admission.ipynb #23ea3cd5
-def check_requested_topics(
-    hub: Hub, # Has the limit
-    topics: str | Iterable[str], # What a request asks for
-) -> frozenset[str]: # The same topics, checked
+def check_requested_topics(hub: Hub, topics: str | Iterable[str]) -> frozenset[str]:
     "Check requested topics; raises `ConnectionRefused` (400)"
     requested, limit = frozenset([topics] if isinstance(topics, str) else topics), hub.capacity.max_topics
     if len(requested) > limit: raise ConnectionRefused(f'A connection has up to {limit} topics, got {len(requested)}')
     try: return frozenset(check_topic(topic, pattern=True) for topic in requested)
     except ValueError as e: raise ConnectionRefused(str(e)) from e
 
-def check_capacity(
-    hub: Hub, # Has the limits
-    connection_id: str | None, # The id that a request asks for
-    user: str | None, # Whose request it is
-) -> StreamConnection | None: # The older stream with that id, which would end
-    "Check that there is room for a stream; raises `ConnectionRefused` (409, 429, 503)"
+def check_capacity(hub: Hub, connection_id: str | None, user: str | None) -> StreamConnection | None:
+    "Return the older stream that would end, if any; raises `ConnectionRefused` (409, 429, 503) without room"
     in_use, capacity = len(hub.connections()), hub.capacity
     old, limit = hub.registry.get_connection(connection_id), capacity.max_connections
     per_user = capacity.max_connections_per_user
@@ -112,12 +99,8 @@ def check_capacity(
 # %% ../../nbs/core/admission.ipynb #561f065b
 _registered = ContextVar('connections that this context has registered', default=())
 
-async def register(
-    hub: Hub, # Where it enters
-    connection_id: str | None = None, # The id that it asks for; None for one that the server makes
-    metadata: dict[str, Any] | None = None, # The application's own
-    topics: str | Iterable[str] = (), # Topics and patterns that it receives besides what everyone does
-) -> tuple[str, asyncio.Queue]: # Its id and its queue
+async def register(hub: Hub, connection_id: str | None = None, metadata: dict[str, Any] | None = None,
+    topics: str | Iterable[str] = ()) -> tuple[str, asyncio.Queue]:
     "Register a queue; raises `ConnectionRefused` for a bad id (400), a stream's id (409), or a closed manager (503)"
     if hub.closed: raise ConnectionRefused('This manager is closed', 503)
     topics, _ = check_topics(topics), hub.connections()
@@ -129,10 +112,7 @@ async def register(
     _registered.set((*_registered.get()[-99:], connection))
     return connection_id, connection.queue
 
-async def unregister(
-    hub: Hub, # Where it is
-    connection_id: str, # Its id
-):
+async def unregister(hub: Hub, connection_id: str):
     "Unregister a connection; it is no error if it is not there, or has a new owner"
     mine = [c for c in _registered.get() if c.connection_id == connection_id and c.hub is hub]
     connection = mine[-1] if mine else hub.registry.get_connection(connection_id)

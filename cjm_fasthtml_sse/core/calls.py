@@ -159,6 +159,24 @@ class UserCalls(DirectCalls):
         Call it in every process, before the first stream. Raises `ValueError` for a bad topic or time."""
         self.tracker.announce(topics, down_period, interval, max_announced, label)
 
+# %% ../../nbs/core/calls.ipynb #fcb11e80
+class WorkerCheck:
+    "Warns once if other workers keep other events"
+    def __init__(self, applies: bool): self.applies, self._is_done = applies, False
+
+    def reset(self): self._is_done = False # As a forked process must
+
+    def run(self):
+        "Look for other workers, now and later; on the running loop"
+        if self._is_done or not self.applies: return
+        self._is_done = True
+        if (workers := count_copies()) > 1: self._warn(workers)
+        else: watch_for_workers(self._warn)
+
+    def _warn(self, workers: int):
+        what = 'One of %s workers keeps its events in its own memory, so tabs of the others do not get them. '
+        _logger.warning(what + "Pass the manager a backplane that they share: backplane='sqlite:///events.db'", workers)
+
 # %% ../../nbs/core/calls.ipynb #fcb11e87
 class ClusterCalls:
     "Other processes, beginning and end"
@@ -166,12 +184,13 @@ class ClusterCalls:
     cluster: LocalCluster
     users: Users
     tracker: PresenceTracker
+    worker_check: WorkerCheck
 
     async def ready(self,
         last_event_id: str | None = None, # The id that a client received last, perhaps from another process
     ) -> str | None: # The id to open its stream with
         "Return once streams can be opened; raises `BackplaneError` if an engine was not reached in time"
-        self._warn_if_many_workers()
+        self.worker_check.run()
         if self.cluster.report_interval is None: return last_event_id  # alone: nothing to wait for, on whatever loop
         return await self.hub.home.run(self._ready(last_event_id))
 
@@ -181,16 +200,10 @@ class ClusterCalls:
         known = await self.cluster.knows(lambda: self.hub.log.parse_id(last_event_id))
         return last_event_id if known else 'never given out'
 
-    def _warn_if_many_workers(self):
-        if self.looked_for_workers or not self.is_alone: return
-        self.looked_for_workers = True
-        if (workers := count_copies()) > 1: _log_workers(workers)
-        else: watch_for_workers(_log_workers)
-
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         "Join the other processes before the application's first request, and leave at its end"
-        if self.cluster.report_interval is None:  # alone: there is nothing to join, and the home loop may be another one
+        if self.cluster.report_interval is None:  # nothing to join, and the home loop may be another one
             yield
             return
         if not self.hub.closed: self.cluster.reopen()
@@ -227,7 +240,3 @@ class ClusterCalls:
         await self.tracker.stop()
         await self.hub.close()
         await self.cluster.close()
-
-def _log_workers(workers: int):
-    what = 'One of %s workers keeps its events in its own memory, so tabs of the others do not get them. '
-    _logger.warning(what + "Pass the manager a backplane that they share: backplane='sqlite:///events.db'", workers)

@@ -24,19 +24,13 @@ from ..events.topics import CONTROL, PRIVATE
 _logger = logging.getLogger(__name__)
 
 # %% ../../nbs/core/dispatch.ipynb #1ecd725f
-def message_of(
-    record: Record, # A checked event
-) -> BroadcastMessage: # What an application reads of it
+def message_of(record: Record) -> BroadcastMessage:
     "Make the message of an event"
     return BroadcastMessage(record.type, record.data, record.timestamp, record.metadata)
 
 class Dispatcher:
     "Keeps the log, the history and the hub in step"
-    def __init__(self,
-        log: Log, # Gives events their positions
-        hub: Hub, # Passes them to subscribers
-        history_limit: int = 50, # Messages that the history keeps
-    ):
+    def __init__(self, log: Log, hub: Hub, history_limit: int = 50):
         if history_limit < 0: raise ValueError(f'history_limit must be 0 or more, got {history_limit!r}')
         self.log, self.hub, self.history, self.broadcasts = log, hub, deque(maxlen=history_limit), 0
         self.controls = {} # Type of a control to its handler
@@ -64,9 +58,7 @@ class Dispatcher:
         about = (record.topic, record.key, record.retain, record.exclude)
         return log.append(message_of(record), record.json, *about, position=position, age=age)
 
-    def new_log(self, epoch: str) -> Log:
-        "Make an empty log for `epoch`"
-        return self.log.new(epoch)
+    def new_log(self, epoch: str) -> Log: return self.log.new(epoch) # Make an empty log for `epoch`
 
 # %% ../../nbs/core/dispatch.ipynb #abad4897
 @patch
@@ -91,9 +83,7 @@ def advance_to(self: Dispatcher, position: int):
     self.hub.serve_caught_up()
 
 @patch
-def subscribers_ahead(self: Dispatcher) -> list[SSEConnection]:
-    "Return the subscribers whose cursor is past the end of the log"
-    return self.hub.subscribers_ahead()
+def subscribers_ahead(self: Dispatcher) -> list[SSEConnection]: return self.hub.subscribers_ahead()
 
 # %% ../../nbs/core/dispatch.ipynb #b7d93ba5
 @patch
@@ -118,9 +108,7 @@ def mark_lost(self: Dispatcher, log: Log | None, topic: str | None, position: in
         if each.has_rights: each.reconnect()
 
 @patch
-def get_history(self: Dispatcher,
-    limit: int | None = None, # Messages to return, 0 or more; None for all
-) -> list[BroadcastMessage]: # Oldest first
+def get_history(self: Dispatcher, limit: int | None = None) -> list[BroadcastMessage]:
     "Return the newest messages; raises `ValueError` for a negative `limit`"
     if limit is not None and limit < 0: raise ValueError(f'limit must be 0 or more, got {limit}; leave it out for all')
     messages = list(self.history)

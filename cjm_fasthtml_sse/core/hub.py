@@ -69,9 +69,7 @@ class Hub:
         self.on_ahead = lambda: None # Called if a subscriber is ahead of the log
         self.reset(heartbeat_interval)
 
-    def reset(self,
-        heartbeat_interval: float, # Seconds of silence at most
-    ):
+    def reset(self, heartbeat_interval: float):
         "Begin with empty books, as a forked process must"
         self.counters, self.drops = Counters(), Counter()
         self.scheduler, self.heartbeats = FlushScheduler(), HeartbeatTimer(heartbeat_interval)
@@ -89,10 +87,7 @@ def warn_of_fork(self: Hub):
 
 # %% ../../nbs/core/hub.ipynb #0ddddd17
 @patch
-def enter(self: Hub,
-    connection: SSEConnection, # New, with its place in the log
-    topics: frozenset[str], # Topics and patterns that it receives
-):
+def enter(self: Hub, connection: SSEConnection, topics: frozenset[str]):
     "Add `connection` to all books; raises `RuntimeError` on another loop, `ConnectionRefused` (409) for an id in use"
     self.warn_of_fork()
     if self.home.off_loop(): raise RuntimeError('The connections of a manager share one loop; make a manager for each')
@@ -111,10 +106,7 @@ def enter(self: Hub,
     shutdown.on_shutdown(self.end_all)
 
 @patch
-def remove(self: Hub,
-    connection: SSEConnection, # One that has ended
-    reason: str = 'left', # Why; any other reason is counted and logged
-):
+def remove(self: Hub, connection: SSEConnection, reason: str = 'left'):
     "Remove `connection` from all books; it is no error if it is in none"
     if self.registry.remove(connection) and reason != 'left': self._count_drop(connection, reason)
 
@@ -154,26 +146,17 @@ def connections(self: Hub) -> list[SSEConnection]: # Oldest first
     return self.registry.get_connections()
 
 @patch
-def connections_of(self: Hub,
-    user: str, # Name of the user
-) -> list[SSEConnection]: # Oldest first
-    "Return the connections of `user` in this process"
-    return list(self._by_user.get(user, ()))
+def connections_of(self: Hub, user: str) -> list[SSEConnection]: return list(self._by_user.get(user, ()))
 
 @patch
-def streams_in(self: Hub,
-    topic: str | None, # A topic; None for all streams
-) -> list[StreamConnection]: # Without those that match by a pattern
-    "Return the streams of this process that asked for `topic` by name"
+def streams_in(self: Hub, topic: str | None) -> list[StreamConnection]:
+    "Return the streams of this process that asked for `topic` by name, or all of them for None"
     among = self.connections() if topic is None else self._index.exactly(topic)
     return [connection for connection in among if connection.is_stream]
 
 # %% ../../nbs/core/hub.ipynb #442f097b
 @patch
-def set_topics(self: Hub,
-    connection: SSEConnection, # One whose rights have changed
-    topics: frozenset[str], # What it receives from now on
-):
+def set_topics(self: Hub, connection: SSEConnection, topics: frozenset[str]):
     "Enter `connection` under other topics"
     before, connection.topics = connection.topics, topics
     self._index.discard(connection, before)
@@ -181,28 +164,19 @@ def set_topics(self: Hub,
     self.on_topics_changed(connection, before ^ topics)
 
 @patch
-def terminate(self: Hub,
-    stream: StreamConnection, # The stream to end
-    closing_frame: bytes, # Its last frame
-):
+def terminate(self: Hub, stream: StreamConnection, closing_frame: bytes):
     "End a stream, and remove it from all books"
     stream.end(closing_frame)
     self.remove(stream)
 
 # %% ../../nbs/core/hub.ipynb #d9acb0c4
 @patch
-def evict(self: Hub,
-    connection: SSEConnection, # One that cannot be served any more
-    reason: str, # Counted and logged
-):
-    "Remove `connection` for a reason on the server's side"
+def evict(self: Hub, connection: SSEConnection, reason: str):
+    "Remove `connection` for a reason on the server's side, which is counted and logged"
     if self.registry.get_connection(connection.connection_id) is connection: self.remove(connection, reason)
 
 @patch
-def evict_failed(self: Hub,
-    connection: SSEConnection, # One that could not take an event
-    error: Exception, # What it raised
-):
+def evict_failed(self: Hub, connection: SSEConnection, error: Exception):
     "Remove `connection` alone: as `shut` if its own reader has shut its queue, else as `error`"
     self.home.loop  # noqa: B018 - reading it removes connections on a closed loop
     if self.registry.get_connection(connection.connection_id) is not connection: return
@@ -217,10 +191,8 @@ def _count_drop(self: Hub, connection: SSEConnection, reason: str):
 
 # %% ../../nbs/core/hub.ipynb #7f4d2aad
 @patch
-def fan_out(self: Hub,
-    event: Event, # Placed in the log
-) -> int: # Subscribers that took it
-    "Offer `event` to its subscribers"
+def fan_out(self: Hub, event: Event) -> int:
+    "Offer `event` to its subscribers, and return how many took it"
     count, failed = 0, []
     for subscriber in self._index.readers(event.topic):
         if event.exclude and subscriber.connection_id in event.exclude: continue
@@ -232,24 +204,18 @@ def fan_out(self: Hub,
     return count
 
 @patch
-def subscribers_in(self: Hub,
-    topic: str | None, # A topic; None for what everyone receives
-) -> list[SSEConnection]:
-    "Return the subscribers that get events of `topic`"
+def subscribers_in(self: Hub, topic: str | None) -> list[SSEConnection]:
+    "Return the subscribers that get events of `topic`; None for what everyone receives"
     return list(self._index.readers(topic))
 
 # %% ../../nbs/core/hub.ipynb #fae36cfc
 @patch
-def defer(self: Hub,
-    connection: QueueConnection, # One whose queue is full
-):
-    "Look after `connection` once the loop has had a turn"
+def defer(self: Hub, connection: QueueConnection):
+    "Look after a connection whose queue is full once the loop has had a turn"
     self._full_queues.append(connection)
 
 @patch
-def has_deferred(self: Hub) -> bool:
-    "Return whether full queues wait for a turn of the loop"
-    return bool(self._full_queues)
+def has_deferred(self: Hub) -> bool: return bool(self._full_queues) # Full queues wait for a turn of the loop
 
 @patch
 def catch_up(self: Hub):
@@ -274,9 +240,7 @@ def serve_caught_up(self: Hub):
 
 # %% ../../nbs/core/hub.ipynb #01398f51
 @patch
-def closing_frame(self: Hub) -> bytes: # Another delay each time
-    "Make the last frame of a stream that may reconnect"
-    return shutdown.closing_frame(self.delivery.retry_range)
+def closing_frame(self: Hub) -> bytes: return shutdown.closing_frame(self.delivery.retry_range)
 
 @patch
 def end_all(self: Hub):
@@ -302,10 +266,8 @@ async def close(self: Hub):
 
 # %% ../../nbs/core/hub.ipynb #42f6e0c3
 @patch
-def heartbeat_frame(self: Hub,
-    marks: str = '', # The marks of a reader's ids
-) -> bytes: # The same for all readers without marks, until something is sent
-    "Make a heartbeat with the id to resume from"
+def heartbeat_frame(self: Hub, marks: str = '') -> bytes:
+    "Make a heartbeat with the id to resume from, the same for all readers without `marks`"
     id = self.log.cursor()
     if marks: return b': heartbeat\n' + encode_frame(id=id + marks)
     if self._heartbeat_frame[0] != id: self._heartbeat_frame = (id, b': heartbeat\n' + encode_frame(id=id))

@@ -25,7 +25,7 @@ from ..cluster.home_loop import HomeLoop
 from ..cluster.link import Cluster
 from ..cluster.local import LocalCluster
 from ..cluster.relay import Relay
-from .calls import ClusterCalls, OldAttributes, UserCalls
+from .calls import ClusterCalls, OldAttributes, UserCalls, WorkerCheck
 from .connections import Capacity
 from .dispatch import Dispatcher
 from .hub import Hub
@@ -110,8 +110,8 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
     ):
         self.settings, self.time, self.app = cluster, as_time(clock), None
         engine = backplane_from_url(backplane) if isinstance(backplane, str) else backplane
-        self.is_alone, self.looked_for_workers = engine is None or isinstance(engine, MemoryBackplane), False
         self._has_engine, home = engine is not None, HomeLoop()
+        self.worker_check = WorkerCheck(engine is None or isinstance(engine, MemoryBackplane))
         self.log = Log(replay, self.time.monotonic, may_lag=engine is not None)
         self.hub = Hub(self.log, home, max_queue_size, queue_timeout, heartbeat_interval, delivery, capacity, debug)
         self.dispatcher = Dispatcher(self.log, self.hub, history_limit)
@@ -141,6 +141,7 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
         self.hub.reset(self.hub.heartbeats.interval)
         self.cluster.rename(self.time.token(4))
         self.hub.registry.node = self.cluster.node if self._has_engine else None
-        self.dispatcher.broadcasts, self.looked_for_workers = 0, False
+        self.dispatcher.broadcasts = 0
+        self.worker_check.reset()
         self.users.reset()
         self.tracker.reset()

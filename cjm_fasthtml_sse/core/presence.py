@@ -51,24 +51,15 @@ class Presence:
         return len(self.users) + self.guests
 
 # %% ../../nbs/core/presence.ipynb #bc87e485
-def hashed(text: str) -> bytes: # 32 bytes
-    "Hash a name"
-    return sha256(text.encode()).digest()
+def hashed(text: str) -> bytes: return sha256(text.encode()).digest() # Hash a name; 32 bytes
 
-def presence_key(
-    stream: StreamConnection, # One stream
-    node: str, # The process that it is in
-) -> str: # The user's name, or a name that tells guests apart
-    "Return what a stream is counted under"
+def presence_key(stream: StreamConnection, node: str) -> str:
+    "Return what a stream is counted under: its user, or a name that tells guests apart"
     if not is_anonymous(stream.user): return stream.user
     return f'{GUEST_PREFIX}{hashed(stream.user or f"{stream.connection_id} {node}").hex()[:20]}'
 
-def count_local(
-    hub: Hub, # The connections of this process
-    node: str, # Its name
-    topic: str | None, # A topic; None for all connections
-) -> dict[str, list[int]]: # Streams and tabs, by `presence_key`
-    "Count the users in `topic` in this process"
+def count_local(hub: Hub, node: str, topic: str | None) -> dict[str, list[int]]:
+    "Count streams and tabs in `topic` in this process, by `presence_key`; None for all connections"
     users = {}
     for stream in hub.streams_in(topic):
         counts = users.setdefault(presence_key(stream, node), [0, 0])
@@ -76,11 +67,8 @@ def count_local(
     return users
 
 # %% ../../nbs/core/presence.ipynb #3cdec60b
-def count_presence(
-    topic: str | None, # A topic; None for all connections
-    answers: Iterable[dict], # `count_local` of each process
-) -> Presence: # Of all processes
-    "Add up the counts of all processes"
+def count_presence(topic: str | None, answers: Iterable[dict]) -> Presence:
+    "Add up `count_local` of all processes"
     users = {}
     for key, (connections, tabs) in (item for answer in answers for item in answer.items()):
         counts = users.setdefault(key, [0, 0])

@@ -44,11 +44,7 @@ _logger = logging.getLogger(__name__)
 # %% ../../nbs/core/presence_events.ipynb #cc85831e
 class PresenceTracker:
     "Announces the joins and leaves of topics"
-    def __init__(self,
-        hub: Hub, # The connections of this process
-        cluster: LocalCluster, # The other processes
-        broadcast: Callable[..., Any], # Sends an event, as `broadcast` of the manager does
-    ):
+    def __init__(self, hub: Hub, cluster: LocalCluster, broadcast: Callable[..., Any]):
         self.hub, self.cluster, self.broadcast, self.topics = hub, cluster, broadcast, frozenset()
         self.is_stopped = False
         self.reset()
@@ -76,10 +72,7 @@ class PresenceTracker:
         self.topics, self.down_period, self.interval = checked, down_period, interval
         self.max_announced, self.label = max_announced, label or (lambda user: user)
 
-    def on_topics_changed(self,
-        connection: SSEConnection, # One whose topics have changed
-        topics: Iterable[str], # Topics that it got or lost
-    ):
+    def on_topics_changed(self, connection: SSEConnection, topics: Iterable[str]):
         "Note the change; called on the home loop"
         if not self.topics or self.is_stopped or not connection.is_stream: return
         names = [t for t in topics if t[0] != PRIVATE and not t.endswith('*') and matches(self.topics, t)]

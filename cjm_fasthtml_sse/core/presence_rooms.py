@@ -45,10 +45,8 @@ class Room:
             if not self.counts_only and user in here - self.announced: self.joining.add(user)
             else: self.joining.discard(user)
 
-    def due_times(self,
-        now: float, # The loop's clock
-    ) -> list[float]: # Empty if nothing is to be done
-        "Return when there is something to do"
+    def due_times(self, now: float) -> list[float]:
+        "Return when there is something to do, by the loop's clock"
         soon = [now] if self.joining or self.changed else []
         return [*soon, *self.leaving.values(), *([self.count_at] if self.count_due else [])]
 
@@ -62,24 +60,16 @@ class Room:
         self.announced.discard(user)
         self.count_due = True
 
-    def state_of(self,
-        user: str, # A user
-        here: set[str], # Users with a connection in this process
-        now: float, # The loop's clock
-    ) -> str | None: # `here`, `new`, `leaving`, `due`; None if the user is not known
-        "Return what this process knows of `user`, for another process"
+    def state_of(self, user: str, here: set[str], now: float) -> str | None:
+        "Return what this process knows of `user`: `here`, `new`, `leaving`, `due`, or None"
         if user in self.leaving: return 'leaving' if self.leaving[user] > now else 'due'
         if user in self.announced: return 'here'
         if user in here and self.counts_only: return 'here'
         return 'new' if user in here or user in self.joining else None
 
 # %% ../../nbs/core/presence_rooms.ipynb #87340bb1
-def decide(
-    is_join: bool, # A join, or a leave
-    node: str, # This node
-    others: list[tuple], # State and name of each other node that knows the user
-) -> str: # `announce`, `skip` or `wait`
-    "Decide about one join or leave"
+def decide(is_join: bool, node: str, others: list[tuple]) -> str:
+    "Decide about one join or leave, by what other nodes know of the user: `announce`, `skip` or `wait`"
     states = {state for state, _ in others}
     if 'here' in states or 'leaving' in states: return 'skip'
     if 'new' in states:

@@ -134,10 +134,7 @@ class DirectCalls(SendingCalls):
         return any(await self.cluster.survey('send_to', [connection_id, encode_record(record, '', 0).decode()], to=to))
 
 # %% ../../nbs/core/publishing.ipynb #073f5910
-async def on_send_to(
-    hub: Hub, # The connections of this process
-    payload: list[str], # Connection id, and the encoded event
-) -> bool | None: # None if the connection is not here
-    "Answer a `send_to` of another process"
+async def on_send_to(hub: Hub, payload: list[str]) -> bool | None:
+    "Answer a `send_to` of another process; None if the connection is not here"
     if (connection := hub.registry.get_connection(payload[0])) is None: return None
     return await connection.send_message(message_of(decode_record(payload[1].encode())[2]))

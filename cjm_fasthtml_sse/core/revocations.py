@@ -25,20 +25,12 @@ MAX_PER_USER = 200  # stored for one user; beyond that they become one revocatio
 
 class Revocations:
     "Topics that were revoked, by user and position in the log"
-    def __init__(self,
-        max_revocations: int = MAX_REVOCATIONS, # Revocations stored for all users together
-        max_per_user: int = MAX_PER_USER, # Revocations stored for one user
-    ):
+    def __init__(self, max_revocations: int = MAX_REVOCATIONS, max_per_user: int = MAX_PER_USER):
         self.max_revocations, self.max_per_user, self.floor = max_revocations, max_per_user, 0
         self._added_at, self._by_user = OrderedDict(), {}
 
-    def add(self,
-        user: str, # User who loses the topics
-        topics: Iterable[str], # Topics and patterns
-        position: int, # Position in this epoch of the log
-        added_at: float, # When it got that position, in seconds by the log's clock
-    ):
-        "Store a revocation of `topics`"
+    def add(self, user: str, topics: Iterable[str], position: int, added_at: float):
+        "Store a revocation of `topics` at `position`, added at that second of the log's clock"
         theirs, names = self._by_user.setdefault(user, {}), tuple(sorted(topics))
         if len(theirs) >= self.max_per_user and names not in theirs:
             position, names = max(position, *theirs.values()), ('**',)
@@ -55,9 +47,7 @@ class Revocations:
         if not self._by_user[user]: del self._by_user[user]
         return position
 
-    def forget(self,
-        before: float, # Seconds by the log's clock
-    ):
+    def forget(self, before: float):
         "Remove revocations that were added before that time; no valid token is as old"
         while self._added_at and next(iter(self._added_at.values())) < before: self._remove(*next(iter(self._added_at)))
 
@@ -69,26 +59,19 @@ def new_epoch(self: Revocations):
     self.floor = 0
 
 @patch
-def raise_floor(self: Revocations,
-    position: int, # First position from which all revocations are known
-):
+def raise_floor(self: Revocations, position: int):
     "Make all grants from before `position` invalid"
     self.floor = max(self.floor, position)
 
 # %% ../../nbs/core/revocations.ipynb #9588c3dd
 @patch
-def revoked_topics(self: Revocations,
-    user: str | None, # User to look up; None has no revocations
-) -> frozenset[str]: # Topics and patterns
+def revoked_topics(self: Revocations, user: str | None) -> frozenset[str]:
     "Return everything that was revoked from `user`"
     return frozenset(name for names in self._by_user.get(user, ()) for name in names)
 
 @patch
-def revoked_since(self: Revocations,
-    user: str | None, # User to look up; None has no revocations
-    position: int | None, # Log position of the grant; None if it is unknown or of another epoch
-) -> frozenset[str]: # Topics and patterns; `**` for a position below the floor
-    "Return what was revoked from `user` after `position`"
+def revoked_since(self: Revocations, user: str | None, position: int | None) -> frozenset[str]:
+    "Return what was revoked from `user` after `position`; `**` for a position that is unknown or below the floor"
     if user is None: return frozenset()
     if position is not None and position < self.floor: return frozenset({'**'})
     revoked = self._by_user.get(user, {}).items()

@@ -49,11 +49,7 @@ class StreamRequest:
     metadata: dict[str, int] # What is noted of the client
 
     @classmethod
-    def read(cls,
-        scope: Scope, # The request's
-        connection_id: str, # As FastHTML has found it
-        manager: BroadcastManager, # Has the limits
-    ) -> 'StreamRequest':
+    def read(cls, scope: Scope, connection_id: str, manager: BroadcastManager) -> 'StreamRequest':
         "Read a request; raises `ConnectionRefused` (400, 414)"
         if len(scope['query_string']) > MAX_QUERY: raise ConnectionRefused(f'The query is over {MAX_QUERY} bytes', 414)
         headers, query = Headers(scope=scope), QueryParams(scope['query_string'])
@@ -80,10 +76,7 @@ def _script_version(headers: Headers) -> dict[str, int]:
 RETRY_AFTER_RANGE = (2, 10)  # Seconds
 RETRY_AFTER_TAKEN = (1, 3)  # Seconds, if an id is in use
 
-def refusal_response(
-    e: ConnectionRefused, # What was raised
-    headers: Mapping[str, str] | None = None, # For an origin that may read the refusal
-) -> Response: # The answer to the client
+def refusal_response(e: ConnectionRefused, headers: Mapping[str, str] | None = None) -> Response:
     "Answer with a refusal"
     seconds = RETRY_AFTER_TAKEN if e.status == 409 else RETRY_AFTER_RANGE
     later = {'retry-after': str(random.randint(*seconds))} if e.passing else {}
@@ -92,12 +85,7 @@ def refusal_response(
 # %% ../../nbs/core/routes.ipynb #ab67feaa
 class BroadcastResponse(SSEResponse):
     "The stream of a manager, for one request"
-    def __init__(self,
-        manager: BroadcastManager, # The manager that is read
-        renderer: Renderer, # Renders events
-        policy: AccessPolicy, # The application's decisions
-        connection_id: str, # The id that the request asks for; empty for one that the server makes
-    ):
+    def __init__(self, manager: BroadcastManager, renderer: Renderer, policy: AccessPolicy, connection_id: str):
         super().__init__(lambda scope: None)
         self.manager, self.renderer, self.policy, self.connection_id = manager, renderer, policy, connection_id
 
@@ -164,11 +152,7 @@ def _opening(stream: StreamConnection, asked: StreamRequest) -> bytes:
     return encode_opening({'heartbeat': seconds, 'from': seen, 'asked': len(asked.topics), 'topics': topics})
 
 # %% ../../nbs/core/routes.ipynb #77eacc30
-def info_routes(
-    app: Any, # The FastHTML app
-    manager: BroadcastManager, # The manager that is read
-    policy: AccessPolicy, # The application's decisions
-) -> list[Callable[..., Any]]: # Their names are those of the routes
+def info_routes(app: Any, manager: BroadcastManager, policy: AccessPolicy) -> list[Callable[..., Any]]:
     "Make the handlers of the routes that answer once"
     async def user(req): return dict(user=user_tag(app, await find_user(req.scope, policy.identify)))
     async def status(req): return asdict(manager.statistics()) | dict(history_size=len(manager.history))

@@ -40,19 +40,13 @@ class StreamConnection(Stream, SSEConnection):
     "A connection that is an open response"
     is_stream, queued, is_leaving = True, False, False
 
-    def __init__(self,
-        hub: FeedingHub, # What feeds it
-        mailbox: Mailbox, # What waits for it
-        user: str | None = None, # Whose it is; None for a client without a name
-        metadata: dict[str, Any] | None = None, # The application's own
-    ):
+    def __init__(self, hub: FeedingHub, mailbox: Mailbox, user: str | None = None,
+        metadata: dict[str, Any] | None = None):
         SSEConnection.__init__(self, mailbox.connection_id, mailbox, metadata=metadata or {})
         self.hub, self.user, self.send_timeout = hub, user, hub.delivery.send_timeout
 
-    def offer(self,
-        event: Event, # The newest event, which does not exclude this subscriber
-    ):
-        "Add `event` to the mailbox, and schedule a flush"
+    def offer(self, event: Event):
+        "Add the newest event to the mailbox, and schedule a flush"
         self.queue.offer(event)
         if not self.queued: self.hub.scheduler.add(self)
 
@@ -111,10 +105,7 @@ class _Leaving:
 
 # %% ../../nbs/core/subscribers.ipynb #320d3769
 @patch
-async def send(self: StreamConnection,
-    data: BroadcastMessage, # A message for this connection alone
-    timeout: float = 1.0, # Not used, since a mailbox never waits
-) -> bool: # Whether the mailbox took it
+async def send(self: StreamConnection, data: BroadcastMessage, timeout: float = 1.0) -> bool:
     "Send a message to this connection; raises `FrameError` for anything else, or for a bad type"
     if isinstance(data, BroadcastMessage): return await self.send_message(data)
     raise FrameError(f'A stream is sent a BroadcastMessage, got {data!r:.60}; use send_to of its manager')
@@ -183,14 +174,8 @@ class QueueConnection(SSEConnection):
     "A connection whose queue the application reads"
     is_stream, has_rights, server_send = False, False, None
 
-    def __init__(self,
-        hub: FeedingHub, # What feeds it
-        connection_id: str, # Names it
-        topics: frozenset[str] = frozenset(), # Topics and patterns that it receives
-        metadata: dict[str, Any] | None = None, # The application's own
-        kind: str = 'global', # Its type in the registry's counts
-        max_events: int | None = None, # Messages that its queue holds; None for the hub's `max_queue_size`
-    ):
+    def __init__(self, hub: FeedingHub, connection_id: str, topics: frozenset[str] = frozenset(),
+        metadata: dict[str, Any] | None = None, kind: str = 'global', max_events: int | None = None):
         queue = ClosableQueue(hub.max_queue_size if max_events is None else max_events)
         super().__init__(connection_id, queue, kind, metadata=dict(metadata or {}))
         self.hub, self.topics, self.catch_up_task = hub, topics, None
@@ -221,11 +206,8 @@ class QueueConnection(SSEConnection):
         super().close()
         self.hub.remove(self)
 
-    async def send(self,
-        data: Any, # What to put into the queue
-        timeout: float = 1.0, # Seconds to wait for room
-    ) -> bool: # True if it is in the queue; without room in time, the connection is dropped
-        "Send data through the connection queue"
+    async def send(self, data: Any, timeout: float = 1.0) -> bool:
+        "Put `data` into the queue; without room for `timeout` seconds, the connection is dropped, and False returned"
         sent = await super().send(data, timeout)
         if not sent and self.state is not ConnectionState.DISCONNECTED:
             self.hub.evict(self, 'slow' if self.state is ConnectionState.ERROR else 'shut')
@@ -272,10 +254,8 @@ async def _feed_queue(self: QueueConnection):
 
 # %% ../../nbs/core/subscribers.ipynb #5a5f248f
 @patch
-async def send_message(self: QueueConnection,  # noqa: F811 - another class's
-    message: BroadcastMessage, # For this connection alone
-) -> bool: # Whether there was room, now or after one turn of the loop
-    "Put `message`"
+async def send_message(self: QueueConnection, message: BroadcastMessage) -> bool:  # noqa: F811 - another class's
+    "Put a message for this connection alone; return whether there was room, now or after one turn of the loop"
     if self.behind or self.queue.full(): await asyncio.sleep(0)
     try:
         if self.behind: self.catch_up()

@@ -35,19 +35,13 @@ from ..runtime.time import Time
 _logger = logging.getLogger(__name__)
 
 # %% ../../nbs/core/users.ipynb #257774ae
-def checked_user(
-    user: Any, # A name or number, or the name of a guest
-) -> str: # The text that names the user
+def checked_user(user: Any) -> str:
     "Check a user's name; raises `ValueError` or `TypeError`"
     return user if str(user).startswith(GUEST_PREFIX) else check_user(user)
 
 class Users:
     "Revocations, disconnects and claimed ids of one manager"
-    def __init__(self,
-        hub: Hub, # The connections of this process
-        cluster: LocalCluster, # The other processes
-        time: Time = Time(), # Random names
-    ):
+    def __init__(self, hub: Hub, cluster: LocalCluster, time: Time = Time()):
         self.hub, self.cluster, self.time = hub, cluster, time
         self.revocations, self._kept_for = Revocations(), TOKEN_MAX_AGE
         self._claims, self.pending = {}, {}
@@ -57,17 +51,12 @@ class Users:
         self._claims, self.pending = {}, {}
         if not self.hub.log.keeps_epoch: self.revocations.new_epoch()
 
-    def keep_revocations(self,
-        seconds: float, # How long a token may be valid
-    ):
-        "Keep revocations at least as long as tokens are valid"
+    def keep_revocations(self, seconds: float):
+        "Keep revocations at least as many seconds as tokens are valid"
         self._kept_for = max(self._kept_for, seconds)
 
-    def on_log_loaded(self,
-        is_new: bool, # Whether the log has another epoch
-        missed: int | None, # Up to here this process may have missed revocations
-    ):
-        "Take in the revocations of a log that was loaded from an engine"
+    def on_log_loaded(self, is_new: bool, missed: int | None):
+        "Take in the revocations of a log that was loaded; up to `missed`, this process may have missed some"
         if is_new: self.revocations.new_epoch()
         if missed is not None: self.revocations.raise_floor(missed)
         for event in self.hub.log.of_topic(CONTROL):
@@ -84,11 +73,8 @@ class Users:
 
 # %% ../../nbs/core/users.ipynb #4eddda9e
 @patch
-async def revoke(self: Users,
-    user: Any, # The user, as `auth` or `identify` names them
-    topics: str | Iterable[str], # Topics and patterns; `**` for every topic
-) -> int: # Streams restricted or ended, in all processes that answered within a second
-    "Revoke topics from a user; raises `BackplaneError` if other processes could not be reached"
+async def revoke(self: Users, user: Any, topics: str | Iterable[str]) -> int:
+    "Revoke topics, and return how many streams that ended or restricted; raises `BackplaneError` unless all were asked"
     names = sorted({check_topic(t, pattern=True) for t in ([topics] if isinstance(topics, str) else topics)})
     payload = dict(user=checked_user(user), topics=names)
     count = self.on_revoke(payload)
@@ -147,11 +133,8 @@ def _notify_pending(self: Users, kind: str, payload: dict[str, Any]):
     for controls in list(self.pending.values()): controls.append((kind, payload))
 
 @patch
-def without_revoked(self: Users,
-    user: str | None, # Whose request it is
-    topics: Mapping[str, tuple], # Granted topics, with the cursors of their grants
-    controls: Iterable[tuple] = (), # Those that came while the request was decided
-) -> list[str]: # The topics that are left
+def without_revoked(self: Users, user: str | None, topics: Mapping[str, tuple],
+    controls: Iterable[tuple] = ()) -> list[str]:
     "Return the granted topics that have not been revoked since"
     log, gone = self.hub.log, {t for kind, payload in controls
         if kind == 'revoke' and payload['user'] == user for t in payload['topics']}
@@ -162,12 +145,8 @@ def without_revoked(self: Users,
 
 # %% ../../nbs/core/users.ipynb #ad033b8e
 @patch
-def check_grants(self: Users,
-    user: str | None, # Whose request it is
-    topics: Mapping[str, tuple], # Granted topics, with the cursors of their grants
-    cursor: str, # Of the log when the request was decided
-    controls: Iterable[tuple] = (), # Those that came meanwhile
-) -> list[str]: # The topics that are left
+def check_grants(self: Users, user: str | None, topics: Mapping[str, tuple], cursor: str,
+    controls: Iterable[tuple] = ()) -> list[str]:
     "Refuse a request whose topics were all revoked (403), or that must be decided again (503)"
     position = self.hub.log.parse_id(cursor)
     if position is None: raise ConnectionRefused('The log has a new epoch; try again', 503)
@@ -177,10 +156,8 @@ def check_grants(self: Users,
     return left
 
 @patch
-def latest_cursor(self: Users,
-    cursors: Iterable[str], # Of grants
-) -> str | None: # None if none is of this epoch
-    "Return the newest of `cursors`"
+def latest_cursor(self: Users, cursors: Iterable[str]) -> str | None:
+    "Return the newest of `cursors`; None if none is of this epoch"
     log = self.hub.log
     return max((each for each in cursors if log.parse_id(each) is not None), key=log.parse_id, default=None)
 
@@ -188,11 +165,8 @@ def latest_cursor(self: Users,
 _SELECTORS = ('user', 'connection_id', 'topic')
 
 @patch
-async def disconnect(self: Users,
-    where: Mapping[str, Any], # `user`, `connection_id`, `topic`: a value or a list of values each; empty for all
-    reconnect: bool = False, # Whether the pages connect again
-) -> int: # Streams ended, in all processes that answered within a second
-    "End streams in all processes; raises `BackplaneError` if other processes could not be reached"
+async def disconnect(self: Users, where: Mapping[str, Any], reconnect: bool = False) -> int:
+    "End the streams that `where` selects in all processes, and return how many; raises `BackplaneError`"
     if not isinstance(where, Mapping) or not {*_SELECTORS} >= {*where}:
         raise ValueError(f'where must have keys among {_SELECTORS}, as in dict(user="ana"), got {where!r:.60}')
     values = {name: list(v) if isinstance(v, (list, tuple, set, frozenset)) else [v] for name, v in where.items()}
@@ -226,12 +200,8 @@ def _selects(where: dict[str, list], connection_id: str, topics: Iterable[str]) 
 
 # %% ../../nbs/core/users.ipynb #a126df0a
 @patch
-def check_not_disconnected(self: Users,
-    connection_id: str, # The id that a request asks for
-    user: str | None, # Whose request it is
-    topics: Iterable[str], # The topics that it was granted
-    controls: Iterable[tuple], # Those that came while it was decided
-):
+def check_not_disconnected(self: Users, connection_id: str, user: str | None, topics: Iterable[str],
+    controls: Iterable[tuple]):
     "Refuse a request that a disconnect selects: with 403, or 503 if its page shall reconnect"
     for kind, payload in controls:
         where = payload.get('where', {})
@@ -242,10 +212,7 @@ def check_not_disconnected(self: Users,
 
 # %% ../../nbs/core/users.ipynb #af83c44b
 @patch
-async def claim(self: Users,
-    connection_id: str, # The id that a request asks for
-    user: str | None, # Whose request it is
-):
+async def claim(self: Users, connection_id: str, user: str | None):
     "Make sure that no other process has `connection_id`; raises `ConnectionRefused` (409, 503) or `BackplaneError`"
     mine = dict(user=user, verdicts=set())
     self._claims.setdefault(connection_id, []).append(mine)

@@ -232,11 +232,7 @@ def marks(self: Log,
     return frozenset(match[3].split('.')[1:]) if match and match[1] == self.epoch else frozenset()
 
 # %% ../../nbs/events/log.ipynb #2fd06a95
-def is_id(
-    id: str | None, # Id from a client
-) -> bool: # False if no log can have issued it
-    "Return whether `id` has the form of an id"
-    return bool(_ID.fullmatch(id or ''))
+def is_id(id: str | None) -> bool: return bool(_ID.fullmatch(id or '')) # `id` has the form of an id
 
 # %% ../../nbs/events/log.ipynb #4301f83a
 class Resume(NamedTuple):

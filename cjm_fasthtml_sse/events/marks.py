@@ -19,17 +19,11 @@ from .topics import meets
 MARK_LENGTH = 8  # characters of a mark
 MAX_MARKS = 100  # marks in one id; more are combined
 
-def mark_of(
-    topic: str, # A topic or a pattern
-) -> str: # `MARK_LENGTH` characters of 0-9 and a-f
-    "Return the mark of `topic`"
-    return sha256(topic.encode()).hexdigest()[:MARK_LENGTH]
+def mark_of(topic: str) -> str: return sha256(topic.encode()).hexdigest()[:MARK_LENGTH] # The mark of `topic`
 
 _COMBINED = mark_of('')  # not a topic: the other mark stands for a whole set
 
-def limit_marks(
-    marks: Iterable[str], # Marks from `mark_of`
-) -> frozenset[str]: # The same marks, or two that stand for exactly this set if there are more than `MAX_MARKS`
+def limit_marks(marks: Iterable[str]) -> frozenset[str]:
     "Reduce marks to a number that fits into an id"
     marks = frozenset(marks)
     return marks if len(marks) <= MAX_MARKS else frozenset({_COMBINED, mark_of(' '.join(sorted(marks)))})

@@ -24,17 +24,11 @@ from .topics import matching_patterns
 # %% ../../nbs/events/positions.ipynb #cc7eeaf8
 class Trimmed:
     "The newest trimmed position of each topic and pattern"
-    def __init__(self,
-        limit: int = 10_000, # Topics and patterns to remember
-    ):
-        self.limit, self.floor, self._newest = limit, 0, OrderedDict()
+    def __init__(self, limit: int = 10_000): self.limit, self.floor, self._newest = limit, 0, OrderedDict()
 
     def __len__(self) -> int: return len(self._newest)
 
-    def add(self,
-        topic: str | None, # Topic of the event
-        position: int, # Position of the event
-    ):
+    def add(self, topic: str | None, position: int):
         "Remember that an event was trimmed"
         if position <= self.floor: return
         for pattern in matching_patterns(topic):
@@ -42,17 +36,10 @@ class Trimmed:
             self._newest.move_to_end(pattern)
         while len(self._newest) > self.limit: self.rise(self._newest.popitem(last=False)[1])
 
-    def rise(self,
-        position: int, # Newest position that may have been trimmed unseen
-    ):
-        "Raise the floor to `position`, unless it is already higher"
-        self.floor = max(self.floor, position)
+    def rise(self, position: int): self.floor = max(self.floor, position)
 
-    def any_since(self,
-        position: int, # Last position that the reader has seen
-        topics: Iterable[str], # Topics and patterns of the reader
-    ) -> bool: # True if the reader missed an event, or if this is not known
-        "Return whether an event for a reader of `topics` was trimmed after `position`"
+    def any_since(self, position: int, topics: Iterable[str]) -> bool:
+        "Return whether an event for a reader of `topics` was trimmed after `position`, or may have been"
         if self.floor > position: return True
         return any(self._newest.get(pattern, 0) > position for pattern in (None, *topics))
 
@@ -92,10 +79,7 @@ class PositionIndex(dict):
 # %% ../../nbs/events/positions.ipynb #1c193fb4
 class Retained:
     "The newest events of each key, within their own limits"
-    def __init__(self,
-        max_keys: int, # Keys to retain
-        max_bytes: int, # Bytes of all retained events
-    ):
+    def __init__(self, max_keys: int, max_bytes: int):
         self.max_keys, self.max_bytes, self.size = max_keys, max_bytes, 0
         self._by_key, self._events, self._by_topic = OrderedDict(), {}, PositionIndex()
 
@@ -103,10 +87,7 @@ class Retained:
 
     def __contains__(self, event: Event) -> bool: return self._events.get(event.position) is event
 
-    def put(self,
-        name: tuple[str | None, str], # Topic and key
-        events: list[Event], # Retained events of this key, oldest first
-    ):
+    def put(self, name: tuple[str | None, str], events: list[Event]):
         "Retain the events of a key that is not yet here, then apply the limits"
         self._by_key[name] = events
         for event in events:
@@ -116,10 +97,8 @@ class Retained:
         def full(): return len(self) > self.max_keys or (self.size > self.max_bytes and len(self) > 1)
         while full(): self.pop(next(iter(self._by_key)))
 
-    def pop(self,
-        name: tuple[str | None, str], # Topic and key
-    ) -> list[Event]: # Empty if the key has none
-        "Remove and return the events of a key"
+    def pop(self, name: tuple[str | None, str]) -> list[Event]:
+        "Remove and return the events of a key: a topic and a name"
         events = self._by_key.pop(name, [])
         for event in events:
             del self._events[event.position]
@@ -127,21 +106,12 @@ class Retained:
             self.size -= event.size
         return events
 
-    def add_size(self,
-        event: Event, # Event that was rendered
-        size: int, # Bytes that it has grown by
-    ):
+    def add_size(self, event: Event, size: int):
         "Count `size` more bytes if `event` is retained"
         if event in self: self.size += size
 
-    def events_for(self,
-        topics: Iterable[str] = (), # Topics and patterns of a reader
-        after: int = 0, # Last position that the reader has seen
-        count: int | None = None, # Events in a batch; None for all
-    ) -> list[Event]: # Oldest first
-        "Return the retained events for a reader of `topics`"
+    def events_for(self, topics: Iterable[str] = (), after: int = 0, count: int | None = None) -> list[Event]:
+        "Return the retained events for a reader of `topics` that has read up to `after`, oldest first, `count` at most"
         return [self._events[position] for position in islice(self._by_topic.after(after, topics), count)]
 
-    def events(self) -> Iterable[Event]: # In no particular order
-        "Return all retained events"
-        return self._events.values()
+    def events(self) -> Iterable[Event]: return self._events.values() # All retained events; in no particular order

@@ -54,11 +54,7 @@ FAILURE_PERIOD = 1.0  # seconds before an event that could not be rendered is tr
 
 class RenderError(Exception): "A renderer failed to render an event, and has counted the failure"
 
-def frame_topic(
-    topic: str | None, # Topic of an event
-) -> str | None: # Topic for the frame; None if the topic is private
-    "Return the topic that a frame may contain"
-    return None if topic is not None and topic[0] == PRIVATE else topic
+def frame_topic(topic: str | None) -> str | None: return None if topic is not None and topic[0] == PRIVATE else topic
 
 # %% ../../nbs/events/renderer.ipynb #be7f6d8f
 class Renderer:

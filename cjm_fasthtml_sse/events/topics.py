@@ -58,19 +58,13 @@ PRIVATE = '\ue000'  # first character of a private topic
 
 class PrivateTopic(str): pass
 
-def private_topic(
-    name: str, # Name that is unique in the package
-) -> str: # A topic that `make_record` accepts
-    "Return the private topic of `name`"
-    return PrivateTopic(PRIVATE + name)
+def private_topic(name: str) -> str: return PrivateTopic(PRIVATE + name) # The private topic of `name`
 
 CONTROL = private_topic('control')  # for events that every process handles at their position; no reader matches it
 
 # %% ../../nbs/events/topics.ipynb #54694558
 @lru_cache(maxsize=1024)
-def matching_patterns(
-    topic: str | None, # Topic of an event; None for all subscribers
-) -> tuple[str | None, ...]: # The topic itself and every pattern that matches it
+def matching_patterns(topic: str | None) -> tuple[str | None, ...]:
     "Return all names and patterns that match `topic`"
     if topic is None: return (None,)
     if topic[0] == PRIVATE: return (topic,)
@@ -91,33 +85,21 @@ class TopicIndex:
     "Subscribers by topic and pattern"
     def __init__(self): self._by_topic = {None: {}}
 
-    def add(self,
-        reader: Hashable, # A subscriber
-        topics: frozenset[str], # Its topics and patterns
-    ):
+    def add(self, reader: Hashable, topics: frozenset[str]):
         "Add `reader`, which also gets events without a topic"
         for topic in (None, *topics): self._by_topic.setdefault(topic, {})[reader] = None
 
-    def discard(self,
-        reader: Hashable, # A subscriber
-        topics: frozenset[str], # The topics with which it was added
-    ):
+    def discard(self, reader: Hashable, topics: frozenset[str]):
         "Remove `reader` if it is present"
         for topic in (None, *topics):
             readers = self._by_topic.get(topic, {})
             readers.pop(reader, None)
             if not readers and topic is not None: self._by_topic.pop(topic, None)
 
-    def exactly(self,
-        topic: str, # A topic or a pattern
-    ) -> Iterable[Any]: # Without subscribers of other patterns that match it
-        "Return the subscribers that requested exactly `topic`"
-        return self._by_topic.get(topic, {})
+    def exactly(self, topic: str) -> Iterable[Any]: return self._by_topic.get(topic, {})
 
-    def readers(self,
-        topic: str | None, # Topic of an event
-    ) -> Iterable[Any]: # Each once; in the order of adding if a single pattern matches
-        "Return all subscribers that match `topic`"
+    def readers(self, topic: str | None) -> Iterable[Any]:
+        "Return all subscribers that match `topic`, each once; in the order of adding if a single pattern matches"
         found = [readers for p in matching_patterns(topic) if (readers := self._by_topic.get(p))]
         if len(found) < 2: return found[0] if found else ()
         return dict.fromkeys(reader for readers in found for reader in readers)
@@ -137,10 +119,7 @@ def covers(
     return wide == narrow or (star == '**' and inner[:len(head)] == head)
 
 # %% ../../nbs/events/topics.ipynb #3c937021
-def meets(
-    one: str, # A topic or pattern
-    other: str, # Another one
-) -> bool: # Whether some topic matches both
+def meets(one: str, other: str) -> bool:
     "Return whether `one` and `other` overlap"
     if covers(one, other) or covers(other, one): return True
     (head, star), (inner, inner_star) = _head_and_star(one), _head_and_star(other)

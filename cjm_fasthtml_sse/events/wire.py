@@ -73,9 +73,7 @@ class BackplaneError(SSEError):
 # %% ../../nbs/events/wire.ipynb #db8350d0
 _NEWLINE = re.compile('\r\n|\r|\n')
 
-def split_lines(
-    text: str, # Any text
-) -> list[str]: # Lines, as a client of an event stream sees them
+def split_lines(text: str) -> list[str]:
     "Split `text` at CRLF, CR and LF only (WHATWG HTML 9.2.6, *Interpreting an event stream*)"
     return _NEWLINE.split(text)
 
@@ -87,9 +85,7 @@ def _field(kind: str, value: str, forbidden: str) -> str:
         raise FrameError(f'The {kind} of an event must not contain a line break or NUL, got {value!r:.80}')
     return value
 
-def check_name(
-    name: str, # Event name from an application
-) -> str: # The same name
+def check_name(name: str) -> str:
     "Return `name`; raise `FrameError` for a line break, NUL or a reserved prefix"
     if not _field('name', name, '\r\n\0').startswith(RESERVED): return name
     raise FrameError(f'{name!r:.80} cannot name an event: the prefix {RESERVED!r} is reserved for this package')
@@ -190,8 +186,4 @@ def to_json(
     return inert(_encode(data))
 
 # %% ../../nbs/events/wire.ipynb #90c3b7fa
-def inert(
-    text: str, # JSON
-) -> str: # JSON of the same value, without `<`, `>` and `&`
-    "Escape the characters that HTML treats as markup"
-    return text.replace('&', '\\u0026').replace('<', '\\u003c').replace('>', '\\u003e')
+def inert(text: str) -> str: return text.replace('&', '\\u0026').replace('<', '\\u003c').replace('>', '\\u003e')

@@ -26,10 +26,8 @@ _logger = logging.getLogger(__name__)
 # %% ../../nbs/runtime/process.ipynb #bc072033
 _callbacks, _kept = {}, []  # registered functions in order; attributes that a child keeps alive
 
-def in_each_child(
-    begin: Callable[[], None], # A method or a function of a module, held by a weak reference; it must not wait
-):
-    "Call `begin` first in each process that is forked from this one"
+def in_each_child(begin: Callable[[], None]):
+    "Call `begin`, which must not wait and is held by a weak reference, first in each process forked from this one"
     key, owner = object(), getattr(begin, '__self__', begin)
     def forget(_, callbacks=_callbacks): callbacks.pop(key, None)
     _callbacks[key] = ref(owner, forget), getattr(begin, '__func__', type(begin).__call__)
@@ -75,10 +73,8 @@ def this_process() -> list | None: # Host, number and start time, for `is_alive`
     try: return [host, pid, _look_up(pid)[1]] if (host := _host(pid)) else None
     except OSError: return None
 
-def is_alive(
-    process: Any, # Result of `this_process` in another process; other values are accepted
-) -> bool | None: # None if unknown: the process is on another host or in another container
-    "Return whether a process is alive"
+def is_alive(process: Any) -> bool | None:
+    "Return whether a process is alive, by its `this_process`; None if it is elsewhere, or not to be found out"
     try: host, pid, began = process
     except (TypeError, ValueError): return None
     if not host or host != _host(os.getpid()) or type(pid) is not int or not 0 < pid < 2**31: return None

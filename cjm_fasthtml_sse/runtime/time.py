@@ -24,8 +24,4 @@ class Time:
     token: Callable[[int], str] = secrets.token_hex # A random name: two hexadecimal digits a byte
 
 # %% ../../nbs/runtime/time.ipynb #30c98b41
-def as_time(
-    clock: Callable[[], float] | Time, # The monotonic clock alone, or all of it
-) -> Time:
-    "Make a `Time` of `clock`"
-    return clock if isinstance(clock, Time) else Time(clock)
+def as_time(clock: Callable[[], float] | Time) -> Time: return clock if isinstance(clock, Time) else Time(clock)
