@@ -143,7 +143,7 @@ def test_without_a_folder_the_page_takes_what_fasthtml_takes_from_the_cdn(htmx, 
 @pytest.mark.parametrize('args, said', [
     (['--port', '99999'], 'cannot listen on port 99999 of 127.0.0.1'),
     (['--workers', '0'], '--workers must be at least 1, got 0'),
-    (['--backplane', 'mysql://x'], "backplane is 'mysql'; give an object, or a URL that begins with"),
+    (['--backplane', 'mysql://x'], "backplane is 'mysql'; pass an object, or a URL that begins with"),
     (['--port', 'x'], "argument --port: invalid int value: 'x'"),
     (['--htmx', '3'], 'argument --htmx: invalid choice'),
     (['--htmx-from', 'nowhere'], 'nowhere does not contain htmx 2 and its extension; run: npm install htmx.org@2')])
