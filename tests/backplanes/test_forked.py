@@ -18,13 +18,13 @@ async def broadcast_once(manager):
 
 
 def be_child(manager, publisher, lines):
-    results = asyncio.run(broadcast_once(manager)) if 'redis' in manager.backplane.name else []
+    results = asyncio.run(broadcast_once(manager)) if 'redis' in manager.cluster.link.name else []
     gc.collect()
     try:
         with publisher: results.append(bool(publisher.publish('note', {'from': 'its publisher'})))
     except BackplaneError as e: results.append(str(e))
     gc.collect()
-    lines.put([manager.node, *results])
+    lines.put([manager.cluster.node, *results])
 
 
 async def fork_while_open(url, publisher):
@@ -41,7 +41,7 @@ async def fork_while_open(url, publisher):
     for n in range(3): await manager.broadcast('note', {'from': n})
     received = []
     while 2 not in received: received.append((await asyncio.wait_for(queue.get(), 30)).data['from'])
-    node = manager.node
+    node = manager.cluster.node
     await manager.close()
     return results, node, received
 
