@@ -12,10 +12,11 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/asgi/scheduler.html.md"""
 __all__ = []
 
 # %% ../../nbs/asgi/scheduler.ipynb #ba671484
-import asyncio, logging, time
+import asyncio, logging
 from collections.abc import Callable
-from datetime import datetime
 from typing import Protocol
+
+from ..runtime.time import Time
 
 _logger = logging.getLogger(__name__)
 
@@ -37,7 +38,9 @@ _ROUND_TIME = 0.005  # seconds after which the loop gets a turn in any case
 
 class FlushScheduler:
     "Flushes waiting streams in the loop's next turn"
-    def __init__(self): self._waiting, self._next, self.now = [], None, datetime.now()
+    def __init__(self, time: Time = Time()):
+        self._waiting, self._next = [], None
+        self._time, self.now = time, time.now()
 
     def add(self, stream: Flushable):
         "Flush `stream` in the next round"
@@ -53,13 +56,13 @@ class FlushScheduler:
 
     def _flush_round(self):
         now, self._waiting, self._next = iter(self._waiting[:ROUND_SIZE]), self._waiting[ROUND_SIZE:], None
-        self.now, until, long = datetime.now(), time.monotonic() + _ROUND_TIME, False
+        self.now, until, long = self._time.now(), self._time.monotonic() + _ROUND_TIME, False
         try:
             for stream in now:
                 stream.queued = False
                 try: long = stream.flush()
                 except Exception: abort_failed(stream)  # noqa: BLE001 - the others of the round are still served
-                if long and time.monotonic() > until: break
+                if long and self._time.monotonic() > until: break
         finally:
             self._waiting[:0] = now
             if self._waiting and self._next is None: self._schedule()

@@ -12,7 +12,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/asgi/shutdown.html.md"""
 __all__ = []
 
 # %% ../../nbs/asgi/shutdown.ipynb #f8836c7c
-import asyncio, random, signal, sys, threading
+import asyncio, signal, sys, threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import FrameType
@@ -22,14 +22,15 @@ from weakref import WeakKeyDictionary, ref
 from starlette.applications import Starlette
 
 from ..runtime.process import in_each_child
+from ..runtime.time import Time
 from ..events.wire import RETRY_RANGE, encode_frame
 
 if TYPE_CHECKING: from uvicorn import Server  # chkstyle: ignore (used in quoted types)
 
 # %% ../../nbs/asgi/shutdown.ipynb #06e93ef0
-def closing_frame(retry_range: tuple[int, int] = RETRY_RANGE) -> bytes:
+def closing_frame(retry_range: tuple[int, int] = RETRY_RANGE, time: Time = Time()) -> bytes:
     "Return the last frame of a stream whose client may reconnect, after a random delay of `retry_range` milliseconds"
-    return encode_frame(event='sse-retry', retry=random.randint(*retry_range))
+    return encode_frame(event='sse-retry', retry=round(time.random(*retry_range)))
 
 # %% ../../nbs/asgi/shutdown.ipynb #afddb601
 SEARCH_INTERVAL = 1.0  # seconds between two searches that found nothing

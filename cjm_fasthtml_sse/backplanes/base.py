@@ -20,6 +20,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from ..events.wire import BackplaneError
+from ..runtime.time import Time
 
 # %% ../../nbs/backplanes/base.ipynb #a91e027b
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ _ADAPTERS = {'memory': 'memory', 'sqlite': 'sqlite', 'redis': 'redis', 'rediss':
 
 def backplane_from_url(
     url: str, # Such as `sqlite:///path/to/file.db` or `redis://localhost:6379/0`
+    time: Time = Time(), # Clock and source of epochs for the adapter
 ) -> Backplane: # Not open yet
     """Return the adapter for `url`.
 
@@ -137,4 +139,4 @@ def backplane_from_url(
         raise ValueError(f'backplane is {scheme or "no URL"!r:.40}; pass an object, or a URL that begins with: {known}')
     if _ADAPTERS[scheme] == 'redis' and find_spec('redis') is None:
         raise BackplaneError("This backplane needs another package: pip install 'cjm-fasthtml-sse[redis]'")
-    return import_module(f'cjm_fasthtml_sse.backplanes.{_ADAPTERS[scheme]}').from_url(url)
+    return import_module(f'cjm_fasthtml_sse.backplanes.{_ADAPTERS[scheme]}').from_url(url, time)

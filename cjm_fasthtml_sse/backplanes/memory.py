@@ -22,7 +22,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/memory.html.md"""
 __all__ = ['MemoryBackplane']
 
 # %% ../../nbs/backplanes/memory.ipynb #85a11c29
-import asyncio, secrets, threading, time
+import asyncio, threading
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence, Sized
 from urllib.parse import urlsplit
@@ -31,6 +31,7 @@ from fastcore.basics import patch
 
 from .base import Publication, Entry, Gap, Limits, Opened
 from ..runtime.process import in_each_child
+from ..runtime.time import Time
 
 # %% ../../nbs/backplanes/memory.ipynb #1a6bb66b
 class MemoryBackplane:
@@ -39,23 +40,25 @@ class MemoryBackplane:
 
     def __init__(self,
         name: str = 'memory:', # Name for logs
+        time: Time = Time(), # Clock of the entries, and source of epochs
     ):
-        self.name, self.epoch, self._lock = name, secrets.token_hex(8), threading.Lock()
+        self.name, self.epoch, self._lock, self._time = name, time.token(8), threading.Lock(), time
         self._channels, self._heads = dict(events=deque(), control=deque()), dict(events=0, control=0)
         self._retained, self._node_info, self._waiters, self._first = OrderedDict(), {}, set(), 0
         self._sizes, self._limits = dict(events=0, control=0, retained=0), None
         in_each_child(self._reset_in_child)
 
     def _reset_in_child(self):
-        self.epoch, self._lock, self._waiters, self._node_info = secrets.token_hex(8), threading.Lock(), set(), {}
-        self._channels, self._sizes['control'] = self._channels | dict(control=deque()), 0
+        self.epoch, self._lock, self._channels['control'] = self._time.token(8), threading.Lock(), deque()
+        self._waiters, self._node_info, self._sizes['control'] = set(), {}, 0
 
     async def open(self, limits: Limits) -> Opened:
         "Return the state of the store"
         with self._lock:
             if limits.is_reader or self._limits is None: self._limits = limits
             self._trim()
-            return Opened(self.epoch, self._first, self._heads['events'], self._heads['control'], time.monotonic())
+            heads = self._heads.values()
+            return Opened(self.epoch, self._first, *heads, self._time.monotonic())
 
     async def close(self): "Do nothing: `open` created nothing"
 
@@ -78,7 +81,7 @@ def _wake(loop: asyncio.AbstractEventLoop, future: asyncio.Future):
 def _append(self: MemoryBackplane, publication: Publication) -> int:
     body, channel, key = publication.body, publication.channel, publication.key
     self._heads[channel] += 1
-    entry = Entry(self._heads[channel], body, channel, time.monotonic())
+    entry = Entry(self._heads[channel], body, channel, self._time.monotonic())
     self._channels[channel].append(entry)
     self._sizes[channel] += len(body)
     if key is not None and (old := self._retained.pop(key, None)): self._sizes['retained'] -= len(old.body)
@@ -91,7 +94,7 @@ def _append(self: MemoryBackplane, publication: Publication) -> int:
 @patch
 def _trim(self: MemoryBackplane):
     events, control, retained, limits = *self._channels.values(), self._retained, self._limits or Limits()
-    oldest = time.monotonic() - limits.age if limits.age is not None else float('-inf')
+    oldest = self._time.monotonic() - limits.age if limits.age is not None else float('-inf')
     while events and (events[0].at < oldest or self._over('events', events, limits.events, limits.event_bytes)):
         self._first = self._subtract('events', events.popleft())
     most = limits.control, limits.control_bytes
@@ -112,13 +115,13 @@ def _subtract(self: MemoryBackplane, kind: str, entry: Entry) -> int:
 @patch
 async def read(self: MemoryBackplane, after: Mapping[str, int], count: int = 500, wait: float = 0) -> list[Entry]:
     "Return the entries after the positions in `after`"
-    deadline = time.monotonic() + wait
+    deadline = self._time.monotonic() + wait
     while True:
         with self._lock:
             if after.get('events', self._first) < self._first: raise Gap(self.name, self._first)
             channels = (_entries_after(self._channels[channel], position) for channel, position in after.items())
             found = [entry for channel in channels for entry in channel[:count]]
-            left = deadline - time.monotonic()
+            left = deadline - self._time.monotonic()
             if found or left <= 0: return found
             waiter = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
             self._waiters.add(waiter)
@@ -144,7 +147,7 @@ async def retained(self: MemoryBackplane) -> list[Entry]:
 async def new_epoch(self: MemoryBackplane, epoch: str) -> str:
     "Set a new epoch if the stored one is still `epoch`"
     with self._lock:
-        if self.epoch == epoch: self.epoch = secrets.token_hex(8)
+        if self.epoch == epoch: self.epoch = self._time.token(8)
         return self.epoch
 
 # %% ../../nbs/backplanes/memory.ipynb #cac355f4
@@ -166,8 +169,9 @@ async def drop_node_info(self: MemoryBackplane, node: str):
 # %% ../../nbs/backplanes/memory.ipynb #5ce1df42
 _shared = {}
 
-def from_url(url: str) -> MemoryBackplane:
+def from_url(url: str, time: Time = Time()) -> MemoryBackplane:
     "Return the store of that name; raises `ValueError` if the URL has none"
     name = urlsplit(url).netloc
     if not name: raise ValueError(f'{url!r:.60} has no name; pass one, as in memory://orders, or no backplane at all')
-    return _shared.setdefault(name, MemoryBackplane(f'memory://{name}'))
+    if name not in _shared: _shared[name] = MemoryBackplane(f'memory://{name}', time)
+    return _shared[name]

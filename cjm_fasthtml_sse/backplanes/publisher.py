@@ -26,7 +26,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/publisher.html.md""
 __all__ = ['Publisher']
 
 # %% ../../nbs/backplanes/publisher.ipynb #abe65cca
-import asyncio, json, random, secrets, threading, time
+import asyncio, json, threading
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError
 from typing import Any
@@ -36,6 +36,7 @@ from fastcore.basics import patch
 from .base import Backplane, Publication, Limits, backplane_from_url
 from ..events.record import encode_record, make_record
 from ..runtime.process import in_each_child
+from ..runtime.time import Time
 from ..events.wire import BackplaneError, FrameError
 
 # %% ../../nbs/backplanes/publisher.ipynb #002ab212
@@ -48,15 +49,16 @@ class Publisher:
         url: str | Backplane, # The backplane, as for `BroadcastManager`
         timeout: float = 10.0, # Seconds to retry an event or a connection before an error
         max_event_bytes: int = 4 * 2**20, # Maximum bytes of JSON of an event
+        time: Time = Time(), # Clock, random delays and random names
     ):
         if not timeout > 0: raise ValueError(f'timeout is {timeout!r}; pass seconds greater than 0')
-        self.backplane = backplane_from_url(url) if isinstance(url, str) else url
-        self.timeout, self.max_event_bytes = timeout, max_event_bytes
+        self.backplane = backplane_from_url(url, time) if isinstance(url, str) else url
+        self.timeout, self.max_event_bytes, self.time = timeout, max_event_bytes, time
         self._reset()
         in_each_child(self._reset)
 
     def _reset(self):
-        self._name, self._number, self._epoch, self._is_closing = secrets.token_hex(8), 0, None, False
+        self._name, self._number, self._epoch, self._is_closing = self.time.token(8), 0, None, False
         self._loop = self._lock = self._thread = None
         self._guard = threading.Lock()
 
@@ -89,7 +91,7 @@ async def _publish_with_retries(self: Publisher, publication: Publication | None
     deadline = clock() + seconds
     while not error or clock() + pause < deadline:
         try:
-            if error: await asyncio.sleep(pause * random.uniform(0.5, 1))
+            if error: await asyncio.sleep(pause * self.time.random(0.5, 1))
             pause = min(2 * pause, 1.0) if error else pause
             async with asyncio.timeout_at(deadline): return await self._publish_once(publication)
         except BackplaneError as e: error, doubtful = str(e) or repr(e), doubtful or e.doubtful
@@ -125,14 +127,14 @@ async def publish_async(self: Publisher,
     """Publish an event, and return once it has its position.
 
     Raises `FrameError` and `ValueError` as `broadcast` does, and `BackplaneError` if it could not be sent."""
-    limit, deadline = self.max_event_bytes, time.monotonic() + self.timeout
-    record = make_record(message_type, data, metadata, exclude, topic, key, retain, max_event_bytes=limit)
+    limits, deadline = (self.max_event_bytes, self.time), self.time.monotonic() + self.timeout
+    record = make_record(message_type, data, metadata, exclude, topic, key, retain, *limits)
     self._bind_loop()
     async with self._lock:
         self._number += 1
         body = encode_record(record, self._name, self._number)
         publication = Publication(body, key=None if key is None else json.dumps([topic, key]), retain=retain)
-        position, = await self._publish_with_retries(publication, max(deadline - time.monotonic(), 0.1))
+        position, = await self._publish_with_retries(publication, max(deadline - self.time.monotonic(), 0.1))
         return f'{self._epoch}-{position}'
 
 # %% ../../nbs/backplanes/publisher.ipynb #4947c4ae

@@ -23,7 +23,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/redis.html.md"""
 __all__ = ['RedisBackplane']
 
 # %% ../../nbs/backplanes/redis.ipynb #2be0ebbb
-import asyncio, logging, re, secrets, time
+import asyncio, logging, re
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlunsplit
@@ -36,6 +36,7 @@ from .redis_client import RedisClient, WrongServer, disconnect, redirect, split_
 from .redis_scripts import KEYS, OPEN, PUBLISH, TRIM, field_of, id_of, limit_arguments
 from .redis_scripts import make_entry, opened_of, position_of, publication_arguments
 from ..runtime.process import in_each_child
+from ..runtime.time import Time
 from ..events.wire import BackplaneError
 
 _logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class RedisBackplane:
         name: str = 'sse', # Separates applications on one server: 1 to 64 of letters, digits and `._:-`
         max_bytes: int | None = None, # The largest event, if it is less than the server's limit or that is unknown
         durable: bool | None = None, # Whether a restart of the server loses nothing; None asks the server
+        time: Time = Time(), # Clock for waiting, and source of epochs
         **options: Any, # `timeout`, `tls`, `sentinel_username`, `sentinel_password`, as above
     ):
         if not re.fullmatch('[A-Za-z0-9._:-]{1,64}', name): raise ValueError(
@@ -55,6 +57,7 @@ class RedisBackplane:
         if max_bytes is not None and max_bytes < 1: raise ValueError(f'max_bytes is {max_bytes}; pass 1 or more')
         self._client = RedisClient(url, name, **options)
         self.name, self.max_bytes, self._group, self._connections = self._client.name, None, None, None
+        self._time = time
         in_each_child(self._forget_connections)
         self._rows, self._most, self.durable, self._read_state, self._has_warned = 16, max_bytes, durable, None, False
         *self._keys, self._nodes_key = (f'sse:{{{name}}}:{key}' for key in KEYS)
@@ -83,12 +86,12 @@ def _is_true(text: str) -> bool: return text.lower() in ('1', 'true', 'yes')
 _OPTIONS = dict(name=str, timeout=float, max_bytes=int, durable=_is_true, tls=_is_true)
 _OPTIONS |= dict(sentinel_username=str, sentinel_password=str)
 
-def from_url(url: str) -> RedisBackplane:
+def from_url(url: str, time: Time = Time()) -> RedisBackplane:
     "Return the adapter for `url`; raises `ValueError`, which does not show the URL, if it is invalid"
     parts = split_url(url)
     query = dict(parse_qsl(parts.query))
     options = {name: read(query.pop(name)) for name, read in _OPTIONS.items() if name in query}
-    return RedisBackplane(urlunsplit(parts._replace(query=urlencode(query))), **options)
+    return RedisBackplane(urlunsplit(parts._replace(query=urlencode(query))), time=time, **options)
 
 # %% ../../nbs/backplanes/redis.ipynb #27f7521b
 _INFO = 'INFO server', 'INFO replication', 'INFO persistence'
@@ -134,7 +137,7 @@ async def _open_at(self: RedisBackplane, address: tuple[str, int], limits: Limit
     connection, _ = self._connections = self._client.connection(*address), self._client.connection(*address)
     *texts, settings, size = await self._client.exchange(connection, *map(str.split, _INFO + _CONFIG))
     numbers, run = limit_arguments(limits), self._run_arguments(*_run_of(texts, settings), limits.is_reader)
-    begin = (*numbers, secrets.token_hex(8), '', *run)
+    begin = (*numbers, self._time.token(8), '', *run)
     answer, = await self._client.exchange(connection, ('EVAL', OPEN, len(self._keys), *self._keys, *begin))
     if (node := redirect(answer)) and hops:
         await self._disconnect()
@@ -174,10 +177,10 @@ _MAX_ANSWER = 4 << 20 # Bytes
 @patch
 async def read(self: RedisBackplane, after: Mapping[str, int], count: int = 500, wait: float = 0) -> list[Entry]:
     "Return the entries after the positions in `after`, channel by channel"
-    deadline = time.monotonic() + wait
+    deadline = self._time.monotonic() + wait
     where = [*(self._streams[channel] for channel in after), *map(id_of, after.values())]
     while True:
-        block, n = min(max(deadline - time.monotonic(), 0), _MAX_BLOCK), min(count, self._rows)
+        block, n = min(max(deadline - self._time.monotonic(), 0), _MAX_BLOCK), min(count, self._rows)
         waiting = ('BLOCK', max(round(block * 1000), 1)) if block else ()
         newest, found = await self._read_streams(('XREAD', 'COUNT', n, *waiting, 'STREAMS', *where), block)
         entries, self._read_state = self._entries_of(found, list(after)), (self._group, asyncio.get_running_loop())
@@ -185,7 +188,7 @@ async def read(self: RedisBackplane, after: Mapping[str, int], count: int = 500,
         size, full = sum(len(entry.body) for entry in entries), len(entries) >= n
         if size > _MAX_ANSWER: self._rows = max(1, self._rows // 2)
         elif full and size < _MAX_ANSWER // 4 and self._rows < count: self._rows *= 2
-        if entries or time.monotonic() >= deadline: return entries
+        if entries or self._time.monotonic() >= deadline: return entries
 
 # %% ../../nbs/backplanes/redis.ipynb #81e87309
 @patch
@@ -230,7 +233,7 @@ async def retained(self: RedisBackplane) -> list[Entry]:
 @patch
 async def new_epoch(self: RedisBackplane, epoch: str) -> str:
     "Set a new epoch if the stored one is still `epoch`"
-    begin = (*self._numbers, secrets.token_hex(8), epoch, '', '', '', '', '')
+    begin = (*self._numbers, self._time.token(8), epoch, '', '', '', '', '')
     opened = opened_of(await self._client.run(self._connection(0), OPEN, self._keys, *begin))
     self._group = f'epoch-{opened.epoch}'
     return opened.epoch

@@ -27,7 +27,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/sqlite.html.md"""
 __all__ = ['SqliteBackplane']
 
 # %% ../../nbs/backplanes/sqlite.ipynb #8d935e82
-import asyncio, os, secrets
+import asyncio, os
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import parse_qsl
 
@@ -38,6 +38,7 @@ from .sqlite_file import DatabaseFile, boot_id
 from .sqlite_notify import FileNotifier, WorkerThread
 from .sqlite_session import SqliteSession
 from ..events.wire import BackplaneError
+from ..runtime.time import Time
 
 # %% ../../nbs/backplanes/sqlite.ipynb #7b144c21
 class SqliteBackplane:
@@ -51,6 +52,7 @@ class SqliteBackplane:
         *,
         make_worker: Callable[[str], WorkerThread] = WorkerThread, # Makes the thread that blocks; called with its name
         make_notifier: Callable[[str], FileNotifier] = FileNotifier, # Makes the notifier; called with the path
+        time: Time = Time(), # Clock of the entries, and source of epochs
     ):
         path = os.fspath(path)
         if not path or path.startswith((':memory:', 'file:')): raise ValueError(
@@ -58,12 +60,12 @@ class SqliteBackplane:
         if not timeout > 0: raise ValueError(f'timeout is {timeout!r}; pass seconds greater than 0')
         self.path, self.timeout, self._session = os.path.abspath(path), timeout, None
         self.name, self.durable = f'sqlite:///{self.path}', durable or boot_id() is None
-        self._make_worker, self._make_notifier = make_worker, make_notifier
+        self._make_worker, self._make_notifier, self._time = make_worker, make_notifier, time
 
     async def open(self, limits: Limits) -> Opened:
         "Open the file, or create it, and return its state"
         await self.close()
-        file = DatabaseFile(self.name, self.path, self.durable, self.timeout)
+        file = DatabaseFile(self.name, self.path, self.durable, self.timeout, self._time)
         session = SqliteSession(file, limits, self._make_worker('sse-sqlite'), self._make_notifier)
         self._session = session
         try: return await session.worker.submit(session.open)
@@ -119,7 +121,7 @@ async def retained(self: SqliteBackplane) -> list[Entry]:
 async def new_epoch(self: SqliteBackplane, epoch: str) -> str:
     "Set a new epoch if the stored one is still `epoch`"
     session = self._opened()
-    return await session.worker.submit(session.new_epoch, epoch, secrets.token_hex(8))
+    return await session.worker.submit(session.new_epoch, epoch, self._time.token(8))
 
 # %% ../../nbs/backplanes/sqlite.ipynb #47a50ad5
 @patch
@@ -141,7 +143,7 @@ async def drop_node_info(self: SqliteBackplane, node: str):
     await session.worker.submit(session.run, 'DELETE FROM sse_nodes WHERE node = ?', node)
 
 # %% ../../nbs/backplanes/sqlite.ipynb #6600aab8
-def from_url(url: str) -> SqliteBackplane:
+def from_url(url: str, time: Time = Time()) -> SqliteBackplane:
     "Return the adapter for the file of `url`; raises `ValueError` for any other URL"
     address, _, query = url.partition('?')
     if not address.startswith('sqlite:///'): raise ValueError(
@@ -150,4 +152,5 @@ def from_url(url: str) -> SqliteBackplane:
     durable, timeout = options.pop('durable', '0'), options.pop('timeout', '2')
     if options or durable not in ('0', '1'): raise ValueError(
         f'{url!r:.80}: the query may contain durable=0, durable=1 and timeout=seconds')
-    return SqliteBackplane(address.removeprefix('sqlite:///'), durable=durable == '1', timeout=float(timeout))
+    path = address.removeprefix('sqlite:///')
+    return SqliteBackplane(path, durable == '1', float(timeout), time=time)

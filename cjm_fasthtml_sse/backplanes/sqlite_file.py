@@ -10,19 +10,21 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/sqlite_file.html.md
 __all__ = []
 
 # %% ../../nbs/backplanes/sqlite_file.ipynb #fac0b761
-import os, secrets, sqlite3, time
+import os, sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from time import sleep
 
 from fastcore.basics import patch
 
 from .base import Unable
 from ..runtime.process import in_each_child
+from ..runtime.time import Time
 from ..events.wire import BackplaneError
 
 # %% ../../nbs/backplanes/sqlite_file.ipynb #7e97247c
 _FORM = '1' # Number of the form of the tables, in `sse_meta`
-NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+NOW = 'sse_now()'
 _SCHEMA = f"""
 CREATE TABLE sse_events(position INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE sse_control(position INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, body BLOB NOT NULL);
@@ -62,12 +64,12 @@ def boot_id() -> str | None: # None if the system has none
         with open('/proc/sys/kernel/random/boot_id', encoding='ascii') as f: return f.read().strip()
     except OSError: return None
 
-def _ensure_epoch(con: sqlite3.Connection, durable: bool, inode: int):
+def _ensure_epoch(con: sqlite3.Connection, durable: bool, inode: int, new_epoch: str):
     "Set a new epoch if the file has none, or may lack events; store what the next opening compares"
     boot, old = boot_id(), dict(con.execute('SELECT name, value FROM sse_meta'))
     marks = dict(inode=str(inode), schema=str(con.execute('PRAGMA schema_version').fetchone()[0]))
     new, lost_tail = old | marks, old.get('boot') not in (None, '', boot)
-    if 'epoch' not in old or old != new or lost_tail: new['epoch'] = secrets.token_hex(8)
+    if 'epoch' not in old or old != new or lost_tail: new['epoch'] = new_epoch
     if lost_tail or 'boot' not in old: new['boot'] = ''
     if not durable: new['boot'] = boot
     if new == old: return
@@ -121,9 +123,9 @@ in_each_child(_after_fork)
 
 class DatabaseFile:
     "A SQLite file with the tables of a backplane, and the connections of one opening"
-    def __init__(self, name: str, path: str, durable: bool, timeout: float):
-        self.name, self.path, self.durable, self.timeout = name, path, durable, timeout
-        self.inodes, self._connections, self._next_truncate = None, [], 0.0
+    def __init__(self, name: str, path: str, durable: bool, timeout: float, time: Time = Time()):
+        self.name, self.path, self.durable, self.timeout, self.time = name, path, durable, timeout, time
+        self.inodes, self._connections, self._next_truncate = None, [], float('-inf')
 
     def translated_errors(self): return translated_errors(self.name, self.timeout)
 
@@ -144,18 +146,18 @@ class DatabaseFile:
         con = sqlite3.connect(self.path, timeout=self.timeout, **options)
         self._connections.append(con)
         _OPEN_FILES.add(self)
+        con.create_function('sse_now', 0, lambda: int(self.time.wall() * 1000))
         self._change_to_wal(con)
         settings = f'journal_size_limit = {WAL_BYTES}', 'secure_delete = OFF', 'synchronous = FULL'
         for setting in settings: con.execute(f'PRAGMA {setting}')
         return con
 
     def _change_to_wal(self, con: sqlite3.Connection):
-        deadline = time.monotonic() + self.timeout
-        while True:
+        for left in range(int(self.timeout / 0.005), -1, -1):
             try: mode, = con.execute('PRAGMA journal_mode = WAL').fetchone()
             except sqlite3.OperationalError as e:
-                if e.sqlite_errorcode & 0xff != sqlite3.SQLITE_BUSY or time.monotonic() > deadline: raise
-                time.sleep(0.005)
+                if e.sqlite_errorcode & 0xff != sqlite3.SQLITE_BUSY or not left: raise
+                sleep(0.005)
             else: break
         if mode != 'wal': raise BackplaneError(f'{self.name}: its file system does not support WAL mode')
 
@@ -171,7 +173,7 @@ def set_up(self: DatabaseFile, con: sqlite3.Connection):
     "Create the tables if they are missing, and make sure of an epoch that holds"
     with transaction(con):
         _ensure_tables(con, self.name)
-        _ensure_epoch(con, self.durable, os.stat(self.path).st_ino)
+        _ensure_epoch(con, self.durable, os.stat(self.path).st_ino, self.time.token(8))
     self.inodes = self._find_inodes()
     if not self.durable: con.execute('PRAGMA synchronous = NORMAL')
 
@@ -191,8 +193,8 @@ def check_unchanged(self: DatabaseFile, doubtful: bool = False):
 @patch
 def truncate_wal(self: DatabaseFile, con: sqlite3.Connection):
     "Cut the log if it is too large, at most once in 5 seconds"
-    if time.monotonic() < self._next_truncate or os.stat(f'{self.path}-wal').st_size < 2 * WAL_BYTES: return
-    self._next_truncate = time.monotonic() + 5
+    if self.time.monotonic() < self._next_truncate or os.stat(f'{self.path}-wal').st_size < 2 * WAL_BYTES: return
+    self._next_truncate = self.time.monotonic() + 5
     con.execute('PRAGMA busy_timeout = 100')
     try: con.execute('PRAGMA wal_checkpoint(TRUNCATE)')
     finally: con.execute(f'PRAGMA busy_timeout = {int(self.timeout * 1000)}')

@@ -12,7 +12,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/sqlite_session.html
 __all__ = []
 
 # %% ../../nbs/backplanes/sqlite_session.ipynb #fbb3948a
-import os, sqlite3, time
+import os, sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
@@ -31,7 +31,7 @@ class SqliteSession:
         self.pid, self.notifier, self.is_closing = os.getpid(), None, False
         self._con, self._reading, self._epoch, self._heads = None, None, None, {}
         self._is_behind, self._busy_since = True, None
-        self._last_age_trim, self._written, self._sums = 0.0, dict(events=0, control=0, retained=0), {}
+        self._last_age_trim, self._written, self._sums = float('-inf'), dict(events=0, control=0, retained=0), {}
 
     def open(self) -> Opened:
         "Open the file, or create it, and return its state"
@@ -143,7 +143,7 @@ def _trim(self: SqliteSession, channel: str, new: int | None, last: int):
     stepped = new is None or last // step != (new - 1) // step
     if stepped: self._con.execute(f'DELETE FROM sse_{channel} WHERE position <= ?', [last - limit])
     for kind in ('events', 'retained') if channel == 'events' else ('control',): self._trim_bytes(kind, stepped)
-    age, now = self.limits.age, time.monotonic()
+    age, now = self.limits.age, self.file.time.monotonic()
     if channel == 'control' or age is None or new is not None and now - self._last_age_trim < age / 10: return
     self._last_age_trim, oldest = now, f'{NOW} - {int(age * 1000)}'
     self._con.execute(f"""DELETE FROM sse_events WHERE position < coalesce(
@@ -233,10 +233,10 @@ async def read_or_wait(self: SqliteSession, after: Mapping[str, int], count: int
     with self.file.translated_errors():
         after = {channel: min(position, _NO_LIMIT) for channel, position in after.items()}
         found, (pause, longest) = await self._read_off_loop(after, count), self.notifier.poll_intervals
-        end = time.monotonic() + wait
+        end = self.file.time.monotonic() + wait
         if found or wait <= 0: return found or []
         with self.notifier.watching():
-            while not found and not self.is_closing and (left := end - time.monotonic()) > 0:
+            while not found and not self.is_closing and (left := end - self.file.time.monotonic()) > 0:
                 await self.notifier.wait(min(left, pause) if self._busy_since is None else 0.01)
                 if not self.is_closing: found = await self._read_off_loop(after, count)
                 pause = min(2 * pause, longest)
@@ -249,7 +249,8 @@ async def _read_off_loop(self: SqliteSession, after: Mapping[str, int], count: i
         found = [] if self._is_behind else self._read_few(after, count)
         if self._is_behind and len(found) < count: found = await self.worker.submit(self._read_many, after, count)
     except sqlite3.OperationalError as e:
-        now, self._busy_since = time.monotonic(), self._busy_since or time.monotonic()
+        now = self.file.time.monotonic()
+        self._busy_since = now if self._busy_since is None else self._busy_since
         if e.sqlite_errorcode & 0xff != sqlite3.SQLITE_BUSY or now - self._busy_since > self.file.timeout: raise
         return None
     self._busy_since = None

@@ -12,7 +12,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/cluster/outgoing.html.md"""
 __all__ = []
 
 # %% ../../nbs/cluster/outgoing.ipynb #e9bcf7db
-import asyncio, json, logging, secrets
+import asyncio, json, logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from .link import Cluster
 from ..events.record import VERSION, Record, encode_record
 from ..events.topics import private_topic
 from ..events.wire import BackplaneError, FrameError
+from ..runtime.time import Time
 
 _logger = logging.getLogger(__name__)
 
@@ -60,13 +61,13 @@ LOST_TOPIC = private_topic('lost') # Topic of what takes the place of an event t
 # %% ../../nbs/cluster/outgoing.ipynb #29a389b9
 class OutgoingQueue:
     "What one publisher sends, until the engine has it"
-    def __init__(self, name: str, settings: Cluster, clock: Callable[[], float]):
-        self.name, self.settings, self.clock = name, settings, clock
+    def __init__(self, name: str, settings: Cluster, time: Time = Time()):
+        self.name, self.settings, self.time = name, settings, time
         self.reset()
 
     def reset(self):
         "Become a new publisher with nothing queued"
-        self.publisher, self._number, self._bytes = secrets.token_hex(8), 0, 0
+        self.publisher, self._number, self._bytes = self.time.token(8), 0, 0
         self._queue, self._pending, self._buffered = deque(), {}, 0
         self.unable, self._failures, self._batch_size, self._logged = None, 0, MAX_BATCH, False
         self.work = asyncio.Event() # Set while something may be sent
@@ -81,7 +82,8 @@ class OutgoingQueue:
 
     def _new_outgoing(self, publication: Publication, record: Record | None = None, buffered: bool = False) -> Outgoing:
         self._number += 1
-        future, deadline = asyncio.get_running_loop().create_future(), self.clock() + self.settings.publish_timeout
+        deadline = self.time.monotonic() + self.settings.publish_timeout
+        future = asyncio.get_running_loop().create_future()
         return Outgoing(self._number, publication, future, deadline, record, buffered)
 
     def message(self, node: str, content: dict[str, Any]) -> Outgoing:
@@ -243,7 +245,7 @@ def fail_unsent(self: OutgoingQueue, error: Callable[[], BackplaneError]):
 @patch
 def expire(self: OutgoingQueue, reason: Any):
     "Answer the callers whose deadline has passed"
-    now, seconds = self.clock(), f'{self.settings.publish_timeout:g} s'
+    now, seconds = self.time.monotonic(), f'{self.settings.publish_timeout:g} s'
     for out in [out for out in self._pending.values() if out.deadline < now]:
         what = f'{self.name} has not confirmed the event in {seconds}' if out.sent else f'Not sent in {seconds}'
         if out.placed: self.resolve(out, 0)

@@ -25,7 +25,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/cluster/relay.html.md"""
 __all__ = []
 
 # %% ../../nbs/cluster/relay.ipynb #9b78e9f7
-import asyncio, logging, secrets
+import asyncio, logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any
@@ -268,7 +268,7 @@ async def _survey(self: Relay, kind: str, payload: Any, wait: float, to: str | N
 @patch
 async def _survey_others(self: Relay, kind: str, payload: Any, wait: float, to: str | None) -> list[Any]:
     if self.state != 'open': raise self.sender.not_sent()
-    name = secrets.token_hex(8)
+    name = self.link.time.token(8)
     with self.peers.survey(name) as collect:
         await self.sender.send(dict(kind=kind, payload=payload, ask=name, to=to)).future
         answers = await collect(wait, to)

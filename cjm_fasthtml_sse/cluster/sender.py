@@ -29,7 +29,7 @@ class Sender:
     "The publishing side of a relay"
     def __init__(self, link: Link, settings: Cluster, node: str):
         self.link, self.node = link, node
-        self.queue = OutgoingQueue(link.name, settings, link.time.monotonic)
+        self.queue = OutgoingQueue(link.name, settings, link.time)
 
     async def publish(self, record: Record, buffer: bool) -> int:
         "Publish an event; raises `BackplaneError`, or `FrameError` if it is too large"

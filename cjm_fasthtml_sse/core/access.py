@@ -18,7 +18,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/access.html.md"""
 __all__ = ['TOKEN_MAX_AGE', 'sign_topics', 'AccessPolicy', 'signed_only']
 
 # %% ../../nbs/core/access.ipynb #ad040e75
-import hmac, inspect, logging, secrets, time
+import hmac, inspect, logging, secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from uuid import UUID
 
 from fastcore.basics import signature_ex
 from fasthtml.core import _find_ps
-from itsdangerous import BadData, URLSafeTimedSerializer
+from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -38,6 +38,7 @@ from starlette.types import Scope
 
 from ..events.topics import check_topic, covers, private_topic
 from ..events.wire import ConnectionRefused
+from ..runtime.time import Time
 
 _logger = logging.getLogger(__name__)
 
@@ -104,23 +105,24 @@ async def find_user(
     scope: Scope, # Scope of the request
     identify: Callable[..., Any] | None = None, # The application's hook: returns the user, or None for anonymous
     needs_name: bool = False, # Whether an anonymous session gets a name, stored in the session
+    time: Time = Time(), # Source of random names
 ) -> str | None: # None for an anonymous request without a name
     "Return the user of a request; raise `ConnectionRefused` (403) for text that cannot be a user"
     user = scope.get('auth') if identify is None else await call_hook(identify, scope)
-    try: return guest_user(scope, needs_name) if user is None or user is False or user == '' else check_user(user)
+    try: return guest_user(scope, needs_name, time) if user is None or user is False or user == '' else check_user(user)
     except ValueError as e: raise ConnectionRefused(str(e), 403) from e
     except TypeError as e:
         _warn_once(str(e))
-        return guest_user(scope, needs_name)
+        return guest_user(scope, needs_name, time)
 
 @cache
 def _warn_once(text: str): _logger.warning('%s', text)
 
-def guest_user(scope: Scope, make: bool = True) -> str | None:
+def guest_user(scope: Scope, make: bool = True, time: Time = Time()) -> str | None:
     "Return the user of an anonymous session; None if it has no name, and gets none by `make`"
     session = scope.get('session')
     if session is None or (not make and _SESSION_KEY not in session): return None
-    key = session.setdefault(_SESSION_KEY, secrets.token_urlsafe(12))
+    key = session.setdefault(_SESSION_KEY, time.token(12))
     return f'{GUEST_PREFIX}{key}' if isinstance(key, str) else None
 
 # %% ../../nbs/core/access.ipynb #6ae83c34
@@ -144,10 +146,6 @@ def check_origin(
 # %% ../../nbs/core/access.ipynb #9258b05f
 TOKEN_MAX_AGE = 24 * 3600  # seconds; a page that stays open reconnects with its token for this long
 
-def _serializer(app: Any) -> URLSafeTimedSerializer:
-    made = dict(digest_method=sha256)
-    return URLSafeTimedSerializer(secret_key_of(app), salt='cjm_fasthtml_sse topics', signer_kwargs=made)
-
 def sign_topics(
     app: Any, # The manager of the stream, the FastHTML app that serves it, or that app's secret key
     topics: str | Iterable[str], # Topics that the page may subscribe to
@@ -163,11 +161,23 @@ def sign_topics(
     names = sorted({check_topic(t, pattern=patterns) for t in ([topics] if isinstance(topics, str) else topics)})
     if not names: raise ValueError('A token must have at least one topic, got none')
     tag = None if user is None else user_tag(app, check_user(user))
-    return _serializer(app).dumps([names, tag, _cursors_of(app)])
+    managers = _managers_of(app)
+    cursors = [cursor for manager in managers if (cursor := manager.cursor())]
+    return _serializer(app, managers[0].time if managers else Time()).dumps([names, tag, cursors])
 
-def _cursors_of(app: Any) -> list[str]:
+def _managers_of(app: Any) -> list:
     managers = getattr(getattr(app, 'state', None), 'sse_managers', None) or {}
-    return [cursor for m in ([app] if hasattr(app, 'cursor') else managers.values()) if (cursor := m.cursor())]
+    return [app] if hasattr(app, 'cursor') else list(managers.values())
+
+# %% ../../nbs/core/access.ipynb #2b3c2375
+class _Signer(TimestampSigner):
+    def __init__(self, *args: Any, time: Time, **kwargs: Any):
+        super().__init__(*args, digest_method=sha256, **kwargs)
+        self.get_timestamp = lambda: int(time.wall())
+
+def _serializer(app: Any, time: Time) -> URLSafeTimedSerializer:
+    made = dict(signer=_Signer, signer_kwargs=dict(time=time))
+    return URLSafeTimedSerializer(secret_key_of(app), salt='cjm_fasthtml_sse topics', **made)
 
 # %% ../../nbs/core/access.ipynb #57725912
 def read_token(
@@ -175,11 +185,12 @@ def read_token(
     token: str, # Token from the request
     user: str | None = None, # User of the request
     max_age: float = TOKEN_MAX_AGE, # Seconds for which a token is valid
+    time: Time = Time(), # Clock for the age
 ) -> dict[str, tuple[str, ...]]: # Each topic with the log cursors at signing
     "Return the topics of `token`; raise `ConnectionRefused` (403) if it is forged, expired or another user's"
-    try: (names, tag, cursors), signed_at = _serializer(app).loads(token, return_timestamp=True)
+    try: (names, tag, cursors), signed_at = _serializer(app, time).loads(token, return_timestamp=True)
     except (BadData, ValueError, TypeError) as e: raise ConnectionRefused('This token is not valid here', 403) from e
-    has_expired = time.time() - signed_at.timestamp() > max_age
+    has_expired = time.wall() - signed_at.timestamp() > max_age
     if has_expired: raise ConnectionRefused('This token has expired; load the page again', 403)
     if tag is not None and not hmac.compare_digest(tag, user_tag(app, user)):
         raise ConnectionRefused('This token was made for another user', 403)
@@ -236,9 +247,10 @@ async def resolve_topics(
     tokens: Iterable[str] = (), # Tokens of the request
     policy: AccessPolicy = AccessPolicy(), # Access settings; only `authorize` and `token_max_age` are used
     cursor: str = '', # Log cursor at this decision
+    time: Time = Time(), # Clock for the age of tokens
 ) -> dict[str, tuple[str, ...]]: # Each granted topic with the log cursors at its decision
     "Decide which topics a request may subscribe to; raise `ConnectionRefused` if none"
-    signed, error = _read_tokens(scope, tokens, user, policy.token_max_age)
+    signed, error = _read_tokens(scope, tokens, user, policy.token_max_age, time)
     covering = {t: [cursors for name, cursors in signed.items() if covers(name, t)] for t in topics}
     shown = {t: tuple(cursor for each in found for cursor in each) for t, found in covering.items() if found}
     if not topics and signed: return signed
@@ -249,11 +261,11 @@ async def resolve_topics(
     if allowed is None and not shown: raise error or ConnectionRefused(_FORBIDDEN, 403)
     return shown | dict.fromkeys(allowed or (), (cursor,))
 
-def _read_tokens(scope: Scope, tokens: Iterable[str], user: str | None, max_age: float) -> tuple[dict, Any]:
+def _read_tokens(scope: Scope, tokens: Iterable[str], user: str | None, max_age: float, time: Time) -> tuple:
     "Return the topics of all valid tokens, and the error of the last invalid one"
     signed, error = {}, None
     for token in tokens:
-        try: names = read_token(scope.get('app'), token, user, max_age)
+        try: names = read_token(scope.get('app'), token, user, max_age, time)
         except ConnectionRefused as e: error, names = e, {}
         for topic, cursors in names.items(): signed[topic] = (*signed.get(topic, ()), *cursors)
     return signed, error

@@ -53,7 +53,8 @@ def create_broadcast_handler(
         wrong = f'element_builder must be a plain function of type and data, got {element_builder!r:.80}'
         raise ValueError(f'{wrong}; fetch what it needs before you broadcast')
     manager.users.keep_revocations(policy.token_max_age)
-    respond = partial(BroadcastResponse, manager, Renderer(element_builder, named, manager.hub.counters), policy)
+    renderer = Renderer(element_builder, named, manager.hub.counters, manager.time)
+    respond = partial(BroadcastResponse, manager, renderer, policy)
     async def broadcast_stream(connection_id: str = ''): return respond(connection_id)
     return broadcast_stream
 

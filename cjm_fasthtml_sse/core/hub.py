@@ -72,7 +72,7 @@ class Hub:
     def reset(self, heartbeat_interval: float):
         "Begin with empty books, as a forked process must"
         self.counters, self.drops = Counters(), Counter()
-        self.scheduler, self.heartbeats = FlushScheduler(), HeartbeatTimer(heartbeat_interval)
+        self.scheduler, self.heartbeats = FlushScheduler(self.log.time), HeartbeatTimer(heartbeat_interval)
         self._index, self._by_user, self._full_queues, self._ahead = TopicIndex(), {}, [], {}
         self._all_left, self._heartbeat_frame = None, ('', b'')
 
@@ -101,7 +101,7 @@ def enter(self: Hub, connection: SSEConnection, topics: frozenset[str]):
     if connection.user is not None: self._by_user.setdefault(connection.user, {})[connection] = None
     self.on_topics_changed(connection, topics)
     if len(self.registry.connections) > 1: return
-    self.scheduler = FlushScheduler()
+    self.scheduler = FlushScheduler(self.log.time)
     self.home.hold(self, self._on_loop_closed)
     shutdown.on_shutdown(self.end_all)
 
@@ -240,7 +240,7 @@ def serve_caught_up(self: Hub):
 
 # %% ../../nbs/core/hub.ipynb #01398f51
 @patch
-def closing_frame(self: Hub) -> bytes: return shutdown.closing_frame(self.delivery.retry_range)
+def closing_frame(self: Hub) -> bytes: return shutdown.closing_frame(self.delivery.retry_range, self.log.time)
 
 @patch
 def end_all(self: Hub):

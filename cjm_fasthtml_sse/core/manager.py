@@ -109,10 +109,10 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
         clock: Callable[[], float] | Time = Time(), # Seconds, for ages and deadlines; or all of time and chance
     ):
         self.settings, self.time, self.app = cluster, as_time(clock), None
-        engine = backplane_from_url(backplane) if isinstance(backplane, str) else backplane
+        engine = backplane_from_url(backplane, self.time) if isinstance(backplane, str) else backplane
         self._has_engine, home = engine is not None, HomeLoop()
         self.worker_check = WorkerCheck(engine is None or isinstance(engine, MemoryBackplane))
-        self.log = Log(replay, self.time.monotonic, may_lag=engine is not None)
+        self.log = Log(replay, self.time, may_lag=engine is not None)
         self.hub = Hub(self.log, home, max_queue_size, queue_timeout, heartbeat_interval, delivery, capacity, debug)
         self.dispatcher = Dispatcher(self.log, self.hub, history_limit)
         link = (self.dispatcher, home, self.time.token(4))

@@ -74,7 +74,7 @@ class PublishingCalls:
 
     def _make_record(self, *args: Any, **kwargs: Any) -> Record:
         if self.hub.registry.left_in_parent: self.hub.warn_of_fork()
-        return make_record(*args, **kwargs, max_event_bytes=self.hub.delivery.max_event_bytes)
+        return make_record(*args, **kwargs, max_event_bytes=self.hub.delivery.max_event_bytes, time=self.hub.log.time)
 
 # %% ../../nbs/core/publishing.ipynb #7371f251
 class SendingCalls(PublishingCalls):

@@ -10,7 +10,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/routes.html.md"""
 __all__ = []
 
 # %% ../../nbs/core/routes.ipynb #7075271a
-import logging, random
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -31,6 +31,7 @@ from .subscribers import StreamConnection
 from ..events.renderer import Renderer
 from ..events.topics import PRIVATE
 from ..events.wire import BackplaneError, ConnectionRefused
+from ..runtime.time import Time
 
 _logger = logging.getLogger(__name__)
 
@@ -76,11 +77,11 @@ def _script_version(headers: Headers) -> dict[str, int]:
 RETRY_AFTER_RANGE = (2, 10)  # Seconds
 RETRY_AFTER_TAKEN = (1, 3)  # Seconds, if an id is in use
 
-def refusal_response(e: ConnectionRefused, headers: Mapping[str, str] | None = None) -> Response:
+def refusal_response(e: ConnectionRefused, headers: Mapping[str, str], time: Time) -> Response:
     "Answer with a refusal"
     seconds = RETRY_AFTER_TAKEN if e.status == 409 else RETRY_AFTER_RANGE
-    later = {'retry-after': str(random.randint(*seconds))} if e.passing else {}
-    return PlainTextResponse(f'{e}\n', e.status, {'cache-control': 'no-store', **later, **(headers or {})})
+    later = {'retry-after': str(round(time.random(*seconds)))} if e.passing else {}
+    return PlainTextResponse(f'{e}\n', e.status, {'cache-control': 'no-store', **later, **headers})
 
 # %% ../../nbs/core/routes.ipynb #ab67feaa
 class BroadcastResponse(SSEResponse):
@@ -102,7 +103,7 @@ class BroadcastResponse(SSEResponse):
         except BackplaneError as e:
             _logger.warning('A stream was refused: %s', e)
             refused = ConnectionRefused('This server cannot reach its events; come back later', 503)
-        if refused is not None: return await refusal_response(refused, cors)(scope, receive, send)
+        if refused is not None: return await refusal_response(refused, cors, self.manager.time)(scope, receive, send)
         await super().__call__(scope, receive, send)
 
 # %% ../../nbs/core/routes.ipynb #994a4807
@@ -111,7 +112,8 @@ async def _admit(self: BroadcastResponse, scope: Scope, controls: list[tuple]):
     manager, users = self.manager, self.manager.users
     asked = StreamRequest.read(scope, self.connection_id, manager)
     await manager.ready()
-    user = await find_user(scope, self.policy.identify, bool(asked.connection_id) or self._needs_guest_names())
+    needs_name = bool(asked.connection_id) or self._needs_guest_names()
+    user = await find_user(scope, self.policy.identify, needs_name, manager.time)
     self.headers['sse-user'] = user_tag(scope.get('app'), user)
     self.headers['sse-heartbeat'] = f'{manager.hub.heartbeats.interval:g}'
     granted, cursor, last_event_id = await self._decide(scope, user, asked)
@@ -134,7 +136,7 @@ async def _decide(self: BroadcastResponse, scope: Scope, user: str | None, asked
     manager, last_event_id = self.manager, asked.last_event_id
     for _ in range(3):
         cursor = manager.cursor()
-        granted = await resolve_topics(scope, user, asked.topics, asked.tokens, self.policy, cursor)
+        granted = await resolve_topics(scope, user, asked.topics, asked.tokens, self.policy, cursor, manager.time)
         if scope['method'] == 'HEAD': break
         check_capacity(manager.hub, asked.connection_id, user)
         last_event_id = await manager.ready(last_event_id)
@@ -160,15 +162,15 @@ def info_routes(app: Any, manager: BroadcastManager, policy: AccessPolicy) -> li
         numbers, may_list = manager.hub.registry.get_stats(), policy.can_list_connections
         if may_list is None or await call_hook(may_list, req.scope) is not True: return numbers
         return numbers | dict(each=[_describe(c) for c in manager.hub.connections()])
-    return [_json_route(policy, each) for each in (user, status, connections)]
+    return [_json_route(policy, each, manager.time) for each in (user, status, connections)]
 
-def _json_route(policy: AccessPolicy, answer: Callable[..., Any]) -> Callable[..., Any]:
+def _json_route(policy: AccessPolicy, answer: Callable[..., Any], time: Time) -> Callable[..., Any]:
     async def once(req):
         headers = {}
         try:
             headers = check_origin(req.headers, policy.allow_origins)
             return JSONResponse(await answer(req), headers={'cache-control': 'no-store', **headers})
-        except ConnectionRefused as e: return refusal_response(e, headers)
+        except ConnectionRefused as e: return refusal_response(e, headers, time)
     once.__name__ = answer.__name__
     return once
 

@@ -11,7 +11,6 @@ __all__ = []
 
 # %% ../../nbs/core/subscribers.ipynb #f7e4208d
 import asyncio
-from datetime import datetime
 from typing import Any, Protocol
 
 from fastcore.basics import patch
@@ -42,7 +41,9 @@ class StreamConnection(Stream, SSEConnection):
 
     def __init__(self, hub: FeedingHub, mailbox: Mailbox, user: str | None = None,
         metadata: dict[str, Any] | None = None):
-        SSEConnection.__init__(self, mailbox.connection_id, mailbox, metadata=metadata or {})
+        started = hub.log.time.now()
+        about = dict(metadata=metadata or {}, created_at=started, last_activity=started)
+        SSEConnection.__init__(self, mailbox.connection_id, mailbox, **about)
         self.hub, self.user, self.send_timeout = hub, user, hub.delivery.send_timeout
 
     def offer(self, event: Event):
@@ -218,7 +219,8 @@ class QueueConnection(SSEConnection):
         self._count(event)
 
     def _count(self, event: Event):
-        self.cursor, self.message_count, self.last_activity = event.position, self.message_count + 1, datetime.now()
+        self.cursor, self.message_count = event.position, self.message_count + 1
+        self.last_activity = self.hub.log.time.now()
 
 # %% ../../nbs/core/subscribers.ipynb #869a7d51
 @patch
@@ -264,5 +266,5 @@ async def send_message(self: QueueConnection, message: BroadcastMessage) -> bool
     except Exception as e:  # noqa: BLE001 - it concerns this reader, and not the sender
         self.hub.evict_failed(self, e)
         return False
-    self.message_count, self.last_activity = self.message_count + 1, datetime.now()
+    self.message_count, self.last_activity = self.message_count + 1, self.hub.log.time.now()
     return True

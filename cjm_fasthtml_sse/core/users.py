@@ -63,12 +63,13 @@ class Users:
             if event.message.type == 'revoke': self._remember(event.message.data, event.position, event.added_at)
 
     def _remember(self, payload: dict[str, Any], position: int, added_at: float):
-        self.revocations.forget(self.hub.log.clock() - self._kept_for)
+        self.revocations.forget(self.hub.log.time.monotonic() - self._kept_for)
         self.revocations.add(payload['user'], payload['topics'], position, added_at)
 
     async def _publish(self, kind: str, payload: dict[str, Any]) -> list[int]:
         about = dict(name=self.time.token(8), node=self.cluster.node)
-        record = make_record(kind, payload, about, topic=CONTROL, max_event_bytes=self.hub.delivery.max_event_bytes)
+        limits = dict(max_event_bytes=self.hub.delivery.max_event_bytes, time=self.time)
+        record = make_record(kind, payload, about, topic=CONTROL, **limits)
         return await self.cluster.publish_control(record)
 
 # %% ../../nbs/core/users.ipynb #4eddda9e
@@ -80,13 +81,13 @@ async def revoke(self: Users, user: Any, topics: str | Iterable[str]) -> int:
     count = self.on_revoke(payload)
     try: return count + sum(await self._publish('revoke', payload))
     except BackplaneError as e:
-        self.revocations.add(payload['user'], names, self.hub.log.head + 1, self.hub.log.clock())
+        self.revocations.add(payload['user'], names, self.hub.log.head + 1, self.hub.log.time.monotonic())
         raise BackplaneError(f'{e}. It is revoked in this process only', e.doubtful) from e
 
 @patch
 def on_revoke(self: Users, payload: dict[str, Any], position: int | None = None) -> int:
     "Apply a revocation: once immediately where it was called, and in every process at its place"
-    if position is not None: self._remember(payload, position, self.hub.log.clock())
+    if position is not None: self._remember(payload, position, self.hub.log.time.monotonic())
     self._notify_pending('revoke', payload)
     count = 0
     for connection in self.hub.connections_of(payload['user']):

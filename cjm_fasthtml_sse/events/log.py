@@ -25,7 +25,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/events/log.html.md"""
 __all__ = ['Replay', 'Log']
 
 # %% ../../nbs/events/log.ipynb #f70bf253
-import re, secrets, time
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -35,6 +35,7 @@ from typing import NamedTuple
 from fastcore.basics import patch
 
 from ..runtime.process import in_each_child
+from ..runtime.time import Time, as_time
 from .positions import PositionIndex, Retained, Trimmed
 from .record import BroadcastMessage, Event, EVENT_OVERHEAD
 
@@ -58,13 +59,13 @@ class Log:
     "The newest events in one order, within limits"
     def __init__(self,
         replay: Replay = Replay(), # Limits on the events kept
-        clock: Callable[[], float] = time.monotonic, # Returns seconds, with any zero
+        clock: Callable[[], float] | Time = Time(), # Returns seconds, with any zero; or all of time and chance
         *,
         epoch: str | None = None, # Epoch in the log's ids; None for a random one
         may_lag: bool = False, # Whether other processes may have read further than this log
     ):
-        self.replay, self.clock, self.may_lag, self.keeps_epoch = replay, clock, may_lag, epoch is not None
-        self.epoch, self.head, self.size, self.event_count = epoch or secrets.token_hex(8), 0, 0, 0
+        self.replay, self.time, self.may_lag, self.keeps_epoch = replay, as_time(clock), may_lag, epoch is not None
+        self.epoch, self.head, self.size, self.event_count = epoch or self.time.token(8), 0, 0, 0
         if not is_id(self.cursor()): raise ValueError(f'epoch must be 1 to 40 a-z or 0-9, got {epoch!r:.60}')
         self.trimmed, self.retained = Trimmed(), Retained(replay.max_retained, replay.max_retained_bytes)
         self._events, self._first, self._by_key, self._by_topic = [], 0, {}, PositionIndex()
@@ -74,7 +75,7 @@ class Log:
         epoch: str | None = None, # Epoch of the new log; None for a random one
     ) -> 'Log': # An empty log
         "Return an empty log with the same limits, clock and `may_lag`"
-        return Log(self.replay, self.clock, epoch=epoch, may_lag=self.may_lag)
+        return Log(self.replay, self.time, epoch=epoch, may_lag=self.may_lag)
 
     def cursor(self) -> str: # Names position 0 if the log has had no event
         "Return the id of the newest event"
@@ -97,7 +98,7 @@ def append(self: Log,
     self.head = self.head + 1 if position is None else position
     json, message.id = message.to_json() if json is None else json, self.cursor()
     length = len(json) if json.isascii() else len(json.encode())
-    size, added_at = EVENT_OVERHEAD + length, self.clock() - age
+    size, added_at = EVENT_OVERHEAD + length, self.time.monotonic() - age
     event = Event(self.head, message.id, message, json, topic, key, exclude, added_at, size, length=length)
     if key is not None: self._supersede(event, retain)
     self._events.append(event)
@@ -154,7 +155,9 @@ def trim(self: Log):
     if self._first > self.event_count + 64: self._events, self._first = self._events[self._first:], 0
 
 @patch
-def _oldest(self: Log) -> float: return float('-inf') if (age := self.replay.max_age) is None else self.clock() - age
+def _oldest(self: Log) -> float:
+    age = self.replay.max_age
+    return float('-inf') if age is None else self.time.monotonic() - age
 
 # %% ../../nbs/events/log.ipynb #e2b61f3c
 @patch
@@ -196,7 +199,7 @@ def replace_with(self: Log,
 def new_epoch(self: Log):
     "Start a new epoch and rename the events, unless the epoch was given"
     if self.keeps_epoch: return
-    other, now = self.new(), self.clock()
+    other, now = self.new(), self.time.monotonic()
     kept = {event.position: event for event in (*self.retained.events(), *self.latest(self.event_count))}
     for position, event in sorted(kept.items()):
         about = (event.topic, event.key, event in self.retained, event.exclude)
@@ -298,4 +301,4 @@ def lag(self: Log,
 ) -> tuple[int, float]: # Unread events in the log, and seconds since the first of them was appended
     "Return how far a position is behind the head of the log"
     unread = len(self._events) - (i := self._index_of(after + 1))
-    return (unread, max(0.0, self.clock() - self._events[i].added_at)) if unread else (0, 0.0)
+    return (unread, max(0.0, self.time.monotonic() - self._events[i].added_at)) if unread else (0, 0.0)

@@ -26,7 +26,6 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/events/mailbox.html.md"""
 __all__ = ['MAX_SEND_BYTES', 'Delivery', 'Mailbox']
 
 # %% ../../nbs/events/mailbox.ipynb #ac679a30
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -232,7 +231,7 @@ def _take_one(self: Mailbox) -> bytes:
 
 @patch
 def _take_many(self: Mailbox, limit: int) -> bytes:
-    frames, room, until = [], limit, time.monotonic() + _TAKE_TIME
+    frames, room, until = [], limit, self.log.time.monotonic() + _TAKE_TIME
     while room > 0 and self._refill(until): room = self._join(frames, room)
     if self._replaying and not self._waiting and not self.behind:
         self._replaying = False
@@ -245,7 +244,7 @@ def _take_many(self: Mailbox, limit: int) -> bytes:
 @patch
 def _refill(self: Mailbox, until: float) -> bool: # Whether to go on
     if self._waiting: return True
-    if not self.behind or self.ahead or time.monotonic() >= until: return False
+    if not self.behind or self.ahead or self.log.time.monotonic() >= until: return False
     self._read_log()
     return True
 

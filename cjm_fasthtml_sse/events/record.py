@@ -22,6 +22,7 @@ from fastcore.xml import NotStr
 from .topics import PrivateTopic, check_topic
 from .wire import BackplaneError, FrameError
 from .wire import check_name, encode_frame, is_markup, to_json, validate
+from ..runtime.time import Time
 
 # %% ../../nbs/events/record.ipynb #706afb16
 @dataclass
@@ -29,7 +30,7 @@ class BroadcastMessage:
     "Standard broadcast message format for SSE communication"
     type: str # Type of the event, defined by the application
     data: dict[str, Any] # JSON values, elements and dates
-    timestamp: str = field(default_factory=lambda: datetime.now().isoformat()) # ISO 8601, in the server's local time
+    timestamp: str = field(default_factory=lambda: Time().now().isoformat()) # ISO 8601, in the server's local time
     metadata: dict[str, Any] | None = None # Further values of the application, sent with the message
     id: str | None = None # Id in the log; None for a message to one connection
 
@@ -97,6 +98,7 @@ def make_record(
     key: str | None = None, # Non-empty text
     retain: bool = False, # Whether new subscribers get the event; needs a key
     max_event_bytes: int = 4 * 2**20, # Most bytes of its JSON
+    time: Time = Time(), # Clock for the timestamp
 ) -> Record: # A copy of all values, with its JSON
     "Check an event; raise `FrameError` for data that cannot be sent, `ValueError` for a bad type, topic or key"
     if not isinstance(message_type, str) or not message_type:
@@ -105,7 +107,7 @@ def make_record(
     if not (key is None or isinstance(key, str) and key): raise ValueError(f'A key is non-empty text, got {key!r:.60}')
     if retain and key is None: raise ValueError('retain keeps the newest event of a key: say which with key=')
     if topic is not None and not isinstance(topic, PrivateTopic): check_topic(topic)
-    data, metadata, now = validate(data), validate(metadata, 'metadata'), datetime.now().isoformat()
+    data, metadata, now = validate(data), validate(metadata, 'metadata'), time.now().isoformat()
     text = to_json(dict(type=message_type, data=data, timestamp=now, metadata=metadata))
     try: length = len(text.encode())
     except UnicodeEncodeError as e: raise FrameError(f'{message_type!r:.60} or its data is not valid Unicode') from e

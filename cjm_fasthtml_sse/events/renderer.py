@@ -23,7 +23,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/events/renderer.html.md"""
 __all__ = ['Renderer']
 
 # %% ../../nbs/events/renderer.ipynb #414240cb
-import logging, time
+import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +33,7 @@ from fastcore.basics import patch
 
 from .log import Log
 from .record import BroadcastMessage, Event
+from ..runtime.time import Time
 from .topics import PRIVATE
 from .wire import check_name, encode_frame, is_markup, render_html
 
@@ -63,8 +64,9 @@ class Renderer:
         builder: Callable[[str, Any], Any] | None = None, # Makes elements of type and data; None for JSON
         named: bool = False, # Whether each event is sent under its type, so that a page can select by name
         counters: Counters | None = None, # Counters for failures
+        time: Time = Time(), # Clock for the pauses after failures
     ):
-        self.builder, self.named, self.counters = builder, named, counters or Counters()
+        self.builder, self.named, self.counters, self.time = builder, named, counters or Counters(), time
         self._logged_types, self._quiet_until, self._unlogged, self._failed = set(), float('-inf'), 0, OrderedDict()
 
     def frame(self,
@@ -75,10 +77,10 @@ class Renderer:
         "Return the frame of `event`, rendered on the first call"
         key = self if with_id else (self, 'without id')
         try: return event.frames[key]
-        except KeyError: self._check_not_failed(event, log.clock())
+        except KeyError: self._check_not_failed(event, self.time.monotonic())
         try: frame = self.render(event.message, event.json, event.id if with_id else None, frame_topic(event.topic))
         except RenderError:
-            self._failed[event.id] = log.clock() + FAILURE_PERIOD
+            self._failed[event.id] = self.time.monotonic() + FAILURE_PERIOD
             raise
         event.frames[key] = frame
         if frame: log.add_size(event, len(frame))
@@ -106,7 +108,7 @@ def render(self: Renderer,
         return encode_frame(text, event=check_name(message.type) if self.named else name, id=id, topic=topic)
     except BaseException as e:  # noqa: BLE001 - application code; every error is logged
         if isinstance(e, (KeyboardInterrupt, SystemExit)): raise
-        self._log_failure(message.type, time.monotonic())
+        self._log_failure(message.type, self.time.monotonic())
         raise RenderError from e
 
 def _checked_element(element: Any) -> Any:

@@ -13,15 +13,18 @@ __all__ = []
 import random as chance, secrets, time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 # %% ../../nbs/runtime/time.ipynb #b960d4eb
 @dataclass(frozen=True)
 class Time:
     "Where a manager's parts get time and chance from"
     monotonic: Callable[[], float] = time.monotonic # Seconds that never go back, for ages, deadlines and pauses
-    wall: Callable[[], float] = time.time # Seconds since 1970, for the age of tokens
+    wall: Callable[[], float] = time.time # Seconds since 1970, for timestamps and the age of tokens
     random: Callable[[float, float], float] = chance.uniform # A number between two others
     token: Callable[[int], str] = secrets.token_hex # A random name: two hexadecimal digits a byte
+
+    def now(self) -> datetime: return datetime.fromtimestamp(self.wall()) # `wall` in the server's local time
 
 # %% ../../nbs/runtime/time.ipynb #30c98b41
 def as_time(clock: Callable[[], float] | Time) -> Time: return clock if isinstance(clock, Time) else Time(clock)

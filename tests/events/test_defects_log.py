@@ -385,7 +385,8 @@ def test_a_new_life_of_the_log_does_not_stop_the_loop(topics):
     tabs, steps = asyncio.run(story())
     assert all(tab.resets == ['unknown'] for tab in tabs)
     assert all(sorted(tab.numbers) == ([n] if topics else [*range(keys)]) for n, tab in enumerate(tabs))
-    assert steps.longest < max(0.03, steps.all / 5), f'{steps.longest:.3f} s of {steps.all:.3f} s in one step'
+    # The ends of 300 streams fall in one turn, which takes some 30 ms.
+    assert steps.longest < max(0.1, steps.all / 5), f'{steps.longest:.3f} s of {steps.all:.3f} s in one step'
 
 
 def test_a_reader_that_missed_much_and_reads_fast_leaves_the_loop_to_others():
