@@ -24,7 +24,7 @@ from ..events.wire import BackplaneError
 
 # %% ../../nbs/backplanes/sqlite_file.ipynb #7e97247c
 _FORM = '1' # Number of the form of the tables, in `sse_meta`
-NOW = 'sse_now()'
+NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 _SCHEMA = f"""
 CREATE TABLE sse_events(position INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE sse_control(position INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, body BLOB NOT NULL);
@@ -146,11 +146,13 @@ class DatabaseFile:
         con = sqlite3.connect(self.path, timeout=self.timeout, **options)
         self._connections.append(con)
         _OPEN_FILES.add(self)
-        con.create_function('sse_now', 0, lambda: int(self.time.wall() * 1000))
+        if self.time.wall is not Time.wall: con.create_function('julianday', 1, self._julian_day)
         self._change_to_wal(con)
         settings = f'journal_size_limit = {WAL_BYTES}', 'secure_delete = OFF', 'synchronous = FULL'
         for setting in settings: con.execute(f'PRAGMA {setting}')
         return con
+
+    def _julian_day(self, _) -> float: return self.time.wall() / 86400 + 2440587.5
 
     def _change_to_wal(self, con: sqlite3.Connection):
         for left in range(int(self.timeout / 0.005), -1, -1):
