@@ -66,7 +66,7 @@ Modules:
 - `cjm_fasthtml_sse.core.manager`: One object for an application: broadcast, connections, users and statistics
 - `cjm_fasthtml_sse.core.presence`: Which users are in a topic, across tabs and processes
 - `cjm_fasthtml_sse.core.presence_events`: Announce joins and leaves of a topic's users to the topic
-- `cjm_fasthtml_sse.core.presence_rooms`: What is to be announced for one topic: joins, leaves and counts
+- `cjm_fasthtml_sse.core.presence_rooms`: Joins, leaves and counts to announce for one topic
 - `cjm_fasthtml_sse.core.publishing`: The calls of a manager that send events: to all subscribers, to a topic, to one connection
 - `cjm_fasthtml_sse.core.revocations`: Remembers which topics were revoked from which user, by position in the log instead of by time.
 - `cjm_fasthtml_sse.core.routes`: Read a request, decide about it, and answer with a stream or a refusal

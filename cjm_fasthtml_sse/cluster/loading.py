@@ -34,7 +34,7 @@ async def yield_after(until: float, time: Time) -> float:
     return time.monotonic() + LOOP_SLICE
 
 # %% ../../nbs/cluster/loading.ipynb #dd22c37a
-def fingerprint(entry: Entry) -> tuple[int, int]: return entry.position, hash(entry.body) # What an entry is compared by
+def fingerprint(entry: Entry) -> tuple[int, int]: return entry.position, hash(entry.body) # Compares two entries
 
 async def has_entries(backplane: Backplane, known: list[tuple], opened: Opened, position: int) -> bool:
     "Return whether the engine still has what was read: the entries `known`, oldest first, up to `position`"

@@ -23,7 +23,7 @@ from ..events.record import Event, Record
 
 # %% ../../nbs/cluster/local.ipynb #e2e16716
 class RelayCallbacks(Protocol):
-    "What a cluster calls in its manager"
+    "The calls of a cluster to its manager"
     def dispatch(self, record: Record, position: int | None = None, age: float = 0.0) -> int:
         "Give a new event its place in the log, pass it to its subscribers, and return how many took it"
 

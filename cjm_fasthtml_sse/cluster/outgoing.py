@@ -40,7 +40,7 @@ def settle(future: asyncio.Future, result: Any):
 class Outgoing:
     "A publication on its way"
     number: int # The publisher's own count
-    publication: Publication # What the engine gets
+    publication: Publication # Bytes for the engine
     future: asyncio.Future # The caller's result
     deadline: float # When the caller gets an error instead, by the monotonic clock
     record: Record | None = None # The event; None for a message between nodes
@@ -60,7 +60,7 @@ LOST_TOPIC = private_topic('lost') # Topic of what takes the place of an event t
 
 # %% ../../nbs/cluster/outgoing.ipynb #29a389b9
 class OutgoingQueue:
-    "What one publisher sends, until the engine has it"
+    "The events of one publisher, until the engine has them"
     def __init__(self, name: str, settings: Cluster, time: Time = Time()):
         self.name, self.settings, self.time = name, settings, time
         self.reset()

@@ -98,7 +98,7 @@ class Peers:
 
 # %% ../../nbs/cluster/peers.ipynb #80e8381b
 @patch
-def _is_running(self: Peers, node: str, peer: Peer) -> bool | None: # None if only its reports can tell
+def _is_running(self: Peers, node: str, peer: Peer) -> bool | None: # None if only its reports show it
     local, process = _local_peers.get(node), peer.info('process')
     if local is not None and local.node == node: return local.is_running()
     alive = is_alive(process)

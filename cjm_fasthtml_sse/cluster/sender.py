@@ -70,7 +70,7 @@ async def publish_loop(self: Sender):
         pause = min(2 * pause, 1.0)
 
 @patch
-async def _publish_batch(self: Sender) -> BackplaneError | None: # What went wrong
+async def _publish_batch(self: Sender) -> BackplaneError | None: # The error, if there was one
     queue = self.queue
     if not (batch := queue.next_batch(self.link.backplane.max_bytes)): return None
     if batch[0].refused > 1 and (error := await self._try_publish(messages := queue.messages(self.node))):

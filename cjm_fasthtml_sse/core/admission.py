@@ -35,7 +35,7 @@ def open_stream(
     hub: Hub, # Where it enters
     renderer: Renderer, # Renders events for it
     connection_id: str | None = None, # The id that it asks for; None for one that the server makes
-    user: str | None = None, # Whose it is; None can take over nothing
+    user: str | None = None, # User of the connection; without one, no id can be taken over
     topics: str | Iterable[str] = (), # Topics and patterns that it may read
     last_event_id: str | None = None, # The id that its client received last
     *,

@@ -51,7 +51,7 @@ class _HubRegistry(ConnectionRegistry):
 class Hub:
     "All connections of one manager"
     def __init__(self,
-        log: Log, # What subscribers read from
+        log: Log, # The log that subscribers read
         home: HomeLoop, # The loop of the connections
         max_queue_size: int = 100, # Events that wait for one subscriber
         queue_timeout: float = 0.1, # Seconds that a queue of the application may be full
@@ -205,7 +205,7 @@ def fan_out(self: Hub, event: Event) -> int:
 
 @patch
 def subscribers_in(self: Hub, topic: str | None) -> list[SSEConnection]:
-    "Return the subscribers that get events of `topic`; None for what everyone receives"
+    "Return the subscribers that get events of `topic`; None for the events of all"
     return list(self._index.readers(topic))
 
 # %% ../../nbs/core/hub.ipynb #fae36cfc

@@ -49,7 +49,7 @@ class Statistics:
     lag: int # Events of the log that the slowest subscriber has not read
     broadcasts: int # Events since the start
     drops: dict[str, int] # Dropped connections: `slow stalled overflow failed shut error`, `no closing frame`
-    resets: int # Times that a subscriber was told that it missed events
+    resets: int # Resets sent to subscribers that missed events
     render_failures: int # Times that an element builder failed
     replays: int # Clients that reconnected and read on from the log
     frames: int # Frames sent
@@ -87,7 +87,7 @@ class ReadingCalls(OldAttributes):
 
     @property
     def secret_key(self) -> str: # Of the application whose routes were set up last
-        "What tags and tokens are signed with; raises `ValueError` before there are routes"
+        "Key that signs tags and tokens; raises `ValueError` before there are routes"
         if self.app is not None: return self.app.secret_key
         raise ValueError('This manager has no routes yet; call setup_broadcast_routes(app, manager) first')
 
@@ -100,9 +100,9 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
         queue_timeout: float = 0.1, # Seconds that a queue may be full before its connection is dropped
         debug: bool = False, # Whether connections and broadcasts are logged
         *,
-        backplane: str | Backplane | None = None, # What orders events: None for this process, a URL, or an adapter
+        backplane: str | Backplane | None = None, # Orders the events: None for this process, a URL, or an adapter
         heartbeat_interval: float = 15.0, # Seconds of silence on a stream at most; 0 for no heartbeats
-        replay: Replay = Replay(), # What the log keeps
+        replay: Replay = Replay(), # Limits of the log
         delivery: Delivery = Delivery(), # Limits on what is sent
         capacity: Capacity = Capacity(), # Limits on connections
         cluster: Cluster = Cluster(), # How to deal with an engine and other processes

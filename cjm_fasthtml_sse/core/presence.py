@@ -54,7 +54,7 @@ class Presence:
 def hashed(text: str) -> bytes: return sha256(text.encode()).digest() # Hash a name; 32 bytes
 
 def presence_key(stream: StreamConnection, node: str) -> str:
-    "Return what a stream is counted under: its user, or a name that tells guests apart"
+    "Return what a stream is counted under: its user, or a name that distinguishes anonymous sessions"
     if not is_anonymous(stream.user): return stream.user
     return f'{GUEST_PREFIX}{hashed(stream.user or f"{stream.connection_id} {node}").hex()[:20]}'
 

@@ -1,4 +1,4 @@
-"""What is to be announced for one topic: joins, leaves and counts
+"""Joins, leaves and counts to announce for one topic
 
 Each announced topic has a room. It notes whose connections have changed, and finds out later what that means, for all changes together. A room has no clock, no tasks and no network. [Presence events](presence_events.html) run it.
 

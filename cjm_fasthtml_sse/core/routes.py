@@ -1,6 +1,6 @@
 """Read a request, decide about it, and answer with a stream or a refusal
 
-A page reads a manager over HTTP. This room has the response of a stream and the routes that answer once. What a request contains is read here, and nowhere else: the id that the client received last, topics, an id of its own, and whose it is. [Broadcast](broadcast.html) enters the routes.
+A page reads a manager over HTTP. This room has the response of a stream and the routes that answer once. This module alone reads a request: the last id that the client received, topics, its own id, and its user. [Broadcast](broadcast.html) enters the routes.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/routes.html.md"""
 
@@ -41,13 +41,13 @@ MAX_TABS = 10_000  # Tabs that may share a stream
 
 @dataclass(frozen=True)
 class StreamRequest:
-    "What the request of a stream asks for"
+    "The contents of a request for a stream"
     connection_id: str # Empty for an id that the server makes
     topics: frozenset[str] # Topics and patterns, checked
     tokens: list[str] # Signed topics
     last_event_id: str | None # None for a new client
     tabs: int # Tabs that share the stream
-    metadata: dict[str, int] # What is noted of the client
+    metadata: dict[str, int] # Metadata of the client
 
     @classmethod
     def read(cls, scope: Scope, connection_id: str, manager: BroadcastManager) -> 'StreamRequest':

@@ -26,7 +26,7 @@ from ..events.wire import ConnectionClosed, FrameError, check_name, encode_comme
 
 # %% ../../nbs/core/subscribers.ipynb #5a1f93f1
 class FeedingHub(Protocol):
-    "What a subscriber uses of its hub"
+    "The parts of the hub that a subscriber uses"
     log: Log
     delivery: Delivery
     counters: Counters
@@ -83,7 +83,7 @@ class StreamConnection(Stream, SSEConnection):
         self.ended, self.server_send = True, None
 
     @property
-    def has_rights(self) -> bool: return bool(self.topics or self.user) # More than what is for everyone
+    def has_rights(self) -> bool: return bool(self.topics or self.user) # Whether it gets more than events for all
 
     @property
     def cursor(self) -> int: return self.queue.cursor

@@ -2,7 +2,7 @@
 
 A user may have several tabs, in several browsers, on several processes. These calls take a user's name, as `auth` or `identify` gives it, and reach every connection of that user.
 
-A revocation has its place in the order of events. In every process it takes effect before any event that was sent after it, even in a process that is slow or was cut off. What was not written yet is not sent. It also holds for a request that was under way, and for an older token.
+A revocation has its place in the order of events. In every process it takes effect before any event that was sent after it, even in a process that is slow or was cut off. Frames that were not written yet are not sent. It also holds for a request that was under way, and for an older token.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/users.html.md"""
 
