@@ -115,18 +115,18 @@ def _subtract(self: MemoryBackplane, kind: str, entry: Entry) -> int:
 @patch
 async def read(self: MemoryBackplane, after: Mapping[str, int], count: int = 500, wait: float = 0) -> list[Entry]:
     "Return the entries after the positions in `after`"
-    deadline = self._time.monotonic() + wait
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait
     while True:
         with self._lock:
             if after.get('events', self._first) < self._first: raise Gap(self.name, self._first)
             channels = (_entries_after(self._channels[channel], position) for channel, position in after.items())
             found = [entry for channel in channels for entry in channel[:count]]
-            left = deadline - self._time.monotonic()
-            if found or left <= 0: return found
-            waiter = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
+            if found or loop.time() >= deadline: return found
+            waiter = loop, loop.create_future()
             self._waiters.add(waiter)
         try:
-            async with asyncio.timeout(left): await waiter[1]
+            async with asyncio.timeout_at(deadline): await waiter[1]
         except TimeoutError: pass
         finally: self._waiters.discard(waiter)
 
@@ -173,5 +173,4 @@ def from_url(url: str, time: Time = Time()) -> MemoryBackplane:
     "Return the store of that name; raises `ValueError` if the URL has none"
     name = urlsplit(url).netloc
     if not name: raise ValueError(f'{url!r:.60} has no name; pass one, as in memory://orders, or no backplane at all')
-    if name not in _shared: _shared[name] = MemoryBackplane(f'memory://{name}', time)
-    return _shared[name]
+    return _shared.setdefault(name, MemoryBackplane(f'memory://{name}', time))

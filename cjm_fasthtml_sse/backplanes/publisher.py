@@ -127,14 +127,15 @@ async def publish_async(self: Publisher,
     """Publish an event, and return once it has its position.
 
     Raises `FrameError` and `ValueError` as `broadcast` does, and `BackplaneError` if it could not be sent."""
-    limits, deadline = (self.max_event_bytes, self.time), self.time.monotonic() + self.timeout
+    clock, limits = asyncio.get_running_loop().time, (self.max_event_bytes, self.time)
+    deadline = clock() + self.timeout
     record = make_record(message_type, data, metadata, exclude, topic, key, retain, *limits)
     self._bind_loop()
     async with self._lock:
         self._number += 1
         body = encode_record(record, self._name, self._number)
         publication = Publication(body, key=None if key is None else json.dumps([topic, key]), retain=retain)
-        position, = await self._publish_with_retries(publication, max(deadline - self.time.monotonic(), 0.1))
+        position, = await self._publish_with_retries(publication, max(deadline - clock(), 0.1))
         return f'{self._epoch}-{position}'
 
 # %% ../../nbs/backplanes/publisher.ipynb #4947c4ae

@@ -49,7 +49,7 @@ class RedisBackplane:
         name: str = 'sse', # Separates applications on one server: 1 to 64 of letters, digits and `._:-`
         max_bytes: int | None = None, # The largest event, if it is less than the server's limit or that is unknown
         durable: bool | None = None, # Whether a restart of the server loses nothing; None asks the server
-        time: Time = Time(), # Clock for waiting, and source of epochs
+        time: Time = Time(), # Source of epochs
         **options: Any, # `timeout`, `tls`, `sentinel_username`, `sentinel_password`, as above
     ):
         if not re.fullmatch('[A-Za-z0-9._:-]{1,64}', name): raise ValueError(
@@ -177,18 +177,19 @@ _MAX_ANSWER = 4 << 20 # Bytes
 @patch
 async def read(self: RedisBackplane, after: Mapping[str, int], count: int = 500, wait: float = 0) -> list[Entry]:
     "Return the entries after the positions in `after`, channel by channel"
-    deadline = self._time.monotonic() + wait
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait
     where = [*(self._streams[channel] for channel in after), *map(id_of, after.values())]
     while True:
-        block, n = min(max(deadline - self._time.monotonic(), 0), _MAX_BLOCK), min(count, self._rows)
+        block, n = min(max(deadline - loop.time(), 0), _MAX_BLOCK), min(count, self._rows)
         waiting = ('BLOCK', max(round(block * 1000), 1)) if block else ()
         newest, found = await self._read_streams(('XREAD', 'COUNT', n, *waiting, 'STREAMS', *where), block)
-        entries, self._read_state = self._entries_of(found, list(after)), (self._group, asyncio.get_running_loop())
+        entries, self._read_state = self._entries_of(found, list(after)), (self._group, loop)
         if 'events' in after: self._check_gap(after['events'], newest, found)
         size, full = sum(len(entry.body) for entry in entries), len(entries) >= n
         if size > _MAX_ANSWER: self._rows = max(1, self._rows // 2)
         elif full and size < _MAX_ANSWER // 4 and self._rows < count: self._rows *= 2
-        if entries or self._time.monotonic() >= deadline: return entries
+        if entries or loop.time() >= deadline: return entries
 
 # %% ../../nbs/backplanes/redis.ipynb #81e87309
 @patch

@@ -12,7 +12,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/sqlite_session.html
 __all__ = []
 
 # %% ../../nbs/backplanes/sqlite_session.ipynb #fbb3948a
-import os, sqlite3
+import asyncio, os, sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
@@ -233,10 +233,11 @@ async def read_or_wait(self: SqliteSession, after: Mapping[str, int], count: int
     with self.file.translated_errors():
         after = {channel: min(position, _NO_LIMIT) for channel, position in after.items()}
         found, (pause, longest) = await self._read_off_loop(after, count), self.notifier.poll_intervals
-        end = self.file.time.monotonic() + wait
+        loop = asyncio.get_running_loop()
+        end = loop.time() + wait
         if found or wait <= 0: return found or []
         with self.notifier.watching():
-            while not found and not self.is_closing and (left := end - self.file.time.monotonic()) > 0:
+            while not found and not self.is_closing and (left := end - loop.time()) > 0:
                 await self.notifier.wait(min(left, pause) if self._busy_since is None else 0.01)
                 if not self.is_closing: found = await self._read_off_loop(after, count)
                 pause = min(2 * pause, longest)
@@ -249,7 +250,7 @@ async def _read_off_loop(self: SqliteSession, after: Mapping[str, int], count: i
         found = [] if self._is_behind else self._read_few(after, count)
         if self._is_behind and len(found) < count: found = await self.worker.submit(self._read_many, after, count)
     except sqlite3.OperationalError as e:
-        now = self.file.time.monotonic()
+        now = asyncio.get_running_loop().time()
         self._busy_since = now if self._busy_since is None else self._busy_since
         if e.sqlite_errorcode & 0xff != sqlite3.SQLITE_BUSY or now - self._busy_since > self.file.timeout: raise
         return None

@@ -72,8 +72,9 @@ class LocalCluster:
         def publish():
             if not future.set_running_or_notify_cancel(): return
             try:
-                with self.home.guard: future.set_result(self.callbacks.dispatch(record))
+                with self.home.guard: count = self.callbacks.dispatch(record)
             except Exception as e: future.set_exception(e)  # noqa: BLE001 - raised where the future is read
+            else: future.set_result(count)
         with self.home.guard:
             loop = self.home.loop
             if loop is None or loop is running_loop(): publish()
@@ -131,6 +132,9 @@ def reopen(self: LocalCluster): "Allow a new start, for an application that is s
 # %% ../../nbs/cluster/local.ipynb #64585352
 @patch
 def rename(self: LocalCluster, node: str): self.node = node # Become a new node, as a forked process must
+
+@patch
+def start_close(self: LocalCluster): "Refuse to publish from now on"
 
 @patch
 async def close(self: LocalCluster): "Leave the other nodes"

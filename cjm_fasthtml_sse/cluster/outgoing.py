@@ -42,7 +42,7 @@ class Outgoing:
     number: int # The publisher's own count
     publication: Publication # Bytes for the engine
     future: asyncio.Future # The caller's result
-    deadline: float # When the caller gets an error instead, by the monotonic clock
+    deadline: float # When the caller gets an error instead, by the loop's clock
     record: Record | None = None # The event; None for a message between nodes
     buffered: bool = False # Whether it is kept while the engine takes none
     sent: bool = False # Whether it may have reached the engine
@@ -82,9 +82,9 @@ class OutgoingQueue:
 
     def _new_outgoing(self, publication: Publication, record: Record | None = None, buffered: bool = False) -> Outgoing:
         self._number += 1
-        deadline = self.time.monotonic() + self.settings.publish_timeout
-        future = asyncio.get_running_loop().create_future()
-        return Outgoing(self._number, publication, future, deadline, record, buffered)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.settings.publish_timeout
+        return Outgoing(self._number, publication, loop.create_future(), deadline, record, buffered)
 
     def message(self, node: str, content: dict[str, Any]) -> Outgoing:
         "Number a message between nodes"
@@ -245,7 +245,7 @@ def fail_unsent(self: OutgoingQueue, error: Callable[[], BackplaneError]):
 @patch
 def expire(self: OutgoingQueue, reason: Any):
     "Answer the callers whose deadline has passed"
-    now, seconds = self.time.monotonic(), f'{self.settings.publish_timeout:g} s'
+    now, seconds = asyncio.get_running_loop().time(), f'{self.settings.publish_timeout:g} s'
     for out in [out for out in self._pending.values() if out.deadline < now]:
         what = f'{self.name} has not confirmed the event in {seconds}' if out.sent else f'Not sent in {seconds}'
         if out.placed: self.resolve(out, 0)

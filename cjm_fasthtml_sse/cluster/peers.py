@@ -145,7 +145,7 @@ def survey(self: Peers, name: str) -> Iterator[Callable]:
                     await answered.wait()
         return answers
     try: yield collect
-    finally: del self._surveys[name]
+    finally: self._surveys.pop(name, None)
 
 @patch
 def _is_missing(self: Peers, answers: dict[str, Any]) -> bool:

@@ -199,8 +199,9 @@ def _answer_control(self: Reader, count: int, name: str, node: str):
 def _on_control(self: Reader, entry: Entry):
     if (received := self.peers.on_control(entry)) is None: return
     node, message = received
-    if message['kind'] != 'epoch': self.on_message(node, message)
-    elif message['epoch'] != self.epoch and entry.position > self.peers.opened_at:
+    is_epoch = message['kind'] == 'epoch'
+    self.on_message(node, dict(kind='hello') if is_epoch else message)
+    if is_epoch and message['epoch'] != self.epoch and entry.position > self.peers.opened_at:
         raise BackplaneError('Another node found that events are lost')
 
 # %% ../../nbs/cluster/reader.ipynb #eb143cf1

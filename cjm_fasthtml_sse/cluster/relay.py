@@ -106,6 +106,9 @@ def start(self: Relay):
 @patch
 def reopen(self: Relay): self._is_closing = False # Allow a new start
 
+@patch
+def start_close(self: Relay): self._is_closing = True # Refuse to publish from now on
+
 # %% ../../nbs/cluster/relay.ipynb #b7451dd2
 @patch
 async def _run(self: Relay):
@@ -280,6 +283,7 @@ async def _survey_others(self: Relay, kind: str, payload: Any, wait: float, to: 
 @patch
 async def publish_control(self: Relay, record: Record, wait: float = 1.0) -> list[int]:
     "Publish `record`, whose metadata name the question, and collect the nodes' answers; raises `BackplaneError`"
+    await self.ready()
     with self.peers.survey(record.metadata['name']) as collect:
         count = await self.publish(record)
         return [count, *(await collect(wait)).values()]

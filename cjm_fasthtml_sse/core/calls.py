@@ -48,7 +48,7 @@ class ConnectionCalls:
         topics: str | Iterable[str] = (), # Topics and patterns that it receives besides what all connections do
     ) -> tuple[str, asyncio.Queue]: # Tuple of (connection_id, queue)
         "Register a new connection and return its queue; raises `ConnectionRefused` (400, 409)"
-        if not self.hub.closed: await self.ready()
+        if self.cluster.report_interval is not None and not self.hub.closed: await self.ready()
         return await register(self.hub, connection_id, metadata, topics)
 
     async def unregister(self,
@@ -145,7 +145,7 @@ class UserCalls(DirectCalls):
     ) -> Presence: # Over all processes
         "Return who is in `topic`; raises `BackplaneError` if other processes cannot be asked"
         checked = None if topic is None else check_topic(topic)
-        return count_presence(topic, await self.cluster.survey('presence', checked))
+        return count_presence(topic, await self.hub.home.run(self.cluster.survey('presence', checked)))
 
     def announce_presence(self,
         *topics: str, # Topics and patterns
@@ -207,7 +207,7 @@ class ClusterCalls:
             yield
             return
         if not self.hub.closed: self.cluster.reopen()
-        try: await self.cluster.ready()
+        try: await self.ready()
         except BackplaneError as e: _logger.warning('Starting without the backplane: %s', e)
         try: yield
         finally: await self.hub.home.run(self.cluster.close())
@@ -237,6 +237,7 @@ class ClusterCalls:
 
     async def _close(self):
         self.hub.start_close()
+        self.cluster.start_close()
         await self.tracker.stop()
         await self.hub.close()
         await self.cluster.close()

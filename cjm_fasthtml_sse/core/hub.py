@@ -67,11 +67,13 @@ class Hub:
         self.closed, self.registry = False, _HubRegistry(self, debug)
         self.on_topics_changed = lambda connection, topics: None # Called with topics that it got or lost
         self.on_ahead = lambda: None # Called if a subscriber is ahead of the log
+        self.counters = Counters()
         self.reset(heartbeat_interval)
 
     def reset(self, heartbeat_interval: float):
         "Begin with empty books, as a forked process must"
-        self.counters, self.drops = Counters(), Counter()
+        self.counters.clear()
+        self.drops = Counter()
         self.scheduler, self.heartbeats = FlushScheduler(self.log.time), HeartbeatTimer(heartbeat_interval)
         self._index, self._by_user, self._full_queues, self._ahead = TopicIndex(), {}, [], {}
         self._all_left, self._heartbeat_frame = None, ('', b'')

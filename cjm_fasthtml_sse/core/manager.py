@@ -36,7 +36,7 @@ from .users import Users
 from ..events.log import Log, Replay
 from ..events.mailbox import Delivery
 from ..runtime.process import in_each_child
-from ..runtime.time import Time, as_time
+from ..runtime.time import Time
 
 # %% ../../nbs/core/manager.ipynb #c05f9d35
 @dataclass(frozen=True)
@@ -106,13 +106,13 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
         delivery: Delivery = Delivery(), # Limits on what is sent
         capacity: Capacity = Capacity(), # Limits on connections
         cluster: Cluster = Cluster(), # How to deal with an engine and other processes
-        clock: Callable[[], float] | Time = Time(), # Seconds, for ages and deadlines; or all of time and chance
+        clock: Callable[[], float] | Time = Time(), # Seconds, for the ages of events; or all of time and chance
     ):
-        self.settings, self.time, self.app = cluster, as_time(clock), None
+        self.settings, self.app, self.time = cluster, None, clock if isinstance(clock, Time) else Time()
         engine = backplane_from_url(backplane, self.time) if isinstance(backplane, str) else backplane
         self._has_engine, home = engine is not None, HomeLoop()
         self.worker_check = WorkerCheck(engine is None or isinstance(engine, MemoryBackplane))
-        self.log = Log(replay, self.time, may_lag=engine is not None)
+        self.log = Log(replay, clock, may_lag=engine is not None)
         self.hub = Hub(self.log, home, max_queue_size, queue_timeout, heartbeat_interval, delivery, capacity, debug)
         self.dispatcher = Dispatcher(self.log, self.hub, history_limit)
         link = (self.dispatcher, home, self.time.token(4))

@@ -178,7 +178,8 @@ class QueueConnection(SSEConnection):
     def __init__(self, hub: FeedingHub, connection_id: str, topics: frozenset[str] = frozenset(),
         metadata: dict[str, Any] | None = None, kind: str = 'global', max_events: int | None = None):
         queue = ClosableQueue(hub.max_queue_size if max_events is None else max_events)
-        super().__init__(connection_id, queue, kind, metadata=dict(metadata or {}))
+        about = dict(metadata=dict(metadata or {}), created_at=hub.log.time.now(), last_activity=hub.log.time.now())
+        super().__init__(connection_id, queue, kind, **about)
         self.hub, self.topics, self.catch_up_task = hub, topics, None
         self.cursor, self.behind = hub.log.head, False
 

@@ -231,8 +231,10 @@ def _take_one(self: Mailbox) -> bytes:
 
 @patch
 def _take_many(self: Mailbox, limit: int) -> bytes:
-    frames, room, until = [], limit, self.log.time.monotonic() + _TAKE_TIME
-    while room > 0 and self._refill(until): room = self._join(frames, room)
+    frames, room, until = [], limit, None
+    while room > 0 and self._refill(until):
+        until = until or self.log.time.monotonic() + _TAKE_TIME
+        room = self._join(frames, room)
     if self._replaying and not self._waiting and not self.behind:
         self._replaying = False
         frames.append(encode_frame(id=self.log.cursor() + self.marks))
@@ -242,9 +244,9 @@ def _take_many(self: Mailbox, limit: int) -> bytes:
 
 # %% ../../nbs/events/mailbox.ipynb #6dc069cd
 @patch
-def _refill(self: Mailbox, until: float) -> bool: # Whether to go on
+def _refill(self: Mailbox, until: float | None) -> bool: # Whether to go on
     if self._waiting: return True
-    if not self.behind or self.ahead or self.log.time.monotonic() >= until: return False
+    if not self.behind or self.ahead or until is not None and self.log.time.monotonic() >= until: return False
     self._read_log()
     return True
 

@@ -50,6 +50,8 @@ class Counters:
     sends: int = 0 # Sends of one or more frames
     bytes: int = 0 # Bytes of these sends
 
+    def clear(self): self.__init__() # Begin again, as a forked process must
+
 # %% ../../nbs/events/renderer.ipynb #145a0b53
 FAILURE_PERIOD = 1.0  # seconds before an event that could not be rendered is tried again
 

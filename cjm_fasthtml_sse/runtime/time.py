@@ -19,7 +19,7 @@ from datetime import datetime
 @dataclass(frozen=True)
 class Time:
     "Where a manager's parts get time and chance from"
-    monotonic: Callable[[], float] = time.monotonic # Seconds that never go back, for ages, deadlines and pauses
+    monotonic: Callable[[], float] = time.monotonic # Seconds that never go back, for ages and slices of work
     wall: Callable[[], float] = time.time # Seconds since 1970, for timestamps and the age of tokens
     random: Callable[[float, float], float] = chance.uniform # A number between two others
     token: Callable[[int], str] = secrets.token_hex # A random name: two hexadecimal digits a byte

@@ -280,6 +280,21 @@ def workers_log(app, number):
     return said
 
 
+async def fail_once(app, manager):
+    tab = Tab(app)
+    await tab.has('id: ')
+    await manager.broadcast('note', {})
+    await tab.has('"reason": "render"')
+    await tab.leave()
+    return manager.statistics().render_failures
+
+
+def test_a_forked_worker_counts_the_failures_of_its_own_routes():
+    app, manager = FastHTML(secret_key='x'), make_manager()
+    setup_broadcast_routes(app, manager, element_builder=lambda type, data: data['no such name'])
+    assert [Child(fail_once, app, manager).says() for _ in range(2)] == [1, 1]
+
+
 @pytest.mark.parametrize('backplane', [None, 'memory://alone'])
 @pytest.mark.parametrize('number', [1, 3])
 def test_forked_workers_with_a_memory_each_say_so_and_one_alone_does_not(backplane, number):

@@ -293,7 +293,8 @@ def test_an_adapter_is_asked_one_thing_at_a_time(caplog):
 def test_a_process_that_joins_is_known_at_once():
     async def join():
         engine = MemoryBackplane()
-        managers = [BroadcastManager(backplane=engine, cluster=Cluster(report_interval=60)) for _ in range(3)]
+        seldom = Cluster(report_interval=600)  # longer than `until` waits
+        managers = [BroadcastManager(backplane=engine, cluster=seldom) for _ in range(3)]
         for manager in managers:
             await manager.ready()
             manager.cluster.handlers["who"] = lambda _, manager=manager: manager.cluster.node

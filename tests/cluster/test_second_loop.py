@@ -4,14 +4,16 @@ import asyncio
 import gc
 import json
 import logging
+import threading
 
 import pytest
 from asgi_tab import Tab, until
-from cjm_fasthtml_sse import BroadcastManager, Publisher, setup_broadcast_routes
+from cjm_fasthtml_sse import BackplaneError, BroadcastManager, Publisher, setup_broadcast_routes
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from fasthtml.common import FastHTML
 from cjm_fasthtml_sse import AccessPolicy
 from settings import make_manager
+from starlette.testclient import TestClient
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of leftover resources
 
@@ -177,3 +179,81 @@ def test_comings_and_goings_are_told():
     kept = left_behind(first)
     assert kept
     asyncio.run(second())
+
+
+def test_an_application_starts_on_a_second_loop_while_the_first_serves_it():
+    "Two test clients of one application at once, as for two browsers"
+    app, manager = served(backplane=MemoryBackplane())
+    @app.get("/send")
+    async def send(): return str(await manager.broadcast("note", {}))
+    with TestClient(app) as first, TestClient(app) as second:
+        assert [client.get("/send").status_code for client in (first, second)] == [200, 200]
+
+
+def test_presence_is_counted_on_the_loop_of_the_connections():
+    "Elsewhere it would walk over books that change meanwhile"
+    app, manager = served()
+    count, seen = manager.cluster.handlers["presence"], []
+    def noted(topic):
+        seen.append(threading.get_ident())
+        return count(topic)
+    manager.cluster.handlers["presence"] = noted
+    async def main():
+        async with Tab(app):
+            there = await asyncio.to_thread(lambda: asyncio.run(manager.presence()))
+            assert there.connections == 1 and seen == [threading.get_ident()]
+    asyncio.run(main())
+
+
+def test_a_callback_of_a_broadcast_may_wait_for_another_thread_that_broadcasts():
+    app, manager = served()
+    outcomes = []
+    def on_done(future):
+        thread = threading.Thread(target=lambda: manager.broadcast_threadsafe("second", {}), daemon=True)
+        thread.start()
+        thread.join(20)
+        outcomes.append(thread.is_alive())
+    def send(): manager.broadcast_threadsafe("first", {}).add_done_callback(on_done)
+    async def main():
+        async with Tab(app) as tab:
+            thread = threading.Thread(target=send)
+            thread.start()
+            thread.join()  # the loop is held until the callback is set
+            await tab.hears("second")
+    asyncio.run(main())
+    assert outcomes == [False]
+
+
+class SlowTab(Tab):
+    "A client that does not read the end of its stream until `reads` is set"
+    def __init__(self, app):
+        self.reads = asyncio.Event()
+        super().__init__(app)
+
+    async def send(self, message):
+        await super().send(message)
+        if "sse-retry" in self.text: await self.reads.wait()
+
+
+@pytest.mark.parametrize("how", ["while it closes", "after a close that was cancelled"])
+def test_a_manager_that_closes_refuses_events(how):
+    app, manager = served(backplane=MemoryBackplane())
+    async def main():
+        async with SlowTab(app) as tab:
+            closing = asyncio.create_task(manager.close())
+            await tab.hears("sse-retry")
+            if how != "while it closes": closing.cancel()
+            await asyncio.wait([closing], timeout=0 if how == "while it closes" else None)
+            with pytest.raises(BackplaneError, match="closed"): await manager.broadcast("note", {})
+            tab.reads.set()
+            await manager.close()
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("call", ["revoke", "disconnect"])
+def test_the_first_call_of_all_may_end_rights(call):
+    async def main():
+        manager = make_manager(backplane=MemoryBackplane())
+        assert await (manager.revoke("ana", "room") if call == "revoke" else manager.disconnect(dict(user="ana"))) == 0
+        await manager.close()
+    asyncio.run(main())

@@ -116,3 +116,17 @@ def test_a_heartbeat_that_fails_is_one_streams_affair(caplog):
         assert "could not be written" in caplog.text and not manager.hub.heartbeats.is_running
 
     asyncio.run(story())
+
+
+def test_a_queue_of_a_lone_manager_starts_no_search_for_workers(monkeypatch):
+    "A program without routes has no other workers that serve its tabs"
+    searches = []
+    monkeypatch.setattr("cjm_fasthtml_sse.core.calls.count_copies", lambda: searches.append(1) or 1)
+    async def story():
+        manager = BroadcastManager()
+        await manager.register()
+        assert not searches
+        await manager.ready()
+        assert searches
+        manager.hub.end_all()
+    asyncio.run(story())

@@ -11,7 +11,8 @@ import pytest
 from asgi_tab import Tab
 from fasthtml.common import FastHTML
 
-from cjm_fasthtml_sse import BroadcastManager, Replay, setup_broadcast_routes, sign_topics
+from cjm_fasthtml_sse import BackplaneError, BroadcastManager, BroadcastMessage, Cluster, Log, Mailbox, MemoryBackplane
+from cjm_fasthtml_sse import Renderer, Replay, setup_broadcast_routes, sign_topics
 from cjm_fasthtml_sse.runtime.time import Time
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +84,8 @@ async def one_run(owned, backplane):
             owned.seconds += 0.25
             await manager.broadcast("tick", {"n": n}, topic="room/1", key=f"k{n}", retain=n == 2)
         await tab.hears('"n": 2')
-        listed = manager.connection_metadata["mine"]["connected_at"]
+        await manager.register("queue")
+        listed = [each["connected_at"] for each in manager.connection_metadata.values()]
         await manager.disconnect(dict(topic="room/1"), reconnect=True)
         await tab.task
     await manager.close()
@@ -133,3 +135,26 @@ async def event_ages(owned, url):
     await after.ready()
     assert (after.statistics().log_events, after.get_history()) == (0, [])
     await after.close()
+
+
+def test_a_clock_that_stands_still_holds_no_deadline_up():
+    "Waits and their deadlines are measured by the loop's clock, never by two"
+    class Hanging(MemoryBackplane):
+        async def publish(self, publications): await asyncio.sleep(3600)
+    async def main():
+        stands = Time(monotonic=lambda: 0.0)
+        assert await MemoryBackplane(time=stands).read({"events": 0}, wait=0.05) == []
+        manager = BroadcastManager(clock=stands, backplane=Hanging(), cluster=Cluster(publish_timeout=0.2))
+        with pytest.raises(BackplaneError, match="in 0.2 s"): await manager.broadcast("tick", {})
+        await manager.close()
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
+def test_a_mailbox_reads_on_however_fast_the_clock_goes():
+    "A slice of work ends after its first batch at the earliest"
+    ticks = itertools.count()
+    log = Log(clock=lambda: next(ticks))
+    mailbox = Mailbox(log, "conn_1", Renderer())
+    for n in range(500): mailbox.offer(log.append(BroadcastMessage("tick", {"n": n})))
+    taken = b"".join(mailbox.take() for _ in range(500))
+    assert taken.count(b"event: message") == 500
