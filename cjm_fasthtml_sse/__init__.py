@@ -21,7 +21,7 @@ async def add(text: str): await manager.broadcast("note", {"text": text})
 serve()
 ```
 
-Each subscribed tab gets every broadcast once and in order. If events are no longer available for a tab, it gets one `sse-reset` event instead. No broadcast waits for a slow subscriber: `broadcast` adds a reference to each mailbox, and all events in a mailbox are sent together.
+Each subscribed tab gets every broadcast once and in order. If events are no longer available for a tab, it gets one `sse-reset` event instead. No broadcast waits for a slow subscriber. It adds a reference to each mailbox. All events that wait in a mailbox are sent together.
 
 Modules:
 

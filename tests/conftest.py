@@ -1,8 +1,11 @@
-"Rules for all tests: a test that hangs is stopped and fails, and sampled cases take turns."
+"Rules for all tests: a test that hangs is stopped and fails, and sampled cases take turns. And the package of 0.0.12."
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+import zipfile
 from datetime import date
 
 import pytest
@@ -65,6 +68,18 @@ def pytest_runtest_makereport(item, call):
         if hasattr(report.longrepr, "addsection"): report.longrepr.addsection("sample", said)
         else: report.longrepr = f"{report.longrepr}\n{said}"
     return report
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory):
+    "The folder of 0.0.12 from PyPI, to put first on the path; a test of it is skipped if pip cannot download it."
+    folder = tmp_path_factory.mktemp("published")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    wanted = ["--retries=0", "-d", folder, "cjm-fasthtml-sse==0.0.12"]
+    done = subprocess.run([*command, *wanted], capture_output=True, text=True)
+    if done.returncode: pytest.skip(f"pip cannot download 0.0.12: {done.stderr.strip()[-200:]}")
+    for wheel in folder.glob("*.whl"): zipfile.ZipFile(wheel).extractall(folder)
+    return folder
 
 
 @pytest.fixture(autouse=True)

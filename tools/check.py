@@ -32,8 +32,6 @@ TESTS_SECONDS, LONG_SECONDS = 1200, 7200
 STUBS = re.compile("|".join([r"\bTO" + r"DO\b", "NotImple" + "mented", "pass" + "  #"]))
 RUNNING: set[subprocess.Popen] = set()
 STUB_FILES = {".py", ".ipynb", ".js", ".md", ".qmd", ".css"}
-# Checks that run only when they are named, because the tree is still above their limits. Empty this set to enable them.
-ONLY_IF_NAMED = {"shape", "prose"}
 
 
 @dataclass
@@ -283,7 +281,7 @@ def main() -> int:
     if args.long: GROUPS[-1] = {name: partial(check, long=True) for name, check in GROUPS[-1].items()}
     results = []
     for group in GROUPS:
-        chosen = [(n, check) for n, check in group.items() if n in (args.names or names - ONLY_IF_NAMED)]
+        chosen = [(n, check) for n, check in group.items() if n in (args.names or names)]
         if not chosen: continue
         with ThreadPoolExecutor(2) as pool:
             for found in pool.map(carry_out, *zip(*chosen, strict=True)): results += found

@@ -169,16 +169,33 @@ def method_info(node: ast.stmt, room: Room) -> FunctionInfo:
 def class_info(node: ast.ClassDef, room: Room) -> ClassInfo:
     "A class of `room`, with its public methods and the fields of a dataclass."
     found = [method_info(method, owner) for owner, method in shown_methods(node, room)]
-    info = ClassInfo(node.name, signature(node, room.source), ast.get_docstring(node), found, is_exported=True)
+    info = ClassInfo(node.name, head(node, room), ast.get_docstring(node), found, is_exported=True)
     if is_dataclass(node):
         info.attributes, info.decorators = [field(each, room.source) for each in fields(node)], ["dataclass"]
     return info
 
 
 def shown_methods(node: ast.ClassDef, room: Room) -> list[tuple[Room, ast.stmt]]:
-    "The methods of a class that have a public name, and its constructor."
-    found = methods(node, room, all_rooms(room.package), public_names())
-    return [(owner, each) for owner, each in found if each.name == "__init__" or not each.name.startswith("_")]
+    "The constructor of a class, then its methods with a public name: those of its internal bases first, bottom up."
+    found = list(methods(node, room, all_rooms(room.package), public_names()))
+    above = [each for base in bases(node, room) for each in shown_methods(base[1], base[0]) if each in found]
+    own = [each for each in found if each not in above]
+    arranged = [each for each in own if each[1].name == "__init__"] + above + own
+    return [each for each in dict.fromkeys(arranged) if each[1].name == "__init__" or not each[1].name.startswith("_")]
+
+
+def bases(node: ast.ClassDef, room: Room) -> list[tuple[Room, ast.ClassDef]]:
+    "The bases of a class that the package defines and that are not public, so that they have no entry of their own."
+    names = [name for name in map(ast.unparse, node.bases) if name not in public_names()]
+    found = (find_definition(name, room, all_rooms(room.package)) for name in names)
+    return [each for each in found if each and isinstance(each[1], ast.ClassDef)]
+
+
+def head(node: ast.ClassDef, room: Room) -> str:
+    "The first line of a class, without the bases that have no entry."
+    hidden = {base.name for _, base in bases(node, room)}
+    shown = ", ".join(name for name in map(ast.unparse, node.bases) if name not in hidden)
+    return f"class {node.name}({shown}):".replace("()", "")
 
 
 def is_dataclass(node: ast.ClassDef) -> bool:
@@ -254,13 +271,11 @@ def line(node: ast.stmt) -> str:
 
 def block(node: ast.ClassDef, room: Room) -> str:
     "A class as a block of code: a line for each method."
-    bases = ", ".join(b for b in map(ast.unparse, node.bases) if not b.startswith("_"))
-    head = f"class {node.name}({bases})".replace("()", "") + f":{first_sentence(node)}"
     lines = [line(method) for _, method in shown_methods(node, room)]
     if is_dataclass(node): lines.insert(0, f"def __init__(self, {', '.join(map(compact_field, fields(node)))})")
     members = [name for each in node.body if isinstance(each, ast.Assign) for name in map(ast.unparse, each.targets)]
-    if "Enum" in bases: lines.insert(0, ", ".join(members))
-    return "\n".join([head, *(f"    {each}" for each in lines)])
+    if "Enum" in map(ast.unparse, node.bases): lines.insert(0, ", ".join(members))
+    return "\n".join([f"{head(node, room)}{first_sentence(node)}", *(f"    {each}" for each in lines)])
 
 
 def compact_field(node: ast.AnnAssign) -> str:

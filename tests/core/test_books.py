@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 def books_are_empty(manager):
     assert manager.get_connection_count() == 0 and manager.hub.home.loop is None
     assert not manager.hub.heartbeats.is_running
-    assert not list(manager.hub._index.readers(None)) and not shutdown.registrations.callbacks
+    assert not manager.hub.subscribers_in(None) and not shutdown.registrations.callbacks
 
 
 def test_a_connection_that_the_registry_added_is_one_like_any_other():

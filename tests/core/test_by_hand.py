@@ -5,16 +5,13 @@ results. The application avoids the cases in which 0.0.12 loses or duplicates ev
 """
 
 import asyncio
-import inspect
 import json
 import os
 import re
 import socket
 import subprocess
 import sys
-import zipfile
 from contextlib import ExitStack, contextmanager
-from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -22,23 +19,10 @@ import cjm_fasthtml_sse
 import httpx2
 import pytest
 from cjm_fasthtml_sse import BroadcastManager, ConnectionClosed
-from cjm_fasthtml_sse.core import broadcast, connections, streaming
 from until import until
 
 APP = Path(__file__).with_name("by_hand_app.py")
 DEADLINE = 20  # Maximum for each step; a generous limit, not a delay
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    "Provide a folder with 0.0.12 from PyPI, to put first on the path"
-    folder = tmp_path_factory.mktemp("published")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    wanted = ["--retries=0", "-d", folder, "cjm-fasthtml-sse==0.0.12"]
-    done = subprocess.run([*command, *wanted], capture_output=True, text=True)
-    if done.returncode: pytest.skip(f"pip cannot fetch 0.0.12: {done.stderr.strip()[-200:]}")
-    for wheel in folder.glob("*.whl"): zipfile.ZipFile(wheel).extractall(folder)
-    return folder
 
 
 @contextmanager
@@ -209,117 +193,6 @@ def test_an_element_for_the_page(caller):
     page = caller.get("/page").text
     assert re.search(r'<div [^>]*sse-connect="/html/broadcast"', page)
     for part in ('hx-ext="sse"', 'sse-swap="message"', 'id="list"', 'class="live"'): assert part in page
-
-
-# Every function, class, method, parameter, order and default of 0.0.12. `MADE` is a default that each instance
-# creates anew.
-MADE = object()
-SIGNATURES = {
-    "broadcast": {
-        "create_broadcast_handler": "manager, element_builder=None",
-        "setup_broadcast_routes": "app, manager, prefix='/sse', element_builder=None",
-        "BroadcastMessage": "type, data, timestamp=MADE, metadata=None",
-        "BroadcastMessage.to_dict": "self",
-        "BroadcastMessage.to_json": "self",
-        "BroadcastMessage.to_sse": "self, event_type='message'",
-        "BroadcastManager": "max_queue_size=100, history_limit=50, queue_timeout=0.1, debug=False",
-        "async BroadcastManager.register": "self, connection_id=None, metadata=None",
-        "async BroadcastManager.unregister": "self, connection_id",
-        "async BroadcastManager.broadcast": "self, message_type, data, metadata=None, exclude=None",
-        "async BroadcastManager.send_to": "self, connection_id, message_type, data, metadata=None",
-        "BroadcastManager.get_connection_count": "self",
-        "BroadcastManager.get_history": "self, limit=None",
-    },
-    "connections": {
-        "create_sse_element": "endpoint, element_id=None, swap_strategy='message', hidden=False, **attrs",
-        "cleanup_sse_on_unload": "",
-        "create_reconnection_script": "check_interval=5000, max_retries=5, debug=False",
-        "create_connection_manager_script": "registry_endpoint='/sse/connections', update_interval=10000",
-        "SSEConnection": (
-            "connection_id, queue, connection_type='global', state=connections.ConnectionState.CONNECTING, "
-            "metadata=MADE, created_at=MADE, last_activity=MADE, message_count=0"),
-        "async SSEConnection.send": "self, data, timeout=1.0",
-        "async SSEConnection.heartbeat": "self",
-        "SSEConnection.close": "self",
-        "SSEConnection.is_active": "self",
-        "ConnectionRegistry": "debug=False",
-        "async ConnectionRegistry.add_connection":
-            "self, conn_id=None, conn_type='global', queue_size=100, metadata=None",
-        "async ConnectionRegistry.remove_connection": "self, conn_id",
-        "ConnectionRegistry.get_connection": "self, conn_id",
-        "ConnectionRegistry.get_connections": "self, conn_type=None",
-        "ConnectionRegistry.get_active_connections": "self, conn_type=None",
-        "ConnectionRegistry.get_stats": "self",
-    },
-    "streaming": {
-        "StreamConfig": (
-            "heartbeat_interval=30.0, timeout=None, send_initial_message=True, initial_message='Connected', "
-            "send_close_message=True, close_message='Connection closed', debug=False"),
-        "SSEStream": "config=None",
-        "SSEStream.stream": "self, data_source, transform_fn=None",
-        "SSEStream.stop": "self",
-        "OOBStreamBuilder": "",
-        "OOBStreamBuilder.add_element": "self, element, target_id=None, swap_mode='innerHTML', wrap=True",
-        "OOBStreamBuilder.add_elements": "self, elements",
-        "OOBStreamBuilder.build": "self",
-        "OOBStreamBuilder.clear": "self",
-    },
-}
-STATES = {name.upper(): name for name in ("connecting", "connected", "disconnected", "error", "reconnecting")}
-MODULES = dict(broadcast=broadcast, connections=connections, streaming=streaming)
-CASES = [(module, name, asked) for module, names in SIGNATURES.items() for name, asked in names.items()]
-
-
-def positional(found):
-    "Return names, defaults and kinds of the parameters that can be positional, or `**attrs`"
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_KEYWORD)
-    return [(p.name, p.default, p.kind) for p in found.parameters.values() if p.kind in kinds]
-
-
-@pytest.mark.parametrize("module, name, asked", CASES, ids=[name.split()[-1] for _, name, _ in CASES])
-def test_a_signature_begins_as_in_the_description(module, name, asked):
-    known = {"connections": connections, "MADE": MADE}
-    expected = positional(inspect.signature(eval(f"lambda {asked}: None", known)))
-    owner, _, method = name.split()[-1].partition(".")
-    ours = getattr(MODULES[module], owner)
-    assert getattr(cjm_fasthtml_sse, owner) is ours
-    own_fields = fields(ours) if is_dataclass(ours) and not method else ()
-    made = {field.name for field in own_fields if field.default_factory is not MISSING}
-    if method: ours = getattr(ours, method)
-    found = [(n, MADE if n in made else default, kind) for n, default, kind in positional(inspect.signature(ours))]
-    assert found[:len(expected)] == expected
-    added = [p for p in inspect.signature(ours).parameters.values() if p.name not in {n for n, *_ in expected}]
-    assert all(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in added), "what is added has a default"
-    assert inspect.iscoroutinefunction(ours) == name.startswith("async ")
-
-
-def test_the_states_are_those_of_the_description():
-    assert {state.name: state.value for state in connections.ConnectionState} == STATES
-
-
-def test_a_stream_hands_out_an_async_generator():
-    frames = streaming.SSEStream().stream([])
-    assert hasattr(frames, "__anext__") and hasattr(frames, "aclose") and hasattr(frames, "asend")
-
-
-def test_the_description_itself_says_the_same(published):
-    "Compare the table above with 0.0.12, so that it cannot be wrong"
-    program = """
-import inspect, json, sys
-from importlib import import_module
-def signature(module, name):
-    of = import_module(f"cjm_fasthtml_sse.core.{module}")
-    for part in name.split()[-1].split("."): of = getattr(of, part)
-    return [p.name for p in inspect.signature(of).parameters.values()], inspect.iscoroutinefunction(of)
-print(json.dumps([signature(module, name) for module, name in json.load(sys.stdin)]))
-"""
-    asked = json.dumps([(module, name) for module, name, _ in CASES])
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(command, input=asked, cwd=published, capture_output=True, text=True, check=True)
-    for (_, name, text), (names, is_async) in zip(CASES, json.loads(done.stdout), strict=True):
-        signature = inspect.signature(eval(f"lambda {text}: None", {"connections": connections, "MADE": MADE}))
-        assert list(signature.parameters) == names, name
-        assert is_async == name.startswith("async "), name
 
 
 async def story():

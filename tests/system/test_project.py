@@ -6,6 +6,8 @@ import configparser
 import inspect
 import json
 import re
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -61,6 +63,19 @@ def test_folders_that_contributing_names_exist():
     assert len(folders) >= 6 and all((ROOT / folder).is_dir() for folder in folders)
     facts = re.findall(r"^\|[^|]+\| `([^`]+)` \|$", text, re.M)
     assert len(facts) >= 6 and all((ROOT / fact).exists() for fact in facts)
+
+
+def single_runs():
+    "The commands of CONTRIBUTING.md for one notebook, one test and some checks"
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return re.findall(r"^\.venv/bin/(\S+) ([^#\n]+)", text, re.M)
+
+
+@pytest.mark.parametrize("program, arguments", single_runs(), ids=lambda text: text.split()[0])
+def test_a_command_for_one_notebook_test_or_check_succeeds(program, arguments):
+    command = [str(Path(sys.executable).with_name(program)), *arguments.split()]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def fences():

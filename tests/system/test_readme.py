@@ -51,11 +51,15 @@ def test_it_has_a_line_for_each_public_name_of_the_modules_of_0_0_12(name):
         if each not in cjm_fasthtml_sse.__all__ or not callable(value): continue
         assert re.search(rf"^(async )?(def|class) {each}\b", section, re.M)
         for method in methods(value): assert re.search(rf"^    .*\b{method}\(", section, re.M), f"{each}.{method}"
+        for base in getattr(value, "__bases__", ()):
+            if base.__module__.startswith("cjm_fasthtml_sse."):
+                assert (base.__name__ in cjm_fasthtml_sse.__all__) == (base.__name__ in section), "an internal name"
 
 
 def methods(value):
-    "The public methods of a class and of its private bases"
-    bases = [base for base in getattr(value, "__mro__", ()) if base is value or base.__name__.startswith("_")]
+    "The public methods of a class and of its bases that the package defines and that are not public"
+    own = [base for base in getattr(value, "__mro__", ()) if base.__module__.startswith("cjm_fasthtml_sse.")]
+    bases = [base for base in own if base is value or base.__name__ not in cjm_fasthtml_sse.__all__]
     return [name for base in bases for name, each in vars(base).items()
             if isinstance(each, FunctionType) and not name.startswith("_")]
 

@@ -12,6 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +22,7 @@ sys.path.append(str(ROOT / "tools"))  # The checks are scripts outside the packa
 import docs  # noqa: E402
 import links  # noqa: E402
 import pages  # noqa: E402
+from rooms import all_rooms  # noqa: E402
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
@@ -140,6 +142,21 @@ def test_search_finds_a_page_and_its_box_can_be_read(look):
     expect(page.locator("#quarto-search a[href*='dashboard'], .aa-Panel a[href*='dashboard']").first).to_be_visible()
 
 
+@pytest.mark.parametrize("look", LOOKS, ids="-".join, indirect=True)
+@pytest.mark.parametrize("name", ["index", "core/broadcast", "core/presence_events"])
+def test_the_sidebar_shows_where_a_page_is(look, name):
+    page, size, scheme = look(name)
+    if size == "phone": page.locator(".quarto-btn-toggle").first.click()
+    sidebar, open_page = page.locator("#quarto-sidebar"), page.locator("#quarto-sidebar .active")
+    page.wait_for_function("elt => elt.getBoundingClientRect().left >= 0", arg=sidebar.element_handle())
+    expect(open_page).to_be_in_viewport(ratio=1)
+    header, shown = page.locator("#quarto-header").bounding_box(), sidebar.bounding_box()
+    assert shown["y"] >= header["height"] - 1 and shown["y"] + shown["height"] <= SIZES[size][1] + 1
+    can_be_read(page, open_page)
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"sidebar-{name.replace('/', '-')}-{size}-{scheme}.png")
+
+
 def test_the_checks_find_what_is_wrong(tmp_path):
     (tmp_path / "one.html").write_text('<a href="two.html">x</a><a href="#no">x</a><p id="here">', encoding="utf-8")
     assert len(links.broken_in_site(tmp_path)) == 2
@@ -158,6 +175,23 @@ def undescribed_function(known: int, # A description
 
 def test_a_parameter_without_a_description_is_found():
     assert pages.undescribed("f", undescribed_function) == ["f: unknown has no description"]
+
+
+def test_the_reference_has_the_modules_with_public_names_and_no_others():
+    rooms = {f"{name.replace('.', '/')}.ipynb": room for name, room in all_rooms().items()}
+    entries = {each["section"]: each for each in sidebar()}
+    def modules(section): return [href for href in docs.hrefs(entries[section]) if href in rooms]
+    assert sorted(modules("Reference")) == sorted(href for href, room in rooms.items() if room.public)
+    assert sorted(modules("Inside the package")) == sorted(href for href, room in rooms.items() if not room.public)
+    for section in ("Reference", "Inside the package"):
+        for wing in (each for each in entries[section]["contents"] if isinstance(each, dict)):
+            assert {href.partition("/")[0] for href in docs.hrefs(wing)} == {wing["section"].lower()}
+
+
+def sidebar():
+    "The sections of the sidebar"
+    config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
+    return config["website"]["sidebar"]["contents"]
 
 
 def test_every_page_of_the_sidebar_is_there_and_every_page_is_in_it(): assert docs.sidebar_problems() == []
