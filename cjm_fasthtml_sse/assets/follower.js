@@ -68,7 +68,7 @@
     onCaughtUp(group) {
       const own = this.#subscription;
       const {coverage} = group;
-      if (group.isLeader && !group.leader.hasStream) return group.leader.promote(own, own.tag);
+      if (group.leader.needsStream) return group.leader.promote(own, own.tag);
       if (coverage && this.#floor !== undefined && own.tag === coverage.tag) {
         if (this.#differs(coverage)) {
           if (this.#hasVerified) return own.detach();

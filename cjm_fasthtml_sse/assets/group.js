@@ -67,7 +67,7 @@
     add(subscription) {
       this.subscriptions.add(subscription);
       this.#hello();
-      if (this.isLeader && !this.leader.hasStream) this.leader.openFirstStream();
+      if (this.leader.needsStream) this.leader.openFirstStream();
       else if (this.coverage) subscription.follower.onCoverage(this.coverage);
       else if (this.isSlow) subscription.openOwn();
     }
@@ -77,7 +77,7 @@
       if (!this.subscriptions.delete(subscription)) return;
       if (this.subscriptions.size) {
         this.#hello();
-        if (this.isLeader && !this.leader.hasStream) this.leader.openFirstStream();
+        if (this.leader.needsStream) this.leader.openFirstStream();
         return;
       }
       this.#post({type: "bye"});
@@ -145,8 +145,7 @@
 
     /** @param {any} message */
     onMessage(message) {
-      const {type, from, tag, term = 0, number} = message;
-      const {leader, isLeader} = this;
+      const {type, from, tag} = message, {leader} = this;
       if (type === "hello") {
         if (tabs.isTopicRequest(message)) leader.onMember(from, {topics: message.topics, signed: message.signed});
       } else if (type === "bye") leader.onBye(from);
@@ -157,14 +156,14 @@
           leader.main?.stream.check();
         });
       } else if (type === "verify") {
-        if (isLeader) this.verifyUser(tag);
-      } else if (type === "reconnect") {
-        if (isLeader) leader.reconnectNow();
-      } else if (tabs.isFromLeader(message)) this.#onLeaderMessage(message, term, number);
+        if (this.isLeader) this.verifyUser(tag);
+      } else if (type === "reconnect") leader.reconnectNow();
+      else if (tabs.isFromLeader(message)) this.#onLeaderMessage(message);
     }
 
-    /** @param {any} message @param {number} term @param {number} number */
-    #onLeaderMessage(message, term, number) {
+    /** @param {any} message */
+    #onLeaderMessage(message) {
+      const {term, number} = message;
       const isNew = term > this.election.term, isLost = number !== this.#number + 1;
       if (!this.election.onLeaderMessage(term)) return;
       this.#number = number;

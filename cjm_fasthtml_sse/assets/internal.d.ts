@@ -64,7 +64,7 @@ interface Election {
 
 interface Leader {
   main: GroupStream | undefined;
-  readonly hasStream: boolean;
+  readonly needsStream: boolean;
   start(): void;
   stop(): void;
   onMember(tab: string, topicRequest: TopicRequest): void;
