@@ -8,6 +8,7 @@ from cjm_fasthtml_sse.core.access import sign_topics, signed_only
 from cjm_fasthtml_sse.browser.elements import create_sse_element
 from .conftest import HTMX2, HTMX4
 from .engines import expect
+from .live import LEADS
 from .rooms import Rooms, expect_state, heard, state, until
 
 pytestmark = [pytest.mark.needs('init script'), pytest.mark.sample(1), pytest.mark.heavy]
@@ -56,6 +57,11 @@ def give_back(rooms, b):
     rooms.expect_hears(b, 'b')
     assert heard(b) == rooms.meant_for(b) or b.evaluate('resets') == ['regained']
     assert heard(b) == sorted({*heard(b)} & {*rooms.meant_for(b)})
+
+
+def two_elements(topics, share):
+    "A page with one element on `a` and one on `b`"
+    return [Div(create_sse_element('/sse/broadcast', f'of-{topic}', 'beforeend', topics=[topic])) for topic in 'ab']
 
 
 # Rights
@@ -128,10 +134,8 @@ def test_a_right_that_a_page_loses_while_it_is_open_is_named(rooms):
 
 @other_htmx
 def test_two_elements_of_a_page_are_told_apart(rooms):
-    def content(topics, share):
-        return [Div(create_sse_element('/sse/broadcast', f'of-{topic}', 'beforeend', topics=[topic])) for topic in 'ab']
     other = rooms.tab('a')
-    rooms.content = content
+    rooms.content = two_elements
     tab = rooms.tab()
     for topic in 'ab': expect(tab.locator(f'#of-{topic}')).to_have_attribute('data-sse-state', 'open')
     rooms.expect_streams(tab, 1, 2)
@@ -143,6 +147,32 @@ def test_two_elements_of_a_page_are_told_apart(rooms):
     expect(tab.locator('#of-a')).to_contain_text(str(rooms.sent))
     rooms.may.add('b')
     rooms.cut()
+    expect(tab.locator('#of-b')).not_to_have_attribute('data-sse-state', 'denied')
+    rooms.send(topic='b')
+    expect(tab.locator('#of-b')).to_contain_text(str(rooms.sent))
+
+
+@one_htmx
+@pytest.mark.sample(2)
+@pytest.mark.parametrize('when', ['the shared stream is opened anew', 'another person signs in'])
+def test_an_element_of_the_leading_tab_that_is_denied_asks_again(rooms, when):
+    rooms.people = {'alice': {'a', 'b'}, 'bob': {'a', 'b'}}
+    rooms.content = two_elements
+    tab = rooms.tab(path='/as/alice?to=/')
+    for topic in 'ab': expect(tab.locator(f'#of-{topic}')).to_have_attribute('data-sse-state', 'open')
+    rooms.expect_streams(tab, 1, 1)
+    rooms.people['alice'] = {'a'}
+    rooms.cut()
+    expect(tab.locator('#of-b')).to_have_attribute('data-sse-state', 'denied')
+    rooms.send(topic='a')
+    expect(tab.locator('#of-a')).to_contain_text(str(rooms.sent))
+    assert tab.evaluate(LEADS)
+    if when == 'another person signs in':
+        rooms.content = rooms.element
+        rooms.tab(path='/as/bob?to=/%3Ftopic=a')
+    else:
+        rooms.people['alice'] = {'a', 'b'}
+        rooms.cut()
     expect(tab.locator('#of-b')).not_to_have_attribute('data-sse-state', 'denied')
     rooms.send(topic='b')
     expect(tab.locator('#of-b')).to_contain_text(str(rooms.sent))
