@@ -2,7 +2,7 @@
 import time
 
 import pytest
-from fasthtml.common import Div
+from fasthtml.common import Div, to_xml
 
 from cjm_fasthtml_sse.core.access import sign_topics, signed_only
 from cjm_fasthtml_sse.browser.elements import create_sse_element
@@ -15,6 +15,15 @@ pytestmark = [pytest.mark.needs('init script'), pytest.mark.sample(1), pytest.ma
 
 one_htmx = pytest.mark.parametrize('htmx', [HTMX2], ids=str)
 other_htmx = pytest.mark.parametrize('htmx', [HTMX4], ids=str)
+
+# Keeps an end that another tab relays away from the script until the test calls `deliver`
+LATE = """{ let isLate = true; const kept = [];
+window.deliver = () => { isLate = false; for (const call of kept.splice(0)) call(); };
+window.BroadcastChannel = class extends BroadcastChannel {
+    set onmessage(hear) { super.onmessage = event => {
+        const isEnd = event.data.events?.some(block => block.event === 'sse-close');
+        if (isEnd && isLate) kept.push(() => hear(event)); else hear(event); }; } }; }"""
+RELAYED = "() => [...cjmSSE.subscriptions].every(each => each.isRelayed)"
 
 
 @pytest.fixture
@@ -351,6 +360,70 @@ def test_the_end_of_all_is_that_of_all(rooms, where):
     rooms.do(rooms.manager.disconnect(where))
     for page in pages: expect_state(page, 'closed')
     rooms.expect_streams(pages[0], 0, 0)
+
+
+def leader_ends(rooms, tabs, where, count):
+    "Open a tab on `a` and `count` on `b`. The first ends, another one leads, and the message of the end is under way"
+    def late():
+        tab = tabs()
+        tab.add_init_script(LATE)
+        return tab
+    first, *others = opened = [rooms.tab('a'), *(rooms.tab('b', tabs=late) for _ in range(count))]
+    for tab in opened: expect_state(tab, 'open')
+    rooms.expect_streams(first, 1, len(opened))
+    for tab in opened: until(tab, lambda tab=tab: tab.evaluate(RELAYED))
+    assert first.evaluate(LEADS)
+    rooms.do(rooms.manager.disconnect(where))
+    expect_state(first, 'closed')
+    until(first, lambda: any(tab.evaluate(LEADS) for tab in others))
+    rooms.expect_streams(first, 1, count)
+    for tab in others: until(tab, lambda tab=tab: tab.evaluate(RELAYED))
+    return others
+
+
+@one_htmx
+@pytest.mark.sample(3)
+@pytest.mark.parametrize('where', [{}, dict(topic=['a', 'b']), dict(topic='a')], ids=str)
+def test_the_end_reaches_a_tab_that_gets_the_lock_before_the_message(rooms, tabs, where):
+    others = leader_ends(rooms, tabs, where, 2)
+    for tab in others: tab.evaluate('deliver()')
+    if where == dict(topic='a'):
+        for tab in others:
+            rooms.expect_hears(tab, 'b')
+            assert state(tab) == 'open'
+    else:
+        for tab in others:
+            expect_state(tab, 'closed')
+            assert tab.evaluate("cjmSSE.isEnded(document.querySelector('#sse'))")
+        rooms.expect_streams(others[0], 0, 0)
+
+
+@one_htmx
+def test_an_end_that_comes_late_is_not_that_of_an_element_that_was_opened_again(rooms, tabs):
+    (tab,) = leader_ends(rooms, tabs, {}, 1)
+    for call in ('close', 'open'): tab.evaluate(f"cjmSSE.{call}(document.querySelector('#sse'))")
+    expect_state(tab, 'open')
+    until(tab, lambda: tab.evaluate(RELAYED))
+    tab.evaluate('deliver()')
+    rooms.expect_hears(tab, 'b')
+    rooms.expect_all(tab)
+    assert state(tab) == 'open'
+    rooms.expect_streams(tab, 1, 1)
+
+
+@other_htmx
+def test_an_end_that_comes_late_is_not_that_of_an_element_that_came_after_it(rooms, tabs):
+    (tab,) = leader_ends(rooms, tabs, {}, 1)
+    new = create_sse_element('/sse/broadcast', 'new', 'beforeend', topics=['b'])
+    tab.evaluate("html => cjmSSE.swap(document.body, html, 'beforeend')", to_xml(new))
+    expect(tab.locator('#new')).to_have_attribute('data-sse-state', 'open')
+    until(tab, lambda: tab.evaluate(RELAYED))
+    tab.evaluate('deliver()')
+    expect_state(tab, 'closed')
+    rooms.send(topic='b')
+    expect(tab.locator('#new')).to_have_text(str(rooms.sent))
+    expect(tab.locator('#new')).to_have_attribute('data-sse-state', 'open')
+    rooms.expect_streams(tab, 1, 1)
 
 
 @one_htmx
