@@ -3,7 +3,8 @@
  * browser names the next as soon as a tab is closed or crashes. This file owns the lock of a group, its `term` and the
  * time of the leader's last message. It knows neither streams nor topics: the group gives it callbacks.
  *
- * `term` counts leaders. Messages of an earlier term are ignored. A leader that is frozen keeps its lock and sends
+ * `term` counts leaders, and is the time at which its leader got the lock. Messages of an earlier term are ignored, except
+ * for an end (see `group.js`). A leader that is frozen keeps its lock and sends
  * nothing, so a leader without a message for some seconds is asked once. If it does not answer, its lock is stolen.
  */
 (() => {

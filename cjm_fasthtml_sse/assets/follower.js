@@ -26,6 +26,8 @@
     /** Whether the leader was asked to reopen its stream. */
     #hasVerified = false;
     isRelayed = false;
+    /** When the subscription began to follow leaders. @type {any} */
+    #since;
 
     /** @param {InternalSubscription} subscription */
     constructor(subscription) { this.#subscription = subscription; }
@@ -68,7 +70,7 @@
     onCaughtUp(group) {
       const own = this.#subscription;
       const {coverage} = group;
-      if (group.isLeader && !group.leader.hasStream) return group.leader.promote(own, own.tag);
+      if (group.leader.needsStream) return group.leader.promote(own, own.tag);
       if (coverage && this.#floor !== undefined && own.tag === coverage.tag) {
         if (this.#differs(coverage)) {
           if (this.#hasVerified) return own.detach();
@@ -92,25 +94,33 @@
       own.closeOwn();
       this.#held = [];
       this.isRelayed = true;
+      this.#since ??= Date.now();
       own.mirror();
-      this.receiveRelayed(held, coverage);
+      this.receiveRelayed(held, coverage.topics);
       return true;
     }
 
-    /** @param {Block[]} events @param {Coverage} coverage @returns {void} */
-    receiveRelayed(events, coverage) {
+    /** @param {Block[]} events @param {string[]} topics Those of the leader's stream. @returns {void} */
+    receiveRelayed(events, topics) {
       const own = this.#subscription;
       if (!this.isRelayed) return this.#hold(events);
       for (const block of events) {
         const {id, topic, event} = block;
         if (id !== undefined && !this.#isAfter(id)) continue;
-        const isEnd = event === "sse-close" && sse.closesTopics(block, own.topics);
+        const isEnd = sse.closesTopics(block, own.topics);
         const isMine = event === "sse-close" ? isEnd
-          : topic === undefined || matchesAny(own.granted, topic) || !matchesAny(coverage.topics, topic);
+          : topic === undefined || matchesAny(own.granted, topic) || !matchesAny(topics, topic);
         own.take(isMine ? block : {id});
         if (isEnd) return own.close("closed", undefined, true);
         if (!this.isRelayed) return;
       }
+    }
+
+    /** Blocks that an earlier leader sent at the time `at`. They count if they end this subscription, which followed it. @param {Block[]} events @param {number} at */
+    receiveLate(events, at) {
+      if (!(this.#since <= at && events.some(block => sse.closesTopics(block, this.#subscription.topics)))) return;
+      this.isRelayed = true;
+      this.receiveRelayed(events, ["**"]);
     }
 
     /** @param {Block[]} events */

@@ -6,6 +6,9 @@
  * A leader *covers* its topics: it relays all of their events later than a given id, for one user. A message is numbered
  * within its term. A missing number means a lost message. After a new leader or a lost message, nothing is covered until
  * the leader announces its coverage again, which the tab requests with `hello`.
+ *
+ * A leader whose stream is ended gives its lock back, and another tab may have the lock before the message about the end.
+ * So an end that was sent before the present term began still counts, for the subscriptions that the leader relayed to.
  */
 (() => {
   "use strict";
@@ -67,7 +70,7 @@
     add(subscription) {
       this.subscriptions.add(subscription);
       this.#hello();
-      if (this.isLeader && !this.leader.hasStream) this.leader.openFirstStream();
+      if (this.leader.needsStream) this.leader.openFirstStream();
       else if (this.coverage) subscription.follower.onCoverage(this.coverage);
       else if (this.isSlow) subscription.openOwn();
     }
@@ -77,7 +80,7 @@
       if (!this.subscriptions.delete(subscription)) return;
       if (this.subscriptions.size) {
         this.#hello();
-        if (this.isLeader && !this.leader.hasStream) this.leader.openFirstStream();
+        if (this.leader.needsStream) this.leader.openFirstStream();
         return;
       }
       this.#post({type: "bye"});
@@ -134,7 +137,7 @@
     /** Send to all tabs as the leader, this tab included. @param {any} message */
     sendToTabs(message) {
       this.#number += 1;
-      this.#post({...message, term: this.election.term, number: this.#number});
+      this.#post({...message, term: this.election.term, number: this.#number, at: Date.now()});
       this.#apply(message);
     }
 
@@ -145,8 +148,7 @@
 
     /** @param {any} message */
     onMessage(message) {
-      const {type, from, tag, term = 0, number} = message;
-      const {leader, isLeader} = this;
+      const {type, from, tag} = message, {leader} = this;
       if (type === "hello") {
         if (tabs.isTopicRequest(message)) leader.onMember(from, {topics: message.topics, signed: message.signed});
       } else if (type === "bye") leader.onBye(from);
@@ -157,16 +159,19 @@
           leader.main?.stream.check();
         });
       } else if (type === "verify") {
-        if (isLeader) this.verifyUser(tag);
-      } else if (type === "reconnect") {
-        if (isLeader) leader.reconnectNow();
-      } else if (tabs.isFromLeader(message)) this.#onLeaderMessage(message, term, number);
+        if (this.isLeader) this.verifyUser(tag);
+      } else if (type === "reconnect") leader.reconnectNow();
+      else if (tabs.isFromLeader(message)) this.#onLeaderMessage(message);
     }
 
-    /** @param {any} message @param {number} term @param {number} number */
-    #onLeaderMessage(message, term, number) {
-      const isNew = term > this.election.term, isLost = number !== this.#number + 1;
-      if (!this.election.onLeaderMessage(term)) return;
+    /** @param {any} message */
+    #onLeaderMessage(message) {
+      const {term, number, events = [], at} = message, {election} = this;
+      const isNew = term > election.term, isLost = number !== this.#number + 1;
+      if (!election.onLeaderMessage(term)) {
+        if (at <= election.term) for (const each of [...this.subscriptions]) each.follower.receiveLate(events, at);
+        return;
+      }
       this.#number = number;
       if (isNew || isLost) {
         this.coverage = undefined;
@@ -186,7 +191,7 @@
         for (const each of [...this.subscriptions]) each.follower.onCoverage(coverage);
       } else if (type === "events" && this.coverage) {
         this.advanceTo(message.last);
-        for (const each of [...this.subscriptions]) each.follower.receiveRelayed(message.events, this.coverage);
+        for (const each of [...this.subscriptions]) each.follower.receiveRelayed(message.events, this.coverage.topics);
       } else if (type === "state") this.#enter(message.state, message.status);
       else if (type === "alone" && (!alone || alone.includes(tabs.tabId))) this.#disband();
     }

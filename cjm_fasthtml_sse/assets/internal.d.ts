@@ -64,7 +64,7 @@ interface Election {
 
 interface Leader {
   main: GroupStream | undefined;
-  readonly hasStream: boolean;
+  readonly needsStream: boolean;
   start(): void;
   stop(): void;
   onMember(tab: string, topicRequest: TopicRequest): void;
@@ -103,7 +103,8 @@ interface Follower {
   clearCoverage(): void;
   onCoverage(coverage: Coverage): void;
   onCaughtUp(group: Group): void;
-  receiveRelayed(events: Block[], coverage: Coverage): void;
+  receiveRelayed(events: Block[], topics: string[]): void;
+  receiveLate(events: Block[], at: number): void;
 }
 
 interface InternalSubscription extends Subscription {
@@ -181,7 +182,7 @@ interface Internals extends SSE {
   covers(whole: TopicRequest, part: TopicRequest): boolean;
   /** The topics and tokens of all, sorted. */
   mergeRequests(requests: TopicRequest[]): TopicRequest;
-  /** Whether `sse-close` is for one of the `wanted` topics, or for all subscribers. */
+  /** Whether a block is an `sse-close`, for one of the `wanted` topics, or for all subscribers. */
   closesTopics(block: Block, wanted: string[]): boolean;
   /** Whether events are missing at this block. */
   isGap(block: Block): boolean;

@@ -32,7 +32,7 @@
     /** @param {Group} group */
     constructor(group) { this.#group = group; }
 
-    get hasStream() { return Boolean(this.main || this.#next); }
+    get needsStream() { return this.#group.isLeader && !this.main && !this.#next; }
 
     start() {
       this.#rollCall = setInterval(() => this.#pruneMembers(), ROLL_CALL_INTERVAL);
@@ -44,10 +44,9 @@
       clearInterval(this.#rollCall);
       clearTimeout(this.#timer);
       this.#timer = undefined;
-      const {main} = this, next = this.#next;
+      const streams = [this.main, this.#next];
       this.main = this.#next = undefined;
-      main?.stream.close();
-      next?.stream.close();
+      for (const each of streams) each?.stream.close();
     }
 
     /** A tab has joined, or requests other topics. @param {string} tab @param {TopicRequest} topicRequest */
@@ -86,9 +85,8 @@
     /** Continue where the last leader was. A group without a cursor starts with the first subscription's own stream, which gets one. */
     openFirstStream() {
       const own = [...this.#group.subscriptions];
-      const first = own.find(each => !each.own);
       if (this.#group.lastId) this.reopen();
-      else if (first && !own.some(each => each.own)) first.openOwn();
+      else if (!own.some(each => each.own)) own[0]?.openOwn();
     }
 
     /** Make a stream of this tab the group's. @param {InternalSubscription} subscription @param {string} tag */
@@ -120,10 +118,10 @@
         await this.#dropCrashedMembers();
         const {main} = this;
         if (!main || this.#next) return;
-        const union = this.#union(), {topics, signed, tabs} = union;
+        const union = this.#union();
         if (covers(main, union)) {
           if (ms < LATER) return this.resubscribe(LATER);
-          if (tabs === main.tabs && topics.length === main.topics.length && signed.length === main.signed.length) return;
+          if (union.tabs === main.tabs && covers(union, main)) return;
         }
         this.reopen();
       }, ms);
@@ -153,7 +151,7 @@
           if (sse.lostTopics(own.topics, opening)) return this.#group.sendToTabs({type: "alone"});
           own.tag = response.headers.get("SSE-User") ?? "";
           own.granted = opening?.topics ?? own.topics;
-          own.decision = own === old ? Math.random() : old?.decision ?? Math.random();  // the same while only tabs come and go
+          own.decision = (own !== old && old?.decision) || Math.random();  // the same while only tabs come and go
           this.main = own;
           if (this.#next === own) this.#next = undefined;
           if (old !== own) old?.stream.close();

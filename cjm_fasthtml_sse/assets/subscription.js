@@ -79,6 +79,7 @@
     resume() {
       if (this.own || this.group) return;
       all.add(this);
+      this.follower = new sse.Follower(this);
       const wasDenied = tabs.denied.delete(this);
       if (wasDenied) this.#isDetached = false;
       this.ended = false;

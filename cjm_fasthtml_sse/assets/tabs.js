@@ -101,7 +101,7 @@
     const decision = `${coverage.tag} ${coverage.decision}`;
     if (decisions.get(key) === decision) return;
     decisions.set(key, decision);
-    for (const each of [...denied]) if (each.key === key) each.onretry();
+    for (const each of [...denied]) if (each.key === key) attempt(each.onretry);
   }
 
   /** A test for tabs that hold their lock. All pass if the browser does not answer. @returns {Promise<(tab: string) => boolean>} */
@@ -116,7 +116,10 @@
   sse.tabs = {
     tabId, groups, denied, lockName, isFromLeader, isTopicRequest, join, leave, findAlive,
     get canShare() { return canShare; },
-    post: message => channel?.postMessage({from: tabId, ...message}),
+    post: message => {
+      channel?.postMessage({from: tabId, ...message});
+      if (message.coverage) retryDenied(message);
+    },
   };
 
   /** @type {Internals["askUserCheck"]} */

@@ -30,7 +30,8 @@
   };
 
   /** @type {Internals["closesTopics"]} */
-  sse.closesTopics = ({data}, wanted) => {
+  sse.closesTopics = ({event, data}, wanted) => {
+    if (event !== "sse-close") return false;
     const {topics} = sse.parseJSON(data);
     return !Array.isArray(topics) || topics.some(topic => wanted.some(pattern => matches(pattern, topic) || matches(topic, pattern)));
   };

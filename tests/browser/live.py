@@ -31,7 +31,7 @@ class Live:
     "A manager, its app, and the number of broadcasts so far"
     def __init__(self, head, authorize=None, headers=None, element_builder=None, scripts=(), **settings):
         self.manager, self.sent, self.headers, self.scripts = make_manager(**settings), 0, headers or {}, scripts
-        self.thaw, self.loop = threading.Event(), None
+        self.thaw, self.holds, self.loop = threading.Event(), threading.Event(), None
         self.content = self.element  # `content(topics, share)` makes what the page shows
         self.app, rt = fast_app(htmx=False, surreal=False, pico=False, hdrs=[ICON, *head],
                                 before=Beforeware(self.sign_in), secret_key='a secret of the tests')
@@ -72,6 +72,7 @@ class Live:
 
     async def hold(self):
         "Answer a page that is blocked in a script, once the test lets it continue"
+        self.holds.set()
         await asyncio.to_thread(self.thaw.wait, 120)
         return ''
 

@@ -2,18 +2,28 @@
 import time
 
 import pytest
-from fasthtml.common import Div
+from fasthtml.common import Div, to_xml
 
 from cjm_fasthtml_sse.core.access import sign_topics, signed_only
 from cjm_fasthtml_sse.browser.elements import create_sse_element
 from .conftest import HTMX2, HTMX4
 from .engines import expect
+from .live import LEADS
 from .rooms import Rooms, expect_state, heard, state, until
 
 pytestmark = [pytest.mark.needs('init script'), pytest.mark.sample(1), pytest.mark.heavy]
 
 one_htmx = pytest.mark.parametrize('htmx', [HTMX2], ids=str)
 other_htmx = pytest.mark.parametrize('htmx', [HTMX4], ids=str)
+
+# Keeps an end that another tab relays away from the script until the test calls `deliver`
+LATE = """{ let isLate = true; const kept = [];
+window.deliver = () => { isLate = false; for (const call of kept.splice(0)) call(); };
+window.BroadcastChannel = class extends BroadcastChannel {
+    set onmessage(hear) { super.onmessage = event => {
+        const isEnd = event.data.events?.some(block => block.event === 'sse-close');
+        if (isEnd && isLate) kept.push(() => hear(event)); else hear(event); }; } }; }"""
+RELAYED = "() => [...cjmSSE.subscriptions].every(each => each.isRelayed)"
 
 
 @pytest.fixture
@@ -56,6 +66,11 @@ def give_back(rooms, b):
     rooms.expect_hears(b, 'b')
     assert heard(b) == rooms.meant_for(b) or b.evaluate('resets') == ['regained']
     assert heard(b) == sorted({*heard(b)} & {*rooms.meant_for(b)})
+
+
+def two_elements(topics, share):
+    "A page with one element on `a` and one on `b`"
+    return [Div(create_sse_element('/sse/broadcast', f'of-{topic}', 'beforeend', topics=[topic])) for topic in 'ab']
 
 
 # Rights
@@ -128,10 +143,8 @@ def test_a_right_that_a_page_loses_while_it_is_open_is_named(rooms):
 
 @other_htmx
 def test_two_elements_of_a_page_are_told_apart(rooms):
-    def content(topics, share):
-        return [Div(create_sse_element('/sse/broadcast', f'of-{topic}', 'beforeend', topics=[topic])) for topic in 'ab']
     other = rooms.tab('a')
-    rooms.content = content
+    rooms.content = two_elements
     tab = rooms.tab()
     for topic in 'ab': expect(tab.locator(f'#of-{topic}')).to_have_attribute('data-sse-state', 'open')
     rooms.expect_streams(tab, 1, 2)
@@ -143,6 +156,32 @@ def test_two_elements_of_a_page_are_told_apart(rooms):
     expect(tab.locator('#of-a')).to_contain_text(str(rooms.sent))
     rooms.may.add('b')
     rooms.cut()
+    expect(tab.locator('#of-b')).not_to_have_attribute('data-sse-state', 'denied')
+    rooms.send(topic='b')
+    expect(tab.locator('#of-b')).to_contain_text(str(rooms.sent))
+
+
+@one_htmx
+@pytest.mark.sample(2)
+@pytest.mark.parametrize('when', ['the shared stream is opened anew', 'another person signs in'])
+def test_an_element_of_the_leading_tab_that_is_denied_asks_again(rooms, when):
+    rooms.people = {'alice': {'a', 'b'}, 'bob': {'a', 'b'}}
+    rooms.content = two_elements
+    tab = rooms.tab(path='/as/alice?to=/')
+    for topic in 'ab': expect(tab.locator(f'#of-{topic}')).to_have_attribute('data-sse-state', 'open')
+    rooms.expect_streams(tab, 1, 1)
+    rooms.people['alice'] = {'a'}
+    rooms.cut()
+    expect(tab.locator('#of-b')).to_have_attribute('data-sse-state', 'denied')
+    rooms.send(topic='a')
+    expect(tab.locator('#of-a')).to_contain_text(str(rooms.sent))
+    assert tab.evaluate(LEADS)
+    if when == 'another person signs in':
+        rooms.content = rooms.element
+        rooms.tab(path='/as/bob?to=/%3Ftopic=a')
+    else:
+        rooms.people['alice'] = {'a', 'b'}
+        rooms.cut()
     expect(tab.locator('#of-b')).not_to_have_attribute('data-sse-state', 'denied')
     rooms.send(topic='b')
     expect(tab.locator('#of-b')).to_contain_text(str(rooms.sent))
@@ -321,6 +360,70 @@ def test_the_end_of_all_is_that_of_all(rooms, where):
     rooms.do(rooms.manager.disconnect(where))
     for page in pages: expect_state(page, 'closed')
     rooms.expect_streams(pages[0], 0, 0)
+
+
+def leader_ends(rooms, tabs, where, count):
+    "Open a tab on `a` and `count` on `b`. The first ends, another one leads, and the message of the end is under way"
+    def late():
+        tab = tabs()
+        tab.add_init_script(LATE)
+        return tab
+    first, *others = opened = [rooms.tab('a'), *(rooms.tab('b', tabs=late) for _ in range(count))]
+    for tab in opened: expect_state(tab, 'open')
+    rooms.expect_streams(first, 1, len(opened))
+    for tab in opened: until(tab, lambda tab=tab: tab.evaluate(RELAYED))
+    assert first.evaluate(LEADS)
+    rooms.do(rooms.manager.disconnect(where))
+    expect_state(first, 'closed')
+    until(first, lambda: any(tab.evaluate(LEADS) for tab in others))
+    rooms.expect_streams(first, 1, count)
+    for tab in others: until(tab, lambda tab=tab: tab.evaluate(RELAYED))
+    return others
+
+
+@one_htmx
+@pytest.mark.sample(3)
+@pytest.mark.parametrize('where', [{}, dict(topic=['a', 'b']), dict(topic='a')], ids=str)
+def test_the_end_reaches_a_tab_that_gets_the_lock_before_the_message(rooms, tabs, where):
+    others = leader_ends(rooms, tabs, where, 2)
+    for tab in others: tab.evaluate('deliver()')
+    if where == dict(topic='a'):
+        for tab in others:
+            rooms.expect_hears(tab, 'b')
+            assert state(tab) == 'open'
+    else:
+        for tab in others:
+            expect_state(tab, 'closed')
+            assert tab.evaluate("cjmSSE.isEnded(document.querySelector('#sse'))")
+        rooms.expect_streams(others[0], 0, 0)
+
+
+@one_htmx
+def test_an_end_that_comes_late_is_not_that_of_an_element_that_was_opened_again(rooms, tabs):
+    (tab,) = leader_ends(rooms, tabs, {}, 1)
+    for call in ('close', 'open'): tab.evaluate(f"cjmSSE.{call}(document.querySelector('#sse'))")
+    expect_state(tab, 'open')
+    until(tab, lambda: tab.evaluate(RELAYED))
+    tab.evaluate('deliver()')
+    rooms.expect_hears(tab, 'b')
+    rooms.expect_all(tab)
+    assert state(tab) == 'open'
+    rooms.expect_streams(tab, 1, 1)
+
+
+@other_htmx
+def test_an_end_that_comes_late_is_not_that_of_an_element_that_came_after_it(rooms, tabs):
+    (tab,) = leader_ends(rooms, tabs, {}, 1)
+    new = create_sse_element('/sse/broadcast', 'new', 'beforeend', topics=['b'])
+    tab.evaluate("html => cjmSSE.swap(document.body, html, 'beforeend')", to_xml(new))
+    expect(tab.locator('#new')).to_have_attribute('data-sse-state', 'open')
+    until(tab, lambda: tab.evaluate(RELAYED))
+    tab.evaluate('deliver()')
+    expect_state(tab, 'closed')
+    rooms.send(topic='b')
+    expect(tab.locator('#new')).to_have_text(str(rooms.sent))
+    expect(tab.locator('#new')).to_have_attribute('data-sse-state', 'open')
+    rooms.expect_streams(tab, 1, 1)
 
 
 @one_htmx

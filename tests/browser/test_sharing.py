@@ -146,6 +146,28 @@ def lose_leaders(live, tabs, console, kinds):
 def test_the_leader_is_lost(live, tabs, console, kind): lose_leaders(live, tabs, console, [kind])
 
 
+@pytest.mark.parametrize('htmx', [HTMX2], ids=str)
+def test_an_end_of_which_a_blocked_leader_tells_late_is_not_that_of_the_next_leader(live, tabs, console):
+    "The next leader has opened a stream since, which the server has not ended"
+    console.allow('Synchronous XMLHttpRequest')
+    live = live()
+    opened = [tabs(live.url), tabs(live.url)]
+    for tab in opened: expect_state(tab, 'open')
+    expect_server(opened[0], connections=1, tabs=2)
+    lost = leader(opened)
+    opened.remove(lost)
+    hang(lost)
+    assert live.holds.wait(PATIENCE/1000)
+    asyncio.run_coroutine_threadsafe(live.manager.disconnect({}), live.loop).result(30)
+    leader(opened)
+    expect_server(opened[0], connections=1, tabs=1)
+    live.thaw.set()
+    lost.wait_for_function(f"() => ({STATE})() === 'closed' || !({LEADS})()", timeout=PATIENCE)
+    live.send()
+    expect_heard(opened[0], 1)
+    expect_state(opened[0], 'open')
+
+
 @long
 def test_ten_leaders_are_lost_at_random(live, tabs, console, engine):
     kinds = [kind for kind in ('close', 'crash', 'hang') if kind not in CANNOT[engine]]
