@@ -181,7 +181,7 @@ def check_docs() -> list[Result]:
 
 
 def check_wheel() -> list[Result]:
-    "The wheel has the right files, and works in an empty environment."
+    "The source archive and the wheel have the right files, and each works in an empty environment."
     from dist import problems
     return parts("wheel", problems())
 

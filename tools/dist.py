@@ -1,4 +1,4 @@
-"""Build the wheel from a copy of the tree, compare its files with the package's, and use it in an empty environment.
+"""Build the source archive and, from it, the wheel; check their files and metadata; use each in an empty environment.
 
     python tools/dist.py
 """
@@ -7,10 +7,13 @@ import email
 import json
 import subprocess
 import sys
+import tarfile
 import tempfile
 import tomllib
 import venv
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from tree import ROOT, copy_tree, tree_files
@@ -18,14 +21,26 @@ from tree import ROOT, copy_tree, tree_files
 NAME = "cjm_fasthtml_sse"
 WHOLE = ("Name", "Version", "Summary", "Author", "License", "Keywords", "Requires-Python", "Requires-Dist",
          "Provides-Extra", "Project-URL", "Classifier", "Description-Content-Type", "License-File")
-# Run by the environment's Python outside the checkout. It reports heavy modules that the import loads, and lost names.
+# Files of the archive beside the package and the metadata that setuptools writes
+BESIDE = {f"{name}.md" for name in ("CHANGELOG", "README", "SECURITY")}
+BESIDE |= {"LICENSE", "MANIFEST.in", "pyproject.toml", "settings.ini", "setup.py"}
+# Run by the environment's Python outside the checkout. It reports heavy modules that the import loads, lost names, and
+# what the demo serves.
 ALONE = f"""
-import json, sys
+import json, re, subprocess, sys
+from urllib.request import urlopen
 import {NAME}
 heavy = [m for m in ("fasthtml", "starlette", "redis", "nats") if m in sys.modules]
 missing = [n for n in {NAME}.__all__ if getattr({NAME}, n, None) is None]
 found = dict(heavy=heavy, missing=missing, count=len({NAME}.__all__), version={NAME}.__version__, file={NAME}.__file__)
-print(json.dumps(found))
+demo = [sys.executable, "-I", "-u", "-m", "{NAME}.demo", "--port", "0"]
+with subprocess.Popen(demo, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    try:
+        url = next(match[0] for line in process.stdout if (match := re.search("http://[^ ]+[0-9]", line)))
+        page = urlopen(url, timeout=30).read().decode()
+        with urlopen(url + "/sse/broadcast", timeout=30) as stream: first = stream.readline().decode()
+    finally: process.terminate()
+print(json.dumps(found | dict(page=page.count("sse-connect"), first=first)))
 """
 
 
@@ -36,20 +51,25 @@ def run(*command, cwd: Path) -> str:
     return done.stdout
 
 
-def build(to: Path) -> Path:
-    "Build the wheel in the folder `to` and return its file."
+def build(to: Path) -> tuple[Path, Path]:
+    "Build the source archive in the folder `to`, and from it the wheel; return both files."
     source = to / "source"
     copy_tree(source)
-    run(sys.executable, "-m", "build", "--wheel", "--outdir", to, source, cwd=to)
-    return next(to.glob("*.whl"))
+    run(sys.executable, "-m", "build", "--outdir", to, source, cwd=to)
+    return next(to.glob("*.tar.gz")), next(to.glob("*.whl"))
 
 
-def file_problems(wheel: Path) -> list[str]:
-    "The files that the wheel lacks, and those that are neither the package's nor metadata."
-    held = {f for f in zipfile.ZipFile(wheel).namelist() if not f.split("/")[0].endswith(".dist-info")}
-    wanted = {f for f in tree_files() if f.startswith(f"{NAME}/")}
-    problems = [f"not in the wheel: {f}" for f in sorted(wanted - held)]
-    return problems + [f"should not be in the wheel: {f}" for f in sorted(held - wanted)]
+def file_problems(archive: Path, wheel: Path) -> list[str]:
+    "The files that the archive or the wheel lacks, and those that are neither the package's nor metadata."
+    package = {f for f in tree_files() if f.startswith(f"{NAME}/")}
+    in_wheel = {f for f in zipfile.ZipFile(wheel).namelist() if not f.split("/")[0].endswith(".dist-info")}
+    with tarfile.open(archive) as tar: files = {each.name.partition("/")[2] for each in tar if each.isfile()}
+    in_archive = {f for f in files if f not in ("PKG-INFO", "setup.cfg") and not f.startswith(f"{NAME}.egg-info/")}
+    problems = []
+    for file, held, wanted in (archive, in_archive, package | BESIDE), (wheel, in_wheel, package):
+        problems += [f"not in {file.name}: {f}" for f in sorted(wanted - held)]
+        problems += [f"should not be in {file.name}: {f}" for f in sorted(held - wanted)]
+    return problems
 
 
 def metadata_problems(wheel: Path) -> list[str]:
@@ -69,28 +89,39 @@ def metadata_problems(wheel: Path) -> list[str]:
     return problems
 
 
-def alone_problems(wheel: Path, folder: Path) -> list[str]:
-    "Install the wheel in an empty environment, import it there, and return what fails."
-    venv.create(folder / "venv", with_pip=True)
-    python = folder / "venv" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel, cwd=folder)
+def alone_problems(built: Path, folder: Path) -> list[str]:
+    "Install `built` in an empty environment, import it and run the demo there, and return what fails."
+    venv.create(folder, with_pip=True)
+    python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", built, cwd=folder)
     found = json.loads(run(python, "-I", "-c", ALONE, cwd=folder))
     problems = [f"importing {NAME} loads {name}" for name in found["heavy"]]
     problems += [f"{name} cannot be imported" for name in found["missing"]]
-    if f"-{found['version']}-" not in wheel.name: problems.append(f"__version__ of {wheel.name} is {found['version']}")
+    if f"-{found['version']}" not in built.name: problems.append(f"__version__ of {built.name} is {found['version']}")
     if str(folder) not in found["file"]: problems.append(f"it was imported from {found['file']}")
+    if not found["page"]: problems.append("the demo's page has no stream")
+    if not found["first"].startswith(": "): problems.append(f"the demo's stream begins with {found['first']!r}")
     return problems if found["count"] else [*problems, "it has no public names"]
 
 
+def lines_of(check) -> list[str]:
+    "The problems that `check()` returns, or the output of a command that failed in it."
+    try: return check()
+    except SystemExit as e: return str(e).splitlines()
+
+
 def problems() -> dict[str, list[str]]:
-    "Build and try the wheel; return the problems of each part."
-    with tempfile.TemporaryDirectory(prefix="wheel-") as name:
+    "Build and try the archive and the wheel; return the problems of each part."
+    with tempfile.TemporaryDirectory(prefix="dist-") as name:
         folder = Path(name).resolve()
-        try: wheel = build(folder)
+        try: built = build(folder)
         except SystemExit as e: return {"build": str(e).splitlines()}
-        found = {"build": [], "files": file_problems(wheel), "metadata": metadata_problems(wheel)}
-        try: found["alone"] = alone_problems(wheel, folder)
-        except SystemExit as e: found["alone"] = str(e).splitlines()
+        twine = partial(run, sys.executable, "-m", "twine", "check", "--strict", *built, cwd=folder)
+        found = {"build": [], "files": file_problems(*built), "metadata": metadata_problems(built[1]),
+                 "twine": lines_of(lambda: twine() and [])}
+        with ThreadPoolExecutor(2) as pool:
+            alone = pool.map(lambda file: lines_of(partial(alone_problems, file, folder / file.suffix[1:])), built)
+            found |= dict(zip(("archive alone", "wheel alone"), alone, strict=True))
         return found
 
 

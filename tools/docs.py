@@ -105,12 +105,16 @@ def shown(value: str, most: int = 60) -> str:
     return f"`{value}`" if len(value) <= most and not set("|`\n") & set(value) else "see the source"
 
 
+def render_command(staged: Path) -> list[str]:
+    "The command that renders the site. Quarto takes the first argument for the project, so options come after it."
+    if engine() == "quarto": return ["quarto", "render", str(staged), "--no-execute"]
+    return [sys.executable, "-m", "smalldocs.cli", "render", "--quiet", str(staged)]
+
+
 def build() -> list[str]:
     "Build `_docs/` and return the builder's warnings and errors, one a line."
     staged, docs = stage(), ROOT / "_docs"
-    smalldocs = [sys.executable, "-m", "smalldocs.cli", "render", "--quiet"]
-    renderer = ["quarto", "render", "--no-execute"] if engine() == "quarto" else smalldocs
-    done = subprocess.run([*renderer, str(staged)], capture_output=True, text=True)
+    done = subprocess.run(render_command(staged), capture_output=True, text=True)
     built = staged / docs.name
     shutil.rmtree(docs, ignore_errors=True)
     if built.exists(): shutil.move(built, docs)

@@ -5,6 +5,7 @@ import asyncio
 import configparser
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,9 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "tools"))
+import docs  # noqa: E402
+
 GITHUB = ROOT / ".github"
 PAGES = sorted(ROOT.glob("*.md"))
 FORMS = [path for path in sorted((GITHUB / "ISSUE_TEMPLATE").glob("*.yml")) if path.stem != "config"]
@@ -37,6 +41,16 @@ def test_the_site_is_built_as_here():
     steps = read(GITHUB / "workflows/docs.yml")["jobs"]["site"]["steps"]
     assert "make docs" in [step.get("run") for step in steps]
     assert any(step.get("uses", "").startswith("quarto-dev/") for step in steps)
+
+
+def test_quarto_gets_the_folder_before_its_options(tmp_path, monkeypatch):
+    "`quarto render --no-execute FOLDER` takes FOLDER for a file of the current directory, and renders that directory"
+    program = tmp_path / "quarto"
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{tmp_path}/given\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    subprocess.run(docs.render_command(Path("_proc")), check=True)
+    assert (tmp_path / "given").read_text().split() == ["render", "_proc", "--no-execute"]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda path: path.stem)
