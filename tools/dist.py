@@ -5,6 +5,7 @@
 
 import email
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -46,7 +47,8 @@ print(json.dumps(found | dict(page=page.count("sse-connect"), first=first)))
 
 def run(*command, cwd: Path) -> str:
     "Run `command` and return its output; raise `SystemExit` with all output if it fails."
-    done = subprocess.run([str(c) for c in command], cwd=cwd, capture_output=True, text=True)
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # the checkout is not installed
+    done = subprocess.run([str(c) for c in command], cwd=cwd, env=env, capture_output=True, text=True)
     if done.returncode: raise SystemExit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
     return done.stdout
 
