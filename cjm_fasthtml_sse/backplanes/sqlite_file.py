@@ -13,7 +13,7 @@ __all__ = []
 import os, sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from time import sleep
+from time import monotonic, sleep
 
 from fastcore.basics import patch
 
@@ -155,10 +155,11 @@ class DatabaseFile:
     def _julian_day(self, _) -> float: return self.time.wall() / 86400 + 2440587.5
 
     def _change_to_wal(self, con: sqlite3.Connection):
-        for left in range(int(self.timeout / 0.005), -1, -1):
+        deadline = monotonic() + self.timeout
+        while True:
             try: mode, = con.execute('PRAGMA journal_mode = WAL').fetchone()
             except sqlite3.OperationalError as e:
-                if e.sqlite_errorcode & 0xff != sqlite3.SQLITE_BUSY or not left: raise
+                if e.sqlite_errorcode & 0xff != sqlite3.SQLITE_BUSY or monotonic() > deadline: raise
                 sleep(0.005)
             else: break
         if mode != 'wal': raise BackplaneError(f'{self.name}: its file system does not support WAL mode')

@@ -66,7 +66,7 @@ class Renderer:
         builder: Callable[[str, Any], Any] | None = None, # Makes elements of type and data; None for JSON
         named: bool = False, # Whether each event is sent under its type, so that a page can select by name
         counters: Counters | None = None, # Counters for failures
-        time: Time = Time(), # Clock for the pauses after failures
+        time: Time = Time(), # Clock for the pauses between two log lines about failures
     ):
         self.builder, self.named, self.counters, self.time = builder, named, counters or Counters(), time
         self._logged_types, self._quiet_until, self._unlogged, self._failed = set(), float('-inf'), 0, OrderedDict()
@@ -79,10 +79,10 @@ class Renderer:
         "Return the frame of `event`, rendered on the first call"
         key = self if with_id else (self, 'without id')
         try: return event.frames[key]
-        except KeyError: self._check_not_failed(event, self.time.monotonic())
+        except KeyError: self._check_not_failed(event, log.time.monotonic())
         try: frame = self.render(event.message, event.json, event.id if with_id else None, frame_topic(event.topic))
         except RenderError:
-            self._failed[event.id] = self.time.monotonic() + FAILURE_PERIOD
+            self._failed[event.id] = log.time.monotonic() + FAILURE_PERIOD
             raise
         event.frames[key] = frame
         if frame: log.add_size(event, len(frame))

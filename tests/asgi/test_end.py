@@ -96,7 +96,10 @@ def test_serve_with_its_default_reload(serve, stream, tmp_path):
         return [sys.executable, 'live.py']
     server = serve(command=command, cwd=main.parent, manager=SPAN, ready='/version')
     streams = open_some(server, stream)
-    write('two', server.port)
+    def is_noticed():  # a write that comes before the reloader watches is repeated
+        write('two', server.port)
+        with contextlib.suppress(AssertionError): return until(lambda: 'detected changes' in server.log, seconds=1)
+    until(is_noticed, 'the reloader to notice')
     check_retry(streams)
     until(lambda: server.answers('/version') and b'two' in server.get('/version')[1], 'the new worker to answer')
     again = open_some(server, stream)

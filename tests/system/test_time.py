@@ -25,7 +25,7 @@ EXCEPTIONS = {
     "runtime.time": {"time", "random", "secrets"},  # where the defaults come from
     "core.access": {"secrets"},  # a key to sign with is a secret and not a name; it is made with the module
     "core.connections": {"datetime"},  # SSEConnection of 0.0.12, which applications make themselves, has no manager
-    "backplanes.sqlite_file": {"time"},  # a pause of a thread, counted and not measured
+    "backplanes.sqlite_file": {"time"},  # pauses of a thread that SQLite makes wait
     "backplanes.conformance": {"secrets"}, "backplanes.conformance_life": {"secrets"},  # names of stores, and bytes
 }
 
