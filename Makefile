@@ -24,7 +24,7 @@ apt = $(if $(ROOT_USER),\
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null; },\
   { echo "$(2): sudo apt-get install $(1)" >&2; $(3); })
 
-.PHONY: help demo test test-long setup export readme prepare docs docs-serve clean chromium firefox webkit curl ip valkey nginx same-python
+.PHONY: help demo test test-long setup export outputs readme prepare docs docs-serve clean chromium firefox webkit curl ip valkey nginx same-python
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -45,6 +45,9 @@ export: $(VENV)/.installed node_modules/.installed ## write modules, the table o
 	@$(BIN)/nbdev-export
 	@$(BIN)/python tools/exports.py
 	@$(BIN)/python tools/minify.py
+
+outputs: $(VENV)/.installed node_modules/.installed ## run the notebooks and keep their outputs
+	@$(BIN)/python tools/outputs.py
 
 readme: $(VENV)/.installed ## write README.md, the overview of modules and the pictures of wings
 	@$(BIN)/python tools/readme.py

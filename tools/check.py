@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from outputs import output_differences
 from tree import ROOT, copy_tree, tree_files
 
 BIN = Path(sys.executable).parent
@@ -117,17 +118,24 @@ def flags() -> str:
     return " ".join(get_config(ROOT).tst_flags)
 
 
-def test_notebook(path: Path) -> Result:
-    "Run one notebook. A leaked task is a failure; nbdev-test only warns of it."
-    command = ["nbdev-test", path, "--n-workers", "0", "--flags", flags()]
-    code, output = run(*command, timeout=NOTEBOOK_SECONDS)
-    return Result(f"notebook {path.relative_to(ROOT)}", code == 0 and "leaked task" not in output, output)
+def test_notebook(file: str, copy: Path) -> Result:
+    "Run one notebook in `copy`. A leaked task, of which nbdev-test only warns, is a failure, and so is another output."
+    command = ["nbdev-test", file, "--save", "--n-workers", "0", "--flags", flags()]
+    code, output = run(*command, timeout=NOTEBOOK_SECONDS, cwd=copy)
+    if code or "leaked task" in output: return Result(f"notebook {file}", False, output)
+    different = output_differences(ROOT / file, copy / file)
+    title = "These outputs are others than those in the notebook (run `make outputs`):"
+    return Result(f"notebook {file}", not different, "\n".join([title, *different]))
 
 
 def check_notebooks() -> list[Result]:
-    "Every notebook runs from top to bottom, two at a time."
-    found = [ROOT / file for file in sorted(tree_files()) if file.startswith("nbs/") and file.endswith(".ipynb")]
-    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool: return list(pool.map(test_notebook, found))
+    "Every notebook runs from top to bottom, two at a time, and its outputs are those that it has."
+    pool = ThreadPoolExecutor(min(2, os.cpu_count() or 1))
+    with tempfile.TemporaryDirectory(prefix="notebooks-") as name, pool:
+        copy = Path(name).resolve()
+        found = [file for file in sorted(copy_tree(copy)) if file.startswith("nbs/") and file.endswith(".ipynb")]
+        if (ROOT / "node_modules").exists(): (copy / "node_modules").symlink_to(ROOT / "node_modules")
+        return list(pool.map(partial(test_notebook, copy=copy), found))
 
 
 def check_style() -> list[Result]:

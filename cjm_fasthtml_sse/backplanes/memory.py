@@ -11,7 +11,7 @@ from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 engine = MemoryBackplane()
 opened = await engine.open(Limits())
 positions = await engine.publish([Publication(b'one'), Publication(b'two')])
-positions, await engine.read({'events': opened.last})
+positions, [entry.body for entry in await engine.read({'events': opened.last})]
 ```
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/memory.html.md"""
