@@ -77,11 +77,23 @@ def stage() -> Path:
     staged = proc_nbs(force=True)
     for path in staged.rglob("*.ipynb"):
         nb = read_nb(path)
+        show_internal(nb, ROOT / "nbs" / path.relative_to(staged))
         for cell in nb.cells:
             if cell.cell_type == "markdown": cell.source = DIRECTIVE.sub("", cell.source)
         if found := constants(path.relative_to(staged)): nb.cells.append(mk_cell(found, "markdown"))
         write_nb(nb, path)
     return staged
+
+
+def show_internal(nb, source: Path):
+    "Show the code of internal names after its prose. nbdev shows a signature for public names, and nothing for others."
+    place = 0
+    for cell in read_nb(source).cells if source.exists() else []:
+        code = DIRECTIVE.sub("", cell.source).strip() if cell.source.startswith("#| exporti") else ""
+        if code:
+            nb.cells.insert(place, mk_cell(code))
+            place += 1
+        place = next((i + 1 for i, each in enumerate(nb.cells) if each.get("id") == cell.id), place)
 
 
 def constants(page: Path) -> str:

@@ -4,6 +4,7 @@ Screenshots are written to `tests/screenshots/`, which git ignores.
 """
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -104,6 +105,13 @@ def look(request, chromium, url):
 def can_be_read(page, element):
     "Wait until the text has the contrast that WCAG 2.1 requires (AA)."
     page.wait_for_function(f"elt => ({CONTRAST})(elt) >= 4.5", arg=element.element_handle())
+
+
+def test_a_page_shows_the_code_of_internal_names_after_its_prose(url):
+    page = httpx2.get(f"{url}/runtime/time.html").text
+    text = re.sub(r"<[^>]+>", "", page)
+    places = [text.index(part) for part in ("The defaults are", "class Time:", "The constructor of a manager")]
+    assert places == sorted(places) and "#| exporti" not in text
 
 
 @pytest.mark.parametrize("look", LOOKS, ids="-".join, indirect=True)
