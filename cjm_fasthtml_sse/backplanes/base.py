@@ -136,7 +136,9 @@ def backplane_from_url(
     scheme = urlsplit(url).scheme if isinstance(url, str) else ''
     if scheme not in _ADAPTERS:
         known = ', '.join(sorted(_ADAPTERS))
-        raise ValueError(f'backplane is {scheme or "no URL"!r:.40}; pass an object, or a URL that begins with: {known}')
+        example = '' if '@' in str(url) or scheme else f'; for a file, pass {f"sqlite:///{url}"!r:.60}'
+        kind = scheme or 'no URL'
+        raise ValueError(f'backplane is {kind!r:.40}; pass an object, or a URL that begins with: {known}{example}')
     if _ADAPTERS[scheme] == 'redis' and find_spec('redis') is None:
         raise BackplaneError("This backplane needs another package: pip install 'cjm-fasthtml-sse[redis]'")
     return import_module(f'cjm_fasthtml_sse.backplanes.{_ADAPTERS[scheme]}').from_url(url, time)

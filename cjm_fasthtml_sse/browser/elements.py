@@ -27,12 +27,17 @@ __all__ = ['SWAP_STYLES', 'STATES', 'create_sse_element', 'connection_indicator'
            'create_reconnection_script', 'create_connection_manager_script']
 
 # %% ../../nbs/browser/elements.ipynb #f0aae1d0
+import logging
 from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from fasthtml.common import Div, Meta, Script, Span
 from .scripts import asset_url, script_text
-from ..events.wire import CLOSE_EVENT, to_json
+from ..events.wire import CLOSE_EVENT, is_markup, to_json
+
+_logger = logging.getLogger(__name__)
 
 # %% ../../nbs/browser/elements.ipynb #dfd291b5
 def _checked_url(url: str, name: str = 'endpoint') -> str:
@@ -56,11 +61,16 @@ def _stream_url(url: str, topics: list[str] | None, cursor: str | None) -> str:
 # %% ../../nbs/browser/elements.ipynb #65692cad
 SWAP_STYLES = frozenset('''innerHTML outerHTML textContent beforebegin afterbegin beforeend afterend delete none
     innerMorph outerMorph'''.split())
+_STYLES_BY_CASE = {style.lower(): style for style in SWAP_STYLES - {'delete', 'none'}} # these two may name events
 
 def _parse_swap(strategy: str) -> tuple[str, str | None]:
     names = [name.strip() for name in strategy.split(',')] if isinstance(strategy, str) else ['']
-    if '' in names: raise ValueError(f'swap_strategy is {strategy!r:.80}; give a swap style, or names of events')
-    if strategy.split()[0] in SWAP_STYLES: return 'message', strategy.strip()
+    if '' in names: raise ValueError(f'swap_strategy is {strategy!r:.80}; give a swap style, or names of events. '
+        'To add children, call the element: create_sse_element(…)(child)')
+    first = strategy.split()[0]
+    if first in SWAP_STYLES: return 'message', strategy.strip()
+    style = _STYLES_BY_CASE.get(first.lower())
+    if style: raise ValueError(f'swap_strategy is {strategy!r:.80}; write {style!r}')
     if CLOSE_EVENT in names: raise ValueError(f'swap_strategy is {strategy!r:.80}; {CLOSE_EVENT} ends a stream')
     return ','.join(names), None
 
@@ -74,10 +84,18 @@ def _refresh_attrs(refresh: str | bool | None, spread: int) -> dict[str, str]:
     url = '' if refresh is True else _checked_url(refresh, 'refresh')
     return dict(data_sse_refresh=url, data_sse_spread=str(_whole_number(spread, 'refresh_spread', 0, 'milliseconds')))
 
+# %% ../../nbs/browser/elements.ipynb #3c8d43c9
+_SETTINGS = 'endpoint element_id swap_strategy hidden topics cursor share refresh refresh_spread'.split()
+
+def _warn_of_misspelt(attrs: Mapping[str, Any]):
+    for name in attrs:
+        near = get_close_matches(name, _SETTINGS, 1, 0.8)
+        if near: _logger.warning('create_sse_element made %r an attribute; for the setting, write %r', name, near[0])
+
 # %% ../../nbs/browser/elements.ipynb #800e4fed
 def create_sse_element(
     endpoint: str, # URL of the stream: a path, or http(s)
-    element_id: str | None = None, # Id of the element
+    element_id: str | None = None, # Id of the element; an element here becomes its child
     swap_strategy: str = "message", # Name of an event (or a,b,c), or one of `SWAP_STYLES` for events without a name
     hidden: bool = False, # Whether to hide the element
     *,
@@ -93,11 +111,14 @@ def create_sse_element(
     Raise `ValueError` for an empty endpoint, a scheme other than http(s), or an empty `swap_strategy`."""
     url = _stream_url(_checked_url(endpoint), topics, cursor)
     names, style = _parse_swap(swap_strategy)
+    children, id = ([element_id], None) if is_markup(element_id) else ([], element_id or None)
+    _warn_of_misspelt(attrs)
     htmx2 = dict(hx_ext='sse', data_sse_connect=url, data_sse_swap=names, data_sse_close=CLOSE_EVENT)
     htmx4 = dict(hx_config='sse.pauseOnBackground:false')
     for meta in '-:': htmx4 |= {f'hx-sse{meta}connect': url, f'hx-sse{meta}close': CLOSE_EVENT}
     ours = dict(data_sse_share=None if share else 'false') | _refresh_attrs(refresh, refresh_spread)
-    return Div(**dict(id=element_id or None, hidden=hidden or None, hx_swap=style) | htmx2 | htmx4 | ours | attrs)
+    basic = dict(id=id, hidden=hidden or None, hx_swap=style)
+    return Div(*children, **basic | htmx2 | htmx4 | ours | attrs)
 
 # %% ../../nbs/browser/elements.ipynb #ca1fa6c6
 STATES = dict(connecting='Connecting…', open='Live', reconnecting='Reconnecting…', stale='Out of date', closed='Closed',

@@ -14,7 +14,7 @@ import asyncio, logging
 from dataclasses import dataclass
 
 from ..backplanes.base import Backplane, Limits, Opened
-from ..events.wire import BackplaneError
+from ..events.wire import BackplaneError, check_numbers
 from ..runtime.time import Time
 
 _logger = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ class Cluster:
     report_interval: float = 5.0 # Seconds between two reports to the other nodes
 
     def __post_init__(self):
+        check_numbers(**{name: value for name, value in vars(self).items() if name != 'buffer'})
         limits = dict(buffer_limit=self.buffer_limit, buffer_bytes=self.buffer_bytes)
         times = {name: getattr(self, name) for name in ('publish_timeout', 'open_timeout', 'report_interval')}
         for name, value in limits.items():

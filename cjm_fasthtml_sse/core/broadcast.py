@@ -28,6 +28,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from starlette.applications import Starlette
+
 from ..asgi.response import bypass_middleware
 from ..asgi.shutdown import wrap_lifespan
 from ..browser.scripts import serve_assets
@@ -36,6 +38,7 @@ from .manager import BroadcastManager
 from .routes import BroadcastResponse, info_routes
 from ..events.record import BroadcastMessage
 from ..events.renderer import Renderer
+from ..events.wire import is_markup
 
 _logger = logging.getLogger(__name__)
 _all_ = [BroadcastMessage, 'BroadcastManager']
@@ -49,7 +52,11 @@ def create_broadcast_handler(
     policy: AccessPolicy = AccessPolicy(), # The application's decisions
 ) -> Callable[..., Any]: # An asynchronous handler that takes `connection_id`
     "Create a broadcast handler function that can be used with FastHTML routes."
-    if element_builder is not None and (not callable(element_builder) or inspect.iscoroutinefunction(element_builder)):
+    if not isinstance(manager, BroadcastManager):
+        raise TypeError(f'manager must be a BroadcastManager, got {manager!r:.60}; the order is (app, manager)')
+    if not isinstance(policy, AccessPolicy): raise TypeError(f'policy must be AccessPolicy(…), got {policy!r:.60}')
+    is_plain = callable(element_builder) and not inspect.iscoroutinefunction(element_builder)
+    if element_builder is not None and (not is_plain or is_markup(element_builder)):
         wrong = f'element_builder must be a plain function of type and data, got {element_builder!r:.80}'
         raise ValueError(f'{wrong}; fetch what it needs before you broadcast')
     manager.users.keep_revocations(policy.token_max_age)
@@ -69,6 +76,8 @@ def setup_broadcast_routes(
     policy: AccessPolicy = AccessPolicy(), # The application's decisions
 ):
     "Setup broadcast routes on a FastHTML app, under `prefix`: the stream, numbers, tags and the script"
+    if not isinstance(app, Starlette):
+        raise TypeError(f'app must be a FastHTML app, got {app!r:.60}; app, rt = fast_app() returns it first')
     if not prefix.startswith('/') or prefix.endswith('/'):
         raise ValueError(f'prefix must start with "/" and not end with it, got {prefix!r}')
     handler = create_broadcast_handler(manager, element_builder, named=named, policy=policy)

@@ -41,7 +41,7 @@ from ..browser.elements import (
     cleanup_sse_on_unload, create_connection_manager_script, create_reconnection_script, create_sse_element)
 from ..runtime.process import in_each_child
 from ..events.topics import MAX_TOPICS
-from ..events.wire import ConnectionClosed, ConnectionRefused, encode_comment
+from ..events.wire import ConnectionClosed, ConnectionRefused, check_numbers, encode_comment
 
 _logger = logging.getLogger(__name__)
 _all_ = [cleanup_sse_on_unload, create_connection_manager_script, create_reconnection_script, create_sse_element]
@@ -157,7 +157,8 @@ class Capacity:
 
     def __post_init__(self):
         limits = [n for n in (self.max_connections, self.max_connections_per_user, self.max_topics) if n is not None]
-        if min(limits) < 1: raise ValueError(f'Limits must be 1 or more, got {self}')
+        check_numbers(**vars(self))
+        if min(limits, default=1) < 1: raise ValueError(f'Limits must be 1 or more, got {self}')
 
 # %% ../../nbs/core/connections.ipynb #de5a4c4f
 class ConnectionRegistry:

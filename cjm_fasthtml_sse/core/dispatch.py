@@ -20,6 +20,7 @@ from .hub import Hub
 from ..events.log import Log
 from ..events.record import BroadcastMessage, Event, Record
 from ..events.topics import CONTROL, PRIVATE
+from ..events.wire import check_numbers
 
 _logger = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ def message_of(record: Record) -> BroadcastMessage:
 class Dispatcher:
     "Keeps the log, the history and the hub in step"
     def __init__(self, log: Log, hub: Hub, history_limit: int = 50):
+        check_numbers(history_limit=history_limit)
         if history_limit < 0: raise ValueError(f'history_limit must be 0 or more, got {history_limit!r}')
         self.log, self.hub, self.history, self.broadcasts = log, hub, deque(maxlen=history_limit), 0
         self.controls = {} # Type of a control to its handler

@@ -29,7 +29,7 @@ from ..events.mailbox import Delivery
 from ..events.record import Event
 from ..events.renderer import Counters
 from ..events.topics import TopicIndex
-from ..events.wire import encode_frame
+from ..events.wire import check_numbers, encode_frame
 
 _logger = logging.getLogger(__name__)
 
@@ -60,6 +60,8 @@ class Hub:
         capacity: Capacity = Capacity(), # Limits on connections
         debug: bool = False, # Whether each connection is logged
     ):
+        numbers = dict(max_queue_size=max_queue_size, queue_timeout=queue_timeout)
+        check_numbers(**numbers, heartbeat_interval=heartbeat_interval)
         if max_queue_size < 1: raise ValueError(f'max_queue_size must be 1 or more, got {max_queue_size!r}')
         if heartbeat_interval < 0: raise ValueError(f'heartbeat_interval must be 0 or more, got {heartbeat_interval!r}')
         self.log, self.home, self.delivery, self.capacity = log, home, delivery, capacity

@@ -108,6 +108,10 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
         cluster: Cluster = Cluster(), # How to deal with an engine and other processes
         clock: Callable[[], float] | Time = Time(), # Seconds, for the ages of events; or all of time and chance
     ):
+        for group, kind in ((replay, Replay), (delivery, Delivery), (capacity, Capacity), (cluster, Cluster)):
+            name = kind.__name__
+            if not isinstance(group, kind): raise TypeError(f'{name.lower()} must be {name}(…), got {group!r:.60}')
+        if not isinstance(clock, Time | Callable): raise TypeError(f'clock must be a function, got {clock!r:.60}')
         self.settings, self.app, self.time = cluster, None, clock if isinstance(clock, Time) else Time()
         engine = backplane_from_url(backplane, self.time) if isinstance(backplane, str) else backplane
         self._has_engine, home = engine is not None, HomeLoop()

@@ -221,6 +221,7 @@ class SSEStream:
         config: StreamConfig | None = None # Settings; None for the defaults
     ):
         self.config = config or StreamConfig()
+        if not isinstance(self.config, StreamConfig): raise TypeError(f'config must be StreamConfig(…), got {config!r}')
         self._readers, self._used, self._stopped = weakref.WeakSet(), False, False
         if self.config.debug: _logger.setLevel(logging.DEBUG)
 

@@ -38,6 +38,7 @@ from ..runtime.process import in_each_child
 from ..runtime.time import Time, as_time
 from .positions import PositionIndex, Retained, Trimmed
 from .record import BroadcastMessage, Event, EVENT_OVERHEAD
+from .wire import check_numbers
 
 # %% ../../nbs/events/log.ipynb #144c093a
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Replay:
     max_retained_bytes: int = 16 * 2**20 # Bytes of retained events, in addition to `max_bytes`
 
     def __post_init__(self):
+        check_numbers(**vars(self))
         limits = (self.max_events, self.max_bytes, self.max_retained, self.max_retained_bytes)
         if min(limits) < 1 or (self.max_age is not None and self.max_age <= 0):
             raise ValueError(f'A log keeps at least one event: its limits must be positive, got {self}')

@@ -36,7 +36,7 @@ from .marks import limit_marks
 from .record import Event
 from .renderer import Counters, Renderer, RenderError, frame_topic
 from .topics import matches
-from .wire import RETRY_RANGE, ConnectionClosed, encode_frame, to_json
+from .wire import RETRY_RANGE, ConnectionClosed, check_numbers, encode_frame, to_json
 
 # %% ../../nbs/events/mailbox.ipynb #2118a4f7
 MAX_SEND_BYTES = 64 * 1024  # bytes of one send, unless a single event is larger
@@ -52,11 +52,13 @@ class Delivery:
     retry_range: tuple[int, int] = RETRY_RANGE # Least and most milliseconds before a closed stream reconnects
 
     def __post_init__(self):
+        check_numbers(**{name: value for name, value in vars(self).items() if name not in ('overflow', 'retry_range')})
         least = min(self.max_queue_bytes, self.max_send_bytes, self.max_event_bytes)
         if least < 1 or self.send_timeout <= 0: raise ValueError(f'Limits and timeouts must be positive, got {self}')
         if self.overflow not in (choices := ('reset', 'disconnect')):
             raise ValueError(f'overflow must be one of {choices}, got {self.overflow!r}')
-        if not 0 <= self.retry_range[0] <= self.retry_range[1]:
+        is_pair = isinstance(self.retry_range, tuple | list) and len(self.retry_range) == 2
+        if not (is_pair and 0 <= self.retry_range[0] <= self.retry_range[1]):
             raise ValueError(f'retry_range must be (least, most) in milliseconds, got {self.retry_range}')
 
 # %% ../../nbs/events/mailbox.ipynb #35e623e9

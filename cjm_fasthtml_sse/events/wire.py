@@ -95,6 +95,13 @@ def _retry(value: int) -> int:
         raise FrameError(f'retry must be a whole number of milliseconds, 0 or more, got {value!r:.80}')
     return value
 
+# %% ../../nbs/events/wire.ipynb #3aaef7d2
+def check_numbers(**values: Any):
+    "Raise `TypeError` for a value that is neither a number nor None"
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | None):
+            raise TypeError(f'{name} must be a number, got {value!r:.60}')
+
 # %% ../../nbs/events/wire.ipynb #dbc16480
 def encode_frame(
     data: str | None = None, # Text of the event; None for a frame that only moves the cursor or names an event
