@@ -517,6 +517,31 @@ def test_several_elements_on_a_page(live, tabs):
         for n, topic in enumerate('abc', 1): expect(tab.locator(f'#on-{topic}')).to_have_text(str(n))
 
 
+AWAY_AND_BACK = {  # by the element, and by its subscription
+    'closed': ("cjmSSE.close(document.querySelector('#two'))", "cjmSSE.open(document.querySelector('#two'))"),
+    'paused': ("window.two = [...cjmSSE.subscriptions].at(-1); two.pause()", "two.resume()")}
+
+
+@pytest.mark.parametrize('how', AWAY_AND_BACK)
+@pytest.mark.feature('several elements, one stream')
+def test_an_element_that_returns_has_what_the_others_got_meanwhile(live, tabs, how):
+    live = live()
+    def element(name): return create_sse_element('/sse/broadcast', name, 'beforeend')
+    live.content = lambda topics, share: [element('one'), element('two')]
+    tab = tabs(live.url)
+    tab.wait_for_function('() => [...cjmSSE.subscriptions].filter(each => each.isRelayed).length === 2')
+    live.send()
+    for name in ('one', 'two'): expect(tab.locator(f'#{name}')).to_have_text('1')
+    leave, come_back = AWAY_AND_BACK[how]
+    tab.evaluate(leave)
+    live.send()
+    expect(tab.locator('#one')).to_have_text('12')
+    tab.evaluate(come_back)
+    expect(tab.locator('#two')).to_have_attribute('data-sse-state', 'open')
+    live.send()
+    for name in ('one', 'two'): expect(tab.locator(f'#{name}')).to_have_text('123')
+
+
 # A page of 0.0.12
 
 
