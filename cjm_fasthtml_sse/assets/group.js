@@ -46,6 +46,7 @@
         onStepDown: () => this.leader.stop(),
         onStolen: () => this.#hello(),
         onSilence: () => this.#post({type: "ping"}),
+        onWatch: () => { for (const each of this.subscriptions) if (!each.own && !each.isRelayed) return this.#hello(); },
         onFailure: () => this.#disband(),
       });
       const timer = setTimeout(() => {
