@@ -203,7 +203,7 @@
         tries = 0;
         log("now");
         enter("reconnecting");
-        connect();
+        if (state === "reconnecting") connect();  // the page may have closed it
       },
     };
   };
