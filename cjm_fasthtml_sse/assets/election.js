@@ -96,6 +96,7 @@
       clearTimeout(this.#timer);
       const silence = (document.hidden ? MAX_HIDDEN_SILENCE : MAX_SILENCE) * (1 + Math.random() / 2);
       this.#timer = setTimeout(() => {
+        this.#callbacks.onWatch();
         if (this.isLeader) this.#lastMessageAt = Date.now();
         if (Date.now() - this.#lastMessageAt < silence) return this.watchLeader();
         this.#callbacks.onSilence();

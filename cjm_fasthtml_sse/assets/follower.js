@@ -52,11 +52,11 @@
 
     /** The leader announces its coverage. @param {Coverage} coverage */
     onCoverage(coverage) {
-      const own = this.#subscription;
-      if (!sse.covers({...coverage, topics: coverage.asked}, own)) return this.clearCoverage();
+      const own = this.#subscription, {group} = own;
+      if (!group || !sse.covers({...coverage, topics: coverage.asked}, own)) return this.clearCoverage();
       if (this.#floor === undefined || coverage.isFresh) {
         this.clearCoverage();
-        this.#floor = coverage.floor;
+        this.#floor = group.lastId;  // later than the coverage's own floor for one that joins later
       }
       const hasSameUser = own.tag === coverage.tag;
       if (coverage.isNarrowed && this.isRelayed && hasSameUser) own.grant(own.granted.filter(topic => coverage.topics.includes(topic)));

@@ -46,6 +46,7 @@
         onStepDown: () => this.leader.stop(),
         onStolen: () => this.#hello(),
         onSilence: () => this.#post({type: "ping"}),
+        onWatch: () => { for (const each of this.subscriptions) if (!each.own && !each.isRelayed) return this.#hello(); },
         onFailure: () => this.#disband(),
       });
       const timer = setTimeout(() => {
@@ -122,8 +123,8 @@
       if (!this.isLeader || !this.coverage) return;
       try {
         const response = await fetch(new URL("user", this.key), {cache: "no-store", credentials: "include"});
-        const {user} = response.ok ? await response.json() : {user: undefined};
-        if (user !== undefined && user !== this.coverage?.tag) this.leader.reopen();
+        const {user} = response.ok ? await response.json() : {};
+        if (user !== undefined) this.verifyUser(user);
       } catch (error) { /* without an answer, the user counts as the same */ }
     }
 
@@ -150,7 +151,7 @@
     onMessage(message) {
       const {type, from, tag} = message, {leader} = this;
       if (type === "hello") {
-        if (tabs.isTopicRequest(message)) leader.onMember(from, {topics: message.topics, signed: message.signed});
+        if (tabs.isTopicRequest(message)) leader.onMember(from, message);
       } else if (type === "bye") leader.onBye(from);
       else if (type === "ping") {  // in a timer, because a frozen page receives messages, but runs no timers
         setTimeout(() => {

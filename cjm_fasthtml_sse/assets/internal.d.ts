@@ -48,6 +48,8 @@ interface ElectionCallbacks {
   onStolen(): void;
   /** The leader is silent: ask it for a message. */
   onSilence(): void;
+  /** Some seconds have passed, whether the leader is silent or not. */
+  onWatch(): void;
   /** The browser does not grant locks. */
   onFailure(): void;
 }

@@ -199,12 +199,11 @@
       close() { stop("closed"); },
       check() { if (state === "open" && isSilent()) retryLater(); },
       reconnectNow() {
-        if (state === "denied" || (state === "open" && !isSilent())) return;
-        if (state === "connecting" || (request && state !== "open")) return;
+        if (state === "open" ? !isSilent() : request || state === "denied" || state === "connecting") return;
         tries = 0;
         log("now");
         enter("reconnecting");
-        connect();
+        if (state === "reconnecting") connect();  // the page may have closed it
       },
     };
   };

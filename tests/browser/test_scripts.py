@@ -231,6 +231,26 @@ def test_a_page_that_gave_up_is_brought_back(show, page, htmx, console, asking):
     assert len(stream.requests) == 3
 
 
+SLEEP = '{ const now = Date.now; Date.now = () => now() + 60_000; }'  # the page's timers have not run meanwhile
+CLOSE_ON_RECONNECT = """addEventListener('sse:state', ({target, detail}) => {
+    if (detail.state === 'reconnecting') cjmSSE.close(target); }, {once: true})"""
+
+
+def test_a_stream_that_the_page_closes_as_it_reconnects_stays_closed(site, page, htmx):
+    stream, path = site.stream()
+    stream.headers = {'SSE-Heartbeat': '15'}
+    page.goto(site.page(create_sse_element(path, 'sse', 'beforeend'), head=htmx.head()))
+    element = page.locator('#sse')
+    expect(element).to_have_attribute('data-sse-state', 'open')
+    for script in (SLEEP, CLOSE_ON_RECONNECT, ASKING['online']): page.evaluate(script)
+    expect(element).to_have_attribute('data-sse-state', 'closed')
+    page.evaluate(ASKING['element'])
+    stream.wait(readers=1, requests=2)
+    stream.send('once')
+    expect(element).to_have_text('once')
+    assert len(stream.requests) == 2 and len(stream.queues) == 1
+
+
 def test_what_the_server_ended_opens_for_the_element_alone(show, page, htmx):
     stream, element = show(htmx, create_reconnection_script(20))
     stream.send('a')

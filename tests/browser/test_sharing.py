@@ -517,6 +517,81 @@ def test_several_elements_on_a_page(live, tabs):
         for n, topic in enumerate('abc', 1): expect(tab.locator(f'#on-{topic}')).to_have_text(str(n))
 
 
+AWAY_AND_BACK = {  # by the element, and by its subscription
+    'closed': ("cjmSSE.close(document.querySelector('#two'))", "cjmSSE.open(document.querySelector('#two'))"),
+    'paused': ("window.two = [...cjmSSE.subscriptions].at(-1); two.pause()", "two.resume()")}
+
+
+@pytest.mark.parametrize('how', AWAY_AND_BACK)
+@pytest.mark.feature('several elements, one stream')
+def test_an_element_that_returns_has_what_the_others_got_meanwhile(live, tabs, how):
+    live = live()
+    def element(name): return create_sse_element('/sse/broadcast', name, 'beforeend')
+    live.content = lambda topics, share: [element('one'), element('two')]
+    tab = tabs(live.url)
+    tab.wait_for_function('() => [...cjmSSE.subscriptions].filter(each => each.isRelayed).length === 2')
+    live.send()
+    for name in ('one', 'two'): expect(tab.locator(f'#{name}')).to_have_text('1')
+    leave, come_back = AWAY_AND_BACK[how]
+    tab.evaluate(leave)
+    live.send()
+    expect(tab.locator('#one')).to_have_text('12')
+    tab.evaluate(come_back)
+    expect(tab.locator('#two')).to_have_attribute('data-sse-state', 'open')
+    live.send()
+    for name in ('one', 'two'): expect(tab.locator(f'#{name}')).to_have_text('123')
+
+
+# Messages between the tabs are lost
+
+
+LOSE = """type => { const post = BroadcastChannel.prototype.postMessage; window.lost = false;
+    BroadcastChannel.prototype.postMessage = function (message) {
+        if (message.type !== type || window.lost) return post.call(this, message);
+        window.lost = true; } }"""
+RELAYED = '() => [...cjmSSE.subscriptions].every(each => each.isRelayed)'
+
+
+def two_tabs(live, tabs, path=''):
+    "Open a tab that leads and one that follows, and wait until the stream has been opened for both of them"
+    opened = [tabs(live.url + path), tabs(live.url + path)]
+    for tab in opened: tab.wait_for_function(RELAYED)
+    first = leader(opened)
+    first.wait_for_function('() => [...cjmSSE.subscriptions][0].group.leader.main?.tabs === 2')
+    return first, ({*opened} - {first}).pop()
+
+
+@pytest.mark.parametrize('traffic', ['quiet', 'busy'])
+@pytest.mark.feature('several tabs share one stream')
+def test_an_event_is_lost_and_so_is_the_question_after_it(live, tabs, traffic):
+    "The tab asks again, however much or little the leader relays"
+    live = live()
+    first, other = two_tabs(live, tabs)
+    first.evaluate(LOSE, 'events')
+    live.send()
+    expect_heard(first, 1)
+    other.evaluate(LOSE, 'hello')
+    live.send()
+    other.wait_for_function('window.lost')
+    if traffic == 'busy':
+        with live.talking(.05): other.wait_for_function(f'() => ({HEARD})().length > 9', timeout=PATIENCE)
+    for tab in (first, other): expect_all(tab, live.sent)
+    expect_server(first, connections=1, tabs=2, resets=0)
+
+
+@pytest.mark.feature('several tabs share one stream')
+def test_the_question_for_another_topic_is_lost(live, tabs):
+    live = live()
+    first, other = two_tabs(live, tabs, '?topic=a')
+    other.evaluate(LOSE, 'hello')
+    other.evaluate("""() => { window.heard = [];
+        window.added = cjmSSE.subscribe({url: '/sse/broadcast?topic=b', headers: {}, share: true, cursor: '',
+            onevent: ({data}) => heard.push(data), onstate() {}}); }""")
+    other.wait_for_function("() => lost && added.state === 'open'", timeout=PATIENCE)
+    live.send(topic='b')
+    other.wait_for_function('() => heard.length === 1')
+
+
 # A page of 0.0.12
 
 

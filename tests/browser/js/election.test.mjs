@@ -78,7 +78,7 @@ function browser(locks = new Locks()) {
         const self = { log: [], answers: true };
         const note = name => () => { self.log.push(name); };
         self.election = new window.cjmSSE.Election('lock', {
-            onLead: note('lead'), onStepDown: note('step down'), onStolen: note('stolen'), onFailure: note('failure'),
+            onLead: note('lead'), onStepDown: note('step down'), onStolen: note('stolen'), onFailure: note('failure'), onWatch() {},
             onSilence() {
                 self.log.push('silence');
                 for (const { election, answers } of tabs) if (answers && election.isLeader) self.election.onLeaderMessage(election.term);
