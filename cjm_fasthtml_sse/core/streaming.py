@@ -217,6 +217,8 @@ class _Stream(AsyncGenerator):
 # %% ../../nbs/core/streaming.ipynb #5c2f2707
 class SSEStream:
     "Items of any source as the frames of one stream"
+    config: StreamConfig # The settings
+
     def __init__(self,
         config: StreamConfig | None = None # Settings; None for the defaults
     ):
@@ -226,7 +228,7 @@ class SSEStream:
 
     def stream(self,
         data_source: Any, # Async or sync iterable, generator or queue, or a function (sync or async) that returns one
-        transform_fn: Callable | None = None, # Sync or async function that changes an item; None leaves the item out
+        transform_fn: Callable[[Any], Any] | None = None, # Changes an item, sync or async; None leaves the item out
     ) -> AsyncGenerator[str, None]: # Frames, for a `StreamingResponse` or FastHTML's `EventStream`
         "Read `data_source` to its end, one frame for each item, and close it"
         check_source(data_source)
@@ -292,6 +294,8 @@ _TUPLE = '(element, target_id, swap_mode, wrap)'
 
 class OOBStreamBuilder:
     "Elements with their targets, for one event"
+    elements: list[Any] # With their targets as attributes
+
     def __init__(self): self.elements = []
 
     def add_element(self,

@@ -62,6 +62,10 @@ class Delivery:
 # %% ../../nbs/events/mailbox.ipynb #35e623e9
 class Mailbox:
     "The bounded queue of one reader"
+    cursor: int # Position up to which the reader has all events
+    behind: bool # Whether it reads on from the log
+    size: int # Bytes that wait here
+
     __slots__ = ('log', 'connection_id', 'renderer', 'topics', 'max_events', 'delivery', 'counters',
         'cursor', 'behind', 'marks', 'size', '_waiting', '_private', '_replaying', '_owed')
 

@@ -53,6 +53,8 @@ class ConnectionClosed(SSEError):
 # %% ../../nbs/events/wire.ipynb #074f3d76
 class ConnectionRefused(SSEError):
     "A refused request; `status` is the HTTP status, `passing` whether a retry may succeed"
+    passing: bool
+
     def __init__(self,
         reason: str, # One sentence for the client
         status: int = 400, # HTTP status code of the response
