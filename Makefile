@@ -41,9 +41,10 @@ test-long: setup proxies ## the same with the long forms of the tests
 
 setup: $(VENV)/.installed node_modules/.installed | chromium firefox webkit curl ip valkey nginx ## install the requirements of the checks
 
-export: $(VENV)/.installed node_modules/.installed ## write modules, the table of public names, and the minified scripts
+export: $(VENV)/.installed node_modules/.installed ## write modules, stubs, the table of public names, and the minified scripts
 	@$(BIN)/nbdev-export
 	@$(BIN)/python tools/exports.py
+	@$(BIN)/python tools/stubs.py
 	@$(BIN)/python tools/minify.py
 
 outputs: $(VENV)/.installed node_modules/.installed ## run the notebooks and keep their outputs

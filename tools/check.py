@@ -93,9 +93,10 @@ def changed(copy: Path, files: list[str]) -> str:
 
 
 def check_generated() -> list[Result]:
-    "nbdev-clean and `make export` change no file: notebooks are clean, and modules match their notebooks."
+    "nbdev-clean and `make export` change no file: notebooks are clean, and modules and stubs match them."
     terser = ROOT / "node_modules" / ".bin" / "terser"
     steps = {"nbdev-clean": [["nbdev-clean"]], "nbdev-export": [["nbdev-export"], [sys.executable, "tools/exports.py"]],
+             "type stubs": [[sys.executable, "tools/stubs.py"]],
              "scripts": [[sys.executable, "tools/minify.py", terser]]}
     return [unchanged_by(step, commands) for step, commands in steps.items()]
 
@@ -189,7 +190,7 @@ def check_docs() -> list[Result]:
 
 
 def check_wheel() -> list[Result]:
-    "The source archive and the wheel have the right files, and each works in an empty environment."
+    "The archive and the wheel have the right files, each works in an empty environment, and type checkers agree."
     from dist import problems
     return parts("wheel", problems())
 

@@ -1,5 +1,7 @@
 """Build the source archive and, from it, the wheel; check their files and metadata; use each in an empty environment.
 
+The type checkers of tools/checkers.py read the wheel in its environment.
+
     python tools/dist.py
 """
 
@@ -17,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import checkers
 from tree import ROOT, copy_tree, tree_files
 
 NAME = "cjm_fasthtml_sse"
@@ -91,10 +94,15 @@ def metadata_problems(wheel: Path) -> list[str]:
     return problems
 
 
+def python_of(folder: Path) -> Path:
+    "The program of an environment."
+    return folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+
+
 def alone_problems(built: Path, folder: Path) -> list[str]:
     "Install `built` in an empty environment, import it and run the demo there, and return what fails."
     venv.create(folder, with_pip=True)
-    python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    python = python_of(folder)
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", built, cwd=folder)
     found = json.loads(run(python, "-I", "-c", ALONE, cwd=folder))
     problems = [f"importing {NAME} loads {name}" for name in found["heavy"]]
@@ -124,7 +132,7 @@ def problems() -> dict[str, list[str]]:
         with ThreadPoolExecutor(2) as pool:
             alone = pool.map(lambda file: lines_of(partial(alone_problems, file, folder / file.suffix[1:])), built)
             found |= dict(zip(("archive alone", "wheel alone"), alone, strict=True))
-        return found
+        return found | checkers.problems(python_of(folder / "whl"))
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class StreamMiddleware:
     ):
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] != 'http' or _SEND_KEY in scope: return await self.app(scope, receive, send)
         nudged = NudgedResponse(send) if needs_nudges(scope.get('headers', ())) else None
         observed = scope[_SEND_KEY] = _ObservedSend(send, nudged)
@@ -102,6 +102,7 @@ OPENING = encode_opening()
 # %% ../../nbs/asgi/response.ipynb #cc2a8725
 class SSEResponse(Response):
     "An event stream as a response"
+    background: Any # What is awaited when the stream has ended
     media_type, opening = 'text/event-stream', OPENING
 
     def __init__(self,
@@ -114,7 +115,7 @@ class SSEResponse(Response):
         self.body_iterator = None
         self.init_headers({**HEADERS, **(headers or {})})
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['method'] == 'HEAD': return await self._answer_head(send)
         try: stream = self.open(scope)
         except ConnectionRefused as e: return await PlainTextResponse(f'{e}\n', e.status)(scope, receive, send)

@@ -54,7 +54,7 @@ def body_message(body: bytes, last: bool = False) -> Message: return dict(type=B
 # %% ../../nbs/asgi/stream.ipynb #684bb84c
 class Stream:
     "One open response, written through the server's `send`"
-    send_timeout = 30.0  # seconds that one send may wait for the client
+    send_timeout: float = 30.0  # seconds that one send may wait for the client
     server_send: Send | None = None  # None before the stream begins and after it is over
     wrap_send: Callable[['Stream', Send], Any] | None = None  # called when the stream begins; the result has `end`
     server_stream = transport = wait_for_room = task = writer = deadline = background = _wrapped = None
@@ -90,7 +90,7 @@ class Stream:
 def send_now(self: Stream,
     body: bytes, # Bytes to send, while no writer is at work
     last: bool = False, # Whether the response ends with them
-):
+) -> None:
     "Send `body`, and take the first step here if that is safe"
     if self.transport is not None and self.transport.is_closing(): return self.abort('left')
     message = {'type': BODY, 'body': body, 'more_body': not last}  # chkstyle: ignore (a call here costs a reader)
@@ -109,7 +109,7 @@ def send_now(self: Stream,
 @patch
 async def finish_send(self: Stream,
     message: Message, # ASGI message
-    started: Awaitable | None = None, # Its send, if that has begun
+    started: Awaitable[Any] | None = None, # Its send, if that has begun
 ) -> bool: # False if the stream is over
     "Send `message`, or await its `started` send, within `send_timeout`; False if the stream is over"
     if self.server_send is None and started is None: return False

@@ -36,7 +36,7 @@ from ..runtime.time import Time
 # %% ../../nbs/backplanes/memory.ipynb #1a6bb66b
 class MemoryBackplane:
     "A backplane in the memory of one process; its events end with the process"
-    max_bytes = None
+    max_bytes: int | None = None
 
     def __init__(self,
         name: str = 'memory:', # Name for logs

@@ -62,7 +62,7 @@ class Publisher:
         self._loop = self._lock = self._thread = None
         self._guard = threading.Lock()
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> 'Publisher':
         self._bind_loop()
         try: await self._publish_with_retries(None, self.timeout)
         except BaseException:
@@ -70,7 +70,7 @@ class Publisher:
             raise
         return self
 
-    async def __aexit__(self, *_): await self.close_async()
+    async def __aexit__(self, *_: Any): await self.close_async()
 
     async def close_async(self):
         "Close the backplane; the next publication connects again"
@@ -151,7 +151,7 @@ def publish(self: Publisher,
     return self._run_in_thread(self.publish_async(message_type, data, metadata, exclude, **kwargs))
 
 @patch
-def __enter__(self: Publisher):
+def __enter__(self: Publisher) -> Publisher:
     try: self._run_in_thread(self.__aenter__())
     except BaseException:
         self.close()
@@ -159,7 +159,7 @@ def __enter__(self: Publisher):
     return self
 
 @patch
-def __exit__(self: Publisher, *_): self.close()
+def __exit__(self: Publisher, *_: Any): self.close()
 
 # %% ../../nbs/backplanes/publisher.ipynb #3e26c2bb
 class _LoopThread(threading.Thread):

@@ -33,6 +33,7 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
+from fastcore.xml import FT
 from fasthtml.common import Div, Meta, Script, Span
 from .scripts import asset_url, script_text
 from ..events.wire import CLOSE_EVENT, is_markup, to_json
@@ -104,8 +105,8 @@ def create_sse_element(
     share: bool = True, # Whether tabs may share the connection, if the stream allows it
     refresh: str | bool | None = None, # URL of the content after a reset; True reloads the page
     refresh_spread: int = 3000, # Milliseconds over which the refreshes of all pages are spread
-    **attrs # Additional attributes for the element; they override those made here
-) -> Div: # SSE-enabled Div element configured for HTMX
+    **attrs: Any # Additional attributes for the element; they override those made here
+) -> FT: # SSE-enabled Div element configured for HTMX
     """Make an element that connects to `endpoint` and swaps its events, on htmx 2 and htmx 4.
 
     Raise `ValueError` for an empty endpoint, a scheme other than http(s), or an empty `swap_strategy`."""
@@ -127,8 +128,8 @@ STATES = dict(connecting='Connecting…', open='Live', reconnecting='Reconnectin
 def connection_indicator(
     *,
     texts: Mapping[str, str] | None = None, # Other texts for some of `STATES` and for the button (`reload`)
-    **attrs # Additional attributes for the element; they override those made here
-) -> Span: # Element that the script updates
+    **attrs: Any # Additional attributes for the element; they override those made here
+) -> FT: # Element that the script updates
     "Make an element that shows the state of the page's streams; raise `ValueError` for an unknown state"
     words = STATES | dict(reload='Reload')
     unknown = sorted((texts or {}).keys() - words.keys())
@@ -139,7 +140,7 @@ def connection_indicator(
     return Span(words['connecting'], **fixed | data | attrs)
 
 # %% ../../nbs/browser/elements.ipynb #d3506b0b
-def _script_element(nonce: str | None, src: str | None, name: str = 'sse', **settings) -> Script:
+def _script_element(nonce: str | None, src: str | None, name: str = 'sse', **settings: Any) -> FT:
     attrs = dict(nonce=nonce, data_sse=to_json(settings) if settings else None)
     if src is None: return Script(script_text(name), **attrs)
     return Script(src=asset_url(_checked_url(src, 'src').rstrip('/'), name=name), **attrs)
@@ -165,7 +166,7 @@ def sse_headers(
     src: str | None = None, # Prefix of the routes that serve the script; None: inline script
     share: bool = True, # Whether the page's tabs may share a connection
     teach: bool = True, # Whether to warn about mistakes of the page in the console
-) -> tuple: # Elements for `fast_app(hdrs=…)`
+) -> tuple[FT, ...]: # Elements for `fast_app(hdrs=…)`
     "Return the elements for the head of a page with `create_sse_element`, in addition to FastHTML's own"
     if isinstance(htmx, bool) or htmx not in _EXTENSIONS: raise ValueError(f'htmx is {htmx!r:.80}; give 2 or 4')
     package, version, path, sha384 = _EXTENSIONS[htmx]
@@ -184,7 +185,7 @@ def cleanup_sse_on_unload(
     *,
     nonce: str | None = None, # Nonce of the page's Content Security Policy
     src: str | None = None, # Prefix of the routes that serve the script; None: inline script
-) -> Script: # Script element
+) -> FT: # Script element
     "Create a script that closes the page's streams when the user leaves it, and resumes them when the user returns"
     return _script_element(nonce, src)
 
@@ -196,7 +197,7 @@ def create_reconnection_script(
     *,
     nonce: str | None = None, # Nonce of the page's Content Security Policy
     src: str | None = None, # Prefix of the routes that serve the script; None: inline script
-) -> Script: # Script element
+) -> FT: # Script element
     "Create a script that sets how the page reconnects"
     settings = dict(debug=bool(debug), maxRetries=_whole_number(max_retries, 'max_retries', 0, 'tries'))
     settings['interval'] = _whole_number(check_interval, 'check_interval', 1, 'milliseconds')
@@ -210,7 +211,7 @@ def create_connection_manager_script(
     debug: bool = False, # Whether to log failures at the console's debug level
     nonce: str | None = None, # Nonce of the page's Content Security Policy
     src: str | None = None, # Prefix of the routes that serve the script; None: inline script
-) -> Script: # Script element
+) -> FT: # Script element
     "Create a script that shows the server's statistics in `[data-sse-stats]` elements"
     settings = dict(debug=bool(debug), endpoint=_checked_url(registry_endpoint, 'registry_endpoint'))
     settings['interval'] = _whole_number(update_interval, 'update_interval', 1, 'milliseconds')

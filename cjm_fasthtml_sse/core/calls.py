@@ -46,7 +46,7 @@ class ConnectionCalls:
         metadata: dict[str, Any] | None = None, # Optional metadata for the connection
         *,
         topics: str | Iterable[str] = (), # Topics and patterns that it receives besides what all connections do
-    ) -> tuple[str, asyncio.Queue]: # Tuple of (connection_id, queue)
+    ) -> tuple[str, asyncio.Queue[Any]]: # Tuple of (connection_id, queue)
         "Register a new connection and return its queue; raises `ConnectionRefused` (400, 409)"
         if self.cluster.report_interval is not None and not self.hub.closed: await self.ready()
         return await register(self.hub, connection_id, metadata, topics)
@@ -85,7 +85,9 @@ class ConnectionCalls:
 class OldAttributes(ConnectionCalls):
     "Read-only attributes of version 0.0.12"
     @property
-    def history(self) -> deque[BroadcastMessage]: return self.dispatcher.history
+    def history(self) -> deque[BroadcastMessage]:
+        "The messages that `get_history` returns"
+        return self.dispatcher.history
 
     @property
     def lock(self) -> asyncio.Lock: # Not used by this package
@@ -94,13 +96,19 @@ class OldAttributes(ConnectionCalls):
         return self.hub.registry.lock
 
     @property
-    def max_queue_size(self) -> int: return self.hub.max_queue_size
+    def max_queue_size(self) -> int:
+        "Events that wait for one subscriber in memory"
+        return self.hub.max_queue_size
 
     @property
-    def queue_timeout(self) -> float: return self.hub.queue_timeout
+    def queue_timeout(self) -> float:
+        "Seconds that a queue may be full before its connection is dropped"
+        return self.hub.queue_timeout
 
     @property
-    def debug(self) -> bool: return self.hub.debug
+    def debug(self) -> bool:
+        "Whether connections and broadcasts are logged"
+        return self.hub.debug
 
 # %% ../../nbs/core/calls.ipynb #cf1780c1
 class UserCalls(DirectCalls):

@@ -61,9 +61,9 @@ CLOSED_ERRORS = (ConnectionClosed, getattr(asyncio, 'QueueShutDown', ConnectionC
 # %% ../../nbs/core/connections.ipynb #e4457d1f
 _END = object()
 
-class ClosableQueue(asyncio.Queue):
+class ClosableQueue(asyncio.Queue[Any]):
     "An `asyncio.Queue` whose `get` raises `ConnectionClosed` once it is closed and empty"
-    reason = None
+    reason: str | None = None # Why it was closed; None while it is open
 
     def _init(self, maxsize: int): self._queue = deque()
 
@@ -98,7 +98,7 @@ class ClosableQueue(asyncio.Queue):
 class SSEConnection:
     "Represents a single SSE connection"
     connection_id: str # Unique id in its registry
-    queue: asyncio.Queue # Messages that were not read yet
+    queue: asyncio.Queue[Any] # Messages that were not read yet
     connection_type: str = 'global' # Kind of connection; the registry counts by it
     state: ConnectionState = ConnectionState.CONNECTING # Current state
     metadata: dict[str, Any] = field(default_factory=dict) # Data of the application
@@ -163,8 +163,11 @@ class Capacity:
 # %% ../../nbs/core/connections.ipynb #de5a4c4f
 class ConnectionRegistry:
     "Registry to track and manage SSE connections"
-    node = None # Suffix of this process's ids, if several processes share a backplane
-    left_in_parent = 0 # Connections that stayed in the parent when this process was forked
+    connections: dict[str, SSEConnection] # By id
+    connections_by_type: dict[str, set[str]] # Ids of each type
+    lock: asyncio.Lock # Not used by this package
+    node: str | None = None # Suffix of this process's ids, if several processes share a backplane
+    left_in_parent: int = 0 # Connections that stayed in the parent when this process was forked
 
     def __init__(self,
         debug: bool = False,  # Log each added and removed connection

@@ -66,7 +66,7 @@ class PublishingCalls:
         message_type: str,  # Type of the message
         data: dict[str, Any], # Message data
         **kwargs: Any, # As for `broadcast`
-    ) -> Future: # Of the number of connections; `.result()` waits, in any thread but the loop's own
+    ) -> Future[int]: # Of the number of connections; `.result()` waits, in any thread but the loop's own
         "`broadcast` from any thread; what is wrong with the event is raised immediately"
         buffer = kwargs.pop('buffer', None)
         record = self._make_record(message_type, data, **kwargs)
@@ -85,7 +85,7 @@ class SendingCalls(PublishingCalls):
         message_type: str = 'item', # Type of the event for an item
         end_type: str | None = 'end', # Type of the last event, with `reason` and `items`; None for none
         *,
-        transform_fn: Callable | None = None, # Changes an item before it is sent, sync or async; None skips the item
+        transform_fn: Callable[[Any], Any] | None = None, # Changes an item first, sync or async; None skips the item
         key: str | None = None, # Replaces older items of this topic and key that were not read yet
         retain: bool = False, # Whether new subscribers get the newest item of this key
     ) -> int: # Number of items sent

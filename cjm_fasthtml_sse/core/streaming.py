@@ -217,28 +217,29 @@ class _Stream(AsyncGenerator):
 # %% ../../nbs/core/streaming.ipynb #5c2f2707
 class SSEStream:
     "Items of any source as the frames of one stream"
+    config: StreamConfig # The settings
+
     def __init__(self,
         config: StreamConfig | None = None # Settings; None for the defaults
     ):
-        self.config = config or StreamConfig()
+        self.config, self._readers, self._used, self._ended = config or StreamConfig(), weakref.WeakSet(), False, False
         if not isinstance(self.config, StreamConfig): raise TypeError(f'config must be StreamConfig(…), got {config!r}')
-        self._readers, self._used, self._stopped = weakref.WeakSet(), False, False
         if self.config.debug: _logger.setLevel(logging.DEBUG)
 
     def stream(self,
         data_source: Any, # Async or sync iterable, generator or queue, or a function (sync or async) that returns one
-        transform_fn: Callable | None = None, # Sync or async function that changes an item; None leaves the item out
+        transform_fn: Callable[[Any], Any] | None = None, # Changes an item, sync or async; None leaves the item out
     ) -> AsyncGenerator[str, None]: # Frames, for a `StreamingResponse` or FastHTML's `EventStream`
         "Read `data_source` to its end, one frame for each item, and close it"
         check_source(data_source)
         reader = _FrameReader(data_source, transform_fn, self._format_message)
-        reader.is_stopped, self._stopped, self._used = self._stopped, False, True
+        reader.is_stopped, self._ended, self._used = self._ended, False, True
         self._readers.add(reader)
         return _Stream(reader, _frames(reader, self.config))
 
     def stop(self) -> None:
         "End all streams of this object immediately; callable from any task or thread"
-        self._stopped = not self._used
+        self._ended = not self._used
         for reader in list(self._readers): reader.stop()
 
     def _format_message(self, data: Any) -> str:
@@ -293,6 +294,8 @@ _TUPLE = '(element, target_id, swap_mode, wrap)'
 
 class OOBStreamBuilder:
     "Elements with their targets, for one event"
+    elements: list[Any] # With their targets as attributes
+
     def __init__(self): self.elements = []
 
     def add_element(self,

@@ -59,6 +59,11 @@ class Replay:
 # %% ../../nbs/events/log.ipynb #e8c5b9e8
 class Log:
     "The newest events in one order, within limits"
+    epoch: str # Begins the ids
+    head: int # Position of the newest event
+    event_count: int # Events in the log
+    size: int # Bytes of them
+
     def __init__(self,
         replay: Replay = Replay(), # Limits on the events kept
         clock: Callable[[], float] | Time = Time(), # Returns seconds, with any zero; or all of time and chance

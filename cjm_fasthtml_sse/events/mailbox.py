@@ -36,7 +36,7 @@ from .marks import limit_marks
 from .record import Event
 from .renderer import Counters, Renderer, RenderError, frame_topic
 from .topics import matches
-from .wire import RETRY_RANGE, ConnectionClosed, check_numbers, encode_frame, to_json
+from .wire import RETRY_RANGE, ConnectionClosed, check_numbers, check_pair, encode_frame, to_json
 
 # %% ../../nbs/events/mailbox.ipynb #2118a4f7
 MAX_SEND_BYTES = 64 * 1024  # bytes of one send, unless a single event is larger
@@ -57,13 +57,15 @@ class Delivery:
         if least < 1 or self.send_timeout <= 0: raise ValueError(f'Limits and timeouts must be positive, got {self}')
         if self.overflow not in (choices := ('reset', 'disconnect')):
             raise ValueError(f'overflow must be one of {choices}, got {self.overflow!r}')
-        is_pair = isinstance(self.retry_range, tuple | list) and len(self.retry_range) == 2
-        if not (is_pair and 0 <= self.retry_range[0] <= self.retry_range[1]):
-            raise ValueError(f'retry_range must be (least, most) in milliseconds, got {self.retry_range}')
+        check_pair(retry_range=self.retry_range)
 
 # %% ../../nbs/events/mailbox.ipynb #35e623e9
 class Mailbox:
     "The bounded queue of one reader"
+    cursor: int # Position up to which the reader has all events
+    behind: bool # Whether it reads on from the log
+    size: int # Bytes that wait here
+
     __slots__ = ('log', 'connection_id', 'renderer', 'topics', 'max_events', 'delivery', 'counters',
         'cursor', 'behind', 'marks', 'size', '_waiting', '_private', '_replaying', '_owed')
 

@@ -53,6 +53,8 @@ class ConnectionClosed(SSEError):
 # %% ../../nbs/events/wire.ipynb #074f3d76
 class ConnectionRefused(SSEError):
     "A refused request; `status` is the HTTP status, `passing` whether a retry may succeed"
+    passing: bool
+
     def __init__(self,
         reason: str, # One sentence for the client
         status: int = 400, # HTTP status code of the response
@@ -101,6 +103,13 @@ def check_numbers(**values: Any):
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int | float | None):
             raise TypeError(f'{name} must be a number, got {value!r:.60}')
+
+def check_pair(**values: Any):
+    "Raise `ValueError` for anything but two numbers of milliseconds, the smaller one first"
+    for name, value in values.items():
+        is_pair = isinstance(value, tuple | list) and len(value) == 2
+        if is_pair and 0 <= value[0] <= value[1]: continue
+        raise ValueError(f'{name} must be (least, most) in milliseconds, got {value!r:.60}')
 
 # %% ../../nbs/events/wire.ipynb #dbc16480
 def encode_frame(

@@ -24,6 +24,8 @@ class Time:
     random: Callable[[float, float], float] = chance.uniform # A number between two others
     token: Callable[[int], str] = secrets.token_hex # A random name: two hexadecimal digits a byte
 
+    def __repr__(self) -> str: return 'Time()' # A default in signatures, which `help` shows
+
     def now(self) -> datetime: return datetime.fromtimestamp(self.wall()) # `wall` in the server's local time
 
 # %% ../../nbs/runtime/time.ipynb #30c98b41

@@ -6,6 +6,7 @@ from fasthtml.common import Div, to_xml
 
 from cjm_fasthtml_sse.core.access import sign_topics, signed_only
 from cjm_fasthtml_sse.browser.elements import create_sse_element
+from cjm_fasthtml_sse.runtime.time import Time
 from .conftest import HTMX2, HTMX4
 from .engines import expect
 from .live import LEADS
@@ -205,13 +206,13 @@ def test_a_pattern_of_which_one_room_is_granted(serve, htmx, tabs, rooms):
 
 
 @one_htmx
-def test_a_token_that_is_too_old_beside_one_that_is_not(serve, htmx, tabs, rooms, monkeypatch):
+def test_a_token_that_is_too_old_beside_one_that_is_not(serve, htmx, tabs, rooms):
     "A laptop slept for a day: the tab with a fresh token receives events, the other is denied"
-    real = time.time
-    def later(seconds): monkeypatch.setattr(time, 'time', lambda: real() + seconds)
-    rooms = Rooms(htmx.head(), tabs, authorize=signed_only)
+    hours = 0
+    clock = Time(wall=lambda: time.time() + hours * 3600)
+    rooms = Rooms(htmx.head(), tabs, authorize=signed_only, clock=clock)
     tokens = {'b': sign_topics(rooms.app, 'b')}
-    later(20 * 3600)
+    hours = 20
     tokens['a'] = sign_topics(rooms.app, 'a')
     def content(topics, share):
         url = f'/sse/broadcast?signed={tokens[topics[0]]}'
@@ -220,7 +221,7 @@ def test_a_token_that_is_too_old_beside_one_that_is_not(serve, htmx, tabs, rooms
     rooms.content = content
     with serve(rooms.app) as rooms.url:
         a, b = two_tabs(rooms, 'b')
-        later(25 * 3600)
+        hours = 25
         rooms.cut()
         expect_state(b, 'denied')
         rooms.expect_hears(a, 'a')

@@ -8,6 +8,7 @@ import time
 import pytest
 from cjm_fasthtml_sse import BackplaneError, BroadcastManager, setup_broadcast_routes, sign_topics, signed_only
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
+from cjm_fasthtml_sse.runtime.time import Time
 from fasthtml.common import FastHTML
 
 from .tabs import BackplaneProxy, Tab, until
@@ -181,15 +182,15 @@ async def test_revocations_survive_a_restart(tmp_path):
 
 
 @pytest.mark.parametrize('ahead', [3600, -3600])
-def test_clocks_of_hosts_do_not_matter(monkeypatch, ahead):
+def test_clocks_of_hosts_do_not_matter(ahead):
     "A host whose clock is an hour ahead or behind signs a token"
     @loop
     async def story():
-        app, manager = make(authorize=signed_only)
-        real = time.time
-        monkeypatch.setattr(time, 'time', lambda: real() + ahead)
+        seconds = ahead
+        clock = Time(wall=lambda: time.time() + seconds)
+        app, manager = make(BroadcastManager(clock=clock), authorize=signed_only)
         old = sign_topics(app, 'secret', 'ana')
-        monkeypatch.setattr(time, 'time', real)
+        seconds = 0
         tab = await Tab(app, 'secret', user='ana', signed=old).opens()
         assert tab.status == 200
         assert await manager.revoke('ana', 'secret') == 1
