@@ -19,6 +19,7 @@ from docs import reading_order
 from exports import find_exports
 from rooms import FUNCTIONS, PACKAGE, WINGS, Room, all_rooms, arrows, find_definition, methods, rooms_of, wing_arrows
 from tree import ROOT
+from wings import drawing
 
 NBS = ROOT / "nbs"
 TOP_DOWN = WINGS[::-1]  # Readers look for what they call first
@@ -116,10 +117,20 @@ def diagram(found: dict[str, set[str]], direction: str) -> str:
     return "\n".join(["```{mermaid}", f"graph {direction}", *lines, "```"])
 
 
+def wings() -> dict[str, set[str]]:
+    "Each wing with those that it imports, from the top down."
+    found = wing_arrows(all_rooms())
+    return {wing: found[wing] for wing in TOP_DOWN}
+
+
+def wings_picture() -> str:
+    "The same graph as an SVG, for pages that do not draw mermaid."
+    return drawing(wings(), {wing: page_description(wing) for wing in TOP_DOWN})
+
+
 def dependencies() -> str:
     "The section that draws which wing imports which."
-    found = wing_arrows(all_rooms())
-    graph = diagram({wing: found[wing] for wing in TOP_DOWN}, "TD")
+    graph = diagram(wings(), "TD")
     return (f"## Module Dependencies\n\n{graph}\n\nAn arrow leads from a wing to one that it imports. The page of "
             "each wing has a picture of its modules. A test holds the arrows to these directions.")
 
