@@ -35,13 +35,13 @@ def _parser() -> argparse.ArgumentParser:
         'status: 0 sent, 1 not sent, 2 invalid event or arguments, 3 unknown whether it was sent.')
     publish.add_argument('--url', help='the backplane; default: the environment variable SSE_BACKPLANE')
     publish.add_argument('--type', required=True, help="the event's type")
-    publish.add_argument('--data', type=_json, required=True, help='the data, as JSON; - reads standard input')
-    publish.add_argument('--metadata', type=_json, help='data for the application, as JSON')
+    publish.add_argument('--data', type=_json, metavar='JSON', required=True, help='the data; - reads standard input')
+    publish.add_argument('--metadata', type=_json, metavar='JSON', help='data for the application')
     publish.add_argument('--topic', help='the topic; default: all subscribers')
     publish.add_argument('--key', help='replaces older events of this topic and key')
     publish.add_argument('--retain', action='store_true', help='new subscribers get the newest event of its key')
     publish.add_argument('--exclude', action='append', metavar='ID', help='a connection that does not get the event')
-    publish.add_argument('--timeout', type=float, default=10, help='seconds to retry (10)')
+    publish.add_argument('--timeout', type=float, metavar='SECONDS', default=10, help='seconds to retry (10)')
     return parser
 
 # %% ../nbs/command.ipynb #2314aa66

@@ -1,4 +1,4 @@
-"Rules for all tests: a test that hangs is stopped and fails, and sampled cases take turns. And the package of 0.0.12."
+"Rules for all tests: a test that hangs is stopped and fails, and sampled cases take turns. And published versions."
 
 import os
 import signal
@@ -71,15 +71,28 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory):
-    "The folder of 0.0.12 from PyPI, to put first on the path; a test of it is skipped if pip cannot download it."
-    folder = tmp_path_factory.mktemp("published")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    wanted = ["--retries=0", "-d", folder, "cjm-fasthtml-sse==0.0.12"]
-    done = subprocess.run([*command, *wanted], capture_output=True, text=True)
-    if done.returncode: pytest.skip(f"pip cannot download 0.0.12: {done.stderr.strip()[-200:]}")
-    for wheel in folder.glob("*.whl"): zipfile.ZipFile(wheel).extractall(folder)
-    return folder
+def published_version(tmp_path_factory):
+    "`published_version(version)`: its folder, to put first on the path; the test is skipped if pip cannot download it."
+    folders = {}
+
+    def unpacked(version):
+        folder = tmp_path_factory.mktemp("published")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        wanted = ["--retries=0", "-d", folder, f"cjm-fasthtml-sse=={version}"]
+        done = subprocess.run([*command, *wanted], capture_output=True, text=True)
+        if done.returncode: pytest.skip(f"pip cannot download {version}: {done.stderr.strip()[-200:]}")
+        for wheel in folder.glob("*.whl"): zipfile.ZipFile(wheel).extractall(folder)
+        return folder
+
+    def published_version(version):
+        if version not in folders: folders[version] = unpacked(version)
+        return folders[version]
+
+    return published_version
+
+
+@pytest.fixture(scope="session")
+def published(published_version): return published_version("0.0.12")
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ The type checkers of tools/checkers.py read the wheel in its environment.
 import email
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -23,20 +24,24 @@ import checkers
 from tree import ROOT, copy_tree, tree_files
 
 NAME = "cjm_fasthtml_sse"
+MOST = 30_000  # Bytes of METADATA, whose greater part is PyPI's page of the project
+RAW = "https://raw.githubusercontent.com/cj-mills/cjm-fasthtml-sse/main/"  # Where PyPI's page takes pictures from
 WHOLE = ("Name", "Version", "Summary", "Author", "License", "Keywords", "Requires-Python", "Requires-Dist",
          "Provides-Extra", "Project-URL", "Classifier", "Description-Content-Type", "License-File")
 # Files of the archive beside the package and the metadata that setuptools writes
 BESIDE = {f"{name}.md" for name in ("CHANGELOG", "README", "SECURITY")}
 BESIDE |= {"LICENSE", "MANIFEST.in", "pyproject.toml", "settings.ini", "setup.py"}
-# Run by the environment's Python outside the checkout. It reports heavy modules that the import loads, lost names, and
-# what the demo serves.
+# Run by the environment's Python outside the checkout. It reports heavy modules that the import loads, lost names, the
+# names for nbdev, and an answer of the demo.
 ALONE = f"""
 import json, re, subprocess, sys
+from importlib.metadata import entry_points
 from urllib.request import urlopen
 import {NAME}
 heavy = [m for m in ("fasthtml", "starlette", "redis", "nats") if m in sys.modules]
 missing = [n for n in {NAME}.__all__ if getattr({NAME}, n, None) is None]
 found = dict(heavy=heavy, missing=missing, count=len({NAME}.__all__), version={NAME}.__version__, file={NAME}.__file__)
+found["linked"] = len(entry_points(group="nbdev")["{NAME}"].load()["syms"])
 demo = [sys.executable, "-I", "-u", "-m", "{NAME}.demo", "--port", "0"]
 with subprocess.Popen(demo, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
     try:
@@ -99,6 +104,22 @@ def python_of(folder: Path) -> Path:
     return folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
 
 
+def description_problems(wheel: Path) -> list[str]:
+    "Faults of the text that PyPI shows: it is long, has a diagram that PyPI does not draw, or addresses of no site."
+    archive = zipfile.ZipFile(wheel)
+    (name,) = [f for f in archive.namelist() if f.endswith(".dist-info/METADATA")]
+    size, text = archive.getinfo(name).file_size, archive.read(name).decode()
+    problems = [f"METADATA has {size} bytes, over {MOST}"] if size > MOST else []
+    if "mermaid" in text: problems.append("METADATA: PyPI shows the source of a mermaid diagram")
+    addresses = re.findall(r"\]\(([^)\s]+)|(?:src|href)=\"([^\"]+)", text)
+    for address in sorted({first or second for first, second in addresses}):
+        if not address.startswith(("https://", "http://")): problems.append(f"METADATA: {address} is relative")
+        elif address.startswith(RAW) and address.removeprefix(RAW) not in tree_files():
+            problems.append(f"METADATA: the repository has no {address.removeprefix(RAW)}")
+    if RAW not in text: problems.append("METADATA: no picture")
+    return problems
+
+
 def alone_problems(built: Path, folder: Path) -> list[str]:
     "Install `built` in an empty environment, import it and run the demo there, and return what fails."
     venv.create(folder, with_pip=True)
@@ -109,6 +130,7 @@ def alone_problems(built: Path, folder: Path) -> list[str]:
     problems += [f"{name} cannot be imported" for name in found["missing"]]
     if f"-{found['version']}" not in built.name: problems.append(f"__version__ of {built.name} is {found['version']}")
     if str(folder) not in found["file"]: problems.append(f"it was imported from {found['file']}")
+    if not found["linked"]: problems.append("nbdev of other projects finds no names to link")
     if not found["page"]: problems.append("the demo's page has no stream")
     if not found["first"].startswith(": "): problems.append(f"the demo's stream begins with {found['first']!r}")
     return problems if found["count"] else [*problems, "it has no public names"]
@@ -128,7 +150,7 @@ def problems() -> dict[str, list[str]]:
         except SystemExit as e: return {"build": str(e).splitlines()}
         twine = partial(run, sys.executable, "-m", "twine", "check", "--strict", *built, cwd=folder)
         found = {"build": [], "files": file_problems(*built), "metadata": metadata_problems(built[1]),
-                 "twine": lines_of(lambda: twine() and [])}
+                 "description": description_problems(built[1]), "twine": lines_of(lambda: twine() and [])}
         with ThreadPoolExecutor(2) as pool:
             alone = pool.map(lambda file: lines_of(partial(alone_problems, file, folder / file.suffix[1:])), built)
             found |= dict(zip(("archive alone", "wheel alone"), alone, strict=True))

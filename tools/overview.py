@@ -6,7 +6,10 @@ private names, so functions and classes are read from the exported modules here 
 
 import ast
 import copy
+import os
 import re
+import subprocess
+import sys
 import textwrap
 from functools import cache
 from itertools import groupby
@@ -19,6 +22,7 @@ from docs import reading_order
 from exports import find_exports
 from rooms import FUNCTIONS, PACKAGE, WINGS, Room, all_rooms, arrows, find_definition, methods, rooms_of, wing_arrows
 from tree import ROOT
+from wings import drawing
 
 NBS = ROOT / "nbs"
 TOP_DOWN = WINGS[::-1]  # Readers look for what they call first
@@ -28,12 +32,10 @@ FOLDERS = {"tutorials": "Applications built step by step", "explains": "Guarante
 COMMANDS = """## CLI Reference
 
 Both commands are modules of the package. The first publishes an event from outside a web server. The second serves
-the demo.
+the demo. `--help` describes each option. `--url` is needed unless the environment has `SSE_BACKPLANE`.
 
 ``` bash
-python -m cjm_fasthtml_sse publish --url URL --type TYPE --data JSON [--topic TOPIC] [--key KEY] [--retain]
-python -m cjm_fasthtml_sse.demo [--host HOST] [--port 5001] [--htmx 2|4] [--htmx-from DIR] \\
-    [--workers 1] [--backplane URL]
+{usages}
 ```"""
 MODULES = """## Module Overview
 
@@ -116,10 +118,20 @@ def diagram(found: dict[str, set[str]], direction: str) -> str:
     return "\n".join(["```{mermaid}", f"graph {direction}", *lines, "```"])
 
 
+def wings() -> dict[str, set[str]]:
+    "Each wing with those that it imports, from the top down."
+    found = wing_arrows(all_rooms())
+    return {wing: found[wing] for wing in TOP_DOWN}
+
+
+def wings_picture() -> str:
+    "The same graph as an SVG, for pages that do not draw mermaid."
+    return drawing(wings(), {wing: page_description(wing) for wing in TOP_DOWN})
+
+
 def dependencies() -> str:
     "The section that draws which wing imports which."
-    found = wing_arrows(all_rooms())
-    graph = diagram({wing: found[wing] for wing in TOP_DOWN}, "TD")
+    graph = diagram(wings(), "TD")
     return (f"## Module Dependencies\n\n{graph}\n\nAn arrow leads from a wing to one that it imports. The page of "
             "each wing has a picture of its modules. A test holds the arrows to these directions.")
 
@@ -311,6 +323,22 @@ def linked(room: Room) -> str:
     return f"[`{page.stem}`]({page.as_posix()})"
 
 
+def usage(*command: str) -> str:
+    "The usage line that a command of the package prints, in lines that a shell accepts."
+    env = os.environ | dict(PYTHONPATH=str(ROOT), COLUMNS="1000", NO_COLOR="1")
+    command = [sys.executable, "-m", *command, "--help"]
+    told = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+    line = " ".join(told.partition("\n\n")[0].split()).removeprefix("usage: ").replace("[-h] ", "")
+    parts = [part.replace(" ", "\0") for part in re.findall(r"\[.*?\]|--\S+ \S+|\S+", line)]
+    return textwrap.fill(" ".join(parts), 96, subsequent_indent="    ", break_on_hyphens=False).replace(
+        "\n", " \\\n").replace("\0", " ")
+
+
+def commands() -> str:
+    "The section that lists the commands with their options."
+    return COMMANDS.format(usages="\n".join([usage(PACKAGE.name, "publish"), usage(f"{PACKAGE.name}.demo")]))
+
+
 def sections() -> list[str]:
     "The made sections of the index, a text for each cell."
-    return [structure(), dependencies(), COMMANDS, MODULES, *map(compact, SEED), others()]
+    return [structure(), dependencies(), commands(), MODULES, *map(compact, SEED), others()]

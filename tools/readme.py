@@ -1,8 +1,8 @@
 """Keep README.md, `nbs/index.ipynb`, the page of module overviews and the pictures of the wings up to date.
 
-`overview.py` writes the last sections of the index notebook, the page `nbs/overview.qmd` and a block in each wing's
-`index.qmd`. README.md is made from the index, with `nbdev-readme` if Quarto is installed, else with pandoc. The same
-notebooks give the same text.
+`overview.py` writes the last sections of the index notebook, the page `nbs/overview.qmd`, a block in each wing's
+`index.qmd`, and the picture of the wings that PyPI shows. README.md is made from the index, with `nbdev-readme` if
+Quarto is installed, else with pandoc. The same notebooks give the same text.
 
     python tools/readme.py [--check]
 """
@@ -20,7 +20,7 @@ from nbdev.config import get_config
 from nbdev.processors import FilterDefaults
 from nbdev.quarto import nbdev_readme, refresh_quarto_yml
 from nbdev.readme_filter import rewrite_links
-from overview import NBS, full_page, sections, wing_page
+from overview import NBS, full_page, sections, wing_page, wings_picture
 from pypandoc import __file__ as pypandoc_file
 from rooms import WINGS
 from tree import ROOT
@@ -31,7 +31,8 @@ FIRST_MADE = "## Project Structure"
 
 def made_pages() -> dict[Path, str]:
     "The text of each page that is made, or has a part that is made."
-    return {NBS / "overview.qmd": full_page(), **{NBS / wing / "index.qmd": wing_page(wing) for wing in WINGS}}
+    wings = {NBS / wing / "index.qmd": wing_page(wing) for wing in WINGS}
+    return {NBS / "overview.qmd": full_page(), NBS / "images/wings.svg": wings_picture(), **wings}
 
 
 def made_index():

@@ -79,6 +79,18 @@ def test_folders_that_contributing_names_exist():
     assert len(facts) >= 6 and all((ROOT / fact).exists() for fact in facts)
 
 
+def test_the_steps_of_a_release_are_those_of_the_project():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## How a release is made")[2]
+    settings = configparser.ConfigParser(delimiters=["="])
+    settings.read(ROOT / "settings.ini", encoding="utf-8")
+    installed = settings["extras"]["dev"].split()
+    programs = re.findall(r"`\.venv/bin/(?:python -m )?(\w+)", text)
+    assert programs == ["build", "twine"] and set(programs) <= set(installed)
+    assert f"tag the commit `v{cjm_fasthtml_sse.__version__}`" in text
+    supported = re.findall(r"Python :: (3\.\d+)$", settings["DEFAULT"]["classifiers"], re.M)
+    assert f"test on Python {supported[0]} to {supported[-1]} and publish the site" in text
+
+
 def single_runs():
     "The commands of CONTRIBUTING.md for one notebook, one test and some checks"
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

@@ -29,6 +29,26 @@ def test_what_the_console_points_to_is_there():
         assert re.findall(r'"([a-z-]+)"', call)[-1] in {anchor(heading) for heading in HEADINGS}, call
 
 
+def sentences(text): return [each.strip() for each in re.split(r"(?<=[.?])\s+", text) if each.strip()]
+
+
+def warnings():
+    "The sentences of the console's warnings, as patterns that have any value in the place of a value"
+    script, texts = (ROOT / "cjm_fasthtml_sse/assets/teach.js").read_text("utf-8"), []
+    for call in re.findall(r"\bteach\((.*?)\);$", script, re.S | re.M):
+        literals = [one or other for one, other in re.findall(r'`([^`]*)`|"([^"\n]*)"', call)]
+        texts += sentences(re.sub(r"\$\{.*?\}", "\0", "".join(each for each in literals if " " in each)))
+    return [re.compile(".+?".join(map(re.escape, text.split("\0")))) for text in texts]
+
+
+def test_the_warnings_that_the_page_quotes_are_those_of_the_script():
+    console = PAGE.partition("## In the browser's console")[2].partition("## In the server's log")[0]
+    quoted = re.findall(r"(?:^|Or: )\*([^*\n]+)\*", console.partition("### ")[2], re.M)
+    assert len(quoted) >= 7
+    known = warnings()
+    assert [each for text in quoted for each in sentences(text) if not any(w.fullmatch(each) for w in known)] == []
+
+
 def test_broadcast_without_await_in_a_plain_handler():
     manager = BroadcastManager()
     with pytest.warns(RuntimeWarning) as told:
