@@ -349,7 +349,8 @@ class Steps:
 @pytest.mark.parametrize('topics', [False, True], ids=['one topic', 'many topics'])
 def test_a_new_life_of_the_log_does_not_stop_the_loop(topics):
     "Every reader got all retained events in one step"
-    readers, keys = 300, 1_000
+    # With topics the streams end, all in one turn of the loop. The ends of 300 would take as long as the limit below.
+    readers, keys = 100 if topics else 300, 1_000
     async def story():
         engine = MemoryBackplane()
         line = Line(engine)
@@ -385,8 +386,7 @@ def test_a_new_life_of_the_log_does_not_stop_the_loop(topics):
     tabs, steps = asyncio.run(story())
     assert all(tab.resets == ['unknown'] for tab in tabs)
     assert all(sorted(tab.numbers) == ([n] if topics else [*range(keys)]) for n, tab in enumerate(tabs))
-    # The ends of 300 streams fall in one turn, which takes some 30 ms.
-    assert steps.longest < max(0.1, steps.all / 5), f'{steps.longest:.3f} s of {steps.all:.3f} s in one step'
+    assert steps.longest < max(0.03, steps.all / 5), f'{steps.longest:.3f} s of {steps.all:.3f} s in one step'
 
 
 def test_a_reader_that_missed_much_and_reads_fast_leaves_the_loop_to_others():
