@@ -62,6 +62,7 @@ Modules:
 - `cjm_fasthtml_sse.core.calls`: Connections, users and processes, as an application calls them
 - `cjm_fasthtml_sse.core.connections`: Keeps the connections of a process in one registry, with their ids, queues and states.
 - `cjm_fasthtml_sse.core.dispatch`: Give each event its place in the log, the history and the hub, in this order
+- `cjm_fasthtml_sse.core.hints`: Say in the log why an event reached nobody
 - `cjm_fasthtml_sse.core.hub`: All connections of one manager: how they enter, leave, and are sent events
 - `cjm_fasthtml_sse.core.manager`: One object for an application: broadcast, connections, users and statistics
 - `cjm_fasthtml_sse.core.presence`: Which users are in a topic, across tabs and processes

@@ -34,6 +34,7 @@ from ..asgi.response import bypass_middleware
 from ..asgi.shutdown import wrap_lifespan
 from ..browser.scripts import serve_assets
 from .access import AccessPolicy
+from .hints import note_routes
 from .manager import BroadcastManager
 from .routes import BroadcastResponse, info_routes
 from ..events.record import BroadcastMessage
@@ -60,6 +61,7 @@ def create_broadcast_handler(
         wrong = f'element_builder must be a plain function of type and data, got {element_builder!r:.80}'
         raise ValueError(f'{wrong}; fetch what it needs before you broadcast')
     manager.users.keep_revocations(policy.token_max_age)
+    note_routes(manager.hub)
     renderer = Renderer(element_builder, named, manager.hub.counters, manager.time)
     respond = partial(BroadcastResponse, manager, renderer, policy)
     async def broadcast_stream(connection_id: str = ''): return respond(connection_id)

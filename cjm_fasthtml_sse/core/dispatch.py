@@ -16,6 +16,7 @@ from collections import deque
 from fastcore.basics import patch
 
 from .connections import SSEConnection
+from .hints import explain_unread
 from .hub import Hub
 from ..events.log import Log
 from ..events.record import BroadcastMessage, Event, Record
@@ -53,6 +54,7 @@ class Dispatcher:
         self.broadcasts += 1
         count = self.hub.fan_out(event)
         _logger.debug('%.80r has reached %s subscribers', record.type, count)
+        if not count: explain_unread(self.hub, record.topic)
         return count
 
     def append(self, log: Log, record: Record, position: int | None, age: float) -> Event:

@@ -14,6 +14,7 @@ __all__ = []
 # %% ../../nbs/core/hub.ipynb #7d61426a
 import asyncio, logging
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from fastcore.basics import patch
@@ -211,6 +212,9 @@ def fan_out(self: Hub, event: Event) -> int:
 def subscribers_in(self: Hub, topic: str | None) -> list[SSEConnection]:
     "Return the subscribers that get events of `topic`; None for the events of all"
     return list(self._index.readers(topic))
+
+@patch
+def topics(self: Hub) -> Iterable[str]: return self._index.topics() # Topics and patterns of its subscribers
 
 # %% ../../nbs/core/hub.ipynb #fae36cfc
 @patch

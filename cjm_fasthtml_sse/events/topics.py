@@ -98,6 +98,8 @@ class TopicIndex:
 
     def exactly(self, topic: str) -> Iterable[Any]: return self._by_topic.get(topic, {})
 
+    def topics(self) -> Iterable[str]: return (topic for topic in self._by_topic if topic and topic[0] != PRIVATE)
+
     def readers(self, topic: str | None) -> Iterable[Any]:
         "Return all subscribers that match `topic`, each once; in the order of adding if a single pattern matches"
         found = [readers for p in matching_patterns(topic) if (readers := self._by_topic.get(p))]
