@@ -250,10 +250,12 @@ interface Internals extends SSE {
   /** Whether htmx has asked for a stream. */
   isAsked?: boolean;
   // teach.js, which a page may leave out
-  /** A stream has not begun after a while. */
-  onSlowConnect?(url: string): void;
-  /** Warn about tabs that cannot share (`alone`, and why), topics that are lost on the way (`topics`), or two elements with one id (`twice`, and the id). */
-  warn?(kind: "alone" | "topics" | "twice", detail?: unknown): void;
+  /**
+   * Warn about a stream that has not begun after a while (`late`, and its URL), tabs that cannot share (`alone`, and why),
+   * topics that are lost on the way (`topics`), or two elements with one id (`twice`, and the id). For each event of an
+   * element (`event`, and the block), look whether the page can show it.
+   */
+  warn?(kind: "late" | "alone" | "topics" | "twice" | "event", detail?: any, elt?: Element): void;
   // stats.js
   pollStats(settings: { endpoint: string, interval: number, debug: boolean }): void;
   // settings.js

@@ -116,7 +116,7 @@
       try {
         const {url, headers, id} = handlers.request();
         mayOmitCookies = !hasAnswered && new URL(url).origin !== location.origin;
-        slowTimer = setTimeout(() => sse.onSlowConnect?.(url), SLOW_CONNECT);
+        slowTimer = setTimeout(() => sse.warn?.("late", url), SLOW_CONNECT);
         const response = await fetch(url, {headers, cache: "no-store", credentials: omitsCookies ? "omit" : "include", signal});
         if (signal.aborted) return;
         mayOmitCookies = false;

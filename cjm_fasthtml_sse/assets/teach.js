@@ -6,16 +6,21 @@
   "use strict";
   /** @type {Internals} */
   const sse = window.cjmSSE;
-  if (!sse || sse.onSlowConnect) return;
+  if (!sse || sse.warn) return;
 
   const PAGE = "https://cj-mills.github.io/cjm-fasthtml-sse/explains/troubleshooting.html";
   const CONNECT_PERIOD = 2000;  // ms after the load event until the elements should be connecting
   const SWAP_PERIOD = 1000;  // ms after an event until its content is in the page
+  const MANY = 10;  // events that the page does not show, until it is told
+  const MOST = 100;  // names and unshown events that are looked at
   const OUT_OF_BAND = "[hx-swap-oob], [data-hx-swap-oob]";
   /** @type {Set<string>} */
   const warned = new Set();
   /** @type {WeakSet<Element>} Elements to which the extension of htmx 4 has connected. */
   const connected = new WeakSet();
+  /** @type {Set<string>} URLs of streams of which the page has shown an event, and each URL with the event's name. */
+  const shown = new Set();
+  let unshown = 0;  // events that no element shows
 
   /** @param {string} kind @param {string} text @param {string} anchor A heading of `PAGE`. */
   const teach = (kind, text, anchor) => {
@@ -24,13 +29,17 @@
     console[kind === "twice" ? "error" : "warn"](`cjm-fasthtml-sse: ${text} See ${PAGE}#${anchor}`);
   };
 
-  sse.onSlowConnect = url => {
-    teach("late", `The stream ${url} has not begun after 10 s. A proxy that collects answers does this; so does a `
-      + "seventh tab over HTTP/1.1.", "nothing-for-a-long-time");
-  };
-
-  sse.warn = (kind, detail) => {
-    if (kind === "alone") {
+  sse.warn = (kind, detail, elt) => {
+    if (kind === "event") {
+      try {  // an error here must not keep the event from the page
+        if (elt?.hasAttribute("data-sse-swap") && detail.data && !detail.event?.startsWith("sse-")) checkEvent(elt, detail);
+      } catch (error) {
+        console.debug("sse:", error);
+      }
+    } else if (kind === "late") {
+      teach(kind, `The stream ${detail} has not begun after 10 s. A proxy that collects answers does this; so does a `
+        + "seventh tab over HTTP/1.1.", "nothing-for-a-long-time");
+    } else if (kind === "alone") {
       teach(kind, `This browser does not let tabs share a connection (${detail}), so each has its own. It may be set to `
         + "keep no site data.", "tabs-that-do-not-share");
     } else if (kind === "topics") {
@@ -91,11 +100,88 @@
     return lists.length ? lists.some(list => list?.split(",").some(each => each.trim() === (name || "message"))) : !name;
   }
 
+  /** The URL of an element's stream. @param {Element} elt */
+  const pathOf = elt => sse.attribute(elt, "sse-connect")?.split("?")[0] ?? "";
+
+  /** What the elements of the page that read the stream of `elt` swap or wait for. @param {Element} elt */
+  function shownNames(elt) {
+    const names = /** @type {Set<string>} */ (new Set());
+    for (const each of sse.elements()) {
+      if (pathOf(each) !== pathOf(elt)) continue;
+      for (const part of [each, ...each.querySelectorAll("[sse-swap], [data-sse-swap], [hx-trigger], [data-hx-trigger]")]) {
+        for (const name of sse.swappedEvents(part) ?? []) names.add(name);
+        for (const [, name] of (sse.attribute(part, "hx-trigger") ?? "").matchAll(/sse:([^\s,[]+)/g)) names.add(name);
+      }
+    }
+    return names;
+  }
+
+  /** The number of letters to change to get from one name to another. @param {string} one @param {string} other */
+  function distance(one, other) {
+    let row = [...other].map((_, i) => i + 1);
+    [...one].forEach((letter, i) => {
+      let left = i + 1, corner = i;
+      row = [...other].map((each, j) => {
+        left = Math.min(left + 1, row[j] + 1, corner + Number(each !== letter));
+        corner = row[j];
+        return left;
+      });
+    });
+    return row.at(-1) ?? one.length;
+  }
+
+  /** Names that differ only in their numbers are different names. @param {string} one @param {string} other */
+  function isNear(one, other) {
+    const [a, b] = [one, other].map(name => name.toLowerCase().replace(/\d+/g, ""));
+    return a === b ? one.toLowerCase() === other.toLowerCase() : distance(a, b) <= Math.max(1, Math.floor(b.length / 4));
+  }
+
+  /** Warn about an event that the page does not show, because of its name. JSON is for scripts. @param {Element} elt @param {Block} block */
+  function checkEvent(elt, {event, data = ""}) {
+    const name = event || "message", url = pathOf(elt);
+    if (shown.has(`${url} ${name}`) || unshown + shown.size > MOST) return;
+    const names = shownNames(elt);
+    if (event === "message") {
+      if (names.has(name) && sse.attribute(elt, "hx-swap") !== "none") {
+        teach("json", `The events of ${url} are JSON, which is for scripts. For HTML, give setup_broadcast_routes `
+          + "an element_builder.", "json-appears-in-the-page");
+      }
+      return;
+    }
+    if (names.has(name)) return shown.add(url).add(`${url} ${name}`);
+    if (/^[{[]/.test(data)) return;
+    unshown += 1;
+    const list = [...names].map(each => `"${each}"`).join(", ");
+    const near = name !== "message" && [...names].find(each => each !== "message" && isNear(name, each));
+    if (near) {
+      teach(`near:${near}`, `An event of ${url} is named "${name}", but this page shows "${near}". The name of an event is `
+        + "its type.", "no-element-swaps-an-event");
+    }
+    if (shown.has(url) || near) return;
+    if (name === "message") {
+      teach(`unnamed:${url}`, `The events of ${url} have no name, but this page shows only ${list}. Give `
+        + `setup_broadcast_routes named=True, or the element a swap style, such as "beforeend".`, "no-element-swaps-an-event");
+    } else if (list === '"message"') {
+      teach(`named:${url}`, `The events of ${url} have names, but this page shows only events without one. `
+        + `Write create_sse_element(swap_strategy="${name}").`, "no-element-swaps-an-event");
+    } else if (unshown >= MANY) {
+      teach(`others:${url}`, `This page shows ${list}, but the first ${MANY} events of ${url} have other names, such `
+        + `as "${name}".`, "no-element-swaps-an-event");
+    }
+  }
+
   // In the capture phase, before listeners that change the message.
   sse.on("htmx:sse:before:connection", ({target}) => connected.add(target), true);
   sse.on("htmx:sseBeforeMessage", ({detail}) => checkTargets(detail.data), true);
   sse.on("htmx:sse:before:message", ({target, detail: {message}}) => {
     if (message && swaps(target, message.event)) checkTargets(message.data);
   }, true);
+  document.addEventListener("sse:state", event => {
+    const {target, detail: {state, status}} = /** @type {any} */ (event);
+    if (state !== "reconnecting" || ![200, 404, 405].includes(status)) return;
+    const what = status === 200 ? "is a page and no stream" : `does not exist (status ${status})`;
+    teach(`url:${pathOf(target)}`, `The URL ${pathOf(target)} ${what}. Call setup_broadcast_routes(app, manager), which `
+      + "makes /sse/broadcast.", "no-stream-at-that-url");
+  });
   addEventListener("load", () => setTimeout(checkElements, CONNECT_PERIOD));
 })();

@@ -122,3 +122,87 @@ def test_nothing_for_a_long_time(site, told, context, htmx):
         page.clock.run_for(11_000)
     said, = told(site.page(create_sse_element('/never'), head=htmx.head()), wait)
     assert '/never has not begun after 10 s' in said and '#nothing-for-a-long-time' in said
+
+
+MANY = 10  # events that a page does not show, until it is told
+HTML = '<p>new</p>'
+UNSHOWN = {  # the element's swap_strategy and attributes, the names of the events, and words of the one warning
+    'events without a name': ('note', {}, [''], ['have no name', 'only "note"', 'named=True', '"beforeend"']),
+    'events with a name': ('beforeend', {}, ['note'], ['have names', 'swap_strategy="note"']),
+    'events with a name, and no style': ('message', {}, ['note'], ['have names', 'swap_strategy="note"']),
+    'a plural': ('notes', {}, ['note'], ['is named "note"', 'shows "notes"']),
+    'another case': ('jobDone', {}, ['job-done'], ['is named "job-done"', 'shows "jobDone"']),
+    'another case alone': ('Note', {}, ['note'], ['is named "note"', 'shows "Note"']),
+    'no such event': ('alarm', {}, ['tick', 'tock'] * (MANY // 2), ['shows "alarm"', 'the first 10 events', '"tock"']),
+    'one of two': ('note,progess', {}, ['note', 'progress'], ['is named "progress"', 'shows "progess"']),
+    'one message for one mistake': ('notes', {}, ['note'] * MANY, ['is named "note"']),
+    'JSON': ('beforeend', {}, ['message'], ['are JSON', 'element_builder', '#json-appears-in-the-page']),
+}
+
+
+def send_all(stream, names, text=HTML):
+    "Send an event of each name to all elements of the page, and wait for the end of the stream"
+    def send(page):
+        stream.wait(readers=page.locator('[data-sse-connect]').count())
+        for name in names: stream.send(text, event=name)
+        stream.send('{}', event='sse-close')
+        expect(page.locator('[data-sse-connect]').first).to_have_attribute('data-sse-state', 'closed')
+    return send
+
+
+@pytest.mark.parametrize('case', UNSHOWN)
+@pytest.mark.feature('console warnings for mistakes in a page')
+def test_an_event_that_no_element_shows(site, told, htmx, case):
+    swap, attrs, names, words = UNSHOWN[case]
+    stream, path = site.stream()
+    page = site.page(create_sse_element(path, swap_strategy=swap, **attrs), head=htmx.head())
+    said, = told(page, send_all(stream, names))
+    assert [word for word in (path, 'troubleshooting.html#', *words) if word not in said] == []
+
+
+SHOWN = {  # the element, and the names of the events
+    'a name': (lambda path: create_sse_element(path, swap_strategy='note'), ['note', '', 'other'] * MANY),
+    'no name': (lambda path: create_sse_element(path, swap_strategy='beforeend'), [''] * MANY),
+    'an inner element': (
+        lambda path: create_sse_element(path, swap_strategy='note')(Div(data_sse_swap='other')), ['other']),
+    'a trigger': (lambda path: create_sse_element(path, swap_strategy='note')(
+        Div(hx_trigger='sse:other, click', hx_get='/npm/htmx.org/LICENSE', hx_swap='none')), ['other']),
+    'another element': (lambda path: Div(create_sse_element(path, swap_strategy='beforeend'),
+        create_sse_element(f'{path}?topic=a', swap_strategy='note')), ['', 'note']),
+    'other numbers': (lambda path: create_sse_element(path, swap_strategy='row-2'), ['row-1', 'row-2'] * 3),
+    'a few others first': (
+        lambda path: create_sse_element(path, swap_strategy='alarm'), ['tick'] * (MANY - 1) + ['alarm']),
+}
+
+
+@pytest.mark.parametrize('case', SHOWN)
+def test_events_that_a_page_may_leave_out(site, told, htmx, case):
+    make, names = SHOWN[case]
+    stream, path = site.stream()
+    assert told(site.page(make(path), head=htmx.head()), send_all(stream, names)) == []
+
+
+@pytest.mark.parametrize('name', ['message', 'note'])
+def test_json_is_for_scripts(site, told, htmx, name):
+    stream, path = site.stream()
+    page = site.page(create_sse_element(path, swap_strategy='none'), head=htmx.head())
+    assert told(page, send_all(stream, [name], '{"n": 1}')) == []
+
+
+@pytest.mark.feature('console warnings for mistakes in a page')
+@pytest.mark.parametrize('status', [404, 200])
+def test_no_stream_at_that_url(site, told, console, htmx, status):
+    console.allow_failing()
+    path = '/nowhere' if status == 404 else site.page('a page')
+    def wait(page): expect(page.locator('#one')).to_have_attribute('data-sse-state', 'reconnecting')
+    said, = told(site.page(create_sse_element(path, 'one'), head=htmx.head()), wait)
+    assert path in said and 'setup_broadcast_routes' in said and '#no-stream-at-that-url' in said
+    assert ('status 404' if status == 404 else 'no stream') in said
+
+
+def test_a_failure_that_passes_is_not_told(site, told, console, htmx):
+    console.allow_failing()
+    stream, path = site.stream()
+    stream.status = 503
+    def wait(page): expect(page.locator('#one')).to_have_attribute('data-sse-state', 'reconnecting')
+    assert told(site.page(create_sse_element(path, 'one'), head=htmx.head()), wait) == []

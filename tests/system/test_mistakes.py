@@ -1,5 +1,6 @@
 "Ordinary mistakes of an application: what each is told, and where. None is silent."
 
+import asyncio
 import logging
 
 import pytest
@@ -86,3 +87,38 @@ def test_an_attribute_that_looks_like_a_setting_is_logged(written, meant, caplog
 def test_free_attributes_are_not_logged(caplog):
     create_sse_element(URL, cls="card", hx_target="#list", data_id=3, title="News", style="color:red")
     assert not caplog.records
+
+
+def broadcast(manager, readers=(), **kwargs):
+    "Broadcast an event to queues that are read by hand, one for each list of topics."
+    async def main():
+        for topics in readers: await manager.register(topics=topics)
+        await manager.broadcast("note", {}, **kwargs)
+    asyncio.run(main())
+
+
+def test_a_manager_without_routes_beside_one_with_routes(caplog):
+    app, shown, used = fast_app()[0], BroadcastManager(), BroadcastManager()
+    setup_broadcast_routes(app, shown)
+    for manager in (shown, used, used): broadcast(manager)
+    (line,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert "reached nobody" in line and "setup_broadcast_routes was given" in line
+
+
+def test_a_manager_whose_queues_are_read_by_hand_is_not_told(caplog):
+    setup_broadcast_routes(fast_app()[0], BroadcastManager())
+    manager = BroadcastManager()
+    broadcast(manager, readers=[[]])
+    assert not caplog.records
+
+
+TOPICS = [("rom/7", "room/7"), ("Room/7", "room/7"), ("rooms/7", "room/*"), ("room/8", None), ("kitchen", None)]
+
+
+@pytest.mark.parametrize("written,meant", TOPICS)
+def test_a_topic_that_no_page_asked_for(written, meant, caplog):
+    caplog.set_level(logging.DEBUG, "cjm_fasthtml_sse.core.hints")
+    manager = BroadcastManager()
+    broadcast(manager, readers=[[meant or "room/7"]], topic=written)
+    told = [record.getMessage() for record in caplog.records if record.name.endswith(".hints")]
+    assert len(told) == bool(meant) and all(repr(written) in line and repr(meant) in line for line in told)
