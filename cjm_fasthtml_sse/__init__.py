@@ -103,7 +103,18 @@ def __getattr__(name):
     "The public name `name`, from its module."
     if name not in _modules: raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(_import_module(f"{__name__}.{_modules[name]}"), name)
+    comments = _import_module(f"{__name__}._comments").comments
+    for method, text in comments.get(name, {}).items(): _add_comments(value, method, text)
     return value
+
+
+def _add_comments(value, method, text):
+    "Add to a docstring what the source has as comments of parameters, so that `help` shows it."
+    cleandoc = _import_module("inspect").cleandoc
+    part = value if not method else value.__dict__.get(method) or getattr(value, method)
+    part = getattr(part, "__func__", part)  # the function of a class method
+    doc = (part.__doc__ or "").rstrip()
+    if not doc.endswith(text): part.__doc__ = f"{cleandoc(doc)}\n\n{text}".lstrip()
 
 
 def __dir__(): return sorted({*globals(), *_modules})

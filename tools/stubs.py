@@ -7,6 +7,9 @@ default that is not plain becomes `...`. The comment of each parameter becomes a
 An attribute is in the stub if its class annotates it, or if `__init__` stores a parameter under the parameter's name.
 Attributes whose class is not public are left out.
 
+The same comments are written to `cjm_fasthtml_sse/_comments.py`, from which the package adds them to the docstrings of
+its public names. So `help` shows them too.
+
     python tools/stubs.py
 """
 
@@ -26,8 +29,14 @@ HEAD = "# Written by `make export` from the module beside this file: do not edit
 DECORATORS = {"property", "classmethod", "staticmethod", "contextmanager", "asynccontextmanager", "dataclass"}
 ROOMS = all_rooms(PACKAGE)
 HOMES = find_exports(PACKAGE)[0]  # The module of each public name
+TABLE = PACKAGE / "_comments.py"
+TABLE_HEAD = '''"What `help` shows below docstrings. Written by `make export` from the comments of parameters: do not edit."
+
+comments = {
+'''
 STUBS = {name: public_names(room) for name, room in ROOMS.items() if public_names(room)}
 problems: list[str] = []
+shown: dict[str, str] = {}  # By `name` or `Class.method`: the comments of its parameters, fields and result
 
 
 @cache
@@ -37,12 +46,14 @@ def comments(room: Room) -> dict[int, str]:
     return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == COMMENT}
 
 
-def docstring(node: ast.AST, room: Room, sections: dict[str, dict[str, str | None]], indent: str) -> list[str]:
+def docstring(node: ast.AST, path: str, sections: dict[str, dict[str, str | None]], indent: str) -> list[str]:
     "The lines of a docstring: that of `node`, and below it the comments of its parameters, fields and result."
-    text = [cleandoc(doc)] if (doc := ast.get_docstring(node)) else []
+    text, below = [cleandoc(doc)] if (doc := ast.get_docstring(node)) else [], []
     for title, about in sections.items():
         found = [f"    {name}: {comment}" if name else f"    {comment}" for name, comment in about.items() if comment]
-        if found: text.append("\n".join([f"{title}:", *found]))
+        if found: below.append("\n".join([f"{title}:", *found]))
+    if below: shown[path] = "\n\n".join(below)
+    text += below
     lines = "\n\n".join(text).replace("\\", "\\\\").replace('"""', "'''").splitlines()
     if not lines: return []
     if doc is None: lines.insert(0, "")
@@ -118,7 +129,8 @@ class Stub:
         self.use(returns, room)
         kind = "async def" if isinstance(node, ast.AsyncFunctionDef) and not yields else "def"
         decorators = [d for each in node.decorator_list if (d := self.decorator(each, room))]
-        doc = docstring(node, room, {"Args": doc_of, "Returns": {"": doc_of.pop("return", None)}}, indent + "    ")
+        path = f"{where}.{node.name}" if where else node.name
+        doc = docstring(node, path, {"Args": doc_of, "Returns": {"": doc_of.pop("return", None)}}, indent + "    ")
         head = f"{indent}{kind} {node.name}({ast.unparse(args)}) -> {ast.unparse(returns)}:"
         return [*(f"{indent}@{d}" for d in decorators), *([head, *doc] if doc else [f"{head} ..."])]
 
@@ -158,7 +170,7 @@ class Stub:
         fields, about = self.fields(chapters, is_record, "Enum" in bases)
         lines = [f"@{d}" for d in decorators]
         lines += [f"class {cls.name}({', '.join(dict.fromkeys(bases))}):" if bases else f"class {cls.name}:"]
-        lines += docstring(cls, self.room, {"Attributes": about}, "    ") + fields
+        lines += docstring(cls, cls.name, {"Attributes": about}, "    ") + fields
         for room, node in methods(cls, self.room, ROOMS, set(HOMES)):
             is_special = node.name.startswith("__") and node.name not in ("__post_init__", "__repr__")
             if is_special or not node.name.startswith("_"): lines += self.of_function(node, room, "    ", cls.name)
@@ -261,6 +273,17 @@ def package_stub() -> str:
     return "\n".join([*lines, "", "__version__: str", f"__all__ = {list(HOMES)!r}", ""])
 
 
+def table() -> str:
+    "The text of the module with the comments of each public name, by method; a name alone is the empty method."
+    names = {name: {} for name in HOMES}
+    for path, text in shown.items():
+        name, _, method = path.partition(".")
+        if name in names: names[name][method] = text
+    rows = [f"    {name!r}: {{\n" + "".join(f"        {m!r}: {t!r},\n" for m, t in about.items()) + "    },\n"
+        for name, about in names.items() if about]
+    return f"{TABLE_HEAD}{''.join(rows)}}}\n"
+
+
 def main():
     sys.path.insert(0, str(PACKAGE.parent))
     for module, names in STUBS.items():
@@ -269,6 +292,7 @@ def main():
     texts |= {ROOMS[module].path.with_suffix(".pyi"): stub_of(module).text() for module in STUBS}
     for path in set(PACKAGE.rglob("*.pyi")) - texts.keys(): path.unlink()
     for path, text in texts.items(): path.write_text(HEAD + text, encoding="utf-8")
+    TABLE.write_text(table(), encoding="utf-8")
     if problems: raise SystemExit("\n".join(dict.fromkeys(problems)))
 
 

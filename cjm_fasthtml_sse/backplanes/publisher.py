@@ -145,10 +145,14 @@ def publish(self: Publisher,
     data: Any, # As for `broadcast`
     metadata: dict[str, Any] | None = None, # Data for the application
     exclude: set[str] | None = None, # Ids of connections that do not get the event
-    **kwargs: Any, # `topic`, `key` and `retain`, as for `publish_async`
+    *,
+    topic: str | None = None, # Topic of the event; None for all subscribers
+    key: str | None = None, # Replaces older events of this topic and key that a reader has not received yet
+    retain: bool = False, # Whether new subscribers get the newest event of this key
 ) -> str: # The event's id
     "Publish an event from any thread; block until it has its position, for `timeout` at most"
-    return self._run_in_thread(self.publish_async(message_type, data, metadata, exclude, **kwargs))
+    about = dict(topic=topic, key=key, retain=retain)
+    return self._run_in_thread(self.publish_async(message_type, data, metadata, exclude, **about))
 
 @patch
 def __enter__(self: Publisher) -> Publisher:

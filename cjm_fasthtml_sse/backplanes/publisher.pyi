@@ -38,7 +38,7 @@ class Publisher:
         Returns:
             The event's id, or perhaps a slightly later one if the event was sent twice
         """
-    def publish(self, message_type: str, data: Any, metadata: dict[str, Any] | None=None, exclude: set[str] | None=None, **kwargs: Any) -> str:
+    def publish(self, message_type: str, data: Any, metadata: dict[str, Any] | None=None, exclude: set[str] | None=None, *, topic: str | None=None, key: str | None=None, retain: bool=False) -> str:
         """Publish an event from any thread; block until it has its position, for `timeout` at most
 
         Args:
@@ -46,7 +46,9 @@ class Publisher:
             data: As for `broadcast`
             metadata: Data for the application
             exclude: Ids of connections that do not get the event
-            kwargs: `topic`, `key` and `retain`, as for `publish_async`
+            topic: Topic of the event; None for all subscribers
+            key: Replaces older events of this topic and key that a reader has not received yet
+            retain: Whether new subscribers get the newest event of this key
 
         Returns:
             The event's id

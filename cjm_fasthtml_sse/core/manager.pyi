@@ -197,24 +197,33 @@ class BroadcastManager:
         Returns:
             Number of connections of this process that took it
         """
-    def broadcast_nowait(self, message_type: str, data: dict[str, Any], **kwargs: Any) -> int:
+    def broadcast_nowait(self, message_type: str, data: dict[str, Any], metadata: dict[str, Any] | None=None, exclude: set[str] | None=None, *, topic: str | None=None, key: str | None=None, retain: bool=False) -> int:
         """`broadcast` for a plain function on the loop; raises `RuntimeError` elsewhere, or with an engine
 
         Args:
             message_type: Type of the message
             data: Message data
-            kwargs: As for `broadcast`
+            metadata: Optional metadata
+            exclude: Ids of connections that do not get it
+            topic: Its topic; None for all connections
+            key: Replaces older events of this topic and key that were not read yet
+            retain: Whether new subscribers get the newest event of this key
 
         Returns:
             Number of connections that took it
         """
-    def broadcast_threadsafe(self, message_type: str, data: dict[str, Any], **kwargs: Any) -> Future[int]:
+    def broadcast_threadsafe(self, message_type: str, data: dict[str, Any], metadata: dict[str, Any] | None=None, exclude: set[str] | None=None, *, topic: str | None=None, key: str | None=None, retain: bool=False, buffer: bool | None=None) -> Future[int]:
         """`broadcast` from any thread; what is wrong with the event is raised immediately
 
         Args:
             message_type: Type of the message
             data: Message data
-            kwargs: As for `broadcast`
+            metadata: Optional metadata
+            exclude: Ids of connections that do not get it
+            topic: Its topic; None for all connections
+            key: Replaces older events of this topic and key that were not read yet
+            retain: Whether new subscribers get the newest event of this key
+            buffer: Whether to keep it while the engine takes none; None for the setting
 
         Returns:
             Of the number of connections; `.result()` waits, in any thread but the loop's own

@@ -56,25 +56,35 @@ class PublishingCalls:
     def broadcast_nowait(self,
         message_type: str,  # Type of the message
         data: dict[str, Any], # Message data
-        **kwargs: Any, # As for `broadcast`
+        metadata: dict[str, Any] | None = None, # Optional metadata
+        exclude: set[str] | None = None, # Ids of connections that do not get it
+        *,
+        topic: str | None = None, # Its topic; None for all connections
+        key: str | None = None, # Replaces older events of this topic and key that were not read yet
+        retain: bool = False, # Whether new subscribers get the newest event of this key
     ) -> int: # Number of connections that took it
         "`broadcast` for a plain function on the loop; raises `RuntimeError` elsewhere, or with an engine"
-        kwargs.pop('buffer', None)
-        return self.cluster.publish_nowait(self._make_record(message_type, data, **kwargs))
+        record = self._make_record(message_type, data, metadata, exclude, topic, key, retain)
+        return self.cluster.publish_nowait(record)
 
     def broadcast_threadsafe(self,
         message_type: str,  # Type of the message
         data: dict[str, Any], # Message data
-        **kwargs: Any, # As for `broadcast`
+        metadata: dict[str, Any] | None = None, # Optional metadata
+        exclude: set[str] | None = None, # Ids of connections that do not get it
+        *,
+        topic: str | None = None, # Its topic; None for all connections
+        key: str | None = None, # Replaces older events of this topic and key that were not read yet
+        retain: bool = False, # Whether new subscribers get the newest event of this key
+        buffer: bool | None = None, # Whether to keep it while the engine takes none; None for the setting
     ) -> Future[int]: # Of the number of connections; `.result()` waits, in any thread but the loop's own
         "`broadcast` from any thread; what is wrong with the event is raised immediately"
-        buffer = kwargs.pop('buffer', None)
-        record = self._make_record(message_type, data, **kwargs)
+        record = self._make_record(message_type, data, metadata, exclude, topic, key, retain)
         return self.cluster.publish_threadsafe(record, self.settings.buffer if buffer is None else buffer)
 
-    def _make_record(self, *args: Any, **kwargs: Any) -> Record:
+    def _make_record(self, *args: Any) -> Record:
         if self.hub.registry.left_in_parent: self.hub.warn_of_fork()
-        return make_record(*args, **kwargs, max_event_bytes=self.hub.delivery.max_event_bytes, time=self.hub.log.time)
+        return make_record(*args, max_event_bytes=self.hub.delivery.max_event_bytes, time=self.hub.log.time)
 
 # %% ../../nbs/core/publishing.ipynb #7371f251
 class SendingCalls(PublishingCalls):

@@ -5,6 +5,7 @@
 
 import ast
 import inspect
+import pydoc
 import sys
 from dataclasses import is_dataclass
 from functools import cache
@@ -106,8 +107,8 @@ def test_a_stub_has_the_signature_and_the_comments(name, value, module):
     shown = inspect.signature(eval_function(code)).parameters
     assert [(p.name, p.kind, p.default is p.empty) for p in shown.values()] == [
         (p.name, p.kind, p.default is p.empty) for p in live]
-    missing = [each for each in docments(value).values() if each and each not in (ast.get_docstring(node) or "")]
-    assert not missing
+    for doc in (ast.get_docstring(node), pydoc.getdoc(value)):
+        assert [each for each in docments(value).values() if each and each not in doc] == []
 
 
 @pytest.mark.parametrize("cls", [name for name, of in CLASSES.items() if is_dataclass(of)])
@@ -117,7 +118,15 @@ def test_a_stub_has_the_fields_and_their_comments(cls):
     assert shown == [(p.name, p.default is p.empty) for p in inspect.signature(CLASSES[cls]).parameters.values()]
     about = docments(CLASSES[cls], returns=False)
     assert set(about) >= {name for name, _ in shown}
-    assert all(comment in ast.get_docstring(node) for comment in about.values() if comment)
+    for doc in (ast.get_docstring(node), pydoc.getdoc(CLASSES[cls])):
+        assert all(comment in doc for comment in about.values() if comment)
+
+
+def test_help_shows_each_comment_once():
+    for name in PUBLIC: cjm_fasthtml_sse.__getattr__(name)
+    shown = pydoc.render_doc(cjm_fasthtml_sse.BroadcastManager.broadcast, renderer=pydoc.plaintext)
+    assert shown.count("topic: Its topic; None for all connections") == 1
+    assert shown.index("Broadcast a message") < shown.index("topic: Its topic")
 
 
 def eval_function(code: str):

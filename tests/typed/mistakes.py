@@ -10,6 +10,7 @@ async def make_mistakes(manager: BroadcastManager) -> None:
     await manager.broadcast("note", "text")  # wrong: an argument has the wrong type
     await manager.send_to("tab-1", "note")  # wrong: an argument is missing
     await manager.broadcast("note", {}, topics="job/1")  # wrong: a keyword is misspelt
+    manager.broadcast_threadsafe("note", {}, topics="job/1")  # wrong: a keyword is misspelt
     manager.get_history(limit=5).popleft()  # wrong: the result is a list, not a deque
     await manager.get_connection_count()  # wrong: a call that is not asynchronous is awaited
     manager.connection_count  # wrong: there is no such attribute  # noqa: B018
