@@ -1,4 +1,4 @@
-"What `help` shows below docstrings. Written by `make export` from the comments of parameters: do not edit."
+"What `help` shows below docstrings. Written by `make export` from comments: do not edit."
 
 comments = {
     'Replay': {

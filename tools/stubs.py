@@ -30,7 +30,7 @@ DECORATORS = {"property", "classmethod", "staticmethod", "contextmanager", "asyn
 ROOMS = all_rooms(PACKAGE)
 HOMES = find_exports(PACKAGE)[0]  # The module of each public name
 TABLE = PACKAGE / "_comments.py"
-TABLE_HEAD = '''"What `help` shows below docstrings. Written by `make export` from the comments of parameters: do not edit."
+TABLE_HEAD = '''"What `help` shows below docstrings. Written by `make export` from comments: do not edit."
 
 comments = {
 '''
