@@ -204,3 +204,14 @@ def sidebar():
 
 
 def test_every_page_of_the_sidebar_is_there_and_every_page_is_in_it(): assert docs.sidebar_problems() == []
+
+
+def test_a_page_includes_only_files_of_the_notebooks_folder():
+    "nbdev-docs renders copies of that folder, in which a path that leads out of it has no file"
+    folder, found = ROOT / "nbs", []
+    for page in folder.rglob("*.qmd"):
+        for name in re.findall(r"\{\{< include (\S+) >\}\}", page.read_text(encoding="utf-8")):
+            path = Path(os.path.normpath(page.parent / name))
+            assert folder in path.parents and path.is_file(), (page, name)
+            found.append(path.name)
+    assert sorted(found) == ["CHANGELOG.md", "CONTRIBUTING.md"]
