@@ -1,0 +1,182 @@
+"""The tutorial on notifications and jobs: a job outlives its page, and its user gets a notification at the end.
+
+    python examples/notifications_and_jobs.py    # then open http://localhost:5001 in two browsers, sign in as ana in both
+
+"Export tonight" leaves the job to a worker, which cron would start:
+
+    cd examples
+    python -c 'from notifications_and_jobs import *; asyncio.run(work())'
+
+Both keep their tables and events in `reports.db`, in the current folder.
+
+Tutorial: https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/notifications_and_jobs.html
+"""
+
+import asyncio, logging, sqlite3
+from fasthtml.common import *
+from cjm_fasthtml_sse import AccessPolicy, BroadcastManager, OOBStreamBuilder, Publisher
+from cjm_fasthtml_sse import create_sse_element, setup_broadcast_routes, sse_headers
+
+JOBS = 'id integer primary key, user, report, state, done'
+
+def connect():
+    db = sqlite3.connect('reports.db', isolation_level=None, check_same_thread=False)
+    db.row_factory = sqlite3.Row
+    db.execute(f'create table if not exists jobs ({JOBS})')
+    db.execute('create table if not exists notes (id integer primary key, user, text)')
+    return db
+
+def rows(sql, *values): return [dict(row) for row in db.execute(sql, values)]
+
+def save(job, **new):
+    columns = ', '.join(f'{column} = ?' for column in new)
+    sql = f'update jobs set {columns} where id = ? returning *'
+    return rows(sql, *new.values(), job['id'])[0]
+
+db, log = connect(), logging.getLogger('reports')
+
+PARTS = 5
+
+async def write_part(report, part):
+    await asyncio.sleep(0.1)
+    if report == 'Stock' and part == 3: raise OSError('/srv/stock.csv is missing')
+
+async def export(job):
+    for part in range(1, PARTS + 1):
+        await write_part(job['report'], part)
+        job = save(job, done=part)
+        if job['state'] == 'cancelled': return
+        yield job
+    yield save(job, state='done')
+
+def finish(job):
+    job, = rows('select * from jobs where id = ?', job['id'])
+    text = f"Your {job['report']} report: {job['state']}"
+    sql = 'insert into notes (user, text) values (?, ?) returning *'
+    return rows(sql, job['user'], text)[0]
+
+manager = BroadcastManager(backplane='sqlite:///reports.db')
+
+async def notify(job):
+    await manager.send_to_user(job['user'], 'note', finish(job), key='note')
+
+async def run(job):
+    topic = f"jobs/{job['user']}"
+    try: await manager.stream_to(topic, export(job), 'job', None, key='job')
+    except Exception:
+        log.exception('An export failed')
+        save(job, state='failed')
+    await notify(job)
+
+running = {}
+
+async def lifespan(app):
+    for job in rows("select * from jobs where state = 'running'"):
+        await notify(save(job, state='failed'))
+    yield
+    for task in running.values(): task.cancel()
+    await asyncio.gather(*running.values(), return_exceptions=True)
+
+BUSY = ('waiting', 'running', 'working')
+
+def job_of(user):
+    found = rows('select * from jobs where user = ? order by id desc limit 1', user)
+    return found[0] if found else None
+
+def card(job):
+    if job is None: return P('No report yet')
+    about = P(f"{job['report']}: {job['state']}, {job['done']} of {PARTS}")
+    if job['state'] not in BUSY: return about
+    cancel = Button('Cancel', hx_post='/my/cancel', hx_swap='none', cls='outline')
+    return about, Progress(value=job['done'], max=PARTS), cancel
+
+def note_card(note):
+    seen = dict(hx_post=f"/my/seen/{note['id']}", hx_target='#now', hx_swap='innerHTML')
+    return Article(P(note['text']), Button('Seen', cls='secondary outline', **seen))
+
+def shown(user):
+    notes = rows('select * from notes where user = ? order by id', user)
+    return Div(card(job_of(user)), id='job'), Div(*map(note_card, notes), id='notes')
+
+def show(kind, data):
+    pieces = OOBStreamBuilder()
+    if kind == 'job': return pieces.add_element(card(data), 'job').build()
+    load = dict(hx_get='/my/now', hx_trigger='load', hx_target='#now')
+    return pieces.add_element(P(data['text'], **load), 'notes').build()
+
+USERS = {'ana', 'ben'}
+
+def who_is_it(req, sess):
+    auth = req.scope['auth'] = sess.get('auth')
+    is_mine = req.url.path.startswith('/my')
+    if is_mine and auth is None: return RedirectResponse('/', status_code=303)
+
+def may_read(auth, topics): return [t for t in topics if auth and t == f'jobs/{auth}']
+
+app, rt = fast_app(hdrs=sse_headers(), before=who_is_it, lifespan=lifespan)
+policy = AccessPolicy(authorize=may_read)
+setup_broadcast_routes(app, manager, element_builder=show, policy=policy)
+
+@rt('/')
+def index():
+    form = Form(Input(name='name'), Button('Sign in'), action='/sign-in')
+    return Titled('Who are you?', form)
+
+@rt('/sign-in')
+def sign_in(name: str, sess):
+    if name not in USERS: return Response('Unknown user', status_code=403)
+    sess['auth'] = name
+    return RedirectResponse('/my/reports', status_code=303)
+
+@rt('/my/reports')
+async def reports(auth):
+    more = dict(topics=[f'jobs/{auth}'], cursor=manager.cursor(), refresh='/my/now')
+    stream = create_sse_element('/sse/broadcast', 'now', 'none', **more)
+    options = Option('Sales'), Option('Stock')
+    report = Select(*options, name='report', aria_label='Report')
+    tonight = Button('Export tonight', name='later', value='1', cls='secondary')
+    buttons = Div(Button('Export now'), tonight, cls='grid')
+    form = Form(report, buttons, hx_post='/my/start', hx_swap='none')
+    return Titled('Reports', form, stream(*shown(auth)))
+
+@rt('/my/now')
+async def now(auth): return shown(auth)
+
+async def announce(job):
+    await manager.broadcast('job', job, topic=f"jobs/{job['user']}", key='job')
+
+@rt('/my/start')
+async def post(report: str, auth, later: bool = False):
+    if (job := job_of(auth)) and job['state'] in BUSY:
+        return Response('One report at a time', status_code=409)
+    sql = 'insert into jobs values (null, ?, ?, ?, 0) returning *'
+    job, = rows(sql, auth, report, 'waiting' if later else 'running')
+    await announce(job)
+    if not later: running[auth] = asyncio.create_task(run(job))
+
+@rt('/my/cancel')
+async def post(auth):
+    if (job := job_of(auth)) and job['state'] in BUSY:
+        await announce(save(job, state='cancelled'))
+
+@rt('/my/seen/{id}')
+async def post(id: int, auth):
+    db.execute('delete from notes where id = ? and user = ?', (id, auth))
+    await manager.send_to_user(auth, 'note', {'text': ''}, key='note')
+    return shown(auth)
+
+async def work():
+    todo = "select * from jobs where state in ('waiting', 'working')"
+    async with Publisher('sqlite:///reports.db') as p:
+        while jobs := rows(todo):
+            job = save(jobs[0], state='working', done=0)
+            topic = f"jobs/{job['user']}"
+            try:
+                async for each in export(job):
+                    await p.publish_async('job', each, topic=topic, key='job')
+            except Exception:
+                log.exception('An export failed')
+                save(job, state='failed')
+            await p.publish_async('note', finish(job), topic=topic, key='note')
+
+serve()
