@@ -1,13 +1,10 @@
-"""The tutorial on notifications and jobs: a job outlives its page, and its user gets a notification at the end.
+"""The tutorial on notifications and jobs: a job outlives its page, and its user gets a notification.
 
     python examples/notifications_and_jobs.py    # then open http://localhost:5001 in two browsers, sign in as ana in both
 
-"Export tonight" leaves the job to a worker, which cron would start:
+The button "Tonight" leaves the job to a worker, which cron would start in the same folder:
 
-    cd examples
-    python -c 'from notifications_and_jobs import *; asyncio.run(work())'
-
-Both keep their tables and events in `reports.db`, in the current folder.
+    PYTHONPATH=examples python -c 'from notifications_and_jobs import *; asyncio.run(work())'
 
 Tutorial: https://cj-mills.github.io/cjm-fasthtml-sse/tutorials/notifications_and_jobs.html
 """
@@ -35,7 +32,7 @@ def save(job, **new):
 
 db, log = connect(), logging.getLogger('reports')
 
-PARTS = 5
+PARTS, REPORTS = 5, ('Sales', 'Stock')
 
 async def write_part(report, part):
     await asyncio.sleep(0.1)
@@ -78,6 +75,7 @@ async def lifespan(app):
     await asyncio.gather(*running.values(), return_exceptions=True)
 
 BUSY = ('waiting', 'running', 'working')
+INTO_NOW = dict(hx_target='#now', hx_swap='innerHTML')
 
 def job_of(user):
     found = rows('select * from jobs where user = ? order by id desc limit 1', user)
@@ -91,31 +89,35 @@ def card(job):
     return about, Progress(value=job['done'], max=PARTS), cancel
 
 def note_card(note):
-    seen = dict(hx_post=f"/my/seen/{note['id']}", hx_target='#now', hx_swap='innerHTML')
-    return Article(P(note['text']), Button('Seen', cls='secondary outline', **seen))
+    seen = dict(hx_post=f"/my/seen/{note['id']}", cls='outline')
+    return Article(P(note['text']), Button('Seen', **seen, **INTO_NOW))
 
 def shown(user):
     notes = rows('select * from notes where user = ? order by id', user)
-    return Div(card(job_of(user)), id='job'), Div(*map(note_card, notes), id='notes')
+    cards = map(note_card, notes)
+    return Article(card(job_of(user)), id='job'), Div(*cards, id='notes')
 
 def show(kind, data):
     pieces = OOBStreamBuilder()
     if kind == 'job': return pieces.add_element(card(data), 'job').build()
-    load = dict(hx_get='/my/now', hx_trigger='load', hx_target='#now')
-    return pieces.add_element(P(data['text'], **load), 'notes').build()
+    text = P(data['text'], hx_get='/my/now', hx_trigger='load', **INTO_NOW)
+    return pieces.add_element(text, 'notes').build()
 
 USERS = {'ana', 'ben'}
 
 def who_is_it(req, sess):
     auth = req.scope['auth'] = sess.get('auth')
-    is_mine = req.url.path.startswith('/my')
-    if is_mine and auth is None: return RedirectResponse('/', status_code=303)
+    if auth is None and req.url.path.startswith('/my'): return Redirect('/')
 
 def may_read(auth, topics): return [t for t in topics if auth and t == f'jobs/{auth}']
 
-app, rt = fast_app(hdrs=sse_headers(), before=who_is_it, lifespan=lifespan)
-policy = AccessPolicy(authorize=may_read)
-setup_broadcast_routes(app, manager, element_builder=show, policy=policy)
+css = Style("""
+    #notes article { display: flex; justify-content: space-between }
+    #notes p { margin: auto 0 }""")
+hdrs = *sse_headers(), css
+app, rt = fast_app(hdrs=hdrs, before=who_is_it, lifespan=lifespan)
+mine = AccessPolicy(authorize=may_read)
+setup_broadcast_routes(app, manager, element_builder=show, policy=mine)
 
 @rt('/')
 def index():
@@ -126,17 +128,16 @@ def index():
 def sign_in(name: str, sess):
     if name not in USERS: return Response('Unknown user', status_code=403)
     sess['auth'] = name
-    return RedirectResponse('/my/reports', status_code=303)
+    return Redirect('/my/reports')
 
 @rt('/my/reports')
 async def reports(auth):
     more = dict(topics=[f'jobs/{auth}'], cursor=manager.cursor(), refresh='/my/now')
     stream = create_sse_element('/sse/broadcast', 'now', 'none', **more)
-    options = Option('Sales'), Option('Stock')
-    report = Select(*options, name='report', aria_label='Report')
-    tonight = Button('Export tonight', name='later', value='1', cls='secondary')
-    buttons = Div(Button('Export now'), tonight, cls='grid')
-    form = Form(report, buttons, hx_post='/my/start', hx_swap='none')
+    report = Select(*map(Option, REPORTS), name='report', aria_label='Report')
+    later = Button('Tonight', name='later', value='1', cls='secondary')
+    fields = Fieldset(report, Button('Export'), later, role='group')
+    form = Form(fields, hx_post='/my/start', hx_swap='none')
     return Titled('Reports', form, stream(*shown(auth)))
 
 @rt('/my/now')
