@@ -1,6 +1,6 @@
 """The tutorial on notifications and jobs: a job outlives its page, and its user gets a notification.
 
-    python examples/notifications_and_jobs.py    # then open http://localhost:5001 in two browsers, sign in as ana in both
+    python examples/notifications_and_jobs.py    # then open http://localhost:5001, and sign in as ana
 
 The button "Tonight" leaves the job to a worker, which cron would start in the same folder:
 
@@ -55,7 +55,8 @@ def finish(job):
 manager = BroadcastManager(backplane='sqlite:///reports.db')
 
 async def notify(job):
-    await manager.send_to_user(job['user'], 'note', finish(job), key='note')
+    note = finish(job)
+    await manager.send_to_user(note['user'], 'note', note, key='note')
 
 async def run(job):
     topic = f"jobs/{job['user']}"
@@ -68,8 +69,8 @@ async def run(job):
 running = {}
 
 async def lifespan(app):
-    for job in rows("select * from jobs where state = 'running'"):
-        await notify(save(job, state='failed'))
+    left = rows("select * from jobs where state = 'running'")
+    for job in left: await notify(save(job, state='failed'))
     yield
     for task in running.values(): task.cancel()
     await asyncio.gather(*running.values(), return_exceptions=True)
@@ -81,10 +82,12 @@ def job_of(user):
     found = rows('select * from jobs where user = ? order by id desc limit 1', user)
     return found[0] if found else None
 
+def is_busy(job): return job is not None and job['state'] in BUSY
+
 def card(job):
     if job is None: return P('No report yet')
     about = P(f"{job['report']}: {job['state']}, {job['done']} of {PARTS}")
-    if job['state'] not in BUSY: return about
+    if not is_busy(job): return about
     cancel = Button('Cancel', hx_post='/my/cancel', hx_swap='none', cls='outline')
     return about, Progress(value=job['done'], max=PARTS), cancel
 
@@ -144,24 +147,24 @@ async def reports(auth):
 async def now(auth): return shown(auth)
 
 async def announce(job):
-    await manager.broadcast('job', job, topic=f"jobs/{job['user']}", key='job')
+    topic = f"jobs/{job['user']}"
+    await manager.broadcast('job', job, topic=topic, key='job')
 
-@rt('/my/start')
-async def post(report: str, auth, later: bool = False):
-    if (job := job_of(auth)) and job['state'] in BUSY:
-        return Response('One report at a time', status_code=409)
+@app.post('/my/start')
+async def start(report: str, auth, later: bool = False):
+    if is_busy(job_of(auth)): return Response('One report at a time', status_code=409)
     sql = 'insert into jobs values (null, ?, ?, ?, 0) returning *'
     job, = rows(sql, auth, report, 'waiting' if later else 'running')
     await announce(job)
     if not later: running[auth] = asyncio.create_task(run(job))
 
-@rt('/my/cancel')
-async def post(auth):
-    if (job := job_of(auth)) and job['state'] in BUSY:
-        await announce(save(job, state='cancelled'))
+@app.post('/my/cancel')
+async def cancel(auth):
+    job = job_of(auth)
+    if is_busy(job): await announce(save(job, state='cancelled'))
 
-@rt('/my/seen/{id}')
-async def post(id: int, auth):
+@app.post('/my/seen/{id}')
+async def seen(id: int, auth):
     db.execute('delete from notes where id = ? and user = ?', (id, auth))
     await manager.send_to_user(auth, 'note', {'text': ''}, key='note')
     return shown(auth)
@@ -171,13 +174,12 @@ async def work():
     async with Publisher('sqlite:///reports.db') as p:
         while jobs := rows(todo):
             job = save(jobs[0], state='working', done=0)
-            topic = f"jobs/{job['user']}"
+            to = dict(topic=f"jobs/{job['user']}", key='job')
             try:
-                async for each in export(job):
-                    await p.publish_async('job', each, topic=topic, key='job')
+                async for row in export(job): await p.publish_async('job', row, **to)
             except Exception:
                 log.exception('An export failed')
                 save(job, state='failed')
-            await p.publish_async('note', finish(job), topic=topic, key='note')
+            await p.publish_async('note', finish(job), **to | dict(key='note'))
 
 serve()
