@@ -5,9 +5,10 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from time import monotonic
@@ -140,6 +141,50 @@ def test_many_tabs(tmp_path):
         assert (numbers["connections"], numbers["tabs"]) == (2, 31)
         assert told == ["<span>1</span>", "<span>2</span>", "<span>1</span>"]
         assert ">2</div>" in tab.get("/", params={"topic": "job/1"}).text
+
+
+def test_notifications_and_jobs(tmp_path):
+    """All tabs of a user show a job, whose notification waits for the next page; other users get neither.
+
+    A job that a killed server or a killed worker left does not stay as it is."""
+    folder, here = tmp_path / "reports", {"name": "notifications_and_jobs", "folder": tmp_path / "reports"}
+    folder.mkdir()
+
+    def sign_in(tab, user):
+        assert tab.get("/my/reports").headers["Location"] == "/"
+        tab.get("/sign-in", params={"name": user})
+        return connects(tab.get("/my/reports").text)
+
+    def until(part, stream): return next(event for event in heard(stream) if part in event.data)
+
+    def left_behind(state):
+        newest = "UPDATE jobs SET state = ?, done = 3 WHERE id = (SELECT max(id) FROM jobs)"
+        with closing(sqlite3.connect(folder / "reports.db", isolation_level=None)) as db: db.execute(newest, [state])
+
+    with running(**here) as (laptop, _), httpx2.Client(base_url=laptop.base_url, timeout=DEADLINE) as phone:
+        mine = [sign_in(tab, "ana") for tab in (laptop, phone)][1]
+        with laptop.stream("GET", mine) as one, phone.stream("GET", mine) as two:
+            laptop.post("/my/start", data={"report": "Sales"})
+            last = [until("Your Sales report: done", each).id for each in (one, two)][0]
+        assert "Your Sales report: done" in phone.get("/my/reports").text
+        with httpx2.Client(base_url=laptop.base_url, timeout=DEADLINE) as ben:
+            sign_in(ben, "ben")
+            with ben.stream("GET", mine) as refused: assert refused.status_code == 403
+            assert "Your Sales report" not in ben.post("/my/seen/1").text
+        assert "Your Sales report" in phone.get("/my/now").text
+        assert "Your Sales report" not in phone.post("/my/seen/1").text
+        cookies = phone.cookies
+    left_behind("running")
+    worker = [sys.executable, "-c", "from notifications_and_jobs import *; asyncio.run(work())"]
+    with running(**here) as (phone, _):
+        phone.cookies = cookies
+        with phone.stream("GET", mine, headers={"Last-Event-ID": last}) as stream: until("report: failed", stream)
+        phone.post("/my/start", data={"report": "Sales", "later": "1"})
+        left_behind("working")
+        with phone.stream("GET", mine) as stream:
+            env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "examples"), str(ROOT)])}
+            subprocess.run(worker, cwd=folder, env=env, timeout=DEADLINE, check=True)
+            until("Your Sales report: done", stream)
 
 
 def test_many_workers(tmp_path, monkeypatch):
