@@ -113,8 +113,8 @@ def count_notebooks(folder: str) -> int:
 
 def diagram(found: dict[str, set[str]], direction: str) -> str:
     "A mermaid graph of `found`."
-    lines = [f'    {name}["{name}"]' for name in found]
-    lines += [f"    {name} --> {target}" for name in found for target in found if target in found[name]]
+    targets = {name: [target for target in found if target in found[name]] for name in found}
+    lines = [f"    {name} --> {' & '.join(each)}" if each else f"    {name}" for name, each in targets.items()]
     return "\n".join(["```{mermaid}", f"graph {direction}", *lines, "```"])
 
 

@@ -2,7 +2,8 @@
 import itertools
 
 import pytest
-from fasthtml.common import Div, Li, P, Table, Tbody, Td, Tr, Ul
+from fasthtml.common import Button, Div, Li, P, Table, Tbody, Td, Tr, Ul
+from starlette.responses import HTMLResponse
 
 from cjm_fasthtml_sse.browser.elements import create_sse_element
 from .conftest import HTMX2, HTMX4
@@ -32,13 +33,28 @@ def test_connects_once_and_swaps(show, any_htmx):
 
 
 @pytest.mark.feature('named events')
-def test_named_events_swap_where_they_are_named(show, any_htmx):
+def test_named_events_swap_where_they_are_named(show, console, any_htmx):
+    console.allow('have no name')
     stream, element = show(any_htmx, 'progress, done', hx_swap='beforeend')
     stream.send('<i>unnamed</i>')
     stream.send('<i>other</i>', event='other')
     stream.send('<i>1</i>', event='progress')
     stream.send('<i>2</i>', event='done')
     expect(element).to_have_text('first12')
+
+
+@pytest.mark.parametrize('strategy', ['beforeend', 'none', 'outerHTML'])
+def test_what_is_in_the_element_does_not_inherit_its_swap_style(site, page, htmx, strategy):
+    "A button and an inner element with a name of its own swap as if they stood elsewhere"
+    stream, path = site.stream()
+    button = Button('old', hx_get=site.route(lambda request: HTMLResponse('new')), id='button')
+    inner = Div('old', id='inner', data_sse_swap='done')
+    page.goto(site.page(create_sse_element(path, 'sse', strategy)(button, inner), head=htmx.head()))
+    stream.wait(readers=1)
+    page.click('#button')
+    expect(page.locator('#button')).to_have_text('new')
+    stream.send('<b>new</b>', event='done')
+    expect(page.locator('#inner')).to_have_text('new')
 
 
 def test_json_is_never_swapped_by_htmx_4_nor_a_named_event_without_a_name(show, htmx):
