@@ -15,6 +15,7 @@ from types import FunctionType
 import cjm_fasthtml_sse
 import httpx2
 import pytest
+from bs4 import BeautifulSoup
 from fastcore.net import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -131,6 +132,24 @@ def test_every_tab_gets_what_one_tab_sends(app, tmp_path):
         with tab.stream("GET", url) as one, tab.stream("GET", url) as two:
             assert tab.post(post, data={name: "<hello>"}).is_success
             tabs = [received(one), received(two)]
-            assert [next(stream) for stream in tabs] == ["<p>&lt;hello&gt;</p>"] * 2
+            first = [next(stream) for stream in tabs]
+            assert first[0] == first[1] and BeautifulSoup(first[0], "html.parser").p.text == "<hello>"
             ctrl_c()
             assert [list(stream) for stream in tabs] == [[], []]
+
+
+def test_a_page_that_is_opened_later_shows_what_was_said_and_continues_there(tmp_path):
+    with running(README[1], tmp_path) as (tab, _):
+        for text in ("one", "two"): tab.post("/add", data={"text": text})
+        page = BeautifulSoup(tab.get("/").text, "html.parser")
+        shown = page.find(attrs={"data-sse-connect": True})
+        assert ([p.text for p in shown("p")], page.find(id="count").text) == (["one", "two"], "2")
+        tab.post("/add", data={"text": "three"})
+        with tab.stream("GET", shown["data-sse-connect"]) as stream:
+            event = BeautifulSoup(next(received(stream)), "html.parser")
+    counter = event.find(id="count")
+    assert (event.p.text, counter.text, counter["hx-swap-oob"]) == ("three", "3", "true")
+
+
+def test_both_apps_are_on_the_first_eighty_lines():
+    assert README[1] in "\n".join(TEXT.splitlines()[:80])
