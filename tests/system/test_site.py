@@ -223,7 +223,9 @@ def test_code_and_diagrams_of_quarto_can_be_read_in_both_themes(chromium, url, t
     page.evaluate(f"document.body.className = 'quarto-{scheme}'")
     texts = page.locator("main :is(code, a, p[style])").all()
     found = [(text.text_content(), text.evaluate(CONTRAST)) for text in texts]
+    followed = page.locator("main").evaluate("elt => getComputedStyle(elt).colorScheme")  # Which pictures follow
     page.close()
+    assert followed == scheme
     assert len(found) == 11 and [(text, ratio) for text, ratio in found if ratio < 4.5] == []
 
 
