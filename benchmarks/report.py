@@ -89,11 +89,13 @@ PANELS = [ # title, subtitle, scenario, figures, format
     ('Delay of a delivery', f'{ONE_AT_A_TIME}: p50 (strong) and p99 (faint)', 'fanout', ['p99', 'p50'], ms),
     ('CPU a delivery as connections grow', '100 (strong) and 8,000 (faint)', 'growth', ['cpu_8000', 'cpu_100'], us)]
 
+# The plot paints its own background, so that it can be read on a page whose colours differ from those of the system.
 STYLE = '''text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600; font-size: 15px }
-.sub, .label { fill: #59636e } .bar { fill: #8c959f } .ours { fill: #0969da } .light { opacity: .45 }
-@media (prefers-color-scheme: dark) { text { fill: #f0f6fc } .sub, .label { fill: #9198a1 } .bar { fill: #768390 }
-.ours { fill: #4493f8 } }'''
-LABEL, BARS = 207, 165 # Right edge of the labels, length of the longest bar
+.card { fill: #fff; stroke: #8c959f } .sub, .label { fill: #59636e } .bar { fill: #818b98; stroke: #818b98 }
+.ours { fill: #0969da; stroke: #0969da } .light { fill-opacity: .3 }
+@media (prefers-color-scheme: dark) { text { fill: #f0f6fc } .card { fill: #222; stroke: #768390 }
+.sub, .label { fill: #b1bac4 } .bar { fill: #8b949e; stroke: #8b949e } .ours { fill: #4493f8; stroke: #4493f8 } }'''
+LABEL, BARS = 221, 165 # Right edge of the labels, length of the longest bar
 
 def panel(title, sub, systems: dict, keys: list, fmt, labels: dict) -> tuple[str, int]:
     "Draw one block of bars, smallest first, and return its height. The larger of two figures is lighter and below."
@@ -113,10 +115,11 @@ def panel(title, sub, systems: dict, keys: list, fmt, labels: dict) -> tuple[str
 def svg(scenarios: dict, labels: dict) -> str:
     "Draw the plot: one panel below the other for each measured figure, legible on a light and a dark background."
     panels = [panel(t, sub, scenarios[sc], keys, fmt, labels) for t, sub, sc, keys, fmt in PANELS if sc in scenarios]
-    parts, y = [], 16
+    parts, y = [], 20
     for body, height in panels:
         parts.append(f'<g transform="translate(16,{y})">{body}</g>')
         y += height
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="600" height="{y}" viewBox="0 0 600 {y}" role="img">'
     title = '<title>What one event to many readers costs</title>'
-    return '\n'.join([head, title, f'<style>{STYLE}</style>', *parts, '</svg>', ''])
+    card = f'<rect class="card" x=".5" y=".5" width="599" height="{y - 1}" rx="6"/>'
+    return '\n'.join([head, title, f'<style>{STYLE}</style>', card, *parts, '</svg>', ''])

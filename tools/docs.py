@@ -35,6 +35,7 @@ WARNING = re.compile(r"\[?WARN", re.I)
 NO_FAULT = {
     "unknown key format-links": "nbdev writes it, for Quarto alone",
     "output-file is not read": "nbdev writes it, for Quarto alone",
+    "respect-user-color-scheme is ignored": "an option of Quarto's for what smalldocs always does",
     ": broken link ": "links are checked by tools/links.py, which knows the built files",
 }
 

@@ -2,7 +2,7 @@
 
 A session is what one `open` of the [SQLite adapter](sqlite.html) creates, until its `close`: a worker thread, one connection to write and one to read, a notifier, and the [file](sqlite_file.html). Another `open` makes a new session.
 
-Calls into SQLite block. So a write, a wait for a lock and a long read run in the [worker thread](sqlite_notify.html). A short read is the exception. A reader that has caught up needs a few rows that were just written. They are in the kernel's memory, and in WAL mode a reader waits for no lock. Such a read takes 20 µs on the loop, and ten times that by way of a thread. So the loop reads a few small rows itself. The thread reads if there are many, just after opening or after a burst, or if an event is large.
+Calls into SQLite block. So a write, a wait for a lock and a long read run in the [worker thread](sqlite_notify.html). A short read is the exception. A reader that has caught up needs a few rows that were just written. They are in the kernel's memory, and in WAL mode a reader waits for no lock. Such a read takes less time than the way to the thread and back. So the loop reads a few small rows itself. The thread reads if there are many, just after opening or after a burst, or if an event is large.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/sqlite_session.html.md"""
 

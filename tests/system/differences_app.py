@@ -181,6 +181,10 @@ async def line_breaks_in_a_name():
 
 
 @row
+async def line_breaks_in_a_type(): return await caught(BroadcastManager().broadcast("a\nretry: 1", {}))
+
+
+@row
 async def send_after_close():
     connection = SSEConnection("mine", asyncio.Queue())
     connection.close()

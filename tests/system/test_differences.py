@@ -36,6 +36,7 @@ ROWS = {
     "elements_in_data": ("TypeError", "<div>one</div>"),
     "name_of_an_event_without_one": (True, False),
     "line_breaks_in_a_name": ("event: a\nretry: 1", "FrameError"),
+    "line_breaks_in_a_type": (0, "FrameError"),
     "send_after_close": (True, False),
     "exclude_as_text": (0, 2),
     "swap_style_as_strategy": ([True, False], [False, True]),

@@ -1,4 +1,4 @@
-"""Figures in prose that follow from defaults of the package: each sentence is made from the defaults, and on its page.
+"""Figures in prose. They follow from defaults of the package, or are facts: prose has no figure that was measured.
 
 Outputs in notebooks are compared by `make test`, and tables of measurements are written by the programs that measure.
 """
@@ -71,3 +71,42 @@ def test_a_figure_is_that_of_the_defaults(page, claim): assert claim in prose(pa
 def test_the_demo_has_the_element_that_the_page_about_delivery_shows():
     (shown,) = re.findall(r"demo's page has this element:\n\n``` py\n(.*?)\n```", prose("explains/delivery"), re.S)
     assert shown in (NBS.parent / "cjm_fasthtml_sse/demo/page.py").read_text(encoding="utf-8")
+
+
+# Durations below a second, shares and rates, as measurements have them; and comparisons of cost
+MEASURED = re.compile(r"(?:\d|\b(?:an?|few|some|two|ten|twenty|hundred)) ?"
+                      r"(?:[nµu]s|ms|(?:nano|micro|milli)seconds?|%|percent)(?!\w)|\d events a second|"
+                      r"\b(?:twice|half|times) (?:the|of the|that|as much) (?:CPU|memory|time|cost)")
+# Such figures that no program measured, each with its source
+FACTS = {
+    "asgi/scheduler": ["ends after 5 milliseconds"],  # A limit of the code, as in the next three
+    "backplanes/sqlite_file": ["waits up to 100 ms"],
+    "backplanes/sqlite_notify": ["polls 2 ms after"],
+    "events/mailbox": ["After 5 milliseconds"],
+    "backplanes/sqlite_session": ["up to 5 ms (`sys.getswitchinterval`)"],  # Python's default
+    "explains/production": ["ten events, 250 ms apart"],  # What `benchmarks/proxies.py` sends
+}
+
+
+def pages():
+    "The pages of the site, without their folder and ending"
+    return sorted(path.relative_to(NBS).with_suffix("").as_posix() for path in NBS.rglob("*.ipynb"))
+
+
+def measured(text, known=()):
+    "The figures in Markdown that look measured and are in no known sentence"
+    text = re.sub(r"^```.*?^```", "", text, flags=re.S | re.M)
+    for sentence in known: text = text.replace(sentence, "")
+    return [text[max(0, found.start() - 40):found.end() + 20] for found in MEASURED.finditer(text)]
+
+
+@pytest.mark.parametrize("page", pages())
+def test_prose_has_no_figure_that_was_measured(page):
+    facts = FACTS.get(page, [])
+    assert [fact for fact in facts if len(measured(fact)) != 1 or fact not in prose(page)] == []
+    assert measured(prose(page), [*facts, *(claim for where, claim in CLAIMS if where == page)]) == []
+
+
+@pytest.mark.parametrize("sentence", ["It takes 0.2 ms.", "It takes a few microseconds.", "It needs 3 % of a core.",
+                                      "About 120,000 events a second pass.", "That is seven times the CPU."])
+def test_a_figure_that_was_measured_is_found(sentence): assert measured(sentence)

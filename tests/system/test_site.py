@@ -3,6 +3,7 @@
 Screenshots are written to `tests/screenshots/`, which git ignores.
 """
 
+import operator
 import os
 import re
 import subprocess
@@ -31,6 +32,7 @@ SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 LOOKS = [(size, scheme) for size in SIZES for scheme in ("light", "dark")]
 CROSS = [("desk", "dark"), ("phone", "light")]  # Where size and colours are independent
 SHOWN = ["index", "tutorials/dashboard", "core/broadcast"]
+LONG = 35  # Characters of a word that is wider than a phone
 TIMEOUT = 20_000  # Milliseconds until a wait fails
 
 # The contrast ratio of WCAG 2.1 between an element's text and its background.
@@ -45,6 +47,19 @@ CONTRAST = """elt => {
   for (const [r, g, b, a = 1] of layers.reverse()) back = back.map((c, i) => c * (1 - a) + [r, g, b][i] * a);
   const pair = [light(parse(getComputedStyle(elt).color)), light(back)].sort((a, b) => b - a);
   return (pair[0] + 0.05) / (pair[1] + 0.05);
+}"""
+
+
+# The texts that are cut off at the right edge of a page, and are not in a part that scrolls.
+CUT_OFF = """() => {
+  const scrolls = elt => elt && (/auto|scroll/.test(getComputedStyle(elt).overflowX) || scrolls(elt.parentElement));
+  const words = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT), found = [];
+  for (const range = document.createRange(); words.nextNode();) {
+    range.selectNodeContents(words.currentNode);
+    const wide = [...range.getClientRects()].some(box => box.width && box.right > innerWidth + 1);
+    if (wide && !scrolls(words.currentNode.parentElement)) found.push(words.currentNode.data);
+  }
+  return found;
 }"""
 
 
@@ -129,6 +144,26 @@ def test_a_page_fits_its_screen_and_can_be_read(look, name):
     assert (page.evaluate(darkness) < 384) == (scheme == "dark")
 
 
+def with_long_words():
+    "The built pages that have a word wider than a phone outside of blocks of code"
+    for path in sorted(DOCS.rglob("*.html")):
+        main = path.read_text(encoding="utf-8").partition("<main")[2].partition("</main>")[0]
+        inline = re.sub(r"<pre.*?</pre>|</?(a|code|em|span|strong)\b[^>]*>", "", main, flags=re.S)
+        if max(map(len, re.sub("<[^>]+>", " ", inline).split()), default=0) >= LONG:
+            yield path.relative_to(DOCS).with_suffix("").as_posix()
+
+
+@pytest.mark.parametrize("look", [("phone", "light")], ids="-".join, indirect=True)
+def test_long_words_are_not_cut_off_on_a_phone(look):
+    cut_off, names = {}, {*with_long_words(), *SHOWN, "explains/security", "tutorials/chat"}
+    for name in sorted(names):
+        page, _, _ = look(name)
+        page.evaluate("document.querySelector('link[href$=\"smalldocs.css\"]').remove()")  # Quarto's pages are without
+        if found := page.evaluate(CUT_OFF): cut_off[name] = found
+        page.close()
+    assert cut_off == {}
+
+
 @pytest.mark.parametrize("look", CROSS, ids="-".join, indirect=True)
 @pytest.mark.parametrize("name", ["tutorials/dashboard", "tutorials/language_model"])
 def test_its_pictures_are_shown_and_described(look, name):
@@ -164,6 +199,56 @@ def test_the_sidebar_shows_where_a_page_is(look, name):
     can_be_read(page, open_page)
     SCREENSHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"sidebar-{name.replace('/', '-')}-{size}-{scheme}.png")
+
+
+# The parts of Quarto's pages whose colours `styles.css` changes. Quarto takes the colours of diagrams from the theme
+# (https://quarto.org/docs/authoring/diagrams.html#customizing-the-mermaid-theme), and that of code suits a light page.
+QUARTO = """<style>:root { --mermaid-bg-color: var(--bs-body-bg); --mermaid-label-bg-color: var(--bs-body-bg);
+  --mermaid-edge-color: var(--bs-secondary); --mermaid-label-fg-color: var(--bs-primary);
+  --mermaid-node-fg-color: var(--bs-primary); --mermaid-node-bg-color: rgba(var(--bs-primary-rgb), 0.1) }
+  code { color: #202020 }</style>
+  <main class="content"><table><tr><th><code>header</code></th><td><code>cell</code></td></tr></table>
+  <h3><code>heading</code></h3><p><code>prose</code></p><p><a href="#">link</a> <a href="#"><code>name</code></a></p>
+  <p style="color: var(--mermaid-edge-color)">message</p><p style="color: var(--mermaid-label-fg-color)">actor</p>
+  <p style="color: var(--mermaid-node-fg-color)">border</p>
+  <p style="color: var(--mermaid-label-fg-color); background: var(--mermaid-node-bg-color)">node</p></main>"""
+
+
+@pytest.mark.parametrize("theme, scheme", [("cosmo", "light"), ("darkly", "dark")])
+def test_code_and_diagrams_of_quarto_can_be_read_in_both_themes(chromium, url, theme, scheme):
+    page = chromium.new_page()
+    page.goto(f"{url}/styles.css")
+    sheets = (f"site_libs/themes/{theme}.min.css", "styles.css")
+    page.set_content(QUARTO.join(f'<link rel="stylesheet" href="{url}/{sheet}">' for sheet in sheets))
+    page.evaluate(f"document.body.className = 'quarto-{scheme}'")
+    texts = page.locator("main :is(code, a, p[style])").all()
+    found = [(text.text_content(), text.evaluate(CONTRAST)) for text in texts]
+    followed = page.locator("main").evaluate("elt => getComputedStyle(elt).colorScheme")  # Which pictures follow
+    page.close()
+    assert followed == scheme
+    assert len(found) == 11 and [(text, ratio) for text, ratio in found if ratio < 4.5] == []
+
+
+def contrast(one, other):
+    "The contrast ratio of WCAG 2.1 between two colours, as `rgb(…)`"
+    parts = [[int(part) / 255 for part in re.findall(r"\d+", colour)[:3]] for colour in (one, other)]
+    parts = [[part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in each] for each in parts]
+    dark, light = sorted(sum(map(operator.mul, each, (0.2126, 0.7152, 0.0722))) for each in parts)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_plot_can_be_read_on_a_page_of_any_colour(chromium, scheme):
+    page = chromium.new_page(color_scheme=scheme)
+    page.set_content((ROOT / "nbs/explains/performance/fanout.svg").read_text(encoding="utf-8"))
+    def colours(part, prop): return page.locator(part).evaluate_all(f"all => all.map(e => getComputedStyle(e).{prop})")
+    width, card = (page.locator(part).first.evaluate("e => e.getBBox().width") for part in ("svg", "svg > rect"))
+    (back,) = colours("svg > rect", "fill")
+    texts, bars = colours("text", "fill"), colours("g rect", "stroke")
+    page.close()
+    assert card == width > 0 and texts and bars
+    assert min(contrast(text, back) for text in texts) >= 4.5
+    assert min(contrast(bar, back) for bar in bars) >= 3
 
 
 def test_the_checks_find_what_is_wrong(tmp_path):
