@@ -21,9 +21,11 @@ app, rt = fast_app(hdrs=sse_headers())
 def index(): return Titled('Bakery', Button('Bake', hx_post=start, hx_swap='outerHTML'))
 
 @app.post
-def start(): return create_sse_element('/oven', swap_strategy='innerHTML')('Heating up…')
+def start():
+    return create_sse_element('/oven', swap_strategy='innerHTML')('Heating up…')
 
 @app.get('/oven')
-def oven(): return SSEResponse(SSEStream(StreamConfig(heartbeat_interval=15)).stream(bake))
+def oven():
+    return SSEResponse(SSEStream(StreamConfig(heartbeat_interval=15)).stream(bake))
 
 serve()
