@@ -24,7 +24,8 @@ for table in ('members (topic, who, UNIQUE (topic, who))', 'lines (topic, who, t
 lounge = [('room/lounge', who) for who in ('ana', 'ben', 'cem')]
 kitchen = [('room/kitchen', who) for who in ('ana', 'ben')]
 if not sql('SELECT * FROM members'):
-    for each in lounge + kitchen: sql('INSERT OR IGNORE INTO members VALUES (?, ?)', *each)
+    for each in lounge + kitchen:
+        sql('INSERT OR IGNORE INTO members VALUES (?, ?)', *each)
 
 def is_member(who, topic):
     return bool(sql('SELECT * FROM members WHERE topic = ? AND who = ?', topic, who))

@@ -18,6 +18,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "tools"))  # A script outside the package
+
+from tree import copy_tree  # noqa: E402
+
 TUTORIALS = sorted((ROOT / "nbs/tutorials").glob("*.ipynb"))
 NAMES = [path.stem for path in TUTORIALS]
 NARROW = ["nbs/tutorials"]  # Folders whose visible code fits beside the site's sidebar
@@ -160,11 +164,9 @@ def test_it_can_be_typed_along_with_the_packages_that_it_names(path, executed):
 def test_it_can_be_typed_along_in_a_new_environment(path, tmp_path):
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     names, python = named(path), tmp_path / "env/bin/python"
-    # The wheel is made of a copy, so that no build folder is left in the checkout.
-    source = tmp_path / "source"
-    subprocess.run([sys.executable, ROOT / "tools/tree.py", source], check=True)
+    copy_tree(copy := tmp_path / "copy")  # pip leaves a build folder in what it installs
     venv.create(tmp_path / "env")
-    command = [*pip, "--python", python, "install", "--no-compile", source, *names]
+    command = [*pip, "--python", python, "install", "--no-compile", copy, *names]
     done = subprocess.run(command, capture_output=True, text=True)
     if "No matching distribution" in done.stderr: pytest.skip(f"pip cannot download: {done.stderr.strip()[-200:]}")
     assert done.returncode == 0, done.stderr
