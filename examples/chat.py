@@ -15,25 +15,26 @@ from fasthtml.common import *
 from cjm_fasthtml_sse import AccessPolicy, BroadcastManager, create_sse_element, setup_broadcast_routes, sse_headers
 
 def sql(statement, *values):
-    with closing(sqlite3.connect('chat.db', isolation_level=None)) as db:
-        return db.execute(statement, values).fetchall()
+    file = sqlite3.connect('chat.db', isolation_level=None)
+    with closing(file) as db: return db.execute(statement, values).fetchall()
 
-for table in ('members (topic, who, UNIQUE (topic, who))', 'lines (topic, who, text)'):
-    sql(f'CREATE TABLE IF NOT EXISTS {table}')
+tables = 'members (topic, who, UNIQUE (topic, who))', 'lines (topic, who, text)'
+for table in tables: sql(f'CREATE TABLE IF NOT EXISTS {table}')
 
 lounge = [('room/lounge', who) for who in ('ana', 'ben', 'cem')]
 kitchen = [('room/kitchen', who) for who in ('ana', 'ben')]
+ADD = 'INSERT OR IGNORE INTO members VALUES (?, ?)'
 if not sql('SELECT * FROM members'):
-    for each in lounge + kitchen:
-        sql('INSERT OR IGNORE INTO members VALUES (?, ?)', *each)
+    for each in lounge + kitchen: sql(ADD, *each)
 
-def is_member(who, topic):
-    return bool(sql('SELECT * FROM members WHERE topic = ? AND who = ?', topic, who))
+MEMBER = 'SELECT * FROM members WHERE topic = ? AND who = ?'
+
+def is_member(who, topic): return bool(sql(MEMBER, topic, who))
 
 def who_is_it(req, sess): req.scope['auth'] = sess.get('auth')
 
-app, rt = fast_app(
-    hdrs=sse_headers(), before=who_is_it, secret_key=os.environ.get('SECRET_KEY'))
+key = os.environ.get('SECRET_KEY')
+app, rt = fast_app(hdrs=sse_headers(), before=who_is_it, secret_key=key)
 
 @rt('/')
 def index():
@@ -50,7 +51,8 @@ def show(type, data):
     if type == 'join': return P(Em(data['user'], ' has come'), cls='came')
     if type == 'leave': return P(Em(data['user'], ' has gone'), cls='went')
     if type == 'presence':
-        return Small(f"{data['users']} here", id='people', hx_swap_oob='true')
+        count = f"{data['users']} here"
+        return Small(count, id='people', hx_swap_oob='true')
 
 manager = BroadcastManager(backplane=os.environ.get('SSE_BACKPLANE'))
 manager.announce_presence('room/*', down_period=1, interval=0.2)

@@ -26,7 +26,8 @@ async def say(text: str):
 
 @rt('/said')
 async def messages():
-    return [show(m.type, m.data) for m in manager.get_history() if m.type == 'said']
+    said = [m for m in manager.get_history() if m.type == 'said']
+    return [show(m.type, m.data) for m in said]
 
 @rt('/counted')
 async def count(): return show('counted', {'count': total['said']})

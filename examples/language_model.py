@@ -18,8 +18,8 @@ async def model(question):
     text = ' '.join(PROVERBS * (99 if 'more' in question else 1))
     for piece in re.findall(r'\s*\S+', text):
         await asyncio.sleep(0.02)
-        if 'trouble' in question and piece == ' Many':
-            raise ConnectionError('overloaded, for key sk-1234')
+        failed = 'trouble' in question and piece == ' Many'
+        if failed: raise ConnectionError('overloaded, for key sk-1234')
         yield piece
 
 @dataclass
@@ -71,15 +71,16 @@ async def ask(question: str):
     name, answer = secrets.token_urlsafe(9), Answer()
     answers[name] = answer
     answer.task = asyncio.create_task(write(answer, question))
-    stop = Button('Stop', id=f'stop-{name}', hx_post=f'/stop/{name}', hx_swap='none',
-        cls='outline')
+    look = dict(id=f'stop-{name}', cls='outline')
+    stop = Button('Stop', hx_post=f'/stop/{name}', hx_swap='none', **look)
     text = Article(P(id=f'text-{name}', style='white-space: pre-wrap'), stop)
     stream = create_sse_element(f'/answers/{name}', swap_strategy='none')
     return P(Strong(question)), text, stream
 
 @app.get('/answers/{name}')
 async def read(name: str):
-    return SSEResponse(SSEStream().stream(watch(name) if name in answers else []))
+    source = watch(name) if name in answers else []
+    return SSEResponse(SSEStream().stream(source))
 
 @app.post('/stop/{name}')
 async def stop(name: str):
