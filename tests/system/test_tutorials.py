@@ -1,4 +1,4 @@
-"""Each tutorial can be typed along: its visible code is complete, and runs alone with the packages that the page names."""
+"""Each tutorial can be typed along: its visible code is complete, and runs alone with the packages that it names."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from tree import copy_tree  # noqa: E402
 
 TUTORIALS = sorted((ROOT / "nbs/tutorials").glob("*.ipynb"))
 NAMES = [path.stem for path in TUTORIALS]
-NARROW = ["nbs/tutorials"]  # Folders whose visible code fits beside the site's sidebar
+NARROW = ["nbs/tutorials"]  # Folders whose visible code is read on the site
 WIDTH = 88  # Columns
 DEADLINE = 150  # Seconds for one tutorial before it fails
 PACKAGE = "cjm_fasthtml_sse"
@@ -164,6 +164,7 @@ def test_it_can_be_typed_along_with_the_packages_that_it_names(path, executed):
 def test_it_can_be_typed_along_in_a_new_environment(path, tmp_path):
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     names, python = named(path), tmp_path / "env/bin/python"
+    assert required(names)  # they exist, so pip fails only without the network
     copy_tree(copy := tmp_path / "copy")  # pip leaves a build folder in what it installs
     venv.create(tmp_path / "env")
     command = [*pip, "--python", python, "install", "--no-compile", copy, *names]
@@ -242,5 +243,5 @@ def test_its_outputs_are_committed(path):
 def test_it_says_what_to_try_next_and_takes_no_more_than_a_quarter_of_an_hour(path):
     assert "\n## What to try next" in prose(path)
     code = "\n".join(source(cell) for cell in notebook(path)["cells"] if cell["cell_type"] == "code")
-    words = len(prose(path).split()) / 200 + len(code.splitlines()) / 30  # words and lines that a reader reads in a minute
-    assert words <= 15, f"{words:.0f} minutes"
+    minutes = len(prose(path).split()) / 200 + len(code.splitlines()) / 30  # Words and lines that a reader reads in one
+    assert minutes <= 15, f"{minutes:.0f} minutes"
