@@ -134,21 +134,36 @@ def along(path, to):
     return execute(path, to / path.stem, PYTHONPATH=str(site))
 
 
+def requested(request, fixture):
+    "Return the tutorials whose tests in this run use a fixture."
+    items = [item for item in request.session.items if fixture in getattr(item, "fixturenames", ())]
+    return [item.callspec.params["path"] for item in items]
+
+
 @pytest.fixture(scope="module")
 def executed(request, tmp_path_factory):
     "Execute the tutorials that this run needs; return the outcome of each"
-    to = tmp_path_factory.mktemp("executed")
-    cases = [item.callspec.params for item in request.session.items if "executed" in getattr(item, "fixturenames", ())]
-    paths = [params["path"] for params in cases]
+    to, paths = tmp_path_factory.mktemp("executed"), requested(request, "executed")
     with ThreadPoolExecutor(2) as pool: outcomes = list(pool.map(lambda path: along(path, to), paths))
     return dict(zip([path.stem for path in paths], outcomes, strict=True))
 
 
-def text(cell):
-    "Return what a cell printed and its value, without the log."
-    outputs = [output for output in cell["outputs"] if output.get("name") != "stderr"]
-    parts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
-    return "".join("".join(part) for part in parts if "image/png" not in part)
+def install(names, to):
+    "Install the package and `names` into a new environment; return its Python, or None, and what pip said."
+    copy_tree(copy := to / "copy")  # pip leaves a build folder in what it installs
+    venv.create(to / "env")
+    python = to / "env/bin/python"
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--python", python]
+    done = subprocess.run([*pip, "install", "--no-compile", copy, *names], capture_output=True, text=True)
+    return None if done.returncode else python, done.stderr
+
+
+@pytest.fixture(scope="module")
+def environments(request, tmp_path_factory):
+    "Make an environment for each list of packages that the tutorials of this run name."
+    lists = list({tuple(named(path)) for path in requested(request, "environments")})
+    folders = [tmp_path_factory.mktemp("environment") for _ in lists]
+    with ThreadPoolExecutor(2) as pool: return dict(zip(lists, pool.map(install, lists, folders), strict=True))
 
 
 @pytest.mark.sample(3)
@@ -161,16 +176,11 @@ def test_it_can_be_typed_along_with_the_packages_that_it_names(path, executed):
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("path", TUTORIALS, ids=NAMES)
-def test_it_can_be_typed_along_in_a_new_environment(path, tmp_path):
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    names, python = named(path), tmp_path / "env/bin/python"
-    assert required(names)  # they exist, so pip fails only without the network
-    copy_tree(copy := tmp_path / "copy")  # pip leaves a build folder in what it installs
-    venv.create(tmp_path / "env")
-    command = [*pip, "--python", python, "install", "--no-compile", copy, *names]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if "No matching distribution" in done.stderr: pytest.skip(f"pip cannot download: {done.stderr.strip()[-200:]}")
-    assert done.returncode == 0, done.stderr
+def test_it_can_be_typed_along_in_a_new_environment(path, environments, tmp_path):
+    assert required(named(path))  # they exist, so pip fails only without the network
+    python, said = environments[tuple(named(path))]
+    if "No matching distribution" in said: pytest.skip(f"pip cannot download: {said.strip()[-200:]}")
+    assert python, said
     code, said, _ = execute(path, tmp_path / "alone", python)
     assert code == 0, said[-3000:]
 
