@@ -11,12 +11,14 @@ from cjm_fasthtml_sse import BroadcastManager, OOBStreamBuilder, create_sse_elem
 
 OVENS = dict(stone='Stone oven', deck='Deck oven', steam='Steam oven')
 
-def gauge(oven, degrees): return Header(OVENS[oven]), Strong(f'{degrees} °C'), Progress(value=degrees, max=300)
+def gauge(oven, degrees):
+    bar = Progress(value=degrees, max=300)
+    return Header(OVENS[oven]), Strong(f'{degrees} °C'), bar
 
 def show(kind, data):
-    pieces = OOBStreamBuilder()
-    if kind == 'measured': pieces.add_element(gauge(**data), data['oven'])
-    if kind == 'off': pieces.add_element((Header(OVENS[data['oven']]), 'off'), data['oven'])
+    pieces, oven = OOBStreamBuilder(), data.get('oven')
+    if kind == 'measured': pieces.add_element(gauge(**data), oven)
+    if kind == 'off': pieces.add_element((Header(OVENS[oven]), 'off'), oven)
     if kind == 'alarm': pieces.add_element(Li(data['text']), 'alarms', 'afterbegin')
     return pieces.build()
 

@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from fasthtml.common import *
 from cjm_fasthtml_sse import OOBStreamBuilder, SSEResponse, SSEStream, create_sse_element, sse_headers
 
-PROVERBS = ['Well begun is half done.', 'Many hands make light work,\nas long as 1 < 2.', 'A watched pot never boils.']
+PROVERBS = ['Well begun is half done.',
+    'Many hands make light work,\nas long as 1 < 2.', 'A watched pot never boils.']
 
 async def model(question):
-    for piece in re.findall(r'\s*\S+', ' '.join(PROVERBS * (99 if 'more' in question else 1))):
+    text = ' '.join(PROVERBS * (99 if 'more' in question else 1))
+    for piece in re.findall(r'\s*\S+', text):
         await asyncio.sleep(0.02)
-        if 'trouble' in question and piece == ' Many': raise ConnectionError('overloaded, for key sk-1234')
+        failed = 'trouble' in question and piece == ' Many'
+        if failed: raise ConnectionError('overloaded, for key sk-1234')
         yield piece
 
 @dataclass
@@ -58,7 +61,8 @@ app, rt = fast_app(hdrs=sse_headers())
 @rt
 def index():
     field = Input(name='question', placeholder='Ask something', autocomplete='off')
-    form = Form(field, hx_post=ask, hx_target='#talk', hx_swap='beforeend', hx_on__after_request='this.reset()')
+    form = Form(field, hx_post=ask, hx_target='#talk', hx_swap='beforeend',
+        hx_on__after_request='this.reset()')
     return Titled('Proverbs', Div(id='talk'), form)
 
 @app.post
@@ -67,12 +71,16 @@ async def ask(question: str):
     name, answer = secrets.token_urlsafe(9), Answer()
     answers[name] = answer
     answer.task = asyncio.create_task(write(answer, question))
-    stop = Button('Stop', id=f'stop-{name}', hx_post=f'/stop/{name}', hx_swap='none', cls='outline')
+    look = dict(id=f'stop-{name}', cls='outline')
+    stop = Button('Stop', hx_post=f'/stop/{name}', hx_swap='none', **look)
     text = Article(P(id=f'text-{name}', style='white-space: pre-wrap'), stop)
-    return P(Strong(question)), text, create_sse_element(f'/answers/{name}', swap_strategy='none')
+    stream = create_sse_element(f'/answers/{name}', swap_strategy='none')
+    return P(Strong(question)), text, stream
 
 @app.get('/answers/{name}')
-async def read(name: str): return SSEResponse(SSEStream().stream(watch(name) if name in answers else []))
+async def read(name: str):
+    source = watch(name) if name in answers else []
+    return SSEResponse(SSEStream().stream(source))
 
 @app.post('/stop/{name}')
 async def stop(name: str):

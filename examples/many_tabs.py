@@ -11,8 +11,10 @@ from fasthtml.common import *
 from cjm_fasthtml_sse import BroadcastManager, create_sse_element, setup_broadcast_routes, sse_headers
 from cjm_fasthtml_sse import connection_indicator
 
-look = Style('''body { font: 16px system-ui; text-align: center; margin: 1rem; color: #333; background: #fff }
-    #number { font: bold 64px system-ui } [role=status]::before { content: "● "; color: #bbb }
+look = Style('''body { font: 16px system-ui; text-align: center; margin: 1rem;
+        color: #333; background: #fff }
+    #number { font: bold 64px system-ui }
+    [role=status]::before { content: "● "; color: #bbb }
     [data-sse-state=open][role=status]::before { color: #1a7f37 }''')
 app, rt = fast_app(hdrs=[*sse_headers(), look], pico=False, surreal=False)
 

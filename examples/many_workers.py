@@ -16,7 +16,10 @@ from cjm_fasthtml_sse import BroadcastManager, create_sse_element, setup_broadca
 
 app, rt = fast_app(hdrs=sse_headers(), secret_key=os.environ.get('SECRET_KEY'))
 manager = BroadcastManager(backplane=os.environ.get('SSE_BACKPLANE') or None)
-setup_broadcast_routes(app, manager, element_builder=lambda kind, data: P(data['order']))
+
+def show(kind, data): return P(data['order'])
+
+setup_broadcast_routes(app, manager, element_builder=show)
 
 @app.post
 async def take(order: str): await manager.broadcast('taken', {'order': order})
@@ -24,6 +27,7 @@ async def take(order: str): await manager.broadcast('taken', {'order': order})
 @rt
 def index():
     form = Form(Input(name='order', placeholder='Order'), hx_post=take, hx_swap='none')
-    return Titled('Orders', form, create_sse_element('/sse/broadcast', swap_strategy='beforeend'))
+    stream = create_sse_element('/sse/broadcast', swap_strategy='beforeend')
+    return Titled('Orders', form, stream)
 
 serve()

@@ -16,14 +16,15 @@ async def bake(loaves=3):
     yield P('Enjoy your bread')
 
 app, rt = fast_app(hdrs=sse_headers())
+settings = StreamConfig(heartbeat_interval=15)
 
 @rt
 def index(): return Titled('Bakery', Button('Bake', hx_post=start, hx_swap='outerHTML'))
 
 @app.post
-def start(): return create_sse_element('/oven', swap_strategy='innerHTML')('Heating up…')
+def start(): return create_sse_element('/oven', swap_strategy='innerHTML')('Heating…')
 
 @app.get('/oven')
-def oven(): return SSEResponse(SSEStream(StreamConfig(heartbeat_interval=15)).stream(bake))
+def oven(): return SSEResponse(SSEStream(settings).stream(bake))
 
 serve()

@@ -13,7 +13,7 @@ from threading import Thread
 from urllib.parse import urlsplit
 
 from IPython.display import Image, Markdown
-from playwright.sync_api import Page, Route, sync_playwright
+from playwright.sync_api import Frame, Page, Route, sync_playwright
 
 MODULES = Path(__file__).resolve().parents[1] / "node_modules"
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -22,6 +22,12 @@ PICO = MODULES / "@picocss/pico/css/pico.min.css"
 PACKAGE = re.compile(r"/npm/(?P<name>(?:@[^/@]+/)?[^/@]+)@(?P<version>[^/]+)/(?P<path>.+)")
 MOST = 60_000  # Bytes of one picture
 WAIT = 20_000  # Milliseconds until an action fails
+SHEET = """<!doctype html><style>
+  body {{ display: flex; gap: 14px; margin: 0; padding: 10px; font: 600 13px system-ui; color: #444c56 }}
+  figure {{ flex: 1; margin: 0; border: 1px solid #c4cad2; border-radius: 10px; overflow: hidden }}
+  figcaption {{ padding: 7px 14px; background: #e4e8ed; border-bottom: 1px solid #c4cad2 }}
+  iframe {{ display: block; width: 100%; height: {height}px; border: 0 }}
+</style>{figures}"""
 
 
 def from_cdn(url: str) -> Path | None:
@@ -61,6 +67,16 @@ def take(url: str, act: Callable[[Page], str | None], width: int, height: int | 
         browser.close()
     if len(shot) > MOST: raise ValueError(f"The picture has {len(shot)} bytes; the limit is {MOST}")
     return Image(shot, width=width, alt=alt)
+
+
+def windows(page: Page, pages: dict[str, str], height: int) -> list[Frame]:
+    "Show the pages of a dictionary from captions to URLs side by side; return them when their text is there."
+    figure = '<figure><figcaption>{}</figcaption><iframe src="{}"></iframe></figure>'
+    figures = "".join(figure.format(caption, url) for caption, url in pages.items())
+    page.set_content(SHEET.format(height=height, figures=figures))
+    frames = [page.locator("iframe").nth(n).element_handle().content_frame() for n in range(len(pages))]
+    for frame in frames: frame.locator("h1").wait_for()
+    return frames
 
 
 def picture(

@@ -36,7 +36,8 @@ def statements(code):
 def taught(tutorial):
     "Return the statements of a tutorial's cells."
     cells = json.loads((ROOT / f"nbs/tutorials/{tutorial}.ipynb").read_text(encoding="utf-8"))["cells"]
-    return [s for cell in cells if cell["cell_type"] == "code" for s in statements("".join(cell["source"]))]
+    code = [re.sub(r"\A%%writefile .*\n", "", "".join(cell["source"])) for cell in cells if cell["cell_type"] == "code"]
+    return [statement for each in code for statement in statements(each)]
 
 
 def test_each_tutorial_has_its_example():
@@ -64,9 +65,9 @@ def get(client, server, said):
 
 
 @contextmanager
-def running(name, folder):
+def running(name, folder, log="log"):
     "Run `python examples/NAME.py` on a free port; yield a client and the start page; Ctrl-C must end open streams too"
-    port, said = free_port(), (folder / "log").open("w+")
+    port, said = free_port(), (folder / log).open("w+")
     how = dict(cwd=folder, env={**os.environ, "PORT": str(port)}, stdout=said, stderr=said, start_new_session=True)
     server = subprocess.Popen([sys.executable, EXAMPLES[name]], **how)
     try:
@@ -84,9 +85,12 @@ def running(name, folder):
     assert "Traceback" not in said.read()
 
 
-def connects(html):
-    "Return the URL of the stream that the element in `html` reads."
-    return re.search(r'data-sse-connect="([^"]+)"', html)[1].replace("&amp;", "&")
+def all_connects(html):
+    "Return the URLs of the streams that the elements in `html` read."
+    return [url.replace("&amp;", "&") for url in re.findall(r'data-sse-connect="([^"]+)"', html)]
+
+
+def connects(html): return all_connects(html)[0]
 
 
 def heard(stream):
@@ -98,16 +102,44 @@ def heard(stream):
 
 
 def test_first_stream(tmp_path):
-    with running("first_stream", tmp_path) as (tab, page), tab.stream("GET", connects(page)) as stream:
-        tab.post("/say", data={"text": "<hello>"})
-        assert next(heard(stream)).data == "<p>&lt;hello&gt;</p>"
-        assert "&lt;hello&gt;" in tab.get("/").text
+    with running("first_stream", tmp_path) as (tab, page):
+        counted, said = all_connects(page)
+        with tab.stream("GET", counted) as count, tab.stream("GET", said) as stream:
+            for text in ("<hello>", "again"): tab.post("/say", data={"text": text})
+            assert [e.data for e in islice(heard(stream), 2)] == ["<p>&lt;hello&gt;</p>", "<p>again</p>"]
+            assert [e.data for e in islice(heard(count), 2)] == [f"<strong>{n} messages</strong>" for n in (1, 2)]
+        for part in ("&lt;hello&gt;", "again", "2 messages"): assert part in tab.get("/").text
 
 
 def test_progress_bar(tmp_path):
     with running("progress_bar", tmp_path) as (tab, _):
         with tab.stream("GET", connects(tab.post("/start").text)) as stream: told = list(heard(stream))
     assert [told[-2].data, told[-1].event] == ["<p>Enjoy your bread</p>", "sse-close"]
+
+
+def open_room(tab, name):
+    "Sign in; return the stream of the lounge's page"
+    tab.get("/sign-in", params={"name": name})
+    return tab.stream("GET", connects(tab.get("/room/lounge").text))
+
+
+def test_chat(tmp_path, monkeypatch):
+    "Two users in two processes talk and see each other; their lines are there after a restart"
+    monkeypatch.setenv("SSE_BACKPLANE", f"sqlite:///{tmp_path}/events.db")
+    with running("chat", tmp_path, "log of ana") as (ana, _), running("chat", tmp_path, "log of ben") as (ben, _):
+        with open_room(ana, "ana") as of_ana, open_room(ben, "ben") as of_ben:
+            for_ana, for_ben = heard(of_ana), heard(of_ben)
+            for each in (for_ana, for_ben): next(event for event in each if ">2 here<" in event.data)
+            ben.post("/room/lounge", data={"text": "<b>hello</b>"})
+            ana.post("/room/lounge", data={"text": "good evening"})
+            lines = ["<p><b>ben</b> &lt;b&gt;hello&lt;/b&gt;</p>", "<p><b>ana</b> good evening</p>"]
+            for each in (for_ana, for_ben):
+                assert [event.data for event in islice((e for e in each if "</b> " in e.data), 2)] == lines
+    with running("chat", tmp_path) as (cem, _):
+        cem.get("/sign-in", params={"name": "cem"})
+        assert re.findall(r"<b>(\w+)</b> (.+?)\s*</p>", cem.get("/room/lounge").text) == [
+            ("ben", "&lt;b&gt;hello&lt;/b&gt;"), ("ana", "good evening")]
+        assert cem.get("/room/kitchen").status_code == 403
 
 
 def test_dashboard(tmp_path):

@@ -9,8 +9,9 @@ import re
 from pathlib import Path
 
 import pytest
-from cjm_fasthtml_sse import BroadcastManager, Capacity, Cluster, Delivery, Replay
+from cjm_fasthtml_sse import BroadcastManager, Capacity, Cluster, Delivery, Replay, sse_headers
 from cjm_fasthtml_sse.asgi.stream import CLOSING_TIMEOUT
+from fasthtml.common import to_xml
 
 NBS = Path(__file__).parents[2] / "nbs"
 MANAGER = {name: each.default for name, each in inspect.signature(BroadcastManager).parameters.items()}
@@ -28,6 +29,7 @@ RETAINED = f"{REPLAY.max_retained:,} {{}}keys{{}} {binary(REPLAY.max_retained_by
 SEND, HEARTBEAT = f"{DELIVERY.send_timeout:g}", f"{MANAGER['heartbeat_interval']:g}"
 RETRY = "{:,} to {:,} ms".format(*DELIVERY.retry_range)
 CLOSING = f"{CLOSING_TIMEOUT:g} seconds"
+EXTENSION = re.search("htmx-ext-sse@[0-9.]+", to_xml(sse_headers()))[0]  # Loaded with its checksum
 CLAIMS = [
     ("core/manager", f"resume from: {LOG}, any age; {RETAINED.format('retained ', ',')}"),
     ("core/manager", f"{binary(DELIVERY.max_queue_bytes)} waiting for one subscriber, "
@@ -55,6 +57,7 @@ CLAIMS = [
     ("explains/security", f"the bytes of one send ({binary(DELIVERY.max_send_bytes)} at most"),
     ("explains/why_sse", f"polling every {POLL} s; heartbeats every {HEARTBEAT} s) | {3600 // POLL:,} requests |"),
     ("explains/why_sse", f"one request, {3600 / MANAGER['heartbeat_interval']:.0f} heartbeats"),
+    ("tutorials/many_tabs", f"`npm install htmx.org@2 {EXTENSION}`"),
     ("tutorials/many_workers", f"keeps the newest {REPLAY.max_events:,} events by default"),
 ]
 
