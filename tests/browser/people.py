@@ -137,7 +137,11 @@ class Tab:
 
     def wait(self, source, seconds=SECONDS):
         "Wait until the page returns a true value; return it"
-        return until(lambda: self.evaluate(source), source, seconds)
+        def there():
+            try: return self.evaluate(source)
+            except BrowserError as e:
+                if 'navigated' not in str(e): raise  # Chromium says so if the page is left meanwhile
+        return until(there, source, seconds)
 
     def process(self):
         "Return the process of the page: the one that works while the page does"
