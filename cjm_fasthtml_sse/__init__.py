@@ -111,8 +111,9 @@ def __getattr__(name):
 def _add_comments(value, method, text):
     "Add to a docstring what the source has as comments of parameters, so that `help` shows it."
     cleandoc = _import_module("inspect").cleandoc
-    part = value if not method else value.__dict__.get(method) or getattr(value, method)
+    part = value if not method else value.__dict__.get(method) or getattr(value, method, None)
     part = getattr(part, "__func__", part)  # the function of a class method
+    if part is None: return
     doc = (part.__doc__ or "").rstrip()
     if not doc.endswith(text): part.__doc__ = f"{cleandoc(doc)}\n\n{text}".lstrip()
 

@@ -252,10 +252,10 @@ interface Internals extends SSE {
   // teach.js, which a page may leave out
   /**
    * Warn about a stream that has not begun after a while (`late`, and its URL), tabs that cannot share (`alone`, and why),
-   * topics that are lost on the way (`topics`), or two elements with one id (`twice`, and the id). For each event of an
-   * element (`event`, and the block), look whether the page can show it.
+   * topics that are lost on the way (`topics`), or two elements with one id (`twice`, and the id). Note each event of an
+   * element (`event`, and the block), to find those that the page does not show.
    */
-  warn?(kind: "late" | "alone" | "topics" | "twice" | "event", detail?: any, elt?: Element): void;
+  warn?(kind: "late" | "alone" | "topics" | "twice" | "event", detail?: any, entry?: Attached): void;
   // stats.js
   pollStats(settings: { endpoint: string, interval: number, debug: boolean }): void;
   // settings.js

@@ -155,7 +155,7 @@
 
   /** @type {Internals["deliver"]} */
   const deliver = sse.deliver = (entry, block) => {
-    sse.warn?.("event", block, entry.elt);
+    sse.warn?.("event", block, entry);
     entry.sink(block);
     if (block.event === "sse-reset") sse.onReset(entry, block);
   };

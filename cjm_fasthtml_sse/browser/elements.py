@@ -115,7 +115,7 @@ def create_sse_element(
     children, id = ([element_id], None) if is_markup(element_id) else ([], element_id or None)
     _warn_of_misspelt(attrs)
     htmx2 = dict(hx_ext='sse', data_sse_connect=url, data_sse_swap=names, data_sse_close=CLOSE_EVENT)
-    htmx2['hx_disinherit'] = 'hx-swap'
+    if style or 'hx_swap' in attrs: htmx2['hx_disinherit'] = 'hx-swap'
     htmx4 = dict(hx_config='sse.pauseOnBackground:false')
     for meta in '-:': htmx4 |= {f'hx-sse{meta}connect': url, f'hx-sse{meta}close': CLOSE_EVENT}
     ours = dict(data_sse_share=None if share else 'false') | _refresh_attrs(refresh, refresh_spread)

@@ -2,8 +2,8 @@
 
 A broadcast that reaches nobody is no error, since no page may be open. Two mistakes look the same, and the log names them:
 
-- **Another manager has the routes.** An application made two managers, gave one of them routes and broadcasts with the other. That is a warning, once for each manager. It is not logged for a manager with an engine, whose events may reach pages through another one.
-- **No page asked for this topic**, but pages of this process asked for one with nearly the same name. That is a line at the debug level.
+- **Another manager has the pages.** An application made two managers, gave one of them routes and broadcasts with the other. That is a warning, once for each manager: it never had routes or subscribers, while another manager has open connections. It is not logged for a manager with an engine, whose events may reach pages through another one.
+- **No page asked for this topic**, but pages of this process asked for one with nearly the same name. That is a line at the debug level, at most once a second, since the comparison takes time.
 
 The [dispatcher](dispatch.html) calls this module for events that no subscriber took. A page has [hints of its own](../browser/scripts.html) in the browser's console.
 
@@ -19,7 +19,7 @@ import logging, re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from .hub import Hub
 from ..events.topics import PRIVATE
@@ -27,18 +27,21 @@ from ..events.topics import PRIVATE
 _logger = logging.getLogger(__name__)
 
 # %% ../../nbs/core/hints.ipynb #410ccb66
-MAX_COMPARED = 1000  # Names that are compared with one
+MAX_COMPARED = 200  # Names that are compared with one
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None: # None if no name is near
     "Return the name of `known` that `name` was probably meant to be"
     def words(text: str) -> str: return re.sub(r'[0-9]+', '', text).lower()
-    same = name.lower()
-    others = {words(each): each for each in islice(known, MAX_COMPARED)}
-    alike = [others[each] for each in get_close_matches(words(name), others, 2, 0.8)]
-    return next((each for each in alike if words(each) != words(name) or each.lower() == same), None)
+    def numbers(text: str) -> list[str]: return re.findall(r'[0-9]+', text)
+    names = islice(known, MAX_COMPARED)
+    others = [each for each in names if words(each) != words(name) or each.lower() == name.lower()]
+    alike = get_close_matches(words(name), {words(each) for each in others}, 1, 0.8)
+    found = [each for each in others if words(each) in alike]
+    return min(found, key=lambda each: numbers(each) != numbers(name), default=None)
 
 # %% ../../nbs/core/hints.ipynb #f072b68b
-_with_routes, _warned = WeakSet(), WeakSet()
+COMPARE_INTERVAL = 1.0  # Seconds between two comparisons for a hub
+_with_routes, _warned, _compared = WeakSet(), WeakSet(), WeakKeyDictionary()
 
 def note_routes(hub: Hub):
     "Note that `hub` has a route"
@@ -46,12 +49,15 @@ def note_routes(hub: Hub):
 
 def explain_unread(hub: Hub, topic: str | None):
     "Log why an event of `topic` reached nobody, if that may be a mistake"
-    is_alone = hub.registry.node is None and not hub.registry.connections
-    if is_alone and hub not in _with_routes and _with_routes and hub not in _warned:
+    is_known = hub.is_used or hub in _with_routes or hub in _warned or hub.registry.node is not None
+    if not is_known and any(other.connections() for other in list(_with_routes)):
         _warned.add(hub)
-        _logger.warning('An event reached nobody. Its manager has no routes, and another manager has. %s',
-            'Broadcast with the manager that setup_broadcast_routes was given')
+        _logger.warning('An event reached nobody. Its manager has no routes, and pages read another manager. %s',
+            'For them, broadcast with the manager that setup_broadcast_routes was given')
     is_public = topic is not None and topic[0] != PRIVATE
     if not is_public or not _logger.isEnabledFor(logging.DEBUG) or hub.subscribers_in(topic): return
+    now = hub.log.time.monotonic()
+    if now - _compared.get(hub, -COMPARE_INTERVAL) < COMPARE_INTERVAL: return
+    _compared[hub] = now
     near = nearest_name(topic, hub.topics())
     if near: _logger.debug('No page of this process asked for the topic %.80r; pages asked for %.80r', topic, near)

@@ -67,7 +67,7 @@ class Hub:
         if heartbeat_interval < 0: raise ValueError(f'heartbeat_interval must be 0 or more, got {heartbeat_interval!r}')
         self.log, self.home, self.delivery, self.capacity = log, home, delivery, capacity
         self.max_queue_size, self.queue_timeout, self.debug = max_queue_size, queue_timeout, debug
-        self.closed, self.registry = False, _HubRegistry(self, debug)
+        self.closed, self.is_used, self.registry = False, False, _HubRegistry(self, debug)
         self.on_topics_changed = lambda connection, topics: None # Called with topics that it got or lost
         self.on_ahead = lambda: None # Called if a subscriber is ahead of the log
         self.counters = Counters()
@@ -97,6 +97,7 @@ def enter(self: Hub, connection: SSEConnection, topics: frozenset[str]):
     self.warn_of_fork()
     if self.home.off_loop(): raise RuntimeError('The connections of a manager share one loop; make a manager for each')
     self.registry.add(connection)
+    self.is_used = True
     connection.topics = topics
     connection.metadata = {'connected_at': connection.created_at.isoformat(), **connection.metadata}
     self._index.add(connection, topics)

@@ -1,6 +1,9 @@
 "Warnings in the console for mistakes of a page, and none for a correct page"
+from urllib.parse import urlsplit
+
 import pytest
 from fasthtml.common import Div, Script
+from starlette.responses import HTMLResponse
 
 from cjm_fasthtml_sse import create_sse_element, sse_headers
 from .engines import expect
@@ -133,10 +136,11 @@ UNSHOWN = {  # the element's swap_strategy and attributes, the names of the even
     'a plural': ('notes', {}, ['note'], ['is named "note"', 'shows "notes"']),
     'another case': ('jobDone', {}, ['job-done'], ['is named "job-done"', 'shows "jobDone"']),
     'another case alone': ('Note', {}, ['note'], ['is named "note"', 'shows "Note"']),
-    'no such event': ('alarm', {}, ['tick', 'tock'] * (MANY // 2), ['shows "alarm"', 'the first 10 events', '"tock"']),
-    'one of two': ('note,progess', {}, ['note', 'progress'], ['is named "progress"', 'shows "progess"']),
+    'a letter too few': ('progess', {}, ['progress'] * MANY, ['is named "progress"', 'shows "progess"']),
+    'no such event': ('alarm', {}, ['tick', 'tock'] * (MANY // 2), ['shows "alarm"', 'the first 10 events', '"tick"']),
+    'one of two': ('note,done', {}, ['note', 'Done'], ['is named "Done"', 'shows "done"']),
     'one message for one mistake': ('notes', {}, ['note'] * MANY, ['is named "note"']),
-    'JSON': ('beforeend', {}, ['message'], ['are JSON', 'element_builder', '#json-appears-in-the-page']),
+    'pieces for elsewhere': ('none', {}, ['note'], ['have names', 'swap_strategy="note"']),
 }
 
 
@@ -156,7 +160,7 @@ def test_an_event_that_no_element_shows(site, told, htmx, case):
     swap, attrs, names, words = UNSHOWN[case]
     stream, path = site.stream()
     page = site.page(create_sse_element(path, swap_strategy=swap, **attrs), head=htmx.head())
-    said, = told(page, send_all(stream, names))
+    said, = told(page, send_all(stream, names, oob('innerHTML', 'x') if swap == 'none' else HTML))
     assert [word for word in (path, 'troubleshooting.html#', *words) if word not in said] == []
 
 
@@ -170,6 +174,13 @@ SHOWN = {  # the element, and the names of the events
     'another element': (lambda path: Div(create_sse_element(path, swap_strategy='beforeend'),
         create_sse_element(f'{path}?topic=a', swap_strategy='note')), ['', 'note']),
     'other numbers': (lambda path: create_sse_element(path, swap_strategy='row-2'), ['row-1', 'row-2'] * 3),
+    'other ids': (lambda path: create_sse_element(path, swap_strategy='row-a12'), ['row-4b2'] * (MANY - 1)),
+    'other short names': (lambda path: create_sse_element(path, swap_strategy='cpu'), ['gpu'] * (MANY - 1)),
+    'names alike that arrive': (
+        lambda path: create_sse_element(path, swap_strategy='price-BTC'), ['price-ETC', 'price-BTC'] * MANY),
+    'text for a script': (lambda path: create_sse_element(path, swap_strategy='none'), ['note'] * MANY),
+    'a trigger elsewhere': (lambda path: Div(create_sse_element(path, swap_strategy='none'),
+        Div(hx_trigger='note from:body', hx_get='/npm/htmx.org/LICENSE', hx_swap='none')), ['note']),
     'a few others first': (
         lambda path: create_sse_element(path, swap_strategy='alarm'), ['tick'] * (MANY - 1) + ['alarm']),
 }
@@ -182,22 +193,55 @@ def test_events_that_a_page_may_leave_out(site, told, htmx, case):
     assert told(site.page(make(path), head=htmx.head()), send_all(stream, names)) == []
 
 
-@pytest.mark.parametrize('name', ['message', 'note'])
-def test_json_is_for_scripts(site, told, htmx, name):
+JSON = {  # the element's swap_strategy, the name of the events, and whether the page is told
+    'swapped': ('beforeend', 'message', True),
+    'swapped by name': ('note', 'note', True),
+    'for a script': ('none', 'message', False),
+    'for a script, with a modifier': ('none swap:0s', 'message', False),
+    'for a script, by name': ('none', 'note', False),
+    'beside events that are shown': ('note', 'message', False),
+}
+
+
+@pytest.mark.parametrize('case', JSON)
+def test_json_is_for_scripts(site, told, htmx, case):
+    swap, name, is_told = JSON[case]
     stream, path = site.stream()
-    page = site.page(create_sse_element(path, swap_strategy='none'), head=htmx.head())
-    assert told(page, send_all(stream, [name], '{"n": 1}')) == []
+    page = site.page(create_sse_element(path, swap_strategy=swap), head=htmx.head())
+    said = told(page, send_all(stream, [name], '{"n": 1}'))
+    assert len(said) == is_told
+    assert all('are JSON' in each and '#json-appears-in-the-page' in each for each in said)
+
+
+def test_html_of_the_type_message_is_not_shown_by_htmx_4(site, told, htmx):
+    stream, path = site.stream()
+    said = told(site.page(create_sse_element(path), head=htmx.head()), send_all(stream, ['message']))
+    assert len(said) == (htmx.major == 4) and all('another type' in each for each in said)
+
+
+def test_each_stream_is_counted_by_itself(site, told, htmx):
+    (one, path), (two, other) = site.stream(), site.stream()
+    content = [create_sse_element(each, swap_strategy='alarm') for each in (path, other)]
+    def send(page):
+        for stream, times in ((one, MANY - 1), (two, 1)):
+            stream.wait(readers=1)
+            for _ in range(times): stream.send(HTML, event='tick')
+            stream.send('{}', event='sse-close')
+        for element in page.locator('[data-sse-connect]').all():
+            expect(element).to_have_attribute('data-sse-state', 'closed')
+    assert told(site.page(*content, head=htmx.head()), send) == []
 
 
 @pytest.mark.feature('console warnings for mistakes in a page')
-@pytest.mark.parametrize('status', [404, 200])
+@pytest.mark.parametrize('status', [404, 405, 200])
 def test_no_stream_at_that_url(site, told, console, htmx, status):
     console.allow_failing()
-    path = '/nowhere' if status == 404 else site.page('a page')
+    def answer(request): return HTMLResponse('no stream', status)
+    path = urlsplit(site.route(answer)).path
     def wait(page): expect(page.locator('#one')).to_have_attribute('data-sse-state', 'reconnecting')
     said, = told(site.page(create_sse_element(path, 'one'), head=htmx.head()), wait)
     assert path in said and 'setup_broadcast_routes' in said and '#no-stream-at-that-url' in said
-    assert ('status 404' if status == 404 else 'no stream') in said
+    assert f'(status {status})' in said
 
 
 def test_a_failure_that_passes_is_not_told(site, told, console, htmx):

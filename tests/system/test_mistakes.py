@@ -100,15 +100,26 @@ def broadcast(manager, readers=(), **kwargs):
 def test_a_manager_without_routes_beside_one_with_routes(caplog):
     app, shown, used = fast_app()[0], BroadcastManager(), BroadcastManager()
     setup_broadcast_routes(app, shown)
-    for manager in (shown, used, used): broadcast(manager)
+    async def main():
+        await shown.register()
+        for manager in (shown, used, used): await manager.broadcast("note", {})
+    asyncio.run(main())
     (line,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert "reached nobody" in line and "setup_broadcast_routes was given" in line
 
 
-def test_a_manager_whose_queues_are_read_by_hand_is_not_told(caplog):
-    setup_broadcast_routes(fast_app()[0], BroadcastManager())
-    manager = BroadcastManager()
-    broadcast(manager, readers=[[]])
+def test_managers_without_a_reader_are_not_told_if_that_may_be_right(caplog):
+    "One whose reader has left; one whose routes come later; one beside another that has no reader either"
+    app, shown, by_hand, alone = fast_app()[0], BroadcastManager(), BroadcastManager(), BroadcastManager()
+    setup_broadcast_routes(app, shown)
+
+    async def main():
+        await alone.broadcast("note", {})
+        await shown.register()
+        id, _ = await by_hand.register()
+        await by_hand.unregister(id)
+        await by_hand.broadcast("note", {})
+    asyncio.run(main())
     assert not caplog.records
 
 

@@ -231,6 +231,7 @@ def test_code_and_diagrams_of_quarto_can_be_read_in_both_themes(chromium, url, t
 
 def contrast(one, other):
     "The contrast ratio of WCAG 2.1 between two colours, as `rgb(…)`"
+    assert all(re.fullmatch(r"rgb\(\d+, \d+, \d+\)", colour) for colour in (one, other)), "transparent, or no colour"
     parts = [[int(part) / 255 for part in re.findall(r"\d+", colour)[:3]] for colour in (one, other)]
     parts = [[part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in each] for each in parts]
     dark, light = sorted(sum(map(operator.mul, each, (0.2126, 0.7152, 0.0722))) for each in parts)
