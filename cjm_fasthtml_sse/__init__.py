@@ -12,7 +12,7 @@ setup_broadcast_routes(app, manager, element_builder=lambda kind, data: P(data["
 
 @rt
 def index():
-    form = Form(Input(name="text", placeholder="Your note"), hx_post=add, hx_swap="none")
+    form = Form(Input(name="text"), hx_post=add, hx_swap="none", hx_on__after_request="this.reset()")
     return Titled("Notes", form, create_sse_element("/sse/broadcast", swap_strategy="beforeend"))
 
 @app.post

@@ -256,6 +256,11 @@ interface Internals extends SSE {
    * element (`event`, and the block), to find those that the page does not show.
    */
   warn?(kind: "late" | "alone" | "topics" | "twice" | "event", detail?: any, entry?: Attached): void;
+  /** Log a warning once for each `kind`; `anchor` is a heading of the page about troubleshooting. */
+  teach(kind: string, text: string, anchor: string): void;
+  // unshown.js
+  /** Note an event's name, and look later at all names of its stream. */
+  noteEvent?(block: Block, entry: Attached): void;
   // stats.js
   pollStats(settings: { endpoint: string, interval: number, debug: boolean }): void;
   // settings.js

@@ -88,6 +88,13 @@ def _refresh_attrs(refresh: str | bool | None, spread: int) -> dict[str, str]:
 # %% ../../nbs/browser/elements.ipynb #3c8d43c9
 _SETTINGS = 'endpoint element_id swap_strategy hidden topics cursor share refresh refresh_spread'.split()
 
+_expected = ['script'] # Empty once this process has made the script or has warned of its absence
+
+def _warn_without_script():
+    if not _expected: return
+    _expected.clear()
+    _logger.warning('No page has the script that reads streams; write fast_app(hdrs=sse_headers())')
+
 def _warn_of_misspelt(attrs: Mapping[str, Any]):
     for name in attrs:
         near = get_close_matches(name, _SETTINGS, 1, 0.8)
@@ -114,6 +121,7 @@ def create_sse_element(
     names, style = _parse_swap(swap_strategy)
     children, id = ([element_id], None) if is_markup(element_id) else ([], element_id or None)
     _warn_of_misspelt(attrs)
+    _warn_without_script()
     htmx2 = dict(hx_ext='sse', data_sse_connect=url, data_sse_swap=names, data_sse_close=CLOSE_EVENT)
     if style or 'hx_swap' in attrs: htmx2['hx_disinherit'] = 'hx-swap'
     htmx4 = dict(hx_config='sse.pauseOnBackground:false')
@@ -142,6 +150,7 @@ def connection_indicator(
 
 # %% ../../nbs/browser/elements.ipynb #d3506b0b
 def _script_element(nonce: str | None, src: str | None, name: str = 'sse', **settings: Any) -> FT:
+    _expected.clear()
     attrs = dict(nonce=nonce, data_sse=to_json(settings) if settings else None)
     if src is None: return Script(script_text(name), **attrs)
     return Script(src=asset_url(_checked_url(src, 'src').rstrip('/'), name=name), **attrs)

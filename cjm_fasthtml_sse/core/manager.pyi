@@ -185,8 +185,8 @@ class BroadcastManager:
         `BackplaneError` if the engine did not take it or, with `doubtful`, if that is unknown.
 
         Args:
-            message_type: Type of the message
-            data: Message data
+            message_type: Its type, the builder's first argument; with `named`, the event's name in the page
+            data: Its data, the builder's second argument
             metadata: Optional metadata
             exclude: Set of connection IDs to exclude from broadcast
             topic: Its topic; None for all connections
@@ -198,7 +198,7 @@ class BroadcastManager:
             Number of connections of this process that took it
         """
     def broadcast_nowait(self, message_type: str, data: dict[str, Any], metadata: dict[str, Any] | None=None, exclude: set[str] | None=None, *, topic: str | None=None, key: str | None=None, retain: bool=False) -> int:
-        """`broadcast` for a plain function on the loop; raises `RuntimeError` elsewhere, or with an engine
+        """`broadcast` for a plain function on the loop, not for a handler in a thread; else raises `RuntimeError`
 
         Args:
             message_type: Type of the message
@@ -213,7 +213,7 @@ class BroadcastManager:
             Number of connections that took it
         """
     def broadcast_threadsafe(self, message_type: str, data: dict[str, Any], metadata: dict[str, Any] | None=None, exclude: set[str] | None=None, *, topic: str | None=None, key: str | None=None, retain: bool=False, buffer: bool | None=None) -> Future[int]:
-        """`broadcast` from any thread; what is wrong with the event is raised immediately
+        """`broadcast` from any thread, as in a handler that is not `async`; a bad event raises immediately
 
         Args:
             message_type: Type of the message

@@ -34,8 +34,8 @@ class PublishingCalls:
     settings: Cluster
 
     async def broadcast(self,
-        message_type: str,  # Type of the message
-        data: dict[str, Any], # Message data
+        message_type: str,  # Its type, the builder's first argument; with `named`, the event's name in the page
+        data: dict[str, Any], # Its data, the builder's second argument
         metadata: dict[str, Any] | None = None, # Optional metadata
         exclude: set[str] | None = None, # Set of connection IDs to exclude from broadcast
         *,
@@ -63,7 +63,7 @@ class PublishingCalls:
         key: str | None = None, # Replaces older events of this topic and key that were not read yet
         retain: bool = False, # Whether new subscribers get the newest event of this key
     ) -> int: # Number of connections that took it
-        "`broadcast` for a plain function on the loop; raises `RuntimeError` elsewhere, or with an engine"
+        "`broadcast` for a plain function on the loop, not for a handler in a thread; else raises `RuntimeError`"
         record = self._make_record(message_type, data, metadata, exclude, topic, key, retain)
         return self.cluster.publish_nowait(record)
 
@@ -78,7 +78,7 @@ class PublishingCalls:
         retain: bool = False, # Whether new subscribers get the newest event of this key
         buffer: bool | None = None, # Whether to keep it while the engine takes none; None for the setting
     ) -> Future[int]: # Of the number of connections; `.result()` waits, in any thread but the loop's own
-        "`broadcast` from any thread; what is wrong with the event is raised immediately"
+        "`broadcast` from any thread, as in a handler that is not `async`; a bad event raises immediately"
         record = self._make_record(message_type, data, metadata, exclude, topic, key, retain)
         return self.cluster.publish_threadsafe(record, self.settings.buffer if buffer is None else buffer)
 

@@ -2,7 +2,7 @@
 import itertools
 
 import pytest
-from fasthtml.common import Button, Div, Li, P, Table, Tbody, Td, Tr, Ul
+from fasthtml.common import B, Button, Div, Li, P, Table, Tbody, Td, Tr, Ul
 from starlette.responses import HTMLResponse
 
 from cjm_fasthtml_sse.browser.elements import create_sse_element
@@ -41,6 +41,16 @@ def test_named_events_swap_where_they_are_named(show, console, any_htmx):
     stream.send('<i>1</i>', event='progress')
     stream.send('<i>2</i>', event='done')
     expect(element).to_have_text('first12')
+
+
+def test_a_list_beside_the_element_is_its_target(site, page, any_htmx):
+    "A list or a table may not contain a Div"
+    stream, path = site.stream()
+    element = create_sse_element(path, swap_strategy='beforeend', hx_target='#list')
+    page.goto(site.page(element, Ul(Li('one'), id='list'), B(id='x'), head=any_htmx.head()))
+    stream.wait(readers=1)
+    for text in ('two', 'three'): stream.send(f'<li>{text}</li><b id="x" hx-swap-oob="innerHTML">{text}</b>')
+    expect(page.locator('#list > li')).to_have_text(['one', 'two', 'three'])
 
 
 @pytest.mark.parametrize('strategy', ['beforeend', 'none', 'outerHTML'])

@@ -448,7 +448,8 @@ def test_another_person_in_the_same_browser(live, tabs, console):
 
 @pytest.mark.feature('plain http at a name other than localhost')
 @pytest.mark.needs('names')
-def test_plain_http_elsewhere(live, tabs):
+def test_plain_http_elsewhere(live, tabs, console):
+    console.allow('only on https and on localhost')
     live = live()
     elsewhere = live.url.replace('127.0.0.1', 'plain.test')
     opened = [tabs(elsewhere), tabs(elsewhere)]

@@ -232,6 +232,31 @@ def test_each_stream_is_counted_by_itself(site, told, htmx):
     assert told(site.page(*content, head=htmx.head()), send) == []
 
 
+TWINS = {  # what stands on the element that an event brings, and the versions of htmx that then leave two in the page
+    'no attribute': ('', {2, 4}),
+    'an attribute without a value': ('hx-swap-oob', {2}),
+    'right': ('hx-swap-oob="true"', set()),
+}
+
+
+@pytest.mark.parametrize('case', TWINS)
+@pytest.mark.feature('console warnings for mistakes in a page')
+def test_an_element_that_comes_beside_the_one_that_it_should_replace(site, told, htmx, case):
+    attribute, versions = TWINS[case]
+    stream, path = site.stream()
+    content = Div('1', id='count'), create_sse_element(path, swap_strategy='beforeend')
+    send = send_all(stream, [''], f'<p>new</p><b id="count" {attribute}>2</b>')
+    said = told(site.page(*content, head=htmx.head()), send)
+    assert len(said) == (htmx.major in versions)
+    assert all('"count"' in each and 'hx_swap_oob="true"' in each for each in said)
+
+
+def test_an_element_whose_content_is_replaced_with_its_ids(site, told, htmx):
+    stream, path = site.stream()
+    element = create_sse_element(path, swap_strategy='innerHTML')(Div('1', id='count'))
+    assert told(site.page(element, head=htmx.head()), send_all(stream, ['', ''], '<b id="count">2</b>')) == []
+
+
 @pytest.mark.feature('console warnings for mistakes in a page')
 @pytest.mark.parametrize('status', [404, 405, 200])
 def test_no_stream_at_that_url(site, told, console, htmx, status):
@@ -242,6 +267,17 @@ def test_no_stream_at_that_url(site, told, console, htmx, status):
     said, = told(site.page(create_sse_element(path, 'one'), head=htmx.head()), wait)
     assert path in said and 'setup_broadcast_routes' in said and '#no-stream-at-that-url' in said
     assert f'(status {status})' in said
+
+
+@pytest.mark.needs('names')
+@pytest.mark.feature('plain http at a name other than localhost')
+@pytest.mark.parametrize('share', [True, False])
+def test_tabs_that_cannot_share_over_plain_http(site, told, htmx, share):
+    stream, path = site.stream()
+    head = htmx.head() if share else [*htmx.head(), Script('cjmSSE.sharing.on = false')]
+    url = site.page(create_sse_element(path), head=head).replace('127.0.0.1', 'plain.test')
+    said = told(url, lambda page: stream.wait(readers=1))
+    assert len(said) == share and all('only on https and on localhost' in each for each in said)
 
 
 def test_a_failure_that_passes_is_not_told(site, told, console, htmx):

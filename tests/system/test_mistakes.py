@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import subprocess
+import sys
 
 import pytest
 from cjm_fasthtml_sse import (
@@ -133,3 +135,16 @@ def test_a_topic_that_no_page_asked_for(written, meant, caplog):
     broadcast(manager, readers=[[meant or "room/7"]], topic=written)
     told = [record.getMessage() for record in caplog.records if record.name.endswith(".hints")]
     assert len(told) == bool(meant) and all(repr(written) in line and repr(meant) in line for line in told)
+
+
+def test_an_element_without_a_script_for_its_page(tmp_path):
+    code = "from cjm_fasthtml_sse import *\n"
+    made = "for _ in range(2): create_sse_element('/sse/broadcast')\n"
+    def run(text):
+        done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stderr.splitlines()
+
+    (line,) = run(code + made)
+    assert "fast_app(hdrs=sse_headers())" in line
+    assert run(f"{code}sse_headers(src='/sse')\n{made}") == run(f"{code}cleanup_sse_on_unload()\n{made}") == []

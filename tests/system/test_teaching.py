@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cjm_fasthtml_sse import BroadcastManager, setup_broadcast_routes
+from cjm_fasthtml_sse.browser.scripts import FILES
 from fasthtml.common import FastHTML, P
 from starlette.testclient import TestClient
 
@@ -34,7 +35,8 @@ def sentences(text): return [each.strip() for each in re.split(r"(?<=[.?])\s+", 
 
 def warnings():
     "The sentences of the console's warnings, as patterns that have any value in the place of a value"
-    script, texts = (ROOT / "cjm_fasthtml_sse/assets/teach.js").read_text("utf-8"), []
+    assets, texts = ROOT / "cjm_fasthtml_sse/assets", []
+    script = "\n".join((assets / f"{name}.js").read_text("utf-8") for name in FILES["teach"])
     for call in re.findall(r"\bteach\((.*?)\);$", script, re.S | re.M):
         literals = [one or other for one, other in re.findall(r'`([^`]*)`|"([^"\n]*)"', call)]
         texts += sentences(re.sub(r"\$\{.*?\}", "\0", "".join(each for each in literals if " " in each)))
