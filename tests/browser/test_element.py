@@ -43,14 +43,24 @@ def test_named_events_swap_where_they_are_named(show, console, any_htmx):
     expect(element).to_have_text('first12')
 
 
-def test_a_list_beside_the_element_is_its_target(site, page, any_htmx):
-    "A list or a table may not contain a Div"
+BESIDE = {  # what stands beside the element, and what an event brings
+    'list': (lambda: Ul(Li('one'), id='list'), '<li>{}</li>'),
+    'table': (lambda: Table(Tbody(Tr(Td('one')), id='list')), '<tr><td>{}</td></tr>'),
+}
+
+
+@pytest.mark.sample(3)
+@pytest.mark.parametrize('kind', BESIDE)
+def test_a_list_or_table_beside_the_element_is_its_target(site, page, any_htmx, kind):
+    "Neither may contain a Div"
+    make, html = BESIDE[kind]
     stream, path = site.stream()
     element = create_sse_element(path, swap_strategy='beforeend', hx_target='#list')
-    page.goto(site.page(element, Ul(Li('one'), id='list'), B(id='x'), head=any_htmx.head()))
+    page.goto(site.page(element, make(), B(id='x'), head=any_htmx.head()))
     stream.wait(readers=1)
-    for text in ('two', 'three'): stream.send(f'<li>{text}</li><b id="x" hx-swap-oob="innerHTML">{text}</b>')
-    expect(page.locator('#list > li')).to_have_text(['one', 'two', 'three'])
+    for text in ('two', 'three'): stream.send(html.format(text) + f'<b id="x" hx-swap-oob="true">{text}</b>')
+    expect(page.locator('#list > *')).to_have_text(['one', 'two', 'three'])
+    expect(page.locator('#x')).to_have_text('three')
 
 
 @pytest.mark.parametrize('strategy', ['beforeend', 'none', 'outerHTML'])
