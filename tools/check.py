@@ -28,7 +28,7 @@ from tree import ROOT, copy_tree, tree_files
 
 BIN = Path(sys.executable).parent
 NOTEBOOK_SECONDS = 300  # A notebook that takes longer is stopped and counts as failed
-TESTS_SECONDS, LONG_SECONDS = 1200, 7200
+TESTS_SECONDS, LONG_SECONDS = 1200, 10800
 # Marks of unfinished code. They are written in pieces, so that this file does not match.
 STUBS = re.compile("|".join([r"\bTO" + r"DO\b", "NotImple" + "mented", "pass" + "  #"]))
 RUNNING: set[subprocess.Popen] = set()

@@ -21,7 +21,7 @@ from system.soak.server import TOPICS
 SERVER = Path(__file__).parent / 'soak' / 'server.py'
 NAMED = [f'soak-{i}' for i in range(0, 200, 4)]  # readers with an id of their own; the others cannot be excluded
 WANTED = ((), ('a/*',), ('a/**',), ('b/*', 'c'), ('keyed/*',), ('keyed/1', 'd'), ('a/1/**', 'unheard/of'), ('*',))
-PATIENCE = 60  # seconds for a step on a busy machine
+PATIENCE = 180  # seconds for a step on a busy machine
 
 
 def settings(port, around='plain', **manager):
