@@ -154,8 +154,9 @@ def with_long_words():
 
 
 @pytest.mark.parametrize("look", [("phone", "light")], ids="-".join, indirect=True)
-def test_long_words_are_not_cut_off_on_a_phone(look):
-    cut_off, names = {}, {*with_long_words(), *SHOWN, "explains/security", "tutorials/chat"}
+@pytest.mark.parametrize("others", [tuple, pytest.param(with_long_words, marks=pytest.mark.long)], ids=["some", "all"])
+def test_long_words_are_not_cut_off_on_a_phone(look, others):
+    cut_off, names = {}, {*others(), *SHOWN, "explains/security", "tutorials/chat"}
     for name in sorted(names):
         page, _, _ = look(name)
         page.evaluate("document.querySelector('link[href$=\"smalldocs.css\"]').remove()")  # Quarto's pages are without
