@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse
 from cjm_fasthtml_sse import create_sse_element, sse_headers
 from .engines import expect
 
-pytestmark = pytest.mark.needs('clock')
+pytestmark = [pytest.mark.needs('clock'), pytest.mark.heavy]
 LATER = 2500  # milliseconds of the page's clock until it has checked itself
 
 
@@ -154,8 +154,7 @@ def send_all(stream, names, text=HTML):
     return send
 
 
-@pytest.mark.sample(6)
-@pytest.mark.heavy
+@pytest.mark.sample(3)
 @pytest.mark.parametrize('case', UNSHOWN)
 @pytest.mark.feature('console warnings for mistakes in a page')
 def test_an_event_that_no_element_shows(site, told, htmx, case):
@@ -188,8 +187,7 @@ SHOWN = {  # the element, and the names of the events
 }
 
 
-@pytest.mark.sample(6)
-@pytest.mark.heavy
+@pytest.mark.sample(3)
 @pytest.mark.parametrize('case', SHOWN)
 def test_events_that_a_page_may_leave_out(site, told, htmx, case):
     make, names = SHOWN[case]
@@ -207,8 +205,7 @@ JSON = {  # the element's swap_strategy, the name of the events, and whether the
 }
 
 
-@pytest.mark.sample(4)
-@pytest.mark.heavy
+@pytest.mark.sample(2)
 @pytest.mark.parametrize('case', JSON)
 def test_json_is_for_scripts(site, told, htmx, case):
     swap, name, is_told = JSON[case]
@@ -246,7 +243,6 @@ TWINS = {  # what stands on the element that an event brings, and the versions o
 
 
 @pytest.mark.sample(2)
-@pytest.mark.heavy
 @pytest.mark.parametrize('case', TWINS)
 @pytest.mark.feature('console warnings for mistakes in a page')
 def test_an_element_that_comes_beside_the_one_that_it_should_replace(site, told, htmx, case):

@@ -166,7 +166,7 @@ def environments(request, tmp_path_factory):
     with ThreadPoolExecutor(2) as pool: return dict(zip(lists, pool.map(install, lists, folders), strict=True))
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("path", TUTORIALS, ids=NAMES)
 def test_it_can_be_typed_along_with_the_packages_that_it_names(path, executed):
     code, said, cells = executed[path.stem]
