@@ -12,6 +12,7 @@ __all__ = []
 # %% ../../nbs/core/dispatch.ipynb #e5f044e0
 import logging
 from collections import deque
+from contextlib import suppress
 
 from fastcore.basics import patch
 
@@ -54,7 +55,8 @@ class Dispatcher:
         self.broadcasts += 1
         count = self.hub.fan_out(event)
         _logger.debug('%.80r has reached %s subscribers', record.type, count)
-        if not count: explain_unread(self.hub, record.topic)
+        if not count:
+            with suppress(Exception): explain_unread(self.hub, record.topic)
         return count
 
     def append(self, log: Log, record: Record, position: int | None, age: float) -> Event:

@@ -19,7 +19,7 @@ import logging, re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 from .hub import Hub
 from ..events.topics import PRIVATE
@@ -41,16 +41,21 @@ def nearest_name(name: str, known: Iterable[str]) -> str | None: # None if no na
 
 # %% ../../nbs/core/hints.ipynb #f072b68b
 COMPARE_INTERVAL = 1.0  # Seconds between two comparisons for a hub
-_with_routes, _warned, _compared = WeakSet(), WeakSet(), WeakKeyDictionary()
+_warned, _compared = WeakSet(), WeakKeyDictionary()
+_with_routes = ()
 
 def note_routes(hub: Hub):
     "Note that `hub` has a route"
-    _with_routes.add(hub)
+    global _with_routes
+    _with_routes = (*(each for each in _with_routes if each() is not None), ref(hub))
+
+def _is_read(hub: Hub | None) -> bool: return hub is not None and bool(hub.connections())
 
 def explain_unread(hub: Hub, topic: str | None):
     "Log why an event of `topic` reached nobody, if that may be a mistake"
-    is_known = hub.is_used or hub in _with_routes or hub in _warned or hub.registry.node is not None
-    if not is_known and any(other.connections() for other in list(_with_routes)):
+    routed = [each() for each in _with_routes]
+    is_known = hub.is_used or hub in routed or hub in _warned or hub.registry.node is not None
+    if not is_known and any(map(_is_read, routed)):
         _warned.add(hub)
         _logger.warning('An event reached nobody. Its manager has no routes, and pages read another manager. %s',
             'For them, broadcast with the manager that setup_broadcast_routes was given')

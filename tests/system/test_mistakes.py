@@ -148,3 +148,19 @@ def test_an_element_without_a_script_for_its_page(tmp_path):
     (line,) = run(code + made)
     assert "fast_app(hdrs=sse_headers())" in line
     assert run(f"{code}sse_headers(src='/sse')\n{made}") == run(f"{code}cleanup_sse_on_unload()\n{made}") == []
+
+
+class Raising(logging.Handler):
+    def emit(self, record): raise OSError("no space left")
+
+
+def test_a_hint_that_fails_does_not_fail_the_broadcast():
+    "The event has its place already, so the caller would send it twice"
+    logger, handler, manager = logging.getLogger("cjm_fasthtml_sse.core.hints"), Raising(), BroadcastManager()
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try: broadcast(manager, readers=[["room/7"]], topic="rom/7")
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+    assert len(manager.get_history()) == 1
