@@ -130,6 +130,7 @@ def test_a_page_of_another_site_receives_nothing_with_a_users_cookies(people, ch
     "The user is signed in, in the same browser, and the other site requests with credentials"
     names, url = chat
     ana, (app, _) = people('ana'), fast_app()
+    expect(ana.locator('#people')).to_have_text('1 here')
     blank = '<title>evil</title><link rel="icon" href="data:,">'
     app.router.routes[:0] = [Route('/', lambda request: HTMLResponse(blank))]
     try_it = """async url => {
