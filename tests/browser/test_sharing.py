@@ -520,7 +520,7 @@ def test_several_elements_on_a_page(live, tabs):
 
 AWAY_AND_BACK = {  # by the element, and by its subscription
     'closed': ("cjmSSE.close(document.querySelector('#two'))", "cjmSSE.open(document.querySelector('#two'))"),
-    'paused': ("window.two = [...cjmSSE.subscriptions].at(-1); two.pause()", "two.resume()")}
+    'paused': ("(window.two = [...cjmSSE.subscriptions].at(-1)).pause()", "two.resume()")}
 
 
 @pytest.mark.parametrize('how', AWAY_AND_BACK)
