@@ -176,8 +176,9 @@ def test_a_newcomer_is_told_of_what_is_retained_and_cannot_be_shown():
 
 
 def test_who_is_told_of_a_gap_is_not_told_of_what_is_retained_as_well():
+    "A heartbeat brings the newest id when all else has been sent"
     async def main():
-        shop = Shop()
+        shop = Shop(heartbeat_interval=0.1)
         shop.bad = {1, 2}
         for n in (1, 2): await shop.say(n, key=f"k{n}", retain=True)
         async with shop.tab(last_id="gone-7") as tab:
