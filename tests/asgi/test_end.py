@@ -295,6 +295,7 @@ def test_clients_that_come_back_at_once_do_not_hold_the_server_up(serve):
     assert asyncio.run(main())[0] and len(ended) >= 20
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize('way', [{}, dict(mounted='starlette')], ids=['handed over', 'plain'])
 @pytest.mark.parametrize('full', [True, False], ids=['a send is blocked', 'a little waits in the transport'])
 def test_a_frozen_reader_does_not_hold_the_server_up(serve, stream, way, full):

@@ -104,6 +104,7 @@ def sockets(server): return int(server.get('/sockets')[1])
 WAYS = [(uvicorn, 'plain'), (uvicorn, 'wrapped'), (uvicorn, 'elsewhere'), (hypercorn, 'plain'), (hypercorn, 'wrapped')]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize('kind, app', [*WAYS, (granian, 'plain')])
 def test_a_stream_that_is_not_read_is_let_go_alone(serve, line, kind, app):
     "Its buffer does not grow meanwhile; granian resets it only when it reads again"
@@ -124,6 +125,7 @@ def test_a_stream_that_is_not_read_is_let_go_alone(serve, line, kind, app):
     assert server.get('/say?text=on')[1] == b'1' and 'Traceback' not in server.log
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize('server, app', WAYS)
 def test_a_stream_that_has_to_go_leaves_the_others_of_a_slow_connection(serve, line, server, app):
     server = serve(command=server(app), cwd=HERE, manager=dict(send_timeout=30, heartbeat_interval=0))
@@ -139,6 +141,7 @@ def test_a_stream_that_has_to_go_leaves_the_others_of_a_slow_connection(serve, l
     assert stays not in one.over and not one.closed
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('server', [uvicorn, hypercorn])
 def test_a_connection_whose_streams_were_all_let_go_goes_too(serve, line, server):
     "Its buffered bytes do not move, and no stream is left on it"

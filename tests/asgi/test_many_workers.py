@@ -47,6 +47,7 @@ def need(server):
         if not importlib.util.find_spec(module): pytest.skip(f'{module} is not installed, and not required')
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize('server', [uvicorn, gunicorn, hypercorn, granian])
 def test_one_of_two_workers_says_so(serve, stream, server):
     need(server)
@@ -56,6 +57,7 @@ def test_one_of_two_workers_says_so(serve, stream, server):
     until(lambda: WARNING in server.log, 'the line in the log')
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize('server, workers', [(uvicorn, '1'), (gunicorn, '1'), (hypercorn, '1'), (granian, '1'),
     (reloading, '2'), (program, '2')])
 def test_one_worker_logs_nothing(serve, stream, monkeypatch, server, workers):

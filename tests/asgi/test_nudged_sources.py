@@ -69,7 +69,7 @@ def written_stream(stream):
     return lambda server, kind, agent=SAFARI, **kwargs: WrittenStream(server, stream, kind, agent, **kwargs)
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize('way', WAYS, ids=lambda way: '-'.join(map(str, sum(way.items(), ()))) or 'plain')
 @pytest.mark.parametrize('kind', KINDS)
 def test_after_an_item_a_few_bytes_come_and_then_no_more(shared, written_stream, kind, way):
@@ -80,6 +80,7 @@ def test_after_an_item_a_few_bytes_come_and_then_no_more(shared, written_stream,
     assert not take(one.stream, seconds=0.6)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('agent', [CHROME, FIREFOX, ''], ids=['chrome', 'firefox', 'none'])
 def test_no_other_reader_gets_them(shared, written_stream, agent):
     "By then the Safari beside it has all of its nudges"

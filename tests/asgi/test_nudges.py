@@ -59,6 +59,7 @@ def test_after_an_event_a_few_bytes_come_and_then_no_more(shared, stream, way, a
     assert not re.search('^:.', after(one, 'event-1'), re.M)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('agent', [CHROME, FIREFOX, ''], ids=['chrome', 'firefox', 'none'])
 def test_no_other_reader_gets_them(shared, stream, agent):
     "The Safari beside it does, from the same event; by then the other would have too"

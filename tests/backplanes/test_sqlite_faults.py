@@ -66,6 +66,7 @@ class FullForSQLite:
     def close(self): pass
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('kind', ['a disk', 'SQLite'])
 def test_a_full_disk_is_an_error_to_the_caller_and_no_reader_notices(workers, tab, load, tmp_path, kind):
     if kind == 'a disk' and os.geteuid() != 0: pytest.skip('only root can mount a disk that may be filled')
@@ -92,6 +93,7 @@ FAULTS = {'deleted': lambda path, copy: [file.unlink() for file in files(path)],
     'an older state written over it': lambda path, copy: backup(copy, path)}
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('fault', FAULTS)
 def test_a_file_whose_newest_events_are_gone_is_one_reset_for_every_tab(two, path, tmp_path, load, fault):
     workers, tabs = two

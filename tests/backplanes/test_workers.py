@@ -69,6 +69,7 @@ def test_a_worker_that_was_stopped_until_its_events_were_trimmed(shared_url, wor
         assert one.opened == 1 and reset['reason'] == 'expired'
 
 
+@pytest.mark.sample(1)
 def test_all_workers_restarted_one_after_the_other(shared_url, worker, workers, tab, load):
     sender, *serving = workers(*[shared_url] * 3)
     tabs = [tab(lambda: [w for w in serving if w.running.alive]) for _ in range(4)]
