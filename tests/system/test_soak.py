@@ -122,20 +122,28 @@ ALL = dict(max_events=200_000, max_bytes=2**30)
 SMALL = dict(max_events=1_000, max_queue_size=20)
 
 
-def test_a_log_that_holds_all():
+# Readers, events, and seconds of sending
+sizes = pytest.mark.parametrize('size', [(100, 8_000, 4), pytest.param((200, 20_000, 10), marks=pytest.mark.long)],
+                                ids=['short', 'whole'])
+
+
+@sizes
+def test_a_log_that_holds_all(size):
     "Each reader's log matches the sender's, without a reset"
     for seed in seeds(1):
-        resets, status = run(seed, 200, 20_000, 10, **ALL)
-        assert not resets and not status['resets'] and status['replays'] >= 200
+        resets, status = run(seed, *size, **ALL)
+        assert not resets and not status['resets'] and status['replays'] >= size[0]
 
 
-def test_a_small_log():
+@sizes
+def test_a_small_log(size):
     "Each reader's log matches the sender's, with exactly one reset for each gap"
     for seed in seeds(1):
-        resets, _ = run(seed, 200, 20_000, 10, **SMALL)
+        resets, _ = run(seed, *size, **SMALL)
         assert resets['expired'] and resets['overflow'] and set(resets) == {'expired', 'overflow'}
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('around', ['middleware', 'mounted'])
 def test_inside_other_things(around):
     "The same with a middleware around every body, and with the app mounted in another"
