@@ -130,6 +130,7 @@ def test_a_page_shows_the_code_of_internal_names_after_its_prose(url):
     assert places == sorted(places) and "#| exporti" not in text
 
 
+@pytest.mark.sample(4)  # Each page and each look, in other pairs
 @pytest.mark.parametrize("look", LOOKS, ids="-".join, indirect=True)
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_page_fits_its_screen_and_can_be_read(look, name):
@@ -165,6 +166,7 @@ def test_long_words_are_not_cut_off_on_a_phone(look, others):
     assert cut_off == {}
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("look", CROSS, ids="-".join, indirect=True)
 @pytest.mark.parametrize("name", ["tutorials/dashboard", "tutorials/language_model"])
 def test_its_pictures_are_shown_and_described(look, name):
@@ -187,6 +189,7 @@ def test_search_finds_a_page_and_its_box_can_be_read(look):
     expect(page.locator("#quarto-search a[href*='dashboard'], .aa-Panel a[href*='dashboard']").first).to_be_visible()
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("look", LOOKS, ids="-".join, indirect=True)
 @pytest.mark.parametrize("name", ["index", "core/broadcast", "core/presence_events"])
 def test_the_sidebar_shows_where_a_page_is(look, name):

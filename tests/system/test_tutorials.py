@@ -174,7 +174,7 @@ def test_it_can_be_typed_along_with_the_packages_that_it_names(path, executed):
     assert pictures(cells) == pictures(visible(path))
 
 
-@pytest.mark.sample(1)
+@pytest.mark.long
 @pytest.mark.parametrize("path", TUTORIALS, ids=NAMES)
 def test_it_can_be_typed_along_in_a_new_environment(path, environments, tmp_path):
     assert required(named(path))  # they exist, so pip fails only without the network
