@@ -52,7 +52,7 @@ CANNOT = {
         'whole streams': BREAKS,
         'colours': 'the driver cannot set the preferred colour scheme'}}
 NEEDS = {need for cannot in CANNOT.values() for need in cannot}
-SHARE = dict(firefox=5, webkit=4)  # this fraction of an engine's cases runs each day, and all of them in the long run
+SHARE = dict(firefox=3, webkit=3)  # so many of an engine's cases run each day, and all of them in the long run
 
 
 def params():

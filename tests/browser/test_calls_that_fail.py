@@ -89,6 +89,7 @@ window.fetch = async (url, options) => {
     return new Response(answer.body.pipeThrough(cut), answer); }; }"""
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize('after', [1, 12, 60, 130, 200, 333])
 @one_htmx
 def test_a_body_that_breaks_within_an_event(rooms, tabs, console, after):

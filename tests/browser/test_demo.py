@@ -6,7 +6,7 @@ from system.demo_process import demo
 from fastcore.net import free_port
 from .engines import expect
 
-pytestmark = [pytest.mark.needs('requests'), pytest.mark.heavy, pytest.mark.feature('the demo')]
+pytestmark = [pytest.mark.needs('requests'), pytest.mark.sample(1), pytest.mark.heavy, pytest.mark.feature('the demo')]
 ITEM = 'Tea & <b>cake</b>'
 ENDED = '() => { const elt = document.querySelector("#job > div"); return cjmSSE.isEnded(elt) && !cjmSSE.isLive(elt); }'
 # Texts with too little contrast to their background: WCAG 2.2 requires a ratio of 4.5 (level AA)

@@ -383,7 +383,6 @@ def leader_ends(rooms, tabs, where, count):
 
 
 @one_htmx
-@pytest.mark.sample(3)
 @pytest.mark.parametrize('where', [{}, dict(topic=['a', 'b']), dict(topic='a')], ids=str)
 def test_the_end_reaches_a_tab_that_gets_the_lock_before_the_message(rooms, tabs, where):
     others = leader_ends(rooms, tabs, where, 2)

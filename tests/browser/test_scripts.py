@@ -79,6 +79,7 @@ HARMLESS = {
     'mailto': lambda site, page: 'mailto:someone@example.org'}
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize('kind', HARMLESS)
 @pytest.mark.needs('whole streams')
 def test_a_click_that_does_not_leave(site, show, page, htmx, console, kind):
@@ -217,6 +218,7 @@ ASKING = {
     'shown': f'({HIDE})(false)'}
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize('htmx, asking', [*((HTMX2, asking) for asking in ASKING), (HTMX4, 'document')], ids=str)
 @pytest.mark.needs('messages')
 def test_a_page_that_gave_up_is_brought_back(show, page, htmx, console, asking):

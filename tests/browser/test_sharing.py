@@ -27,6 +27,8 @@ SERVER = '''async wanted => {
 COUNT_RESETS = "() => { window.resets = 0; addEventListener('sse:reset', () => { window.resets += 1; }) }"
 PATIENCE = 90_000  # milliseconds before a wait fails; a generous limit, not a delay
 long = pytest.mark.long
+# Tabs share in the same way on every htmx, so each test runs on one version a day
+pytestmark = pytest.mark.sample(1)
 
 
 @pytest.fixture
@@ -38,6 +40,11 @@ def live(serve, htmx):
             live.url = stack.enter_context(serve(live.app))
             return live
         yield start
+
+
+def both_ways(one, other):
+    "Return the cases of two values on both versions, in an order of which a sample of two has each value once"
+    return [(HTMX2, one), (HTMX4, one), (HTMX4, other), (HTMX2, other)]
 
 
 def expect_server(tab, **wanted):
@@ -139,6 +146,7 @@ def lose_leaders(live, tabs, console, kinds):
     expect_server(opened[0], connections=1, tabs=len(opened), resets=0)
 
 
+@pytest.mark.sample(3)  # each kind, on one version or the other
 @pytest.mark.parametrize('kind', [
     pytest.param('close', marks=pytest.mark.feature('takeover after the leader is closed')),
     pytest.param('crash', marks=[pytest.mark.feature('takeover after the leader crashes'), pytest.mark.needs('crash')]),
@@ -487,7 +495,8 @@ CHURN = '''async times => {
     for (let i = 0; i < times; i++) await ways[i % ways.length](); }'''
 
 
-@pytest.mark.parametrize('share', ['yes', 'no'])
+@pytest.mark.sample(2)
+@pytest.mark.parametrize('htmx, share', both_ways('yes', 'no'), ids=str)
 @pytest.mark.feature('elements are added and removed')
 def test_an_element_comes_and_goes_a_hundred_times(live, tabs, share):
     live = live()
@@ -523,7 +532,8 @@ AWAY_AND_BACK = {  # by the element, and by its subscription
     'paused': ("(window.two = [...cjmSSE.subscriptions].at(-1)).pause()", "two.resume()")}
 
 
-@pytest.mark.parametrize('how', AWAY_AND_BACK)
+@pytest.mark.sample(2)
+@pytest.mark.parametrize('htmx, how', both_ways(*AWAY_AND_BACK), ids=str)
 @pytest.mark.feature('several elements, one stream')
 def test_an_element_that_returns_has_what_the_others_got_meanwhile(live, tabs, how):
     live = live()
@@ -562,7 +572,8 @@ def two_tabs(live, tabs, path=''):
     return first, ({*opened} - {first}).pop()
 
 
-@pytest.mark.parametrize('traffic', ['quiet', 'busy'])
+@pytest.mark.sample(2)
+@pytest.mark.parametrize('htmx, traffic', both_ways('quiet', 'busy'), ids=str)
 @pytest.mark.feature('several tabs share one stream')
 def test_an_event_is_lost_and_so_is_the_question_after_it(live, tabs, traffic):
     "The tab asks again, however much or little the leader relays"
