@@ -200,15 +200,28 @@ def test_name(case: ET.Element) -> str:
     return f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}"
 
 
-# Tests that use a browser, and one that makes network interfaces, which would disturb a browser beside it.
-BROWSER = ["tests/browser", "tests/system/test_site.py", "tests/events/test_wire.py", "tests/system/proxies",
-           "tests/system/test_tutorials.py", "tests/core/access/test_chat.py", "tests/asgi/test_faults.py"]
+# Tests that use a browser, in two parts of about the same length.
+BROWSER = ["tests/browser"]
+PAGES = ["tests/browser/test_demo.py", "tests/browser/test_people.py", "tests/system/test_site.py",
+         "tests/events/test_wire.py", "tests/system/proxies", "tests/system/test_tutorials.py",
+         "tests/core/access/test_chat.py"]
 ENGINES, ACCESS = ["tests/backplanes"], ["tests/core/access"]
+NETWORK = ["tests/asgi/test_cut_network.py"]
+
+
+def check_network(long: bool = False) -> list[Result]:
+    "A client whose network is cut. The test makes a network interface, which would disturb a browser beside it."
+    return run_tests(NETWORK, long)
 
 
 def check_browser(long: bool = False) -> list[Result]:
-    "Tests in browsers."
-    return run_tests(BROWSER, long)
+    "Tests of the browser's part, in each browser."
+    return run_tests(BROWSER, long, without=PAGES)
+
+
+def check_pages(long: bool = False) -> list[Result]:
+    "Tests of whole pages in browsers: the demo, the site, the tutorials, proxies, and browsers as users start them."
+    return run_tests(PAGES, long)
 
 
 def check_engines(long: bool = False) -> list[Result]:
@@ -218,12 +231,12 @@ def check_engines(long: bool = False) -> list[Result]:
 
 def check_access(long: bool = False) -> list[Result]:
     "Access to topics, on every kind of engine."
-    return run_tests(ACCESS, long, without=BROWSER)
+    return run_tests(ACCESS, long, without=PAGES)
 
 
 def check_tests(long: bool = False) -> list[Result]:
     "All other tests: servers, programs, long runs."
-    return run_tests(["tests"], long, without=[*BROWSER, *ENGINES, *ACCESS])
+    return run_tests(["tests"], long, without=[*BROWSER, *PAGES, *ENGINES, *ACCESS, *NETWORK])
 
 
 def run_tests(which: list[str], long: bool, without: tuple | list = ()) -> list[Result]:
@@ -246,13 +259,14 @@ def run_tests(which: list[str], long: bool, without: tuple | list = ()) -> list[
     return results
 
 
-# The checks of one group run two at a time, in this order. Notebooks and tests have deadlines, so each has a group.
-# Tests in a browser and other tests wait for different resources, so they share one. The longest checks start first.
+# The checks of one group run three at a time, in this order, and two at a time in the long form. Notebooks and tests
+# have deadlines, so each has a group. Tests wait for half of their time, mostly for different resources, so they share
+# one. The longest checks start first.
 GROUPS: list[dict[str, Callable[[], list[Result]]]] = [
     dict(wheel=check_wheel, ruff=check_ruff, stubs=check_stubs, style=check_style, generated=check_generated,
-         readme=check_readme, shape=check_shape, prose=check_prose, docs=check_docs),
+         readme=check_readme, shape=check_shape, prose=check_prose, network=check_network, docs=check_docs),
     dict(notebooks=check_notebooks),
-    dict(browser=check_browser, engines=check_engines, tests=check_tests, access=check_access),
+    dict(browser=check_browser, tests=check_tests, pages=check_pages, engines=check_engines, access=check_access),
 ]
 
 
@@ -292,7 +306,7 @@ def main() -> int:
     for group in GROUPS:
         chosen = [(n, check) for n, check in group.items() if n in (args.names or names)]
         if not chosen: continue
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(2 if args.long else 3) as pool:
             for found in pool.map(carry_out, *zip(*chosen, strict=True)): results += found
     passed = sum(r.passed for r in results)
     print(f"{passed} passed, {len(results) - passed} failed")
