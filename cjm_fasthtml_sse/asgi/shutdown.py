@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 from starlette.applications import Starlette
 
@@ -36,6 +36,9 @@ def closing_frame(retry_range: tuple[int, int] = RETRY_RANGE, time: Time = Time(
 SEARCH_INTERVAL = 1.0  # seconds between two searches that found nothing
 
 _servers = WeakKeyDictionary()  # loop -> time of its last search, servers found
+_managed = WeakSet()  # loops on which no server is searched
+
+def manage(loop: asyncio.AbstractEventLoop): _managed.add(loop) # Whoever runs `loop` calls `notify`
 
 def _coroutine_frames(awaitable: object) -> Iterator[FrameType]:
     while awaitable is not None:
@@ -50,10 +53,12 @@ def _search(loop: asyncio.AbstractEventLoop) -> list['ref[Server]']:
     _servers[loop] = (loop.time(), found)
     return found
 
+# %% ../../nbs/asgi/shutdown.ipynb #1057d45c
 def find_servers(loop: asyncio.AbstractEventLoop) -> list['Server']:
     "Return the uvicorn servers, usually one, that serve on the running `loop`"
     searched, found = _servers.get(loop, (float('-inf'), []))
-    if not found and loop.time() - searched > SEARCH_INTERVAL: found = _search(loop)
+    is_due = not found and loop not in _managed and loop.time() - searched > SEARCH_INTERVAL
+    if is_due: found = _search(loop)
     return [server for known in found if (server := known()) is not None]
 
 # %% ../../nbs/asgi/shutdown.ipynb #54eae3fd
@@ -109,13 +114,14 @@ def on_shutdown(callback: Callable[[], None]):
     "Call `callback` on the running loop when the server has to stop, perhaps more than once"
     loop = asyncio.get_running_loop()
     _forget_closed_loops()
-    if loop not in _callbacks.values(): _search(loop)
+    is_managed = loop in _managed
+    if loop not in _callbacks.values() and not is_managed: _search(loop)
     _callbacks[callback] = loop
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
             if signal.getsignal(number) in (handle_signal, None): continue
             _previous_handlers[number] = signal.signal(number, handle_signal)
-    if loop not in _timers: _timers[loop] = loop.call_later(POLL_INTERVAL, _poll, loop)
+    if loop not in _timers and not is_managed: _timers[loop] = loop.call_later(POLL_INTERVAL, _poll, loop)
 
 def remove(callback: Callable[[], None]):
     "Remove `callback`; after the last one, restore the signal handlers"

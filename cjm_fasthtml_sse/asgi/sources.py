@@ -28,6 +28,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
+from types import SimpleNamespace
 
 from ..events.wire import ConnectionClosed, is_markup
 
@@ -59,7 +60,7 @@ async def _from_queue(source: asyncio.Queue) -> AsyncIterator:
             source.task_done()
 
 # %% ../../nbs/asgi/sources.ipynb #0f8f0451
-def _start_worker() -> Callable[..., Future]:
+def _start_worker() -> SimpleNamespace: # What a loop needs of an executor
     calls = queue.SimpleQueue()
     def work():
         for future, function, args in iter(calls.get, None):
@@ -72,7 +73,7 @@ def _start_worker() -> Callable[..., Future]:
         future = Future()
         calls.put((future, function, args) if function else None)
         return future
-    return call
+    return SimpleNamespace(submit=call, may_block=True)
 
 # %% ../../nbs/asgi/sources.ipynb #352cdf79
 CLOSE_TIMEOUT = 1.0  # seconds
@@ -85,14 +86,14 @@ def _close_all(*objects: object) -> None:
         except Exception: _logger.exception('A source failed while it was closed')
 
 async def _from_thread(source: Iterable) -> AsyncIterator:
-    call, iterator = _start_worker(), None
+    worker, loop, iterator = _start_worker(), asyncio.get_running_loop(), None
     try:
-        iterator = await asyncio.wrap_future(call(iter, source))
-        while (item := await asyncio.wrap_future(call(next, iterator, _END))) is not _END: yield item
+        iterator = await loop.run_in_executor(worker, iter, source)
+        while (item := await loop.run_in_executor(worker, next, iterator, _END)) is not _END: yield item
     finally:
-        closed = call(_close_all, iterator, *([source] if source is not iterator else []))
-        call(None)
-        await asyncio.wait({asyncio.wrap_future(closed)}, timeout=CLOSE_TIMEOUT)
+        closed = loop.run_in_executor(worker, _close_all, iterator, *([source] if source is not iterator else []))
+        worker.submit(None)
+        await asyncio.wait({closed}, timeout=CLOSE_TIMEOUT)
 
 # %% ../../nbs/asgi/sources.ipynb #880e62f6
 def _drain(source: queue.Queue) -> Iterator:

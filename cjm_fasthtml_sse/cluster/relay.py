@@ -58,7 +58,7 @@ class Relay(LocalCluster):
         self._main, self._tasks, self._is_closing = None, set(), False
         self.link = Link(backplane, limits, time)
         self.sender = Sender(self.link, settings, node)
-        self.peers = Peers(node, self.report_interval, time.monotonic, self.is_running)
+        self.peers = Peers(node, self.report_interval, lambda: time.monotonic(), self.is_running)
         self.reader = Reader(self.link, callbacks, self.sender, self.peers, self._on_message, self._exchange_reports)
 
     @property

@@ -40,6 +40,7 @@ class Dispatcher:
         self.controls = {} # Type of a control to its handler
         self.on_log_loaded = lambda is_new, missed: None # See `swap_log`
         self.on_control_lost = lambda position: None # Called if a control may have been missed
+        self.on_dispatched = lambda event, count: None # Called with each event, and how many subscribers took it
 
     def dispatch(self,
         record: Record, # A new event
@@ -54,6 +55,7 @@ class Dispatcher:
         if record.topic is None or record.topic[0] != PRIVATE: self.history.append(event.message)
         self.broadcasts += 1
         count = self.hub.fan_out(event)
+        self.on_dispatched(event, count)
         _logger.debug('%.80r has reached %s subscribers', record.type, count)
         if not count:
             with suppress(Exception): explain_unread(self.hub, record.topic)

@@ -92,6 +92,8 @@ class ReadingCalls(OldAttributes):
         raise ValueError('This manager has no routes yet; call setup_broadcast_routes(app, manager) first')
 
 # %% ../../nbs/core/manager.ipynb #481e72be
+_CLOCK = Time() # The default, which each manager replaces by an object of its own
+
 class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
     "Manages SSE broadcast connections across multiple tabs/clients"
     def __init__(self,
@@ -106,25 +108,32 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
         delivery: Delivery = Delivery(), # Limits on what is sent
         capacity: Capacity = Capacity(), # Limits on connections
         cluster: Cluster = Cluster(), # How to deal with an engine and other processes
-        clock: Callable[[], float] | Time = Time(), # Seconds, for the ages of events; or all of time and chance
+        clock: Callable[[], float] | Time = _CLOCK, # Seconds, for the ages of events; or all of time and chance
     ):
         for group, kind in ((replay, Replay), (delivery, Delivery), (capacity, Capacity), (cluster, Cluster)):
             name = kind.__name__
             if not isinstance(group, kind): raise TypeError(f'{name.lower()} must be {name}(…), got {group!r:.60}')
         if not isinstance(clock, Time | Callable): raise TypeError(f'clock must be a function, got {clock!r:.60}')
-        self.settings, self.app, self.time = cluster, None, clock if isinstance(clock, Time) else Time()
+        self.settings, self.app, self.has_own_clock = cluster, None, clock is not _CLOCK
+        self.time = clock if isinstance(clock, Time) and self.has_own_clock else Time()
         engine = backplane_from_url(backplane, self.time) if isinstance(backplane, str) else backplane
-        self._has_engine, home = engine is not None, HomeLoop()
-        self.worker_check = WorkerCheck(engine is None or isinstance(engine, MemoryBackplane))
-        self.log = Log(replay, clock, may_lag=engine is not None)
-        self.hub = Hub(self.log, home, max_queue_size, queue_timeout, heartbeat_interval, delivery, capacity, debug)
+        self.log = Log(replay, clock if self.has_own_clock else self.time, may_lag=engine is not None)
+        limits = (max_queue_size, queue_timeout, heartbeat_interval, delivery, capacity, debug)
+        self.hub = Hub(self.log, HomeLoop(), *limits)
         self.dispatcher = Dispatcher(self.log, self.hub, history_limit)
-        link = (self.dispatcher, home, self.time.token(4))
-        self.cluster = LocalCluster(*link) if engine is None else Relay(*link, engine, replay, cluster, self.time)
+        self.cluster = self._make_cluster(engine)
         self.users = Users(self.hub, self.cluster, self.time)
         self.tracker = PresenceTracker(self.hub, self.cluster, self.broadcast)
         self._connect_parts()
+        in_each_child(self._begin_in_child)
         if debug: logging.getLogger('cjm_fasthtml_sse').setLevel(logging.DEBUG)
+
+    def _make_cluster(self, engine: Backplane | None) -> LocalCluster:
+        self._has_engine = engine is not None
+        self.worker_check = WorkerCheck(engine is None or isinstance(engine, MemoryBackplane))
+        link = (self.dispatcher, self.hub.home, self.time.token(4))
+        if engine is None: return LocalCluster(*link)
+        return Relay(*link, engine, self.log.replay, self.settings, self.time)
 
     def _connect_parts(self):
         hub, cluster, users, tracker = self.hub, self.cluster, self.users, self.tracker
@@ -137,7 +146,6 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
         cluster.handlers |= dict(presence_of=tracker.on_presence_of, presence_count=tracker.on_presence_count)
         cluster.node_info = dict(connections=self.get_connection_count, presence=tracker.node_info)
         hub.registry.node = cluster.node if self._has_engine else None
-        in_each_child(self._begin_in_child)
 
     def _begin_in_child(self):
         "Let all parts begin anew in a forked process, as another node"
@@ -149,3 +157,12 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
         self.worker_check.reset()
         self.users.reset()
         self.tracker.reset()
+
+# %% ../../nbs/core/manager.ipynb #ae26a4ad
+def replace_backplane(manager: BroadcastManager, engine: Backplane):
+    "Let `manager` use `engine` from now on; raises `RuntimeError` once it had connections, or events from an engine"
+    if manager.hub.is_used or manager.cluster.state not in ('memory', 'new'):
+        raise RuntimeError('This manager is in use, so its backplane cannot be replaced; make the manager anew')
+    manager.log.may_lag = True
+    manager.cluster = manager.users.cluster = manager.tracker.cluster = manager._make_cluster(engine)
+    manager._connect_parts()

@@ -12,7 +12,7 @@ __all__ = []
 # %% ../../nbs/runtime/time.ipynb #71b656ac
 import random as chance, secrets, time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 # %% ../../nbs/runtime/time.ipynb #b960d4eb
@@ -27,6 +27,10 @@ class Time:
     def __repr__(self) -> str: return 'Time()' # A default in signatures, which `help` shows
 
     def now(self) -> datetime: return datetime.fromtimestamp(self.wall()) # `wall` in the server's local time
+
+    def follow(self, other: 'Time'): # The parts that hold this object need no change
+        "Take time and chance from where `other` takes them"
+        for field in fields(self): object.__setattr__(self, field.name, getattr(other, field.name))
 
 # %% ../../nbs/runtime/time.ipynb #30c98b41
 def as_time(clock: Callable[[], float] | Time) -> Time: return clock if isinstance(clock, Time) else Time(clock)
