@@ -15,7 +15,7 @@ urls = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["projec
 # The overview of modules is half of README.md, and the site has it in full.
 OVERVIEW = f"## Module Overview\n\nThe site has [all modules, with a description of each parameter]" \
            f"({urls['Documentation']}overview.html).\n"
-WINGS = "![The seven wings from the top down, with arrows to those that each imports](nbs/images/wings.svg)"
+WINGS = "![The eight wings from the top down, with arrows to those that each imports](nbs/images/wings.svg)"
 
 
 def lines(text): return text.strip().splitlines()

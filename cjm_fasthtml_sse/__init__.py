@@ -84,7 +84,30 @@ Modules:
 - `cjm_fasthtml_sse.events.topics`: Find the subscribers of an event by a few dictionary look-ups
 - `cjm_fasthtml_sse.events.wire`: Encode Server-Sent Events as bytes, and check the data that they carry
 - `cjm_fasthtml_sse.runtime.process`: Identify a process, check whether another one is alive, and reset state after a fork
-- `cjm_fasthtml_sse.runtime.time`: Clocks, random delays and random names, in one object that a test can replace"""
+- `cjm_fasthtml_sse.runtime.time`: Clocks, random delays and random names, in one object that a test can replace
+- `cjm_fasthtml_sse.testing.acts`: What a click, a submit and other events in a page set in motion, as htmx and a browser do it
+- `cjm_fasthtml_sse.testing.answers`: Do with a response what htmx does: swap it, trigger events, navigate.
+- `cjm_fasthtml_sse.testing.attributes`: Read the attributes of an element as htmx 2 or htmx 4 does: spelling, inheritance and selectors.
+- `cjm_fasthtml_sse.testing.browser`: Requests with cookies to the workers, and the line between a browser and the server
+- `cjm_fasthtml_sse.testing.checks`: Assertions about a world: what was broadcast, whether tabs agree, and who may have seen what
+- `cjm_fasthtml_sse.testing.engine`: An engine for several workers whose failures are calls
+- `cjm_fasthtml_sse.testing.fields`: Fill in a form as a person does, and collect its values as a browser does.
+- `cjm_fasthtml_sse.testing.htmx`: Return the request that htmx sends when an element is triggered.
+- `cjm_fasthtml_sse.testing.loop`: An event loop on which time passes only when a test says so
+- `cjm_fasthtml_sse.testing.messages`: Bring an event of a stream into a page, as htmx and the script of this package do.
+- `cjm_fasthtml_sse.testing.page`: The document of a tab, the elements that receive events, their states, and refreshes
+- `cjm_fasthtml_sse.testing.pages`: Read HTML as a browser does, find elements, and compare two trees.
+- `cjm_fasthtml_sse.testing.payload`: Collect the names and values that htmx sends with a request.
+- `cjm_fasthtml_sse.testing.plugin`: The fixture `live`, for tests that run an application
+- `cjm_fasthtml_sse.testing.problems`: Mistakes of an application that no page shows, collected so that a test fails by them
+- `cjm_fasthtml_sse.testing.server`: Time that passes by a call, and workers that start, stop and die by a call
+- `cjm_fasthtml_sse.testing.serving`: Workers that serve copies of an application in memory, without a server
+- `cjm_fasthtml_sse.testing.sharing`: What each element of a tab receives, and how the tabs of one browser share a connection
+- `cjm_fasthtml_sse.testing.stream`: Reads a stream as the package's script does: ids, attempts, delays and silence, in virtual time
+- `cjm_fasthtml_sse.testing.swap`: Change a page as htmx does when a response or an event arrives.
+- `cjm_fasthtml_sse.testing.tab`: What a person does in a tab, and what happens to it, as plain calls
+- `cjm_fasthtml_sse.testing.triggers`: Return what makes an element of htmx act, and where a plain link or form leads.
+- `cjm_fasthtml_sse.testing.world`: An application with its workers, engine, clock and tabs, in memory and in a test's hands"""
 
 __version__ = "0.1.0"
 
@@ -99,13 +122,18 @@ from ._exports import modules as _modules
 __all__ = list(_modules)
 
 
-def __getattr__(name):
-    "The public name `name`, from its module."
-    if name not in _modules: raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(_import_module(f"{__name__}.{_modules[name]}"), name)
-    comments = _import_module(f"{__name__}._comments").comments
-    for method, text in comments.get(name, {}).items(): _add_comments(value, method, text)
-    return value
+def _loader(package, modules, names):
+    "Make the `__getattr__` of `package`: it loads a public name from its module, and keeps it in `names`."
+    def __getattr__(name):
+        if name not in modules: raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = names[name] = getattr(_import_module(f"{package}.{modules[name]}"), name)
+        comments = _import_module(f"{__name__}._comments").comments
+        for method, text in comments.get(name, {}).items(): _add_comments(value, method, text)
+        return value
+    return __getattr__
+
+
+__getattr__ = _loader(__name__, _modules, globals())
 
 
 def _add_comments(value, method, text):

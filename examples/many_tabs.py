@@ -31,6 +31,6 @@ async def index(topic: str = 'all', share: bool = True):
     options = dict(topics=[topic], cursor=manager.cursor(), share=share)
     number = create_sse_element('/sse/broadcast', 'number', 'innerHTML', **options)
     more = Button('+1', hx_post=add.to(topic=topic), hx_swap='none')
-    return Title('Tab'), number(counts[topic]), P(more), connection_indicator()
+    return Title('Tab'), number(Span(counts[topic])), P(more), connection_indicator()
 
 serve()

@@ -236,7 +236,7 @@ def check_access(long: bool = False) -> list[Result]:
 
 def check_tests(long: bool = False) -> list[Result]:
     "All other tests: servers, programs, long runs."
-    return run_tests(["tests"], long, without=[*BROWSER, *PAGES, *ENGINES, *ACCESS, *NETWORK])
+    return run_tests(["tests", "examples/tests"], long, without=[*BROWSER, *PAGES, *ENGINES, *ACCESS, *NETWORK])
 
 
 def run_tests(which: list[str], long: bool, without: tuple | list = ()) -> list[Result]:

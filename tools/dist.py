@@ -9,6 +9,7 @@ import email
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -51,6 +52,43 @@ with subprocess.Popen(demo, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, te
     finally: process.terminate()
 print(json.dumps(found | dict(page=page.count("sse-connect"), first=first)))
 """
+
+# A test of the kit, which runs under unittest, and under pytest with and without a plugin for coroutines.
+APP = """
+from fasthtml.common import Form, Input, Li, fast_app
+from cjm_fasthtml_sse import BroadcastManager, create_sse_element, setup_broadcast_routes, sse_headers
+
+app, rt = fast_app(hdrs=sse_headers())
+manager = BroadcastManager()
+setup_broadcast_routes(app, manager, element_builder=lambda kind, data: Li(data["title"]))
+
+@rt
+def index():
+    listing = create_sse_element("/sse/broadcast", "cards", "beforeend")
+    return listing, Form(Input(name="title"), hx_post=add, hx_swap="none")
+
+@rt
+async def add(title: str): await manager.broadcast("added", {"title": title})
+"""
+TEST = """
+import unittest
+from cjm_fasthtml_sse import testing
+
+def test_all_see_the_card(live):
+    with live("main:app", workers=2) as world:
+        ann, bob = world.tab("/", worker=0), world.tab("/", worker=1)
+        ann.submit("form", title="Milk")
+        bob.lose_line()
+        world.clock.advance(3600)
+        bob.regain_line()
+        assert bob.texts("#cards li") == ["Milk"]
+
+async def test_inside_a_loop(live): test_all_see_the_card(live)
+
+class TestCards(unittest.TestCase):
+    def test_all_see_the_card(self): test_all_see_the_card(testing.live)
+"""
+BY_PYTEST = {"with pytest-asyncio": ("-o", "asyncio_mode=auto"), "without it": ("-p", "no:asyncio", "-k", "not inside")}
 
 
 def run(*command, cwd: Path) -> str:
@@ -136,6 +174,32 @@ def alone_problems(built: Path, folder: Path) -> list[str]:
     return problems if found["count"] else [*problems, "it has no public names"]
 
 
+def kit_problems(python: Path, folder: Path) -> list[str]:
+    "Install pytest beside the package; return the ways in which a test of the kit fails, from `folder`."
+    folder.mkdir()
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "pytest-asyncio", cwd=folder)
+    (folder / "main.py").write_text(APP)
+    (folder / "test_cards.py").write_text(TEST)
+    ways = {"unittest": ("unittest", "-q")} | {name: ("pytest", "-q", *more) for name, more in BY_PYTEST.items()}
+    found = {name: lines_of(lambda way=way: run(python, "-m", *way, cwd=folder) and []) for name, way in ways.items()}
+    return [f"{name}: {line}" for name, lines in found.items() for line in lines]
+
+
+def other_python() -> str | None:
+    "A Python of another version on this machine that can make environments, or None."
+    names = [f"python3.{minor}" for minor in range(14, 10, -1) if minor != sys.version_info.minor]
+    can_make = ("-c", "import ensurepip, venv")
+    found = (name for name in names if shutil.which(name))
+    return next((name for name in found if not subprocess.run([name, *can_make], capture_output=True).returncode), None)
+
+
+def other_problems(program: str, built: Path, folder: Path) -> list[str]:
+    "Install `built` in an environment of another Python, and run the test of the kit there."
+    run(program, "-m", "venv", folder, cwd=folder.parent)
+    run(python_of(folder), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", built, cwd=folder)
+    return kit_problems(python_of(folder), folder / "kit")
+
+
 def lines_of(check) -> list[str]:
     "The problems that `check()` returns, or the output of a command that failed in it."
     try: return check()
@@ -154,6 +218,9 @@ def problems() -> dict[str, list[str]]:
         with ThreadPoolExecutor(2) as pool:
             alone = pool.map(lambda file: lines_of(partial(alone_problems, file, folder / file.suffix[1:])), built)
             found |= dict(zip(("archive alone", "wheel alone"), alone, strict=True))
+        found["kit"] = lines_of(partial(kit_problems, python_of(folder / "whl"), folder / "kit"))
+        if other := other_python():
+            found[f"kit on {other}"] = lines_of(partial(other_problems, other, built[1], folder / other))
         return found | checkers.problems(python_of(folder / "whl"))
 
 

@@ -6,7 +6,7 @@ names the module that defines it.
 
 from pathlib import Path
 
-from rooms import PACKAGE, Room, all_rooms
+from rooms import APART, PACKAGE, Room, all_rooms
 
 TABLE = PACKAGE / "_exports.py"
 # Names that other modules use and applications do not, and that are still exported with `#| export`. With `#| exporti`
@@ -15,6 +15,10 @@ INTERNAL = {
     "backplanes.sqlite": "SqliteBackplane",  # `import *` must load neither sqlite3 nor redis
     "backplanes.redis": "RedisBackplane",
 }
+APART_HEAD = '''"The module that holds each public name of this wing. Written by `make export`: do not edit."
+
+modules = {
+'''
 HEAD = '''"The module that holds each public name. Written by `make export` from their `__all__`: do not edit."
 
 modules = {
@@ -27,10 +31,13 @@ def public_names(room: Room) -> list[str]:
     return [name for name in room.public if name not in internal]
 
 
-def find_exports(package: Path) -> tuple[dict[str, str], list[str]]:
-    "Each public name of `package` with the module that defines it, by module and place; and a line for each fault."
+def find_exports(package: Path, wings: tuple[str, ...] | None = None) -> tuple[dict[str, str], list[str]]:
+    """Each public name of `package` with the module that defines it, by module and place; and a line for each fault.
+
+    Those of `wings`, or of all that are not apart."""
     homes, listed, problems = {}, {}, []
     for module, room in all_rooms(package).items():
+        if room.wing not in wings if wings else room.wing in APART: continue
         for name in public_names(room):
             listed.setdefault(name, module)
             if name not in room.definitions: continue
@@ -40,15 +47,24 @@ def find_exports(package: Path) -> tuple[dict[str, str], list[str]]:
     return homes, problems
 
 
-def render(exports: dict[str, str]) -> str:
+def render(exports: dict[str, str], head: str = HEAD) -> str:
     "The text of the table's module."
-    return HEAD + "".join(f'    "{name}": "{module}",\n' for name, module in exports.items()) + "}\n"
+    return head + "".join(f'    "{name}": "{module}",\n' for name, module in exports.items()) + "}\n"
+
+
+def write(path: Path, text: str):
+    "Write `text` unless the file has it already."
+    if not path.exists() or path.read_text(encoding="utf-8") != text: path.write_text(text, encoding="utf-8")
 
 
 def main():
     homes, problems = find_exports(PACKAGE)
-    text = render(homes)
-    if not TABLE.exists() or TABLE.read_text(encoding="utf-8") != text: TABLE.write_text(text, encoding="utf-8")
+    write(TABLE, render(homes))
+    for wing in APART:
+        names, wrong = find_exports(PACKAGE, (wing,))
+        inside = {name: module.removeprefix(f"{wing}.") for name, module in names.items()}
+        write(PACKAGE / wing / "_exports.py", render(inside, APART_HEAD))
+        problems += wrong
     if problems: raise SystemExit("\n".join(problems))
 
 

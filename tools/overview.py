@@ -20,7 +20,8 @@ from cjm_nbdev_overview.api_docs import generate_module_overview
 from cjm_nbdev_overview.parsers import ClassInfo, FunctionInfo, ModuleInfo, VariableInfo, parse_notebook
 from docs import reading_order
 from exports import find_exports
-from rooms import FUNCTIONS, PACKAGE, WINGS, Room, all_rooms, arrows, find_definition, methods, rooms_of, wing_arrows
+from rooms import APART, FUNCTIONS, PACKAGE, WINGS, Room, all_rooms, arrows, find_definition, methods, rooms_of
+from rooms import wing_arrows
 from tree import ROOT
 from wings import drawing
 
@@ -58,7 +59,7 @@ BEGIN, END = "<!-- Rooms: made by tools/readme.py -->", "<!-- End of rooms -->"
 @cache
 def public_names() -> frozenset[str]:
     "Every public name of the package."
-    return frozenset(find_exports(PACKAGE)[0])
+    return frozenset(find_exports(PACKAGE)[0] | find_exports(PACKAGE, APART)[0])
 
 
 def notebook(room: Room):
@@ -96,12 +97,12 @@ def structure() -> str:
     rows += [(f"nbs/{name}/", about) for name, about in FOLDERS.items()]
     rows += [("cjm_fasthtml_sse/", "The package: modules exported from nbs/, assets/ for the browser, demo/"),
              ("tests/", "Tests that need servers, browsers or engines, by wing"),
-             ("examples/", "Each tutorial's application as one file, and configurations of proxies"),
+             ("examples/", "Each tutorial's application as one file, with tests, and configurations of proxies"),
              ("benchmarks/", "Measurements beside other packages"),
              ("tools/", "Checks, and the generators of README, site and wheel")]
     width = max(len(name) for name, _ in rows)
     lines = "\n".join(f"{name:{width}}  # {about}" for name, about in rows)
-    return ("## Project Structure\n\nThe notebooks in `nbs/` are the source of all Python. The package has seven "
+    return ("## Project Structure\n\nThe notebooks in `nbs/` are the source of all Python. The package has eight "
             "wings, and each has a folder of notebooks. The number of notebooks is in parentheses.\n\n"
             f"``` text\n{lines}\n```")
 
@@ -313,7 +314,8 @@ def others() -> str:
     lines = []
     for wing, rooms in groupby(ordered(all_rooms()), key=lambda room: room.wing):
         lines.append(f"- [`{wing}/`]({wing}/index.qmd): {page_description(wing)}")
-        lines += [f"  - {linked(room)}: {description(room)}" for room in rooms if room.name not in SEED]
+        shown = [room for room in rooms if room.name not in SEED and wing not in APART]
+        lines += [f"  - {linked(room)}: {description(room)}" for room in shown]
     return "### Other modules\n\n" + "\n".join(lines)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FunctionType
 
 from fastcore.docments import docments
-from rooms import WINGS
+from rooms import APART, WINGS
 from links import Page
 from tree import ROOT
 
@@ -73,8 +73,8 @@ def without_next(docs: Path, last: str) -> list[str]:
 
 def public() -> Iterator[tuple[str, str, object]]:
     "Module, name and value of each public name."
-    package = import_module("cjm_fasthtml_sse")
-    for name in package.__all__:
+    packages = [import_module(name) for name in ("cjm_fasthtml_sse", *(f"cjm_fasthtml_sse.{wing}" for wing in APART))]
+    for package, name in ((each, name) for each in packages for name in each.__all__):
         value = getattr(package, name, None)  # None if the table of names is out of date
         yield getattr(value, "__module__", "") if callable(value) else "", name, value
 
@@ -108,11 +108,11 @@ def undescribed(name: str, call: object) -> list[str]:
 def undocumented(docs: Path) -> list[str]:
     "One line for each public name without an entry in the reference, and for each parameter without a description."
     pages = [Page(path) for folder in REFERENCE for path in sorted((docs / folder).glob("*.html"))]
-    anchors = {page.path.stem: page.anchors for page in pages}
+    anchors = {f"{page.path.parent.name}.{page.path.stem}": page.anchors for page in pages}
     everywhere = set().union(*anchors.values())
     missing = []
     for module, name, value in public():
-        if name.lower() not in (anchors.get(module.rpartition(".")[2], ()) if module else everywhere):
+        if name.lower() not in (anchors.get(".".join(module.split(".")[-2:]), ()) if module else everywhere):
             missing.append(f"{name}: no entry in the reference of {module or 'any module'}")
         for call in calls(name, value): missing += undescribed(*call)
     return missing

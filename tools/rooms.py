@@ -22,8 +22,10 @@ MAY_IMPORT = {
     "backplanes": ("runtime", "events"),
     "cluster": ("runtime", "events", "backplanes"),
     "core": ("runtime", "events", "asgi", "browser", "backplanes", "cluster"),
+    "testing": ("runtime", "events", "asgi", "browser", "backplanes", "cluster", "core"),
 }
 WINGS = tuple(MAY_IMPORT)
+APART = ("testing",)  # Wings whose names are imported from the wing itself, and not from the package
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -57,7 +59,7 @@ class Room:
     def public(self) -> list[str]:
         "The names in its `__all__`."
         listed = [node.value for node in self.tree.body if bound(node) == ["__all__"]]
-        return ast.literal_eval(listed[-1]) if listed else []
+        return ast.literal_eval(listed[-1]) if listed and isinstance(listed[-1], ast.List) else []
 
     @cached_property
     def definitions(self) -> dict[str, ast.stmt]:

@@ -23,12 +23,14 @@ from io import StringIO
 from tokenize import COMMENT, generate_tokens
 
 from exports import find_exports, public_names
-from rooms import FUNCTIONS, PACKAGE, Room, all_rooms, find_definition, methods
+from rooms import APART, FUNCTIONS, PACKAGE, Room, all_rooms, find_definition, methods
 
 HEAD = "# Written by `make export` from the module beside this file: do not edit.\n"
 DECORATORS = {"property", "classmethod", "staticmethod", "contextmanager", "asynccontextmanager", "dataclass"}
 ROOMS = all_rooms(PACKAGE)
-HOMES = find_exports(PACKAGE)[0]  # The module of each public name
+OWN = {"": find_exports(PACKAGE)[0]}  # The module of each public name, by where it is imported from
+OWN |= {wing: find_exports(PACKAGE, (wing,))[0] for wing in APART}
+HOMES = {name: module for names in OWN.values() for name, module in names.items()}  # The module of each public name
 TABLE = PACKAGE / "_comments.py"
 TABLE_HEAD = '''"What `help` shows below docstrings. Written by `make export` from comments: do not edit."
 
@@ -265,12 +267,13 @@ def stub_of(module: str) -> Stub:
     return Stub(ROOMS[module])
 
 
-def package_stub() -> str:
-    "The stub of the package: each public name, from its module."
+def package_stub(wing: str = "") -> str:
+    "The stub of the package, or of a wing whose names are imported from it: each public name, from its module."
     names = {}
-    for name, module in HOMES.items(): names.setdefault(module, []).append(f"{name} as {name}")
-    lines = [f"from .{module} import {', '.join(each)}" for module, each in names.items()]
-    return "\n".join([*lines, "", "__version__: str", f"__all__ = {list(HOMES)!r}", ""])
+    for name, module in OWN[wing].items(): names.setdefault(module, []).append(f"{name} as {name}")
+    lines = [f"from .{module.removeprefix(f'{wing}.')} import {', '.join(each)}" for module, each in names.items()]
+    version = [] if wing else ["__version__: str"]
+    return "\n".join([*lines, "", *version, f"__all__ = {list(OWN[wing])!r}", ""])
 
 
 def table() -> str:
@@ -288,7 +291,7 @@ def main():
     sys.path.insert(0, str(PACKAGE.parent))
     for module, names in STUBS.items():
         for name in names: stub_of(module).write(name)
-    texts = {PACKAGE / "__init__.pyi": package_stub()}
+    texts = {PACKAGE / wing / "__init__.pyi": package_stub(wing) for wing in OWN}
     texts |= {ROOMS[module].path.with_suffix(".pyi"): stub_of(module).text() for module in STUBS}
     for path in set(PACKAGE.rglob("*.pyi")) - texts.keys(): path.unlink()
     for path, text in texts.items(): path.write_text(HEAD + text, encoding="utf-8")

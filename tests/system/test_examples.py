@@ -172,7 +172,7 @@ def test_many_tabs(tmp_path):
             assert next(heard(everything)).data == "<span>1</span>"
         assert (numbers["connections"], numbers["tabs"]) == (2, 31)
         assert told == ["<span>1</span>", "<span>2</span>", "<span>1</span>"]
-        assert ">2</div>" in tab.get("/", params={"topic": "job/1"}).text
+        assert "<span>2</span>" in tab.get("/", params={"topic": "job/1"}).text
 
 
 def test_notifications_and_jobs(tmp_path):
@@ -217,6 +217,12 @@ def test_notifications_and_jobs(tmp_path):
             env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "examples"), str(ROOT)])}
             subprocess.run(worker, cwd=folder, env=env, timeout=DEADLINE, check=True)
             until("Your Sales report: done", stream)
+
+
+def test_testing(tmp_path):
+    with running("testing", tmp_path) as (tab, page), tab.stream("GET", connects(page)) as stream:
+        tab.post("/add", data={"title": "<tea>"})
+        assert "<span>&lt;tea&gt;</span>" in next(heard(stream)).data and "&lt;tea&gt;" in tab.get("/").text
 
 
 def test_many_workers(tmp_path, monkeypatch):
