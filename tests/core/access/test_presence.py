@@ -5,9 +5,11 @@ import time
 
 import pytest
 from cjm_fasthtml_sse.core.admission import open_stream
-from cjm_fasthtml_sse import BroadcastManager
+from cjm_fasthtml_sse import BroadcastManager, create_sse_element, setup_broadcast_routes
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.events.mailbox import Renderer
+from cjm_fasthtml_sse.testing import live
+from fasthtml.common import fast_app
 from backplanes.conftest import ENGINES
 
 from .nodes import Node, closing, events, eventually, until
@@ -137,12 +139,49 @@ def test_users_of_a_killed_process_leave_within_three_reports(store, tmp_path, k
         for worker in workers: worker.kill()
 
 
-def test_presence_in_one_process_without_a_backplane(node):
-    one = node(prepare=lambda node: node.manager.announce_presence('room/*', label=str.upper, **QUICK))
-    with closing(one.subscribe('topic=room/*', 'onlooker')) as (onlooker,):
-        with closing(*(one.subscribe('topic=room/1', 'ana') for _ in range(2))): wait_for(onlooker, 'join', 'ANA')
-        wait_for(onlooker, 'leave', 'ANA')
-        assert announced(onlooker, 'join', 'leave') == [('join', 'ANA'), ('leave', 'ANA')]
+def rooms_of_one_process(**how):
+    "Return an application whose page reads the events of a topic, and its manager"
+    def find_user(req, sess): req.scope['auth'] = sess.get('auth')
+    (app, _), manager = fast_app(before=find_user, secret_key='x'), BroadcastManager()
+    manager.announce_presence('room/*', **how)
+    setup_broadcast_routes(app, manager)
+    @app.get('/')
+    async def page(topic: str): return create_sse_element('/sse/broadcast', topics=[topic])
+    return app, manager
+
+
+def announced_to(tab, *types):
+    "Return type and user, or number of users, of the presence events so far"
+    messages = [json.loads(event.data) for event in tab.events]
+    return [(m['type'], m['data'].get('user', m['data'].get('users'))) for m in messages if m['type'] in types]
+
+
+def test_presence_in_one_process_without_a_backplane():
+    app, _ = rooms_of_one_process(label=str.upper)
+    with live(app) as world:
+        onlooker = world.tab('/?topic=room/*', user='onlooker')
+        first, second = [world.tab('/?topic=room/1', user='ana') for _ in range(2)]
+        world.clock.advance(60)
+        first.close()
+        second.reload()
+        world.clock.advance(60)
+        assert announced_to(onlooker, 'join', 'leave') == [('join', 'ANA')]
+        second.close()
+        world.clock.advance(60)
+        assert announced_to(onlooker, 'join', 'leave') == [('join', 'ANA'), ('leave', 'ANA')]
+
+
+@pytest.mark.parametrize(('away', 'leaves'), [(3, 0), (60, 1)])
+def test_a_lost_line_is_a_leave_after_the_down_period(away, leaves):
+    app, _ = rooms_of_one_process(down_period=5)
+    with live(app) as world:
+        onlooker, ana = world.tab('/?topic=room/*', user='onlooker'), world.tab('/?topic=room/1', user='ana')
+        world.clock.advance(60)
+        ana.lose_line()
+        world.clock.advance(away)
+        ana.regain_line()
+        world.clock.advance(60)
+        assert announced_to(onlooker, 'join', 'leave').count(('leave', 'ana')) == leaves
 
 
 async def next_event(queue, kind, **about):
@@ -152,24 +191,19 @@ async def next_event(queue, kind, **about):
     return m.data
 
 
-def test_a_label_that_fails_does_not_stop_other_announcements(caplog):
+def test_a_label_that_fails_does_not_stop_other_announcements():
     "An account is deleted, so its label fails when its last tab closes"
     names = dict(ana='Ana', eve='Eve')
-    async def story():
-        manager = BroadcastManager()
-        manager.announce_presence('room/*', label=names.__getitem__, **QUICK)
-        _, queue = await manager.register(topics='room/*')
-        eve = open_stream(manager.hub, Renderer(), user='eve', topics=['room/1'])
-        await next_event(queue, 'presence', topic='room/1', users=1)
+    app, _ = rooms_of_one_process(label=names.__getitem__)
+    with live(app) as world, world.expected('could not be announced') as problems:
+        onlooker, eve = world.tab('/?topic=room/*', user='onlooker'), world.tab('/?topic=room/1', user='eve')
+        world.clock.advance(60)
         del names['eve']
-        eve.on_close('left')
-        await next_event(queue, 'presence', topic='room/1', users=0)
-        ana = open_stream(manager.hub, Renderer(), user='ana', topics=['room/2'])
-        assert await next_event(queue, 'join') == dict(topic='room/2', user='Ana')
-        ana.on_close('left')
-        await manager.close()
-    asyncio.run(story())
-    assert len([record for record in caplog.records if 'could not be announced' in record.getMessage()]) == 1
+        eve.close()
+        world.clock.advance(60)
+        world.tab('/?topic=room/2', user='ana')
+        world.clock.advance(60)
+        assert announced_to(onlooker, 'join', 'leave') == [('join', 'Eve'), ('join', 'Ana')] and len(problems) == 1
 
 
 def test_announcements_of_other_nodes_are_forgotten():
