@@ -92,8 +92,6 @@ class ReadingCalls(OldAttributes):
         raise ValueError('This manager has no routes yet; call setup_broadcast_routes(app, manager) first')
 
 # %% ../../nbs/core/manager.ipynb #481e72be
-_CLOCK = Time() # The default, which each manager replaces by an object of its own
-
 class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
     "Manages SSE broadcast connections across multiple tabs/clients"
     def __init__(self,
@@ -108,13 +106,13 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
         delivery: Delivery = Delivery(), # Limits on what is sent
         capacity: Capacity = Capacity(), # Limits on connections
         cluster: Cluster = Cluster(), # How to deal with an engine and other processes
-        clock: Callable[[], float] | Time = _CLOCK, # Seconds, for the ages of events; or all of time and chance
+        clock: Callable[[], float] | Time | None = None, # Seconds, for ages of events; or all time and chance
     ):
         for group, kind in ((replay, Replay), (delivery, Delivery), (capacity, Capacity), (cluster, Cluster)):
             name = kind.__name__
             if not isinstance(group, kind): raise TypeError(f'{name.lower()} must be {name}(…), got {group!r:.60}')
-        if not isinstance(clock, Time | Callable): raise TypeError(f'clock must be a function, got {clock!r:.60}')
-        self.settings, self.app, self.has_own_clock = cluster, None, clock is not _CLOCK
+        if not isinstance(clock, Time | Callable | None): raise TypeError(f'clock must be a function, got {clock!r:.60}')
+        self.settings, self.app, self.has_own_clock = cluster, None, clock is not None
         self.time = clock if isinstance(clock, Time) and self.has_own_clock else Time()
         engine = backplane_from_url(backplane, self.time) if isinstance(backplane, str) else backplane
         self.log = Log(replay, clock if self.has_own_clock else self.time, may_lag=engine is not None)

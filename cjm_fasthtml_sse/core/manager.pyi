@@ -79,7 +79,7 @@ class BroadcastManager:
     settings: Cluster
     log: Log
     app: FastHTML | None
-    def __init__(self, max_queue_size: int=100, history_limit: int=50, queue_timeout: float=0.1, debug: bool=False, *, backplane: str | Backplane | None=None, heartbeat_interval: float=15.0, replay: Replay=..., delivery: Delivery=..., capacity: Capacity=..., cluster: Cluster=..., clock: Callable[[], float] | Time=...) -> None:
+    def __init__(self, max_queue_size: int=100, history_limit: int=50, queue_timeout: float=0.1, debug: bool=False, *, backplane: str | Backplane | None=None, heartbeat_interval: float=15.0, replay: Replay=..., delivery: Delivery=..., capacity: Capacity=..., cluster: Cluster=..., clock: Callable[[], float] | Time | None=None) -> None:
         """
         Args:
             max_queue_size: Events that wait for one subscriber in memory; it reads further ones from the log
@@ -92,7 +92,7 @@ class BroadcastManager:
             delivery: Limits on what is sent
             capacity: Limits on connections
             cluster: How to deal with an engine and other processes
-            clock: Seconds, for the ages of events; or all of time and chance
+            clock: Seconds, for ages of events; or all time and chance
         """
     async def send_to_user(self, user: Any, message_type: str, data: dict[str, Any], metadata: dict[str, Any] | None=None, *, key: str | None=None, retain: bool=False) -> int:
         """Send a message to all connections of one user, in all processes
