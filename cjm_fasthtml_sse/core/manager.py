@@ -111,7 +111,8 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
         for group, kind in ((replay, Replay), (delivery, Delivery), (capacity, Capacity), (cluster, Cluster)):
             name = kind.__name__
             if not isinstance(group, kind): raise TypeError(f'{name.lower()} must be {name}(…), got {group!r:.60}')
-        if not isinstance(clock, Time | Callable | None): raise TypeError(f'clock must be callable, got {clock!r:.50}')
+        is_clock = isinstance(clock, Time | Callable | None)
+        if not is_clock: raise TypeError(f'clock must be a function, got {clock!r:.60}')
         self.settings, self.app, self.has_own_clock = cluster, None, clock is not None
         self.time = clock if isinstance(clock, Time) and self.has_own_clock else Time()
         engine = backplane_from_url(backplane, self.time) if isinstance(backplane, str) else backplane
