@@ -19,6 +19,7 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.webkitgtk.options import Options
 from selenium.webdriver.webkitgtk.service import Service
+from urllib3.exceptions import HTTPError
 
 DRIVER = os.environ.get('WEBKIT_DRIVER', '/usr/bin/WebKitWebDriver')
 FOUND = sorted(Path('/usr/lib').glob('*/webkit2gtk-4.1/MiniBrowser'))  # in a folder of the machine's architecture
@@ -26,6 +27,7 @@ MINI_BROWSER = os.environ.get('WEBKIT', str(FOUND[-1]) if FOUND else '/usr/bin/M
 XVFB = '/usr/bin/Xvfb'
 SOFTWARE = dict(WEBKIT_DISABLE_COMPOSITING_MODE='1', LIBGL_ALWAYS_SOFTWARE='1')
 TIMEOUT = 10  # default seconds before a wait fails; a generous limit, not a delay
+ANSWER = 90  # seconds for an answer of the driver, which gives none if its browser hangs, whatever its limits are
 OFTEN = .03  # seconds between two polls
 # The driver has no console, so each page stores its messages from its load on
 NOTE = '''() => {
@@ -91,6 +93,7 @@ class Context:
             self.end()
             raise
         self.driver.set_script_timeout(60)
+        self.driver.command_executor.client_config.timeout = ANSWER
         VERSIONS['webkit'] = self.driver.capabilities['browserVersion']
         self.spare = self.driver.current_window_handle  # closing the last tab would end the session
 
@@ -111,9 +114,11 @@ class Context:
     def close(self):
         if self not in self.browser.contexts: return
         self.browser.contexts.remove(self)
-        for page in self.pages: page.listen()
-        with suppress(WebDriverException, OSError): self.driver.quit()
-        self.end()
+        try:
+            for page in self.pages: page.listen()
+            with suppress(WebDriverException, OSError, HTTPError): self.driver.quit()
+        except NoAnswer: pass  # the browser is ended by its process
+        finally: self.end()
 
     def end(self):
         if process := getattr(self.service, 'process', None): end_group(process)
@@ -124,11 +129,16 @@ class Message:
     def __init__(self, type, text): self.type, self.text = type, text
 
 
+class NoAnswer(Error):
+    "The driver hangs, so nothing more can be asked of its browser"
+
+
 @contextmanager
 def errors():
     "Raise Selenium's errors as Playwright's"
     try: yield
     except WebDriverException as e: raise Error(e.msg or type(e).__name__) from e
+    except HTTPError as e: raise NoAnswer(f'The driver does not answer: {e}') from e
 
 
 def until(look, well, timeout, what):
@@ -167,10 +177,12 @@ class Page:
         elif event != 'pageerror': raise ValueError(f'WebKit has no event {event!r}')
 
     def listen(self):
-        "Return the page's messages, as long as it can be asked"
-        with suppress(Error):
+        "Return the page's messages, as long as it can be asked; raises `NoAnswer` if its driver hangs"
+        try:
             for kind, text in self.evaluate('(window.noted ?? []).splice(0)') if self.listeners else []:
                 for listener in self.listeners: listener(Message(kind, text))
+        except NoAnswer: raise
+        except Error: pass
 
     @property
     def url(self):
