@@ -68,7 +68,6 @@ class Server:
         async def start():
             for each in new: await each.start()
         self._world.do(start())
-        self._world.call(self._world.reconnect_all)
 
     def _make(self, number: int) -> Worker:
         worker = Worker(number, self._world.thread.call_long(self._source.make), self._world.problems)

@@ -153,10 +153,10 @@ async def end_tasks(self: Worker, keep: Iterable = ()):
         await asyncio.wait(left, timeout=1)
 
 # %% ../../nbs/testing/serving.ipynb #8a34e1cd
-def is_of_living_worker() -> bool:
-    "Return whether the running code belongs to no worker that was killed"
+def is_of_living_worker(problems: Problems) -> bool:
+    "Return whether the running code belongs to no worker that was killed, nor to another world"
     worker = WORKER.get()
-    return worker is None or worker.is_alive
+    return worker is None or worker.is_alive and worker.problems is problems
 
 def make_task(loop: asyncio.AbstractEventLoop, coroutine: Any, context: contextvars.Context | None = None,
     **kwargs: Any) -> asyncio.Task:
@@ -178,6 +178,7 @@ class Exchange:
         path, _, query = url.partition('?')
         self.worker, self.method, self.url, self.body, self.on_message = worker, method, url, body, on_message
         self.status, self.headers, self.content, self.error = None, [], bytearray(), None
+        self.is_stream = False # Its bytes are not kept
         self.gone, self.flows, self.ended, self._asked = asyncio.Event(), asyncio.Event(), asyncio.Event(), False
         self.flows.set()
         raw = [(name.lower().encode('latin-1'), value.encode('latin-1', 'replace')) for name, value in headers.items()]
@@ -231,7 +232,8 @@ async def _send(self: Exchange, message: dict):
     if message['type'] == 'http.response.start':
         self.status = message['status']
         self.headers = [(name.decode('latin-1'), value.decode('latin-1')) for name, value in message['headers']]
-    elif message['type'] == 'http.response.body': self.content += message.get('body', b'')
+        self.is_stream = any(value.startswith('text/event-stream') for name, value in self.headers)
+    elif not self.is_stream: self.content += message.get('body', b'')
     self.on_message(self, message)
     if message['type'] == 'http.response.body' and not message.get('more_body'): self._end()
 

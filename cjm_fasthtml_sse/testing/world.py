@@ -17,6 +17,7 @@ __all__ = ['World', 'live']
 import asyncio, gc
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -65,7 +66,7 @@ class World(Checks):
     def __enter__(self) -> 'World':
         self._exits = ExitStack()
         self._exits.enter_context(watch_warnings(self.problems))
-        self._log = self._exits.enter_context(watch_log(self.problems, is_of_living_worker))
+        self._log = self._exits.enter_context(watch_log(self.problems, partial(is_of_living_worker, self.problems)))
         self.thread = LoopThread(0.0, self._block_limit, lambda text: self.problems.add('blocked', text))
         try:
             self.time, loop = self.clock.for_managers(self.chance), self.thread.loop
@@ -197,12 +198,10 @@ def spawn(self: World,
 @patch
 def _on_loop_error(self: World, loop: asyncio.AbstractEventLoop, context: dict):
     error = context.get('exception')
-    if not is_of_living_worker() or isinstance(error, asyncio.CancelledError): return
+    if not is_of_living_worker(self.problems) or isinstance(error, asyncio.CancelledError): return
     what = f': {type(error).__name__}: {error}' if error else ''
     self.problems.add('task', context['message'] + what, error)
 
-@patch
-def reconnect_all(self: World): "Pages reconnect by their own delays"
 
 # %% ../../nbs/testing/world.ipynb #afdf5226
 @patch(as_prop=True)

@@ -79,8 +79,6 @@ class World:
         Args:
             coroutine: What a page starts by itself
         """
-    def reconnect_all(self) -> None:
-        """Pages reconnect by their own delays"""
     @property
     def app(self) -> Starlette:
         """

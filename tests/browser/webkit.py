@@ -115,9 +115,9 @@ class Context:
         if self not in self.browser.contexts: return
         self.browser.contexts.remove(self)
         try:
-            for page in self.pages: page.listen()
-            with suppress(WebDriverException, OSError, HTTPError): self.driver.quit()
-        except NoAnswer: pass  # the browser is ended by its process
+            with suppress(NoAnswer, WebDriverException, OSError, HTTPError):
+                for page in self.pages: page.listen()
+                self.driver.quit()
         finally: self.end()
 
     def end(self):
