@@ -310,6 +310,7 @@ comments = {
     'TestEngine': {
         '__init__': 'Args:\n    store: `sqlite:///path` for a file; None for memory\n    time: Clock and chance',
         'adapter': 'Args:\n    number: Of the manager: each has a store of its own\n\nReturns:\n    For one worker',
+        'go_away': 'Args:\n    worker: Number of the worker that cannot reach it; None for all',
         'refuse_writes': 'Args:\n    reason: Reason in the errors',
     },
     'TabEvent': {

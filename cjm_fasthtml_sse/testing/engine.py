@@ -65,6 +65,7 @@ class TestEngine:
             raise ValueError(f'A test has an engine in memory, or a file as sqlite:///path, got {store!r:.60}')
         self.path, self.time = store and store.removeprefix('sqlite:///'), time
         self.is_away, self.refuses, self.adapters = False, None, WeakSet()
+        self.run = lambda function: function() # A world runs it on its loop, until all is quiet
         self._stores = {} # In memory, by the number of the manager
 
     def adapter(self,
@@ -78,14 +79,24 @@ class TestEngine:
         self.adapters.add(made)
         return made
 
-    def go_away(self):
-        "Break all connections, and accept none"
-        self.is_away = True
-        for each in list(self.adapters): each.lose_connection()
+    def go_away(self,
+        worker: int | None = None, # Number of the worker that cannot reach it; None for all
+    ):
+        "Break connections, and accept none"
+        def leave():
+            if worker is None: self.is_away = True
+            for each in list(self.adapters):
+                if worker not in (None, each.worker and each.worker.number): continue
+                each.is_away = worker is not None
+                each.lose_connection()
+        self.run(leave)
 
     def come_back(self):
         "Accept connections and events again"
-        self.is_away, self.refuses = False, None
+        def accept():
+            self.is_away, self.refuses = False, None
+            for each in list(self.adapters): each.is_away = False
+        self.run(accept)
 
     def refuse_writes(self,
         reason: str = 'it is full', # Reason in the errors
@@ -109,7 +120,7 @@ class EngineAdapter:
     "The connection of one worker to the engine of a test"
     def __init__(self, engine: TestEngine, connect: Callable[[], Backplane]):
         self.engine, self._connect, self._inner, self.is_cut, self.name = engine, connect, None, False, 'test engine'
-        self.max_bytes, self._lost, self.worker = None, set(), None
+        self.max_bytes, self._lost, self.worker, self.is_away = None, set(), None, False
 
     def cut(self):
         "End the connection for ever, as the death of a process does"
@@ -121,11 +132,13 @@ class EngineAdapter:
         for future in self._lost:
             if not future.done(): future.set_result(None)
 
+    def _is_out(self) -> bool: return self.engine.is_away or self.is_away or self.is_cut
+
     def _error(self) -> BackplaneError: return BackplaneError(f'{self.name}: the connection is lost')
 
     async def _call(self, name: str, *args: Any) -> Any:
         "Call the engine; raise `BackplaneError` if the connection is lost meanwhile"
-        if self._inner is None or self.engine.is_away or self.is_cut: raise self._error()
+        if self._inner is None or self._is_out(): raise self._error()
         call = asyncio.ensure_future(getattr(self._inner, name)(*args))
         self._lost.add(lost := asyncio.get_running_loop().create_future())
         try:
@@ -138,7 +151,7 @@ class EngineAdapter:
 
     async def open(self, limits: Limits) -> Opened:
         await self.close()
-        if self.engine.is_away or self.is_cut: raise self._error()
+        if self._is_out(): raise self._error()
         self._inner = self._connect()
         opened = await self._inner.open(limits)
         self.max_bytes = self._inner.max_bytes

@@ -21,8 +21,12 @@ class TestEngine:
         Returns:
             For one worker
         """
-    def go_away(self) -> None:
-        """Break all connections, and accept none"""
+    def go_away(self, worker: int | None=None) -> None:
+        """Break connections, and accept none
+
+        Args:
+            worker: Number of the worker that cannot reach it; None for all
+        """
     def come_back(self) -> None:
         """Accept connections and events again"""
     def refuse_writes(self, reason: str='it is full') -> None:

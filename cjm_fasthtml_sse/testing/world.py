@@ -75,6 +75,7 @@ class World(Checks):
             shutdown.manage(loop)
             if isinstance(self._engine, TestEngine): self.engine = self._engine
             elif self._engine is not None or self._count > 1: self.engine = TestEngine(self._engine, self.time)
+            if self.engine is not None: self.engine.run = self.call
             self.server.start()
         except BaseException:
             self._close()
@@ -94,6 +95,7 @@ class World(Checks):
 
     def _close(self):
         thread, self.thread = self.thread, None
+        if self.engine is not None: self.engine.run = lambda function: function()
         if thread is not None: thread.close()
         for manager in self._followed:
             manager.time.follow(Time())
@@ -116,7 +118,9 @@ def take_over(self: World,
             manager.time.follow(self.time)
             manager.log.new_epoch() # So that the same seed makes the same ids
             self._followed.append(manager)
-        if self.engine is None and manager.cluster.state == 'new': self.engine = TestEngine(None, self.time)
+        if self.engine is None and manager.cluster.state == 'new':
+            self.engine = TestEngine(None, self.time)
+            self.engine.run = self.call
         if self.engine is not None and manager.cluster.state in ('memory', 'new'):
             adapter = self.engine.adapter(number)
             adapter.worker = worker

@@ -301,3 +301,15 @@ def test_each_source_of_a_stream(kind):
             world.clock.advance(1)
         assert tab.texts('#items p') == ['a', 'b', 'c']
         assert tab.state == ('open' if 'queue' in kind else 'closed')
+
+
+def test_an_engine_that_one_worker_cannot_reach():
+    with live(make, workers=2) as world:
+        ann, bob = world.tab(worker=0), world.tab(worker=1)
+        world.engine.go_away(worker=1)
+        ann.submit('form', title='Milk')
+        assert [tab.texts('#cards li') for tab in (ann, bob)] == [['Milk'], []]
+        with world.expected('Not sent'): bob.submit('form', title='Tea')
+        world.engine.come_back()
+        world.clock.advance(10)
+        assert bob.texts('#cards li') == ['Milk'] and not bob.resets
