@@ -18,6 +18,7 @@ from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.webkitgtk.options import Options
 from selenium.webdriver.webkitgtk.service import Service
+from urllib3.exceptions import HTTPError
 from websockets.sync.client import connect
 
 SECONDS = 30  # for a wait or an answer before a test fails; a generous limit, not a delay
@@ -28,6 +29,9 @@ SPIN = '''() => { const {port1, port2} = new MessageChannel();
 ARRIVED = "location.href !== 'about:blank' && document.readyState !== 'loading'"
 CALL = """(async () => { let it = (%s); if (typeof it === 'function') it = it();
                       return JSON.stringify(await it) ?? 'null' })()"""
+
+
+LEFT = ('navigated', 'unload event')  # What Chromium and WebKit say if the page is left while it is asked
 
 
 class BrowserError(Exception):
@@ -140,7 +144,7 @@ class Tab:
         def there():
             try: return self.evaluate(source)
             except BrowserError as e:
-                if 'navigated' not in str(e): raise  # Chromium says so if the page is left meanwhile
+                if not any(each in str(e) for each in LEFT): raise
         return until(there, source, seconds)
 
     def process(self):
@@ -295,6 +299,7 @@ class WebKit(Browser):
         finally:
             if service.process: self.owns(service.process)
         self.driver.set_script_timeout(SECONDS)
+        self.driver.command_executor.client_config.timeout = 3 * SECONDS  # It does not answer if its browser hangs
         self.version = self.driver.capabilities['browserVersion']
         self.unused = self.driver.current_window_handle
 
@@ -332,7 +337,7 @@ class WebKitTab(Tab):
         self.browser.driver.switch_to.window(self.id)
         call = f'{CALL % source}.then(it => arguments[0]([it]), error => arguments[0]([null, String(error)]))'
         try: value, *error = self.browser.driver.execute_async_script(call)
-        except WebDriverException as e: raise BrowserError(str(e)) from e
+        except (WebDriverException, HTTPError) as e: raise BrowserError(str(e)) from e
         if error: raise BrowserError(error[0])
         return json.loads(value)
 
