@@ -115,7 +115,8 @@ class NudgedSend:
 @patch
 def nudge(self: NudgedSend):
     "Send a comment if no other send is in progress, and wait for the next nudge"
-    if self.sending or self.task is not None or self.stream.ended or self.stream.server_send is None: return
+    if self.sending or self.stream.ended or self.stream.server_send is None: return
+    if self.task is not None: return self._wait(self.stage) # The nudge before is still on its way
     if self.stage + 1 < len(self.timers): self._wait(self.stage + 1)
     if self._held_bytes(): return
     coroutine = self.send(message := body_message(NUDGE))

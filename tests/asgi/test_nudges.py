@@ -1,4 +1,5 @@
 "Nudges: extra bytes for browsers that hold back the end of a chunk, and for no others"
+import asyncio
 import contextlib
 import random
 import re
@@ -7,6 +8,8 @@ import threading
 import time
 
 import pytest
+from cjm_fasthtml_sse.asgi.nudges import NUDGE, NUDGE_DELAYS, NudgedResponse
+from until import until_async
 
 from .clients import HERE, Stream, until
 from .test_opening import body
@@ -162,3 +165,18 @@ def test_on_another_server_they_come_as_well(serve, stream):
     server.get('/say?text=event')
     one.read(b'event')
     until(lambda: nudged(one, 'event'), 'the nudges')
+
+
+def test_a_nudge_that_takes_long_does_not_end_them():
+    "As with a middleware on a busy machine, where a send takes longer than the wait for the next nudge"
+    async def main():
+        sent = []
+        async def send(message):
+            if message.get('body') == NUDGE: await asyncio.sleep(0.1)
+            sent.append(message.get('body'))
+        response = NudgedResponse(send)
+        await response(dict(type='http.response.start', status=200, headers=[(b'content-type', b'text/event-stream')]))
+        await response(dict(type='http.response.body', body=b'data: x\n\n', more_body=True))
+        await until_async(lambda: sent.count(NUDGE) == len(NUDGE_DELAYS), 'the nudges', seconds=5)
+        await response.end()
+    asyncio.run(main())

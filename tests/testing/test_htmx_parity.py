@@ -133,7 +133,7 @@ def tab(chromium, npm_files):
     tab.page.close()
 
 
-@pytest.mark.sample(8)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(('case', 'major'), each(CASES))
 def test_kit_and_browser_agree(tab, case, major):
     html = whole(case, major)
@@ -168,7 +168,7 @@ ENDED = """() => {
 }"""
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(('case', 'major'), each(MESSAGES))
 def test_kit_and_browser_show_the_same_events(tab, case, major):
     html = whole(case, major)
@@ -181,7 +181,7 @@ def test_kit_and_browser_show_the_same_events(tab, case, major):
     assert shown(str(page.body)) == shown(tab.page.evaluate('document.body.outerHTML'))
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('case', PLAIN, ids=lambda case: case.name)
 def test_plain_links_and_forms_lead_to_the_same_page(tab, case):
     html = f'<!doctype html><html><head><title>old</title></head><body>{case.html}</body></html>'
@@ -194,7 +194,7 @@ def test_plain_links_and_forms_lead_to_the_same_page(tab, case):
     assert (found.method, path(found.url), [*body]) == tab.requests[0][:3]
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(('case', 'major'), each(FOLLOWED))
 def test_an_answer_leads_to_the_same_request_or_page(tab, case, major):
     html, second = whole(case, major), Answer('<b>new</b><i>2</i>')
