@@ -150,10 +150,9 @@ def _attach(self: Page, key: int, element: Tag, url: str):
     def on_event(block: Block): self.on_event(entry, block)
     def on_state(state: str, status: int | None):
         if entry.subscription is None: return
-        self.show_state(entry, status)
+        self.show_state()
         if entry.is_barred and state == 'open': self.start_refresh(entry)
     entry.subscription = Subscription(self.tab, path_of(url, self.url), share, on_event, on_state)
-    entry.subscription.on_state = on_state
 
 # %% ../../nbs/testing/page.ipynb #ffb810b1
 @patch(as_prop=True)
@@ -163,7 +162,7 @@ def state(self: Page) -> str | None: # None for a page without streams
     return next((state for state in WORST_FIRST if state in found), None)
 
 @patch
-def show_state(self: Page, entry: Attached | None = None, status: int | None = None):
+def show_state(self: Page):
     "Write the states into the document"
     for each in self.attached.values():
         each.element['data-sse-state'] = each.state
@@ -194,8 +193,6 @@ def show_indicators(self: Page):
         element.extend([' ', button])
 
 # %% ../../nbs/testing/page.ipynb #d6ebda99
-MAX_HELD = 1000 # Events held back during a refresh
-
 @patch
 def on_event(self: Page, entry: Attached, block: Block):
     if entry.held is None: return self.deliver(entry, block)
@@ -229,7 +226,7 @@ def on_reset(self: Page, entry: Attached, block: Block):
     about, now = parse_json(block.data), asyncio.get_running_loop().time()
     self.tab.spawn(self.dispatch('sse:reset', entry.element))
     entry.is_stale = True
-    self.show_state(entry)
+    self.show_state()
     url = entry.element.get('data-sse-refresh')
     if url is None or entry.is_refreshing: return
     if entry.delay: entry.delay.cancel()
@@ -237,7 +234,7 @@ def on_reset(self: Page, entry: Attached, block: Block):
     wait = entry.refreshed_at + MIN_INTERVAL - now if recurs else 0
     if wait <= 0: self.start_refresh(entry)
     elif url: entry.delay = self.later(wait, lambda: self.start_refresh(entry))
-    self.show_state(entry)
+    self.show_state()
 
 @patch
 def start_refresh(self: Page, entry: Attached):
@@ -270,4 +267,4 @@ async def refresh(self: Page, entry: Attached, url: str):
         entry.is_barred = True
         entry.subscription.close('denied', status)
     self.after_swap()
-    self.show_state(entry)
+    self.show_state()
