@@ -125,6 +125,8 @@ def take_over(self: World,
             adapter = self.engine.adapter(number)
             adapter.worker = worker
             replace_backplane(manager, adapter)
+        self._exits.callback(setattr, manager.worker_check, 'applies', manager.worker_check.applies)
+        manager.worker_check.applies = False # The world knows its workers, so nothing is searched
         manager.dispatcher.on_dispatched = self.published.recorder(number, lambda: self.clock.now)
 
 @patch
