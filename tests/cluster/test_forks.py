@@ -297,13 +297,14 @@ def test_a_forked_worker_counts_the_failures_of_its_own_routes():
 
 @pytest.mark.parametrize('backplane', [None, 'memory://alone'])
 @pytest.mark.parametrize('number', [1, 3])
-def test_forked_workers_with_a_memory_each_say_so_and_one_alone_does_not(backplane, number):
+def test_forked_workers_with_a_memory_say_so_and_one_alone_does_not(backplane, number):
     "In a separate process, which has never served"
     command = [sys.executable, __file__, json.dumps([backplane, number])]
     env = os.environ | dict(PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
     said = json.loads(subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60).stdout)
-    lines = [re.match('One of ([23]) workers keeps its events in its own memory', line) for line in said]
-    assert {line[1] for line in lines} == ({'2', '3'} if number > 1 else set())
+    lines = [re.match('One of ([23]) workers keeps its events in its own memory', line)[1] for line in said]
+    if number == 1: assert lines == []
+    else: assert len(lines) >= number - 1 and max(lines) == '3'  # the first sees itself, or more; the last one all
 
 
 if __name__ == '__main__':
