@@ -122,7 +122,11 @@ class SSEResponse(Response):
         stream.background, stream.headers = self.background, scope.get('headers', ())
         stream.version = scope.get('http_version', '')
         if needs_nudges(stream.headers): stream.wrap_send = NudgedSend
-        try: handed_over = await self._hand_over(scope, send, stream)
+        try:
+            async with asyncio.timeout(stream.send_timeout): handed_over = await self._hand_over(scope, send, stream)
+        except TimeoutError:
+            stream.on_close('stalled')
+            return await stream.discard()
         except BaseException:
             await stream.discard()
             raise

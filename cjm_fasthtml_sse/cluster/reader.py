@@ -33,6 +33,7 @@ _logger = logging.getLogger(__name__)
 
 # %% ../../nbs/cluster/reader.ipynb #42e142f3
 READ_WAIT = 10.0 # Seconds that one blocking read waits
+MAX_LEFT_EPOCHS = 100 # Earlier epochs that are remembered
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
@@ -55,6 +56,7 @@ class Reader:
         "Have read nothing"
         self.epoch, self.position, self._seen, self._last_entries = None, 0, SeenNumbers(), deque()
         self._waiters, self._must_check, self._reading, self._checked_at = {}, False, None, 0.0
+        self._left_epochs = deque(maxlen=MAX_LEFT_EPOCHS)
 
 # %% ../../nbs/cluster/reader.ipynb #ef08df33
 @patch
@@ -106,10 +108,10 @@ async def _connect(self: Reader):
 async def _continue_or_restart(self: Reader, opened: Opened, ahead: list[Any]) -> Opened:
     backplane = self.link.backplane
     if self.epoch is None: await self._start_log(opened, None)
-    elif opened.epoch != self.epoch: await self._start_log(opened, 'unknown')
-    elif not await has_entries(backplane, list(self._last_entries), opened, self.position):
+    elif opened.epoch not in (self.epoch, *self._left_epochs): await self._start_log(opened, 'unknown')
+    elif opened.epoch != self.epoch or not await has_entries(backplane, [*self._last_entries], opened, self.position):
         async with self.link.lock:
-            await backplane.new_epoch(self.epoch)
+            await backplane.new_epoch(opened.epoch)
             opened = await backplane.open(self.link.limits)
         await self._start_log(opened, 'unknown')
     elif opened.first > self.position: await self._start_log(opened, 'expired')
@@ -124,6 +126,7 @@ async def _start_log(self: Reader, opened: Opened, reason: str | None):
         break
     log.head = max(log.head, opened.last)
     if reason is None: self.peers.control_position = opened.last_control
+    if self.epoch not in (None, opened.epoch): self._left_epochs.append(self.epoch)
     self.epoch, self.position, self._last_entries, self._seen = opened.epoch, log.head, entries, seen
     self.callbacks.swap_log(log, reason)
     for waiter in self._waiters: waiter.position = waiter.place()

@@ -15,7 +15,7 @@ __all__ = []
 
 # %% ../../nbs/runtime/process.ipynb #edd2f771
 import logging, mmap, os, socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -32,14 +32,17 @@ def in_each_child(begin: Callable[[], None]):
     def forget(_, callbacks=_callbacks): callbacks.pop(key, None)
     _callbacks[key] = ref(owner, forget), getattr(begin, '__func__', type(begin).__call__)
 
-def _begin_child():
-    for reference, begin in list(_callbacks.values()):
-        if (owner := reference()) is None: continue
+def registered() -> frozenset[object]: return frozenset(_callbacks) # Keys of all registered functions
+
+def begin_child(keys: Iterable[object] | None = None):
+    "Call the registered functions, or those of `keys`, as a forked process does first"
+    for key, (reference, begin) in _callbacks.copy().items():
+        if (owner := reference()) is None or (keys is not None and key not in keys): continue
         _kept.append(dict(vars(owner)))
         try: begin(owner)
         except Exception: _logger.exception('%r was not reset after a fork', owner)  # noqa: BLE001 - go on with the others
 
-if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=_begin_child)
+if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=begin_child)
 
 # %% ../../nbs/runtime/process.ipynb #02d984ad
 @cache

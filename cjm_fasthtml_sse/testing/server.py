@@ -59,7 +59,8 @@ class Server:
         source: AppSource, # Where each worker gets its application
         count: int, # Number of workers
     ):
-        self._world, self._source, self._count, self.workers, self._next = world, source, count, [], 0
+        self._world, self._source, self._count, self.workers = world, source, count, []
+        self._next, self._killed = 0, [] # Killed ones are kept: their lifespan neither ends nor is collected
 
     def start(self):
         "Start all workers that do not run"
@@ -119,7 +120,7 @@ def kill(self: Server,
 ):
     "End a worker without any notice, as a signal does: connections break, and nothing is saved"
     self._check_can_make()
-    old = self.workers[worker]
+    self._killed.append(old := self.workers[worker])
     async def end():
         self._world.cut_engine(old)
         old.is_alive = False

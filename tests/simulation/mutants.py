@@ -1,0 +1,185 @@
+"""Faults put into the package on purpose: the proof that the simulation finds such faults.
+
+A mutant replaces one named thing of the package, by the text of its source, so that it fails loudly once that source has
+changed. `FAULTS` bring back mended faults of an earlier version; `SENTENCES` break one sentence of the promise each.
+
+`python tests/simulation/mutants.py [NAME ...]` (`make mutants`) runs each until the first finding, on two cores.
+"""
+
+import argparse
+import inspect
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+if __name__ == '__main__': sys.path.insert(0, str(Path(__file__).parents[1]))
+from cjm_fasthtml_sse.cluster import outgoing, peers, reader, relay, sender  # noqa: E402
+from cjm_fasthtml_sse.core import admission, dispatch, hub, manager, routes, subscribers, users  # noqa: E402
+from cjm_fasthtml_sse.events import log, mailbox, positions  # noqa: E402
+
+SECONDS = 120  # for one mutant
+FAULTS, SENTENCES = {}, {}
+
+
+def edited(function, *changes):
+    "Return a copy of `function` whose source has the texts of `changes` replaced, each of which occurs once"
+    function = inspect.unwrap(function)
+    lines = textwrap.dedent(inspect.getsource(function)).split('\n')
+    while lines[0].startswith('@'): lines.pop(0)
+    source = '\n'.join(lines)
+    for old, new in changes:
+        if source.count(old) != 1: raise LookupError(f'{function.__qualname__} has {old!r} {source.count(old)} times')
+        source = source.replace(old, new)
+    made = {}
+    exec(compile('from __future__ import annotations\n' + source, f'<mutant of {function.__qualname__}>', 'exec'),
+         function.__globals__, made)
+    return made[function.__name__]
+
+
+def change(owner, name, *changes):
+    "Return a function that puts the edited copy of a method or function in its place, and one that takes it back"
+    static = inspect.getattr_static(owner, name)
+    if isinstance(static, property): new = property(edited(static.fget, *changes))
+    elif isinstance(static, classmethod): new = classmethod(edited(static.__func__, *changes))
+    else: new = edited(getattr(owner, name), *changes)
+    return owner, name, static, new
+
+
+def fault(name, *parts):
+    "Add a mutant that brings back the mended fault `name`"
+    FAULTS[name] = lambda: [change(*part) for part in parts]
+
+
+def sentence(name, *parts):
+    "Add a mutant that breaks a sentence of the promise"
+    SENTENCES[name] = lambda: [change(*part) for part in parts]
+
+
+def put(changes):
+    for owner, name, _, new in changes: setattr(owner, name, new)
+
+
+def take_back(changes):
+    for owner, name, old, _ in changes: setattr(owner, name, old)
+
+
+# Mended faults of ../shared/defects, by their numbers there
+
+fault('d02_floor_of_a_loaded_log', (reader, 'load_log', ('    log.trimmed.rise(opened.first)\n', '')))
+fault('d03_epoch_after_fork', (log.Log, 'new_epoch', ('if self.keeps_epoch: return', 'return')))
+fault('d03_node_after_fork', (manager.BroadcastManager, '_begin_in_child',
+                              ('self.cluster.rename(self.time.token(4))', 'self.cluster.rename(self.cluster.node)')))
+fault('d03_publisher_after_fork', (outgoing.OutgoingQueue, 'reset', (
+    'self.publisher, self._number, self._bytes = self.time.token(8), 0, 0',
+    "self.publisher, self._number, self._bytes = getattr(self, 'publisher', None) or self.time.token(8), 0, 0")))
+fault('d04_callers_hang', (sender.Sender, 'publish', ('if is_away: out.settle(0)', 'pass')), (
+    outgoing.OutgoingQueue, 'fail', ('if out.buffered: out.settle(0)', 'if out.buffered: return')), (
+    outgoing.OutgoingQueue, 'expire', ('elif out.buffered: out.settle(0)', 'elif out.buffered: pass')), (
+    outgoing.OutgoingQueue, 'requeue', ('if out.buffered: out.settle(0)', 'if out.buffered: pass')))
+fault('d04_kept_event_lost', (outgoing.OutgoingQueue, 'requeue', (
+    'self._queue.extendleft(out for out in reversed(batch) if out.number in self._pending)',
+    'self._queue.extend(out for out in batch if out.number in self._pending)')))
+fault('d07_older_state', (reader.Reader, '_continue_or_restart', (
+    'elif not await has_entries(backplane, list(self._last_entries), opened, self.position):',
+    'elif opened.last < self.position:')))
+fault('d08_one_queue_silences_others', (hub.Hub, 'fan_out', (
+    'except Exception as e: failed.append((subscriber, e))  # noqa: BLE001 - evicted below',
+    'except ZeroDivisionError: raise')))
+fault('d08_shut_queue_starves_full_ones', (hub.Hub, 'catch_up', (
+    'except Exception as e: self.evict_failed(connection, e)  # noqa: BLE001 - the others get their turn',
+    'except Exception: return')))
+fault('d10_right_given_back', (admission, 'update_marks', (
+    'return lacking if regained else lacking | earlier, regained', 'return lacking, False')))
+fault('d11_heartbeat_of_a_dead_epoch', (hub.Hub, 'heartbeat_frame', (
+    'if self._heartbeat_frame[0] != id:', "if self._heartbeat_frame[0].rpartition('-')[2] != id.rpartition('-')[2]:")))
+fault('d13_revoke_not_heard_by_all', (dispatch.Dispatcher, 'dispatch', (
+    'control = self.controls.get(record.type)',
+    'control = self.controls.get(record.type)\n        import asyncio\n        if record.type == "revoke": '
+    'asyncio.get_running_loop().call_later(2, control, record.data, event.position)\n        return 0')))
+fault('d13_controls_let_go', (dispatch.Dispatcher, 'swap_log', ('self.on_log_loaded(is_new, missed)', 'pass')))
+fault('d16_denied_by_its_own_dead_line', *((module, 'check_capacity', (
+    'if user is None or old.user != user: raise', 'if True: raise')) for module in (admission, routes)))
+fault('d17_reader_that_is_ahead', (subscribers.StreamConnection, 'send_heartbeat', (
+    'elif self.queue.ahead: self.send_now(_HEARTBEAT)', '')))
+fault('d47_reset_by_a_worker_not_yet_back', (reader.Reader, 'knows', (
+    'position = place()', 'return True\n    position = place()')))
+fault('d48_refused_but_seen', (outgoing.OutgoingQueue, 'requeue', (
+    'out.doubtful or error.doubtful', 'False')), (
+    outgoing.OutgoingQueue, 'expire', ('doubtful=out.sent', 'doubtful=False')))
+fault('d49_builder_that_raises', (mailbox.Mailbox, '_take_one', (
+    'frame = self._render_reset(event.topic, event.id)', "frame = b''")))
+
+# One sentence of the promise each
+
+sentence('the newest event of a full mailbox is dropped', (mailbox.Mailbox, 'offer', (
+    'self.behind, self.cursor = True, event.position - 1', 'pass')))
+sentence('one topic is forgotten among what was trimmed', (positions.Trimmed, 'any_since', (
+    'for pattern in (None, *topics))', 'for pattern in (None, *list(topics)[1:]))')))
+sentence('replay without rights', (mailbox.Mailbox, '_read_log', (
+    'self.log.read(self.cursor, self.topics,', "self.log.read(self.cursor, frozenset({'**'}),")))
+sentence('an exclusion is forgotten in replay', (mailbox.Mailbox, '_frame', (
+    'if event.excluded_for(self.connection_id): return None', 'pass')))
+sentence('a stream that left stays in the books', (hub.Hub, 'remove', (
+    'if self.registry.remove(connection)', 'if not connection.is_stream and self.registry.remove(connection)')))
+sentence('it is acknowledged before the engine has it', (sender.Sender, 'publish', (
+    'return await out.future', 'return 0')))
+sentence('a heartbeat names what was not sent yet', (mailbox.Mailbox, 'advance_if_idle', (
+    'if self.behind or self.has_more(): return False', '')))
+sentence('a repetition is not noticed', (peers.SeenNumbers, 'add', (
+    'if self.get(publisher, 0) >= number: return False', '')))
+sentence('a key replaces events of other topics', (log.Log, '_supersede', (
+    'name = (event.topic, event.key)', 'name = (None, event.key)')))
+sentence('a gap after an absence is not told', (log.Log, 'resume', (
+    "return Resume(self.head, 'expired') if missed else", "return Resume(self.head) if missed else")))
+sentence('an id of another epoch is taken for a new reader', (log.Log, 'resume', (
+    "return Resume(self.head, 'unknown')", 'return Resume(self.head)')))
+sentence('what waits of a revoked topic is still sent', (mailbox.Mailbox, 'restrict', (
+    'and matches(topics, event.topic)]', ']')))
+sentence('after a lost connection, reading goes on at the end', (reader.Reader, '_connect', (
+    'self.peers.on_connect(opened.last_control)', 'self.peers.on_connect(opened.last_control)\n    self.position = opened.last')))
+sentence('kept events are sent newest first', (outgoing.OutgoingQueue, 'next_batch', (
+    'if not batch: self.work.clear()', 'batch.reverse()\n    if not batch: self.work.clear()')))
+sentence('a token outlives its right', (users.Users, 'without_revoked', (
+    'return gone | self.revocations.revoked_since(user, max(known, default=None))', 'return gone')))
+sentence('a reader that is told twice', (mailbox.Mailbox, '_queue_snapshot', (
+    'frames.insert(0,', "frames.insert(0, encode_frame(body, event='sse-reset'))\n        frames.insert(0,")))
+sentence('a full queue of the application loses an event', (subscribers.QueueConnection, 'offer', (
+    'self.behind, self.cursor = True, event.position - 1', 'self.behind, self.cursor = True, event.position')))
+sentence('a new log resets nobody', (dispatch.Dispatcher, 'swap_log', ('else: each.reset(reason)', 'else: each.skip_to(log.head)')))
+
+
+def run_mutant(name, seconds):
+    "Put one mutant in place, run fresh simulations until the first finding, and print what came of it"
+    from simulation.run import run_for
+    changes = {**FAULTS, **SENTENCES}[name]()
+    put(changes)
+    began = time.monotonic()
+    try: count, failure = run_for(seconds, shrink=False)
+    finally: take_back(changes)
+    took = time.monotonic() - began
+    what = 'NOT FOUND' if failure is None else f'{type(failure[1]).__name__}: {failure[1]}'.partition('. It saw')[0]
+    print(f'{name} | after {count} simulations, {took:.1f} s | {what}'.replace('\n', ' ')[:300])
+    return 0 if failure is not None else 1
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('names', nargs='*', metavar='NAME')
+    parser.add_argument('--seconds', type=float, default=SECONDS)
+    parser.add_argument('--alone', action='store_true', help='in this process')
+    args = parser.parse_args()
+    names = args.names or [*FAULTS, *SENTENCES]
+    if args.alone: sys.exit(max(run_mutant(name, args.seconds) for name in names))
+    def run(name):
+        command = [sys.executable, __file__, name, '--alone', '--seconds', str(args.seconds)]
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, 'PYTHONHASHSEED': '0'})
+        print(done.stdout.strip().split('\n')[-1] or done.stderr[-500:], flush=True)
+        return done.returncode
+    with ThreadPoolExecutor(2) as pool: sys.exit(max(pool.map(run, names)))
+
+
+if __name__ == '__main__': main()
