@@ -161,6 +161,10 @@ class Engine(TestEngine):
         self.is_away, self.refuses, self.is_read_only, self.limit = False, None, False, None
         for line in self.lines: line.heal()
 
+    def refuse(self): self.refuses = 'it is full'
+    def be_read_only(self): self.is_read_only = True
+    def limit_size(self): self.limit = 1000
+
     def keep_copy(self):
         "Copy the state, as a snapshot or a backup does"
         if self.path:
@@ -244,6 +248,8 @@ class Line:
     def go_away(self):
         self.inner.is_away = True
         self.lose()
+
+    def read_nothing(self): self.may_read.clear()
 
     async def pause(self):
         if self.delay: await asyncio.sleep(self.delay)

@@ -94,11 +94,11 @@ class Machine(RuleBasedStateMachine):
     def publish_without(self, worker, topic, ids, key=None):
         self.do(lambda: self.world.publish(worker, topic, key, exclude=ids))
 
-    @rule(worker=WORKERS, topic=ANY_TOPIC)
-    def publish_unrenderable(self, worker, topic): self.do(lambda: self.world.publish(worker, topic, is_broken=True))
-
-    @rule(worker=WORKERS, topic=ANY_TOPIC, buffer=BOOLS)
-    def publish_large(self, worker, topic, buffer): self.do(lambda: self.world.publish(worker, topic, buffer=buffer, size=3000))
+    @rule(worker=WORKERS, topic=ANY_TOPIC, buffer=BOOLS, is_broken=BOOLS)
+    def publish_odd(self, worker, topic, buffer=False, is_broken=False):
+        "One that cannot be rendered, or a large one"
+        size = 0 if is_broken else 3000
+        self.do(lambda: self.world.publish(worker, topic, buffer=buffer, is_broken=is_broken, size=size))
 
     # Readers
 
@@ -117,11 +117,6 @@ class Machine(RuleBasedStateMachine):
         if hand := self.reader(number, Hand): self.act(lambda: hand.read(count))
 
     @precondition(with_reader)
-    @rule(number=READERS, shut=BOOLS)
-    def fail(self, number, shut):
-        if hand := self.reader(number, Hand): self.act(lambda: hand.fail(shut))
-
-    @precondition(with_reader)
     @rule(number=READERS, worker=WORKERS)
     def move(self, number, worker):
         tab = self.reader(number, Tab)
@@ -130,31 +125,12 @@ class Machine(RuleBasedStateMachine):
     @precondition(with_reader)
     @rule(number=READERS)
     def lose(self, number):
-        tab = self.reader(number, Tab)
-        def lose():
-            tab.is_kept_off = True
-            tab.cancel_timer()
-            tab.lose()
-        if tab and tab.state != 'left': self.act(lose)
+        if tab := self.reader(number, Tab): self.act(tab.sleep)
 
     @precondition(with_reader)
     @rule(number=READERS, worker=WORKERS)
     def regain(self, number, worker):
-        tab = self.reader(number, Tab)
-        def regain():
-            tab.is_kept_off = False
-            if tab.state == 'waiting': tab.connect(worker)
-        if tab: self.act(regain)
-
-    @precondition(with_reader)
-    @rule(number=READERS, size=st.integers(0, 300))
-    def cut(self, number, size):
-        if tab := self.reader(number, Tab): tab.bytes_left = size
-
-    @precondition(with_reader)
-    @rule(number=READERS)
-    def vanish(self, number):
-        if tab := self.reader(number, Tab): self.act(tab.vanish)
+        if tab := self.reader(number, Tab): self.act(lambda: tab.wake(worker))
 
     @precondition(with_reader)
     @rule(number=READERS)
@@ -167,97 +143,56 @@ class Machine(RuleBasedStateMachine):
         if tab := self.reader(number, Tab): self.act(tab.flow)
 
     @precondition(with_reader)
-    @rule(number=READERS)
-    def leave(self, number):
-        if tab := self.reader(number, Tab): self.act(tab.leave)
+    @rule(number=READERS, what=st.sampled_from(('cut', 'vanish', 'leave', 'fail', 'shut')), size=st.integers(0, 300))
+    def hurt(self, number, what, size=0):
+        tab, hand = self.reader(number, Tab), self.reader(number, Hand)
+        if hand and what in ('fail', 'shut'): self.act(lambda: hand.fail(what == 'shut'))
+        elif tab and what == 'cut': tab.bytes_left = size
+        elif tab and what in ('vanish', 'leave'): self.act(getattr(tab, what))
 
-    @rule(user=USERS, topic=TOPICS, worker=WORKERS)
-    def revoke(self, user, topic, worker): self.do(lambda: self.world.revoke(worker, user, topic))
+    @rule(user=USERS, topic=TOPICS, worker=WORKERS, then_publish=BOOLS)
+    def revoke(self, user, topic, worker, then_publish=False):
+        self.do(lambda: self.world.revoke(worker, user, topic))
+        if then_publish: self.publish(worker=worker, topic=topic)
 
-    @rule(user=USERS, topic=TOPICS)
-    def give(self, user, topic): self.do(lambda: self.world.give(user, topic))
+    @rule(user=USERS, topic=TOPICS, worker=WORKERS, then_publish=BOOLS)
+    def give(self, user, topic, worker=0, then_publish=False):
+        self.do(lambda: self.world.give(user, topic))
+        if then_publish: self.publish(worker=worker, topic=topic)
 
     # Time and workers
 
-    @rule(seconds=st.sampled_from((0.01, 0.1, 0.5, 2, 7, 30)))
+    @rule(seconds=st.sampled_from((0.01, 0.5, 2, 7, 30)))
     def advance(self, seconds): self.do(lambda: self.world.advance(seconds))
-
-    @rule(seconds=st.sampled_from((0.01, 0.1, 0.5, 2)))
-    def advance_a_little(self, seconds): self.do(lambda: self.world.advance(seconds))
 
     @rule(worker=WORKERS)
     def kill(self, worker):
         if not self.is_guarded(): self.do(lambda: self.world.kill(worker))
 
-    @rule()
-    def restart(self):
-        if not self.is_guarded(): self.do(self.world.restart)
-
-    @rule()
-    def settle(self): self.do(self.world.settle)
+    @rule(what=st.sampled_from(('wait', 'wait', 'wait', 'restart', 'settle')))
+    def all(self, what):
+        if what == 'wait': return self.do(lambda: self.world.advance(0.2))
+        if what == 'settle': self.do(self.world.settle)
+        elif not self.is_guarded(): self.do(self.world.restart)
 
     # The engine
 
     @precondition(with_engine)
-    @rule()
-    def engine_away(self): self.do(self.world.engine.go_away)
-
-    @precondition(with_engine)
-    @rule()
-    def engine_heals(self): self.act(self.world.engine.heal)
-
-    @precondition(with_engine)
-    @rule(is_read_only=BOOLS)
-    def engine_refuses(self, is_read_only):
+    @rule(what=st.sampled_from(('go_away', 'heal', 'refuse', 'be_read_only', 'limit_size', 'forget', 'keep_copy', 'restore')))
+    def engine(self, what):
         engine = self.world.engine
-        engine.is_read_only, engine.refuses = is_read_only, None if is_read_only else 'it is full'
-
-    @precondition(with_engine)
-    @rule()
-    def engine_refuses_large(self): self.world.engine.limit = 1000
-
-    @precondition(with_engine)
-    @rule()
-    def engine_forgets(self): self.act(self.world.engine.forget)
-
-    @precondition(with_engine)
-    @rule()
-    def engine_copied(self):
-        if not self.is_guarded(): self.act(self.world.engine.keep_copy)
-
-    @precondition(with_engine)
-    @rule()
-    def engine_restored(self):
-        "A process has to notice it, so one that has read everything lives on until then"
-        engine = self.world.engine
-        if engine.copy is not None and not self.is_guarded() and self.world.has_witness(): self.act(engine.restore)
+        if what == 'keep_copy' and self.is_guarded(): return
+        if what == 'restore' and (self.is_guarded() or not self.world.has_witness()): return  # none can notice it otherwise
+        (self.do if what == 'go_away' else self.act)(getattr(engine, what))
 
     def is_guarded(self): return with_engine(self) and self.world.engine.is_unnoticed()
 
     @precondition(with_engine)
-    @rule(worker=WORKERS)
-    def line_away(self, worker): self.act(self.world.line_of(worker).go_away)
+    @rule(worker=WORKERS, what=st.sampled_from(('go_away', 'lose', 'heal', 'read_nothing')))
+    def line(self, worker, what): self.act(getattr(self.world.line_of(worker), what))
 
     @precondition(with_engine)
-    @rule(worker=WORKERS)
-    def line_breaks(self, worker): self.act(self.world.line_of(worker).lose)
-
-    @precondition(with_engine)
-    @rule(worker=WORKERS)
-    def line_heals(self, worker): self.act(self.world.line_of(worker).heal)
-
-    @precondition(with_engine)
-    @rule(worker=WORKERS, seconds=st.sampled_from((0.003, 0.05, 0.7, 4)))
-    def line_slow(self, worker, seconds): self.world.line_of(worker).delay = seconds
-
-    @precondition(with_engine)
-    @rule(worker=WORKERS)
-    def line_reads_nothing(self, worker): self.act(self.world.line_of(worker).may_read.clear)
-
-    @precondition(with_engine)
-    @rule(worker=WORKERS, what=st.sampled_from(('lost', 'applied')))
-    def line_doubtful(self, worker, what): self.world.line_of(worker).doubt = what
-
-    @precondition(with_engine)
-    @rule(worker=WORKERS)
-    def line_repeats(self, worker): self.world.line_of(worker).repeats = True
+    @rule(worker=WORKERS, what=st.sampled_from(('delay', 'doubt', 'repeats')), value=st.sampled_from((0.003, 0.05, 0.7, 4)))
+    def answers(self, worker, what, value=0.05):
+        values = dict(delay=value, doubt='lost' if value < 0.01 else 'applied', repeats=True)
+        setattr(self.world.line_of(worker), what, values[what])

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 if __name__ == '__main__': sys.path.insert(0, str(Path(__file__).parents[1]))
+from cjm_fasthtml_sse.asgi import response  # noqa: E402
 from cjm_fasthtml_sse.cluster import outgoing, peers, reader, relay, sender  # noqa: E402
 from cjm_fasthtml_sse.core import admission, dispatch, hub, manager, routes, subscribers, users  # noqa: E402
 from cjm_fasthtml_sse.events import log, mailbox, positions  # noqa: E402
@@ -84,8 +85,8 @@ fault('d04_kept_event_lost', (outgoing.OutgoingQueue, 'requeue', (
     'self._queue.extendleft(out for out in reversed(batch) if out.number in self._pending)',
     'self._queue.extend(out for out in batch if out.number in self._pending)')))
 fault('d07_older_state', (reader.Reader, '_continue_or_restart', (
-    'elif not await has_entries(backplane, list(self._last_entries), opened, self.position):',
-    'elif opened.last < self.position:')))
+    'or not await has_entries(backplane, [*self._last_entries], opened, self.position):',
+    'or opened.last < self.position:')))
 fault('d08_one_queue_silences_others', (hub.Hub, 'fan_out', (
     'except Exception as e: failed.append((subscriber, e))  # noqa: BLE001 - evicted below',
     'except ZeroDivisionError: raise')))
@@ -150,6 +151,10 @@ sentence('a reader that is told twice', (mailbox.Mailbox, '_queue_snapshot', (
 sentence('a full queue of the application loses an event', (subscribers.QueueConnection, 'offer', (
     'self.behind, self.cursor = True, event.position - 1', 'self.behind, self.cursor = True, event.position')))
 sentence('a new log resets nobody', (dispatch.Dispatcher, 'swap_log', ('else: each.reset(reason)', 'else: each.skip_to(log.head)')))
+sentence('an epoch that was left and comes back is taken for a new one', (reader.Reader, '_continue_or_restart', (
+    'not in (self.epoch, *self._left_epochs)', '!= self.epoch')))
+sentence('the first bytes of a stream have no time limit', (response.SSEResponse, '__call__', (
+    'asyncio.timeout(stream.send_timeout)', 'asyncio.timeout(None)')))
 
 
 def run_mutant(name, seconds):

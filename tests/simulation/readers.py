@@ -141,6 +141,17 @@ class Tab:
         self.cancel_timer()
         if exchange is not None: exchange.leave()
 
+    def sleep(self):
+        "Lose the line until `wake`"
+        if self.state in ('left', 'closed', 'refused'): return
+        self.is_kept_off = True
+        self.cancel_timer()
+        self.lose()
+
+    def wake(self, worker):
+        self.is_kept_off = False
+        if self.state == 'waiting': self.connect(worker)
+
     def vanish(self):
         "Leave as a computer does that is switched off: the server is not told"
         exchange, self.exchange = self.exchange, None
