@@ -1,5 +1,6 @@
 "Worlds begin, end and fail without a trace, and one seed gives one run"
 import asyncio
+import gc
 import sqlite3
 import threading
 from queue import Queue
@@ -150,6 +151,13 @@ def test_a_lifespan_runs_once_for_each_worker_and_start():
         world.server.kill(1)
         assert log[6:] == ['start']
     assert log[7:9] == ['end', 'end']  # and now that of the killed worker, whose coroutine Python ends
+
+
+def test_what_is_left_of_a_killed_worker_is_no_problem_of_the_application():
+    with live(make) as world:
+        world.server.kill()
+        gc.collect()
+        world.settled()
 
 
 def run_of(seed):
