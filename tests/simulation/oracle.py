@@ -106,7 +106,7 @@ class Judge:
         places = truth.placements_of(seen.n)
         if not places: self.find('order', f'was shown {event}, which the engine never placed')
         if event.outcome == 'not sent': self.find('untrue', f'was shown {event}, and its sender was told that it was not sent')
-        again = seen.n in self.segment or self.shown.get(seen.n) == truth.life
+        again = seen.n in self.segment or self.shown.get(seen.n) == truth.life and not event.is_retained
         if again and not self.was_trimmed_between(places): self.find('doubling', f'was shown {event} twice')
         if self.segment and max(places_in(places)) < min(places_in(truth.placements_of(self.segment[-1]))):
             self.find('disorder', f'was shown {event} after {truth.events[self.segment[-1]]}')
@@ -154,6 +154,7 @@ class Judge:
         truth, reader, places = self.truth, self.reader, self.truth.placements_of(event.n)
         if not places or places[0].moment < opened or not truth.may_see(reader, event): return False
         if not truth.has_engine and places[0].life not in reader.lives(): return False
+        if not reader.has([event.topic] if event.topic else []): return False  # it was told which topics it has
         if event.topic is not None and reader.user is not None:
             if truth.right_at(reader, event.topic, now) != 'held': return False
             if truth.right_over(reader, event.topic, event.began, places[0].moment) != {'held'}: return False

@@ -319,14 +319,17 @@ class Simulation(World):
                 if tab.state == 'waiting': tab.come_later(0.1)
         self.call(heal)
         for _ in range(3): self.advance(SETTLE / 3)
-        again = [tab for tab in self.tabs() if self.is_wanting(tab)]
-        for tab in again:
-            self.render(tab, None) if tab.is_signed else None
-            self.call(lambda tab=tab: (tab.lose(), tab.connect()))
-        self.advance(SETTLE / 3)
-        ends = [event for topic in (None, *TOPICS) for n in range(self.count) for event in self.publish(n, topic)]
+        for _ in range(2):
+            for tab in [tab for tab in self.tabs() if self.is_wanting(tab)]: self.ask_again(tab)
+            self.advance(SETTLE / 3)
+            ends = [event for topic in (None, *TOPICS) for n in range(self.count) for event in self.publish(n, topic)]
+        if (tab := next(filter(self.is_wanting, self.tabs()), None)): raise Finding(f'hang: {tab} does not get its topics back')
         for _ in range(2): self.advance(10)
         self.judge(ends)
+
+    def ask_again(self, tab):
+        if tab.is_signed: self.render(tab, None)
+        self.call(lambda: (tab.lose(), tab.connect()))
 
     def is_wanting(self, tab):
         "Return whether a tab has lost a topic that it may read again"
