@@ -13,7 +13,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 if __name__ == '__main__': sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -167,7 +166,8 @@ def run_mutant(name, seconds):
     finally: take_back(changes)
     took = time.monotonic() - began
     what = 'NOT FOUND' if failure is None else f'{type(failure[1]).__name__}: {failure[1]}'.partition('. It saw')[0]
-    print(f'{name} | after {count} simulations, {took:.1f} s | {what}'.replace('\n', ' ')[:300])
+    seed = '' if failure is None else f' | seed {failure[0]}'
+    print(f'{name} | after {count} simulations, {took:.1f} s{seed} | {what}'.replace('\n', ' ')[:300])
     return 0 if failure is not None else 1
 
 
@@ -179,12 +179,22 @@ def main():
     args = parser.parse_args()
     names = args.names or [*FAULTS, *SENTENCES]
     if args.alone: sys.exit(max(run_mutant(name, args.seconds) for name in names))
-    def run(name):
-        command = [sys.executable, __file__, name, '--alone', '--seconds', str(args.seconds)]
-        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, 'PYTHONHASHSEED': '0'})
-        print(done.stdout.strip().split('\n')[-1] or done.stderr[-500:], flush=True)
-        return done.returncode
-    with ThreadPoolExecutor(2) as pool: sys.exit(max(pool.map(run, names)))
+    sys.exit(max(run_in_two(name, args.seconds) for name in names))
+
+
+def run_in_two(name, seconds):
+    "Run one mutant in two processes, until the first of them has a finding"
+    command = [sys.executable, __file__, name, '--alone', '--seconds', str(seconds)]
+    env = {**os.environ, 'PYTHONHASHSEED': '0'}
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env) for _ in range(2)]
+    try:
+        while not (ended := [each for each in both if each.poll() is not None]): time.sleep(0.1)
+        first = next((each for each in ended if each.returncode == 0), None) or both[0]
+        if first.wait(): first = both[1]
+        print(first.communicate()[0].strip().split('\n')[-1], flush=True)
+        return first.returncode
+    finally:
+        for each in both: each.kill()
 
 
 if __name__ == '__main__': main()
