@@ -192,7 +192,7 @@
         for (const each of [...this.subscriptions]) each.follower.onCoverage(coverage);
       } else if (type === "events" && this.coverage) {
         this.advanceTo(message.last);
-        for (const each of [...this.subscriptions]) each.follower.receiveRelayed(message.events, this.coverage.topics);
+        for (const each of [...this.subscriptions]) each.follower.receiveRelayed(message.events);
       } else if (type === "state") this.#enter(message.state, message.status);
       else if (type === "alone" && (!alone || alone.includes(tabs.tabId))) this.#disband();
     }

@@ -105,7 +105,7 @@ interface Follower {
   clearCoverage(): void;
   onCoverage(coverage: Coverage): void;
   onCaughtUp(group: Group): void;
-  receiveRelayed(events: Block[], topics: string[]): void;
+  receiveRelayed(events: Block[]): void;
   receiveLate(events: Block[], at: number): void;
 }
 

@@ -14,7 +14,7 @@
 
   const SOON = 30, LATER = 1000, ROLL_CALL_INTERVAL = 5000;  // ms
   const OPEN_PERIOD = 2000;  // ms for a new stream to open before the page shows that it is connecting
-  const {tabs, covers, isGap, isMark} = sse;
+  const {tabs, covers, isGap, isMark, matchesAny} = sse;
 
   sse.Leader = class {
     #group;
@@ -49,14 +49,16 @@
       for (const each of streams) each?.stream.close();
     }
 
-    /** A tab has joined, or requests other topics. @param {string} tab @param {TopicRequest} topicRequest */
+    /** A tab has joined, or requests other topics. A frozen leader answers nothing. @param {string} tab @param {TopicRequest} topicRequest */
     onMember(tab, topicRequest) {
       this.#members.set(tab, topicRequest);
-      const {main} = this, group = this.#group;
-      if (!group.isLeader) return;
-      if (main && group.coverage && group.state === "open" && !main.hasGap) this.#announce(group.lastId);
-      else group.sendToTabs({type: "state", state: group.state});
-      this.resubscribe();
+      setTimeout(() => {
+        const {main} = this, group = this.#group;
+        if (!group.isLeader) return;
+        if (main && group.coverage && group.state === "open" && !main.hasGap) this.#announce(group.lastId);
+        else group.sendToTabs({type: "state", state: group.state});
+        this.resubscribe();
+      });
     }
 
     /** @param {string} tab */
@@ -178,12 +180,12 @@
         if (state === "denied") this.#onDenied(main);
       } else if (own === next || own === main) {
         if (own.isEnded) setTimeout(() => { if (this.main === own) this.reopen(); }, SOON);
-        else if (state === "denied") this.#onDenied();
+        else if (state === "denied" || state === "closed") this.#onDenied();
         else if (state !== "open") this.#group.sendToTabs({type: "state", state, status});
       }
     }
 
-    /** The server rejected the topics of all: the tabs with new topics, or else all tabs, read on their own. @param {GroupStream} [standing] */
+    /** The server rejected the topics of all, or ended the stream: the tabs with new topics, or else all tabs, read on their own. @param {GroupStream} [standing] */
     #onDenied(standing) {
       const isNew = (/** @type {TopicRequest} */ each) => !standing || !covers(standing, each);
       const found = [...this.#members].filter(([, each]) => isNew(each)).map(([tab]) => tab);
@@ -199,7 +201,7 @@
       const events = [];
       const relay = () => { if (events.length) group.sendToTabs({type: "events", events: events.splice(0), last: group.lastId}); };
       for (const block of blocks) {
-        const {id, data, event} = block;
+        const {id, data, event, topic} = block;
         if (event === "sse-topics") {  // a topic was revoked
           relay();
           main.granted = sse.parseJSON(data).topics ?? [];
@@ -213,6 +215,7 @@
           main.hasGap = false;
           this.#announce(id ?? "", true);
         } else if (event !== "sse-retry" && (id !== undefined || data !== undefined)) {
+          if (topic !== undefined && !matchesAny(main.granted, topic)) delete block.topic;  // the server sends it unasked, for all tabs
           events.push(block);
           group.advanceTo(id);
         }

@@ -41,6 +41,8 @@
     /** @type {State} */
     let state = "connecting";
     let tries = 0, maxSilence = 0, lastReadAt = 0, refusedSince = 0, quietUntil = 0, hasAnswered = false, omitsCookies = false;
+    /** Whether the last request had the id in its query as well. @type {boolean | undefined} */
+    let hasAsked;
     /** @type {number | undefined} */
     let retry;
     /** @type {any} */
@@ -115,6 +117,7 @@
       restartWatchdog(CONNECT_TIMEOUT);
       try {
         const {url, headers, id} = handlers.request();
+        hasAsked = sse.asksByQuery;
         mayOmitCookies = !hasAnswered && new URL(url).origin !== location.origin;
         slowTimer = setTimeout(() => sse.warn?.("late", url), SLOW_CONNECT);
         const response = await fetch(url, {headers, cache: "no-store", credentials: omitsCookies ? "omit" : "include", signal});
@@ -173,7 +176,7 @@
       const opening = "asked" in first ? first : undefined;
       restartWatchdog(maxSilence = silenceLimit((opening?.heartbeat ?? Number(response.headers.get("SSE-Heartbeat"))) * 1000));
       if (opening && id && !(opening.from && id.startsWith(opening.from))) {
-        if (!sse.asksByQuery) {
+        if (!hasAsked) {
           sse.asksByQuery = true;
           return connect();
         }

@@ -78,8 +78,10 @@ export class Locks {
         });
     }
 
+    /** Stolen. The callback of a lock that was granted runs before its page learns of it, as in Chromium. */
     #lose(request) {
-        if (request.isOver) return;
+        request.isStolen = true;
+        if (request.isOver || !request.hasBegun) return;
         request.isOver = true;
         request.reject(fail('AbortError'));
     }
@@ -90,13 +92,14 @@ export class Locks {
         const request = entry.holder = entry.queue.shift();
         this.#world.trace?.(request.tab, `is granted ${name}`);
         this.#later(request.tab, () => {
-            if (entry.holder !== request) return;  // stolen or dead before its callback ran
+            request.hasBegun = true;
             if (request.signal?.aborted) {
                 request.reject(fail('AbortError'));
                 return this.#release(request);
             }
             let value;
             try { value = Promise.resolve(request.callback({name})); } catch (error) { value = Promise.reject(error); }
+            if (request.isStolen) this.#lose(request);
             value.then(result => { if (!request.isOver) request.resolve(result); }, error => { if (!request.isOver) request.reject(error); })
                 .then(() => {
                     request.isOver = true;

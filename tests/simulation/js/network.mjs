@@ -127,12 +127,12 @@ export class Network {
                 if (this.isDown) return answered(() => finish(() => reject(fail('TypeError'))));
                 pipe = new Pipe(this, tab);
                 pipe.route = url.pathname.split('/')[2];
+                pipe.isHeld = true;
                 pipe.isShared = !url.searchParams.has('connection_id') && tab.spec.elements.every(each => each.share !== false);
                 const answer = this.#ask(url, headers, pipe);
                 world.trace?.(tab, `asks ${url.pathname}${url.search} ${JSON.stringify(headers)}: ${answer.status}`);
                 if (answer.isStream) {
                     this.pipes.add(pipe);
-                    pipe.isHeld = true;
                     pipe.isHeldByProxy = this.holds > 0;
                     if (pipe.isHeldByProxy) this.holds -= 1;
                 }

@@ -74,7 +74,9 @@ class View {
         this.users.add(now);
         for (const each of this.topics) {
             const holders = this.#holders.get(each) ?? new Set();
-            if (topic && each.split('/')[0] === topic) holders.delete(user);
+            const isRevoked = topic !== undefined && each.split('/')[0] === topic;
+            if (isRevoked) holders.delete(user);
+            if (isRevoked && this.users.has(user)) holders.delete('token'), this.token = undefined;
             const byToken = this.token && contains(this.token.topic, each) && this.token.until >= this.tab.now;
             if (server.may(now, each)) holders.add(now);
             if (byToken) holders.add('token');
@@ -119,18 +121,20 @@ class View {
     #pass(n) {
         for (let i = this.at + 1; i <= n; i++) if (this.#isDue(this.oracle.events[i])) this.missing.push(i);
         this.at = Math.max(this.at, n);
-        this.missing = this.missing.filter(i => this.#asksFor(this.oracle.events[i]));
-        const lost = this.missing.filter(i => !this.#showsDenied(this.oracle.events[i]));
+        this.#tellLoss();
+    }
+
+    #tellLoss() {
+        const lost = this.missing.filter(i => !this.#isTold(this.oracle.events[i]));
         if (lost.length) this.#fail('loss', `was not shown ${lost.slice(0, 5)} and not told`);
     }
 
     #isDue(event) { return event.user !== undefined ? this.users.size === 1 && this.users.has(event.user) : this.#asksFor(event); }
 
-    #showsDenied({topic}) {
-        const {state, denied} = this.look();
-        if (state === 'closed' || (state === 'denied' && !denied.length)) return true;
-        return topic !== undefined && denied.some(each => contains(each, topic));
-    }
+    #showsDenied({topic}) { return topic !== undefined && this.look().denied.some(each => contains(each, topic)); }
+
+    /** Whether the page shows that it does not get this event. */
+    #isTold(event) { return ['closed', 'denied'].includes(this.look().state) || this.#showsDenied(event); }
 
     reset(reason, id, now) {
         if (this.isOver) return;
@@ -170,7 +174,7 @@ class View {
         if (state === 'denied' && !isRefused) return 'denied without a cause';
         if (!['open', 'stale', 'denied'].includes(state)) return `still ${state}`;
         if (state !== 'denied' && denied.some(each => !this.wasLapsed.has(each))) return `denied ${denied} without a cause`;
-        const due = oracle.events.filter(each => each.n > (this.at ?? oracle.probes) && this.#isDue(each) && !this.#showsDenied(each));
+        const due = oracle.events.filter(each => each.n > (this.at ?? oracle.probes) && this.#isDue(each) && !this.#isTold(each));
         return due.length ? `not shown ${due.map(each => each.n).slice(0, 5)} of ${oracle.events.length - 1}` : '';
     }
 
@@ -178,6 +182,6 @@ class View {
     finish() {
         const why = this.unrest();
         if (why) return this.#fail(why.startsWith('not shown') ? 'loss' : 'hang', `is ${why}`);
-        if (this.at !== undefined) this.#pass(this.oracle.events.length - 1);
+        this.#tellLoss();
     }
 }

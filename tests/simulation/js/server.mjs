@@ -28,6 +28,8 @@ export class Server {
     streams = new Set();
     /** @type {Map<string, Set<string>>} Topics that a user may read. */
     rights = new Map();
+    /** When a user lost a topic. Older tokens no longer grant it. */
+    #revokedAt = new Map();
 
     constructor(world) {
         this.world = world;
@@ -55,6 +57,7 @@ export class Server {
     /** @param {boolean} tells Whether open streams lose the topic now. */
     takeRight(user, topic, tells) {
         this.rights.get(user).delete(topic);
+        if (tells) this.#revokedAt.set(`${user} ${topic}`, this.scheduler.now);
         for (const each of tells ? [...this.streams] : []) if (each.user === user) this.#narrow(each, topic);
     }
 
@@ -115,7 +118,8 @@ export class Server {
     }
 
     #decide(user, topics, tokens) {
-        const valid = tokens.map(each => each.split('~')).filter(([, until]) => Number(until) >= this.scheduler.now).map(([topic]) => topic);
+        const isValid = ([topic, until, since]) => Number(until) >= this.scheduler.now && !(this.#revokedAt.get(`${user} ${root(topic)}`) >= Number(since));
+        const valid = tokens.map(each => each.split('~')).filter(isValid).map(([topic]) => topic);
         const granted = topics.filter(topic => this.may(user, topic) || valid.includes(topic));
         return topics.length && !granted.length ? FINAL : granted;
     }

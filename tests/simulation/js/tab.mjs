@@ -127,7 +127,7 @@ export class Tab {
     #add({topics = [], cursor = true, token, name, refresh, route = 'broadcast', share = true}) {
         const {world, sse, spec} = this, url = new URL(`http://host/sse/${route}`);
         for (const each of topics) url.searchParams.append('topic', each);
-        if (token) url.searchParams.append('signed', `${token.topic}~${token.until}`);
+        if (token) url.searchParams.append('signed', `${token.topic}~${token.until}~${token.since}`);
         if (name) url.searchParams.set('connection_id', name);
         if (cursor) url.searchParams.set('last_event_id', world.server.cursor);
         const view = world.oracle.open({tab: this, topics, hasCursor: cursor, token, name, route});
@@ -152,7 +152,9 @@ export class Tab {
         elt.parent = this.document;
         this.elements.push(elt);
         view.element = elt;
-        elt.addEventListener('sse:reset', ({detail}) => view.reset(detail.reason, detail.lastEventId, this.now));
+        // htmx 4 reads its messages later than the script hands them over, so its own event has the place among them
+        if (spec.door === 'htmx4') elt.addEventListener('sse-reset', ({detail}) => view.receive('sse-reset', detail.data, detail.id, this.now));
+        else elt.addEventListener('sse:reset', ({detail}) => view.reset(detail.reason, detail.lastEventId, this.now));
         elt.addEventListener('sse:state', ({detail}) => view.stateShown(detail.state, this.now));
         view.look = () => ({state: elt.getAttribute('data-sse-state') ?? 'none', denied: (elt.getAttribute('data-sse-denied') ?? '').split(' ').filter(Boolean)});
         elt.swapped = text => {

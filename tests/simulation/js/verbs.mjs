@@ -7,7 +7,7 @@ const RIGHTS = ['a', 'b', 'c'], USERS = ['ana', 'ben', ''];
 const JUNK = [null, 5, 'text', [], {}, {key: 1}, {type: 'coverage'}, {type: 'events', events: 5}, {type: 'events', term: 1e15, number: 1, events: [{id: 5}]},
     {type: 'events', term: 1e15, number: 1}, {type: 'lead'}, {type: 'lead', term: 'late', number: 1}, {type: 'hello', topics: 'x', signed: []}, {type: 'hello'},
     {type: 'coverage', term: 1e15, number: 1, coverage: {topics: [5], asked: [], signed: [], floor: ''}}, {type: 'state', term: 1e15, number: 1, state: {}},
-    {type: 'alone', term: null, number: 1}, {type: 'ping'}, {type: 'bye', from: 'another'}, {type: 'check'}];
+    {type: 'ping'}, {type: 'bye', from: 'another'}, {type: 'check'}];
 
 const VERBS = {
     browser(world, env) { Object.assign(world.env, env); },
@@ -190,12 +190,13 @@ function openTab(c, slot, has) {
     const spec = {door: has.doors ? c.pick(['plain', 'htmx2', 'htmx4']) : 'plain', elements: []};
     if (has.versions && c.happens(0.4)) spec.version = 2;
     if (has.raises && c.happens(0.4)) spec.raises = true;
+    const isAlone = has.alone && c.happens(0.4);
     for (let i = c.pick([1, 1, 1, 2]); i > 0; i--) {
         const element = {topics: c.pick(ASKED)};
         if (has.noCursor && c.happens(0.5)) element.cursor = false;
         if (has.routes && c.happens(0.4)) element.route = 'other';
         if (has.named && c.happens(0.4)) element.name = `page-${slot}-${i}`;
-        if (has.alone && c.happens(0.4)) element.share = false;
+        if (isAlone) element.share = false;
         if (has.refresh && c.happens(0.7)) element.refresh = c.pick(['/now', '/now', '']);
         if (has.tokens && c.happens(0.6) && element.topics.length) element.token = {topic: element.topics[0], ms: c.pick([3_600_000, 3_600_000, 5000, 30_000])};
         spec.elements.push(element);

@@ -53,7 +53,10 @@ export class World {
     /** Replaced to see what happens. @type {undefined | ((who: any, text: string) => void)} */
     trace = undefined;
 
-    fails(kind, text) { this.failure ??= {kind, text: `at ${Math.round(this.scheduler.now)} ms: ${text}`}; }
+    fails(kind, text) {
+        this.trace?.('oracle', new Error(`${kind}: ${text}`).stack);
+        this.failure ??= {kind, text: `at ${Math.round(this.scheduler.now)} ms: ${text}`};
+    }
 
     /** Call a listener or a task of a page. */
     guard(call) { try { call(); } catch (error) { this.onError(error); } }
@@ -72,7 +75,7 @@ export class World {
     open(slot, spec, navigation = 'navigate') {
         if (this.tabs[slot]?.isAlive) this.close(this.tabs[slot]);
         const until = ms => Math.floor(this.scheduler.now + ms);
-        const elements = spec.elements.map(each => each.token ? {...each, token: {topic: each.token.topic, until: until(each.token.ms)}} : each);
+        const elements = spec.elements.map(each => each.token ? {...each, token: {topic: each.token.topic, until: until(each.token.ms), since: until(0)}} : each);
         this.tabs[slot] = new Tab(this, slot, {...spec, elements, original: spec}, navigation);
     }
 
