@@ -108,8 +108,8 @@
     advanceTo(id) { this.lastId = id || this.lastId; }
 
     reconnectNow() {
+      this.election.watchLeader();  // first, because a message that cannot be sent stops the election
       this.isLeader ? this.leader.reconnectNow() : this.#post({type: "reconnect"});
-      this.election.watchLeader();
     }
 
     /** The server sees the user `tag`. The leader reopens its stream if it serves another one. @param {string} [tag] Without it, the leader reopens in any case. */

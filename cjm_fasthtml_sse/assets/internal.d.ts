@@ -35,7 +35,7 @@ interface GroupStream extends TopicRequest {
 
 /**
  * What a leader relays: all events of `topics`, the granted ones of those `asked` for, later than `floor`, for the user
- * `tag`. `isFresh`: after a gap. `isNarrowed`: a topic was revoked.
+ * `tag`. `isFresh`: after a gap, or for another user. `isNarrowed`: a topic was revoked.
  */
 interface Coverage extends TopicRequest { asked: string[], tag: string, decision: number, floor: string, isFresh: boolean, isNarrowed: boolean }
 
@@ -145,6 +145,8 @@ interface Attached extends Sink {
   isRefreshing?: boolean;
   /** The time of the last refresh, by `performance.now()`. */
   refreshedAt?: number;
+  /** The newest id in the last refresh. */
+  seen?: string;
   /** The timer of a delayed refresh. */
   delay?: ReturnType<typeof setTimeout>;
   /** Blocks that arrive during a refresh. */

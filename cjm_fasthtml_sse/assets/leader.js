@@ -104,7 +104,7 @@
       this.resubscribe();
     }
 
-    /** @param {string} floor @param {boolean} [isFresh] After a gap: earlier coverage does not count. @param {boolean} [isNarrowed] */
+    /** @param {string} floor @param {boolean} [isFresh] After a gap, or for another user: earlier coverage does not count. @param {boolean} [isNarrowed] */
     #announce(floor, isFresh = false, isNarrowed = false) {
       if (!this.main) return;
       const {topics: asked, granted: topics, signed, tag, decision} = this.main;
@@ -157,7 +157,7 @@
           this.main = own;
           if (this.#next === own) this.#next = undefined;
           if (old !== own) old?.stream.close();
-          this.#announce(this.#group.lastId);
+          this.#announce(this.#group.lastId, (this.#group.coverage ?? own).tag !== own.tag);
           this.resubscribe();
         },
         onblocks: blocks => { if (this.main === own) this.read(own, blocks); },

@@ -153,8 +153,9 @@
     onretry: () => sse.open(entry.elt),
   });
 
-  /** @type {Internals["deliver"]} */
+  /** @type {Internals["deliver"]} An event that the last refresh already contains may arrive after it. */
   const deliver = sse.deliver = (entry, block) => {
+    if (entry.seen && block.id !== undefined && !sse.isLater(block.id, entry.seen)) return;
     sse.warn?.("event", block, entry);
     entry.sink(block);
     if (block.event === "sse-reset") sse.onReset(entry, block);

@@ -83,9 +83,8 @@
     entry.held = entry.cancelRefresh = undefined;
     entry.isRefreshing = false;
     entry.refreshedAt = performance.now();
-    for (const block of held) {
-      if (!seen || block.id === undefined || (block.id !== seen && sse.isLater(block.id, seen))) sse.deliver(entry, block);
-    }
+    entry.seen = seen;
+    for (const block of held) sse.deliver(entry, block);
     if (status) {
       entry.isBarred = true;
       entry.subscription.close("denied", status, true);

@@ -25,6 +25,7 @@
   const CONNECT_TIMEOUT = 60_000;  // ms without an answer
   const SLOW_CONNECT = 10_000;  // ms without a byte until `teach.js`, if the page has it, warns
   const NAVIGATION_PERIOD = 2000;  // ms after the start of a navigation in which a break is not shown
+  const MAX_FROM = 200;  // characters of an id that the server returns
   const STALE_ID_PERIOD = 90_000;  // ms for which a dead connection of this page may occupy its id
   /** @type {Record<number, State>} */
   const FINAL = {204: "closed", 400: "denied", 401: "denied", 403: "denied", 409: "denied"};
@@ -175,7 +176,7 @@
       const first = sse.parseJSON(blocks[0].comment?.match(/^connected (.*)/)?.[1]);
       const opening = "asked" in first ? first : undefined;
       restartWatchdog(maxSilence = silenceLimit((opening?.heartbeat ?? Number(response.headers.get("SSE-Heartbeat"))) * 1000));
-      if (opening && id && !(opening.from && id.startsWith(opening.from))) {
+      if (opening && id && opening.from !== id.slice(0, MAX_FROM)) {
         if (!hasAsked) {
           sse.asksByQuery = true;
           return connect();

@@ -59,8 +59,8 @@ class View {
 
     constructor(oracle, {tab, topics, hasCursor, token, name, route}) {
         Object.assign(this, {oracle, tab, topics, token, name, route, users: new Set([oracle.user()])});
-        this.loadedAt = this.heard = oracle.events.length - 1;
-        this.at = hasCursor ? this.loadedAt : undefined;
+        this.at = hasCursor ? oracle.events.length - 1 : undefined;
+        this.heard = this.at ?? 0;
         this.epoch = oracle.epochs.length;
         this.review();
     }
@@ -80,7 +80,7 @@ class View {
             const byToken = this.token && contains(this.token.topic, each) && this.token.until >= this.tab.now;
             if (server.may(now, each)) holders.add(now);
             if (byToken) holders.add('token');
-            if (!byToken && !server.may(now, each)) this.wasLapsed.add(each), this.lapsed.add(each);
+            if (!byToken && [...this.users].some(one => !server.may(one, each))) this.wasLapsed.add(each), this.lapsed.add(each);
             this.#holders.set(each, holders);
         }
     }
@@ -125,7 +125,7 @@ class View {
     }
 
     #tellLoss() {
-        const lost = this.missing.filter(i => !this.#isTold(this.oracle.events[i]));
+        const lost = this.missing.filter(i => this.#isDue(this.oracle.events[i]) && !this.#isTold(this.oracle.events[i]));
         if (lost.length) this.#fail('loss', `was not shown ${lost.slice(0, 5)} and not told`);
     }
 
@@ -144,14 +144,15 @@ class View {
         const isCaused = {
             unknown: () => this.epoch < oracle.epochs.length || oracle.happened.lostQuery,
             regained: () => this.lapsed.size > 0,
-            expired: () => oracle.events.some(each => each.n > this.heard && each.n <= oracle.trimmedTo && this.#asksFor(each)),
+            expired: () => oracle.events.some(each => each.n > (oracle.happened.lostQuery ? 0 : this.heard) && each.n <= oracle.trimmedTo && this.#asksFor(each)),
         }[reason === 'overflow' ? 'expired' : reason];
         if (!isCaused?.()) return this.#fail('reset', `was reset without a cause: ${reason} ${id} at ${now}`);
-        this.epoch = oracle.epochs.length;
+        this.epoch = Number(/^e(\d+)/.exec(id)[1]) + 1;
         this.lapsed.clear();
         this.review();
         this.missing = [];
-        this.at = Math.max(this.at ?? 0, place);
+        const isCut = reason === 'unknown' && oracle.happened.lostQuery;  // it has the id that did not reach the server
+        this.at = isCut ? undefined : Math.max(this.at ?? 0, place);
         this.heard = Math.max(this.heard, place);
     }
 
@@ -164,8 +165,9 @@ class View {
         this.missing = this.missing.filter(each => each > n);
     }
 
-    /** After all faults have ended: why this view is not live yet, or an empty string. Pure. */
+    /** After all faults have ended: why this view is not live yet, or an empty string. */
     unrest() {
+        this.review();  // tokens expire
         const {oracle} = this, {state, denied} = this.look(), {happened} = oracle;
         const isClosed = happened.closed.some(({topic, user, name}) => (topic === undefined || this.topics.some(each => contains(each, topic)))
             && (!user || this.users.has(user)) && (!name || this.name === name));

@@ -47,7 +47,7 @@ const VERBS = {
             if (tab.frozen) return;
             tab.fire(tab.window, 'beforeunload');
             for (const each of world.network.of_tab(tab)) each.cut(50);
-            for (const each of mayShow ? [] : world.oracle.views) each.calmUntil = world.scheduler.now + 1900;
+            for (const each of mayShow ? [] : world.oracle.views) if (each.look().state === 'open') each.calmUntil = world.scheduler.now + 1900;
         });
     },
     publish(world, topic, more = {}) { world.publish({topic: topic ?? undefined, ...more}); },

@@ -80,6 +80,7 @@ export class World {
     }
 
     close(tab) {
+        for (const each of tab.views) each.isOver = true;
         if (!tab.frozen) {
             tab.fire(tab.window, 'beforeunload');
             tab.fire(tab.window, 'pagehide', {persisted: false});
@@ -176,7 +177,7 @@ export class World {
             if (!groups.has(key)) groups.set(key, {views: 0, pipes: 0});
             return groups.get(key);
         };
-        for (const {tab, route, isShared, look} of this.#views()) if (isShared && !['closed', 'denied'].includes(look().state)) groupOf(tab, route).views += 1;
+        for (const {tab, route, isShared, look} of this.#views()) if (isShared && look().state !== 'closed' && !(this.shares && look().state === 'denied')) groupOf(tab, route).views += 1;
         for (const each of [...this.network.pipes].filter(isAwake)) if (each.isShared) groupOf(each.tab, each.route).pipes += 1;
         for (const [key, {views, pipes}] of groups) {
             if (pipes > Math.max(views, 1) || (this.shares && pipes !== Math.min(views, 1))) return `${key}: ${pipes} connections for ${views} streams`;
