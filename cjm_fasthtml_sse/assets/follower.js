@@ -45,10 +45,7 @@
     }
 
     /** Whether `id` is later than the cursor, or of another epoch. @param {string} id */
-    #isAfter(id) {
-      const {cursor} = this.#subscription;
-      return id !== cursor && sse.isLater(id, cursor);
-    }
+    #isAfter(id) { return sse.isLater(id, this.#subscription.cursor); }
 
     /** The leader announces its coverage. @param {Coverage} coverage */
     onCoverage(coverage) {
@@ -108,7 +105,7 @@
         const {id, topic, event} = block;
         if (id !== undefined && !this.#isAfter(id)) continue;
         const isEnd = sse.closesTopics(block, own.topics);
-        const isMine = event === "sse-close" ? isEnd : topic === undefined || matchesAny(own.granted, topic);
+        const isMine = event === "sse-close" ? isEnd : !topic || matchesAny(own.granted, topic);
         own.take(isMine ? block : {id});
         if (isEnd) return own.close("closed", undefined, true);
         if (!this.isRelayed) return;

@@ -31,13 +31,13 @@ interface TopicRequest { topics: string[], signed: string[] }
  * of the server about the tabs. `isEnded`: the server ended it for some topics.
  */
 interface GroupStream extends TopicRequest {
-  stream: Stream, granted: string[], tabs: number, tag: string, hasGap: boolean, decision: number, isEnded?: boolean }
+  stream: Stream, granted: string[], tabs: number, tag: string, hasGap?: boolean, decision?: number, isEnded?: boolean }
 
 /**
  * What a leader relays: all events of `topics`, the granted ones of those `asked` for, later than `floor`, for the user
  * `tag`. `isFresh`: after a gap, or for another user. `isNarrowed`: a topic was revoked.
  */
-interface Coverage extends TopicRequest { asked: string[], tag: string, decision: number, floor: string, isFresh: boolean, isNarrowed: boolean }
+interface Coverage extends TopicRequest { asked: string[], tag: string, decision?: number, floor: string, isFresh: boolean, isNarrowed: boolean }
 
 interface ElectionCallbacks {
   /** This tab leads. */

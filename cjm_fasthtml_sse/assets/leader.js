@@ -96,7 +96,7 @@
       const {own, topics, signed, granted} = subscription;
       if (!own) return;
       /** @type {GroupStream} */
-      const main = {stream: own.stream, topics, granted, signed, tabs: 1, tag, hasGap: false, decision: Math.random()};
+      const main = {stream: own.stream, topics, granted, signed, tabs: 1, tag, decision: Math.random()};
       subscription.own = undefined;
       this.main = main;
       Object.assign(own.handlers, this.#handlers(main));
@@ -133,12 +133,11 @@
     reopen() {
       if (!this.#group.isLeader || this.#next) return;
       /** @type {GroupStream} */
-      const next = {...this.#union(), granted: [], stream: /** @type {any} */ (undefined), tag: "", hasGap: false, decision: 0};
+      const next = {...this.#union(), granted: [], stream: /** @type {any} */ (undefined), tag: ""};
       this.#next = next;
       next.stream = sse.openStream(this.#handlers(next));
-      if (this.main) return;
-      if (this.#group.state !== "open") return this.#onState(next, "connecting");
-      setTimeout(() => { if (this.#next === next && !this.main) this.#onState(next, "connecting"); }, OPEN_PERIOD);
+      const wait = this.#group.state === "open" ? OPEN_PERIOD : 0;
+      setTimeout(() => { if (this.#next === next && !this.main) this.#onState(next, "connecting"); }, wait);
     }
 
     /** @param {GroupStream} own @returns {Handlers} */
@@ -168,19 +167,19 @@
 
     /** @param {GroupStream} own @param {State} state @param {number} [status] @returns {void} */
     #onState(own, state, status) {
-      const {main} = this, next = this.#next;
+      const {main} = this, next = this.#next, isOver = state === "denied" || state === "closed";
       if (own === main && next) {  // the old stream broke before the new one was open
         this.main = undefined;
         own.stream.close();
         return this.#onState(next, next.stream.state);
       }
       if (own === next && main && !main.isEnded) {
-        if (state !== "denied" && state !== "closed") return;
+        if (!isOver) return;
         this.#next = undefined;
-        if (state === "denied") this.#onDenied(main);
+        this.#onDenied(main);
       } else if (own === next || own === main) {
         if (own.isEnded) setTimeout(() => { if (this.main === own) this.reopen(); }, SOON);
-        else if (state === "denied" || state === "closed") this.#onDenied();
+        else if (isOver) this.#onDenied();
         else if (state !== "open") this.#group.sendToTabs({type: "state", state, status});
       }
     }
@@ -209,13 +208,13 @@
           continue;
         }
         if (isGap(block)) main.hasGap = true;
-        if (event === "sse-close") main.isEnded = Boolean(sse.parseJSON(data).topics);
+        if (event === "sse-close") main.isEnded = sse.parseJSON(data).topics;
         if (main.hasGap) {
           if (!isMark(block)) continue;
           main.hasGap = false;
           this.#announce(id ?? "", true);
         } else if (event !== "sse-retry" && (id !== undefined || data !== undefined)) {
-          if (topic !== undefined && !matchesAny(main.granted, topic)) delete block.topic;  // the server sends it unasked, for all tabs
+          if (topic && !matchesAny(main.granted, topic)) delete block.topic;  // the server sends it unasked, for all tabs
           events.push(block);
           group.advanceTo(id);
         }

@@ -31,8 +31,8 @@
   const FINAL = {204: "closed", 400: "denied", 401: "denied", 403: "denied", 409: "denied"};
   const {policy} = sse;
 
-  /** @param {string} message */
-  const log = message => { if (policy.debug) console.debug(`sse: ${message}`); };
+  /** @param {unknown} what */
+  const log = what => { if (policy.debug) console.debug("sse:", what); };
 
   /** The time without a byte after which a connection counts as dead: under three heartbeats. @param {number} interval In ms; 0 for no heartbeats. */
   const silenceLimit = interval => interval && Math.max(2.5 * interval, interval + 2000);
@@ -106,7 +106,7 @@
       if (tries >= policy.maxRetries) return log("given up"), enter("closed", status);
       wait ??= sse.chooseDelay(tries, retry);
       tries += 1;
-      if (policy.debug) log(`try ${tries} of ${policy.maxRetries} in ${Math.round(wait)} ms`);
+      log(`try ${tries} of ${policy.maxRetries} in ${Math.round(wait)} ms`);
       retryTimer = setTimeout(connect, wait);
       enter("reconnecting", status ?? 0);
     }
@@ -127,7 +127,7 @@
         hasAnswered = !omitsCookies;
         if (accept(response)) await read(response, id, signal);
       } catch (error) {
-        if (policy.debug) console.debug("sse:", error);
+        log(error);
       }
       if (signal.aborted) return;
       if (mayOmitCookies && (omitsCookies = !omitsCookies)) return connect();  // another origin may allow all requests without cookies

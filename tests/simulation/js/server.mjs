@@ -28,7 +28,8 @@ export class Server {
     streams = new Set();
     /** @type {Map<string, Set<string>>} Topics that a user may read. */
     rights = new Map();
-    /** When a user lost a topic. Older tokens no longer grant it. */
+    revocations = 0;
+    /** Which revocation took a topic from a user. Older tokens no longer grant it. */
     #revokedAt = new Map();
 
     constructor(world) {
@@ -57,7 +58,7 @@ export class Server {
     /** @param {boolean} tells Whether open streams lose the topic now. */
     takeRight(user, topic, tells) {
         this.rights.get(user).delete(topic);
-        if (tells) this.#revokedAt.set(`${user} ${topic}`, this.scheduler.now);
+        if (tells) this.#revokedAt.set(`${user} ${topic}`, ++this.revocations);
         for (const each of tells ? [...this.streams] : []) if (each.user === user) this.#narrow(each, topic);
     }
 
@@ -118,7 +119,7 @@ export class Server {
     }
 
     #decide(user, topics, tokens) {
-        const isValid = ([topic, until, since]) => Number(until) >= this.scheduler.now && !(this.#revokedAt.get(`${user} ${root(topic)}`) >= Number(since));
+        const isValid = ([topic, until, since]) => Number(until) >= this.scheduler.now && !(this.#revokedAt.get(`${user} ${root(topic)}`) > Number(since));
         const valid = tokens.map(each => each.split('~')).filter(isValid).map(([topic]) => topic);
         const granted = topics.filter(topic => this.may(user, topic) || valid.includes(topic));
         return topics.length && !granted.length ? FINAL : granted;

@@ -75,7 +75,7 @@ export class World {
     open(slot, spec, navigation = 'navigate') {
         if (this.tabs[slot]?.isAlive) this.close(this.tabs[slot]);
         const until = ms => Math.floor(this.scheduler.now + ms);
-        const elements = spec.elements.map(each => each.token ? {...each, token: {topic: each.token.topic, until: until(each.token.ms), since: until(0)}} : each);
+        const elements = spec.elements.map(each => each.token ? {...each, token: {topic: each.token.topic, until: until(each.token.ms), since: this.server.revocations}} : each);
         this.tabs[slot] = new Tab(this, slot, {...spec, elements, original: spec}, navigation);
     }
 
