@@ -45,6 +45,7 @@ class Pipe {
             this.#bytes = this.#bytes.slice(size);
             this.network.world.trace?.(this.tab, `reads ${JSON.stringify(new TextDecoder().decode(chunk))}`);
             this.body.push(chunk);
+            this.network.hasDelivered = true;
             this.#move();
         }, this.tab, 'net');
     }
@@ -91,6 +92,8 @@ export class Network {
     /** Bodies of streams that are on their way. */
     pipes = new Set();
     isDown = false;
+    /** Whether a tab has ever received a byte of a stream. */
+    hasDelivered = false;
     /** What a proxy takes away. */
     strips = {id: false, query: false, heartbeat: false};
     /** Responses whose body is held back. */

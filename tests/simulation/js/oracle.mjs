@@ -74,13 +74,11 @@ class View {
         this.users.add(now);
         for (const each of this.topics) {
             const holders = this.#holders.get(each) ?? new Set();
-            const isRevoked = topic !== undefined && each.split('/')[0] === topic;
-            if (isRevoked) holders.delete(user);
-            if (isRevoked && this.users.has(user)) holders.delete('token'), this.token = undefined;
-            const byToken = this.token && contains(this.token.topic, each) && this.token.until >= this.tab.now;
+            if (topic && each.split('/')[0] === topic) for (const by of ['', ' by token']) holders.delete(user + by);
+            const byToken = one => this.token && contains(this.token.topic, each) && server.accepts(this.token, one);
             if (server.may(now, each)) holders.add(now);
-            if (byToken) holders.add('token');
-            if (!byToken && [...this.users].some(one => !server.may(one, each))) this.wasLapsed.add(each), this.lapsed.add(each);
+            if (byToken(now)) holders.add(`${now} by token`);
+            if ([...this.users].some(one => !server.may(one, each) && !byToken(one))) this.wasLapsed.add(each), this.lapsed.add(each);
             this.#holders.set(each, holders);
         }
     }
@@ -90,7 +88,9 @@ class View {
     }
 
     #mayRead({topic, user}) {
-        return user !== undefined || topic === undefined || this.topics.some(each => contains(each, topic) && this.#holders.get(each).size);
+        if (user !== undefined || topic === undefined) return true;
+        const isSigned = ({token, isOver}) => !isOver && token && contains(token.topic, topic);  // of any tab: they share a stream
+        return this.topics.some(each => contains(each, topic) && this.#holders.get(each).size) || this.oracle.views.some(isSigned);
     }
 
     note(n) { if (this.#mayRead(this.oracle.events[n])) this.#allowed.add(n); }
@@ -105,6 +105,7 @@ class View {
     }
 
     #show(n) {
+        this.tab.world.trace?.(this.tab, `shows ${n} ${this.label}`);
         const event = this.oracle.events[n];
         if (!event) return this.#fail('invented', `was shown ${n}, which was never sent`);
         if (!this.#asksFor(event)) return this.#fail('leak', `was shown ${n} of ${event.topic ?? event.user}, for which it did not ask`);
@@ -152,12 +153,16 @@ class View {
         this.review();
         this.missing = [];
         const isCut = reason === 'unknown' && oracle.happened.lostQuery;  // it has the id that did not reach the server
+        if (isCut) this.shown.clear();
         this.at = isCut ? undefined : Math.max(this.at ?? 0, place);
         this.heard = Math.max(this.heard, place);
     }
 
-    /** A break that a click causes is not shown. */
-    stateShown(state, now) { if (!this.isOver && now < this.calmUntil && state === 'reconnecting') this.#fail('flicker', 'shows a break'); }
+    /** A break that a click causes is not shown, and a stream is open once a byte of it has arrived. */
+    stateShown(state, now) {
+        if (!this.isOver && now < this.calmUntil && state === 'reconnecting') this.#fail('flicker', 'shows a break');
+        if (state === 'open' && !this.tab.world.network.hasDelivered) this.#fail('early', 'is shown as open, and no byte has arrived');
+    }
 
     /** The page shows a state that contains all events up to `n`. */
     refreshed(n) {

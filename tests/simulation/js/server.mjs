@@ -46,6 +46,9 @@ export class Server {
 
     may(user, topic) { return this.rights.get(user)?.has(root(topic)) ?? false; }
 
+    /** Whether a token grants its topic to a user. A later revocation overrides it. */
+    accepts({topic, until, since}, user) { return Number(until) >= this.scheduler.now && !(this.#revokedAt.get(`${user} ${root(topic)}`) > Number(since)); }
+
     // What the application does
 
     publish(n, {topic, user, isBad = false}) {
@@ -119,8 +122,7 @@ export class Server {
     }
 
     #decide(user, topics, tokens) {
-        const isValid = ([topic, until, since]) => Number(until) >= this.scheduler.now && !(this.#revokedAt.get(`${user} ${root(topic)}`) > Number(since));
-        const valid = tokens.map(each => each.split('~')).filter(isValid).map(([topic]) => topic);
+        const valid = tokens.map(each => each.split('~')).filter(([topic, until, since]) => this.accepts({topic, until, since}, user)).map(([topic]) => topic);
         const granted = topics.filter(topic => this.may(user, topic) || valid.includes(topic));
         return topics.length && !granted.length ? FINAL : granted;
     }
@@ -128,7 +130,7 @@ export class Server {
     #open({pipe, user, name, asked, granted, seen}) {
         const [, epoch, position, marks] = seen.match(/^e(\d+)-(\d+)((?:\.\w+)*)$/) ?? [];
         const isKnown = epoch !== undefined && Number(epoch) === this.epoch;
-        const stream = {pipe, user, name, granted, lag: this.chance.happens(0.5) ? this.lag : 0, marks: new Set(), position: 0, owesMark: true, hasWritten: true, isWoken: false};
+        const stream = {pipe, user, name, asked, granted, lag: this.chance.happens(0.5) ? this.lag : 0, marks: new Set(), position: 0, owesMark: true, hasWritten: true, isWoken: false};
         const before = new Set(isKnown ? marks.split('.').filter(Boolean) : []);
         const lacking = asked.filter(topic => !granted.includes(topic)).map(markOf);
         const isRegained = granted.some(topic => before.has(markOf(topic)));

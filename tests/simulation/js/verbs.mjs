@@ -47,7 +47,8 @@ const VERBS = {
             if (tab.frozen) return;
             tab.fire(tab.window, 'beforeunload');
             for (const each of world.network.of_tab(tab)) each.cut(50);
-            for (const each of mayShow ? [] : world.oracle.views) if (each.look().state === 'open') each.calmUntil = world.scheduler.now + 1900;
+            const isCalm = !mayShow && world.scheduler.now - world.openedAt > 5000;  // no stream is being opened
+            for (const each of isCalm ? world.oracle.views : []) if (each.look().state === 'open') each.calmUntil = world.scheduler.now + 1900;
         });
     },
     publish(world, topic, more = {}) { world.publish({topic: topic ?? undefined, ...more}); },
@@ -114,6 +115,7 @@ function on(world, slot, call) { if (world.tabs[slot]?.isAlive) call(world.tabs[
 
 function removeFrom(world, tab) {
     const elt = tab.elements.at(-1);
+    world.openedAt = world.scheduler.now;
     for (const each of tab.views) each.isOver ||= each.element === elt;
     tab.remove(elt);
 }
@@ -158,21 +160,33 @@ const FAMILIES = {
 const SLOTS = 5;
 const slot = c => c.below(SLOTS);
 
+/** Properties of pages that a run may have. */
+const PROPERTIES = ['tokens', 'named', 'routes', 'versions', 'raises', 'refresh', 'noCursor', 'alone', 'doors'];
+
+/** What makes trouble together. Half of the runs have one of these, with little else. */
+const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['user', 'tokens', 'rights'], ['user', 'user', 'crash'], ['stripHeaders', 'cut', 'stall'],
+    ['lag', 'trim', 'restart', 'cut'], ['crash', 'freeze', 'reload', 'cut'], ['freeze', 'freeze', 'hidden'], ['disconnect', 'rights', 'cut'], ['hold', 'down', 'busy', 'crash'],
+    ['named', 'stall', 'cut', 'reload'], ['crash', 'leave', 'tokens'], ['download']];
+
 /** @param {import('./scheduler.mjs').Chance} c @returns {any[][]} */
 export function draw(c) {
-    const all = Object.keys(FAMILIES), chosen = all.filter(() => c.happens(0.22));
-    const has = Object.fromEntries(['tokens', 'named', 'routes', 'versions', 'raises', 'refresh', 'noCursor', 'alone', 'doors'].map(name => [name, c.happens(0.2)]));
+    const theme = c.happens(0.5) ? c.pick(THEMES) : undefined, share = theme ? 0.06 : 0.22;
+    const chosen = [...Object.keys(FAMILIES).filter(() => c.happens(share)), ...(theme ?? []).filter(each => FAMILIES[each])];
+    const has = Object.fromEntries(PROPERTIES.map(name => [name, Boolean(theme?.includes(name)) || c.happens(share)]));
+    has.doors ||= has.refresh || c.happens(0.2);
+    const isPrivate = chosen.includes('user');
     const mayShow = chosen.some(each => !['download', 'hidden', 'bad', 'remove', 'junk'].includes(each)) || has.named || has.versions || has.refresh;
     const verbs = [];
     if (c.happens(0.1)) verbs.push(['browser', c.pick([{locks: 'refused'}, {locks: 'refused', channels: 'refused'}, {channels: 'refused'}, {locks: 'silent'}, {isSecure: false},
         {slowLocks: true}, {channels: 'absent'}, {locks: 'absent'}])]);
     if (has.named && c.happens(0.5)) verbs.push(['user', '', 'none']);
+    if (chosen.includes('hold') && c.happens(0.3)) verbs.push(['hold', 4]);
     const number = c.between(15, 40), tabs = c.between(2, SLOTS);
     for (let i = 0; i < Math.min(tabs, 3); i++) verbs.push(...openTab(c, i, has), ['wait', waiting(c)]);
     while (verbs.length < number) {
         const kind = c.random();
         if (kind < 0.3) verbs.push(['wait', waiting(c)]);
-        else if (kind < 0.55) for (let i = c.between(1, 3); i > 0; i--) verbs.push(sent(c));
+        else if (kind < 0.55) for (let i = c.between(1, 3); i > 0; i--) verbs.push(sent(c, isPrivate ? 0.4 : 0.1));
         else if (kind < 0.63) verbs.push(...openTab(c, c.below(tabs), has));
         else if (kind < 0.67) verbs.push(['close', slot(c)]);
         else if (kind < 0.72) verbs.push(['thaw', slot(c)]);
@@ -184,10 +198,10 @@ export function draw(c) {
 
 const waiting = c => c.pick([c.below(60), c.below(400), c.below(2500), c.below(2500), c.below(12_000), c.below(60_000)]);
 
-const sent = c => c.happens(0.12) ? ['publish', null, {user: c.pick(['ana', 'ben'])}] : ['publish', c.pick([...TOPICS, ...TOPICS, null])];
+const sent = (c, isPrivate) => c.happens(isPrivate) ? ['publish', null, {user: c.pick(['ana', 'ben'])}] : ['publish', c.pick([...TOPICS, ...TOPICS, null])];
 
 function openTab(c, slot, has) {
-    const spec = {door: has.doors ? c.pick(['plain', 'htmx2', 'htmx4']) : 'plain', elements: []};
+    const spec = {door: has.doors ? c.pick(has.refresh ? ['htmx2', 'htmx4'] : ['plain', 'htmx2', 'htmx4']) : 'plain', elements: []};
     if (has.versions && c.happens(0.4)) spec.version = 2;
     if (has.raises && c.happens(0.4)) spec.raises = true;
     const isAlone = has.alone && c.happens(0.4);

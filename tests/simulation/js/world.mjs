@@ -35,6 +35,8 @@ export class World {
     user = 'ana';
     env = {};
     loads = 0;
+    /** When the last page was opened or closed. */
+    openedAt = 0;
     /** @type {(Tab | undefined)[]} The page that is shown in each slot. */
     tabs = [];
     failure = undefined;
@@ -74,12 +76,14 @@ export class World {
 
     open(slot, spec, navigation = 'navigate') {
         if (this.tabs[slot]?.isAlive) this.close(this.tabs[slot]);
+        this.openedAt = this.scheduler.now;
         const until = ms => Math.floor(this.scheduler.now + ms);
         const elements = spec.elements.map(each => each.token ? {...each, token: {topic: each.token.topic, until: until(each.token.ms), since: this.server.revocations}} : each);
         this.tabs[slot] = new Tab(this, slot, {...spec, elements, original: spec}, navigation);
     }
 
     close(tab) {
+        this.openedAt = this.scheduler.now;
         for (const each of tab.views) each.isOver = true;
         if (!tab.frozen) {
             tab.fire(tab.window, 'beforeunload');
@@ -174,12 +178,21 @@ export class World {
         const groups = new Map();
         const groupOf = (tab, route) => {
             const key = `version ${tab.spec.version ?? 1}, ${route}`;
-            if (!groups.has(key)) groups.set(key, {views: 0, pipes: 0});
+            if (!groups.has(key)) groups.set(key, {views: 0, pipes: 0, wanted: new Set(), asked: new Set()});
             return groups.get(key);
         };
-        for (const {tab, route, isShared, look} of this.#views()) if (isShared && look().state !== 'closed' && !(this.shares && look().state === 'denied')) groupOf(tab, route).views += 1;
-        for (const each of [...this.network.pipes].filter(isAwake)) if (each.isShared) groupOf(each.tab, each.route).pipes += 1;
-        for (const [key, {views, pipes}] of groups) {
+        for (const {tab, route, isShared, look} of this.#views()) {
+            if (isShared && look().state !== 'closed' && !(this.shares && look().state === 'denied')) groupOf(tab, route).views += 1;
+        }
+        for (const {tab, route, isOver, topics} of this.oracle.views) for (const each of isOver ? [] : topics) groupOf(tab, route).wanted.add(each);
+        for (const {tab, route, stream} of [...this.network.pipes].filter(each => isAwake(each) && each.isShared)) {
+            const group = groupOf(tab, route);
+            group.pipes += 1;
+            for (const each of stream?.asked ?? []) group.asked.add(each);
+        }
+        for (const [key, {views, pipes, wanted, asked}] of groups) {
+            const more = [...asked].filter(each => !wanted.has(each));
+            if (this.shares && more.length) return `${key}: a stream of ${more}, which no tab wants`;
             if (pipes > Math.max(views, 1) || (this.shares && pipes !== Math.min(views, 1))) return `${key}: ${pipes} connections for ${views} streams`;
         }
         return '';
