@@ -167,7 +167,7 @@
 
     /** @param {GroupStream} own @param {State} state @param {number} [status] @returns {void} */
     #onState(own, state, status) {
-      const {main} = this, next = this.#next, isOver = state === "denied" || state === "closed";
+      const {main} = this, next = this.#next, isOver = state === "closed" || state === "denied";
       if (own === main && next) {  // the old stream broke before the new one was open
         this.main = undefined;
         own.stream.close();

@@ -75,7 +75,7 @@ const MUTANTS = [
     ['two-streams-ask', 'Each stream of a page asks by its query before it gives up its id.',
         ['stream', 'if (!hasAsked) {', 'if (!sse.asksByQuery) {']],
     ['ended-by-status', 'A stream that the server ends by a status is not shown as connecting.',
-        ['leader', 'isOver = state === "denied" || state === "closed";', 'isOver = state === "denied";']],
+        ['leader', 'isOver = state === "closed" || state === "denied";', 'isOver = state === "denied";']],
     ['stopped-election-steals', 'A tab that shares no longer leaves the lock alone.',
         ['election', '        const askedAt = Date.now();', '        this.#callbacks.onSilence();\n        const askedAt = Date.now();'],
         ['election', '        this.#callbacks.onSilence();  // last, because it may stop the election', '']],

@@ -124,7 +124,7 @@ export class Network {
                 finish(() => reject(fail('AbortError')));
                 pipe?.abort();
             });
-            const answered = call => scheduler.after(chance.delay(4, 1500), call, tab, 'net');
+            const answered = call => scheduler.after(chance.delay(url.pathname === '/now' ? 60 : 4, 1500), call, tab, 'net');
             scheduler.after(chance.delay(4, 1500), () => {
                 if (signal?.aborted || !tab.isAlive) return;
                 if (this.isDown) return answered(() => finish(() => reject(fail('TypeError'))));

@@ -155,7 +155,9 @@ const FAMILIES = {
     remove: c => [['remove', slot(c)]],
     download: (c, may) => [['download', slot(c), may]],
     wake: c => [c.pick([['online'], ['retry', slot(c)]])],
-    bad: c => [['publish', c.pick([...TOPICS, null]), {isBad: true}]],
+    bad: c => [['publish', c.pick([...TOPICS, null]), {isBad: true}], ['wait', c.below(600)], sent(c), ['wait', c.below(60)], sent(c)],
+    visit: (c, may, has) => [['user', c.pick(USERS), 'none'], ...openTab(c, slot(c), has), ['wait', c.below(80)], sent(c, 1), sent(c, 1)],
+    behind: c => [['lag', c.pick([300, 700])], sent(c), sent(c), ['trim'], ['wait', c.below(400)], sent(c), ['wait', c.below(400)], ['trim'], sent(c)],
 };
 const SLOTS = 5;
 const slot = c => c.below(SLOTS);
@@ -164,7 +166,7 @@ const slot = c => c.below(SLOTS);
 const PROPERTIES = ['tokens', 'named', 'routes', 'versions', 'raises', 'refresh', 'noCursor', 'alone', 'doors'];
 
 /** What makes trouble together. Half of the runs have one of these, with little else. */
-const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['user', 'tokens', 'rights'], ['user', 'user', 'crash'], ['stripHeaders', 'cut', 'stall'],
+const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
     ['lag', 'trim', 'restart', 'cut'], ['crash', 'freeze', 'reload', 'cut'], ['freeze', 'freeze', 'hidden'], ['disconnect', 'rights', 'cut'], ['hold', 'down', 'busy', 'crash'],
     ['named', 'stall', 'cut', 'reload'], ['crash', 'leave', 'tokens'], ['download']];
 
@@ -174,7 +176,7 @@ export function draw(c) {
     const chosen = [...Object.keys(FAMILIES).filter(() => c.happens(share)), ...(theme ?? []).filter(each => FAMILIES[each])];
     const has = Object.fromEntries(PROPERTIES.map(name => [name, Boolean(theme?.includes(name)) || c.happens(share)]));
     has.doors ||= has.refresh || c.happens(0.2);
-    const isPrivate = chosen.includes('user');
+    const isPrivate = chosen.includes('user') || chosen.includes('visit');
     const mayShow = chosen.some(each => !['download', 'hidden', 'bad', 'remove', 'junk'].includes(each)) || has.named || has.versions || has.refresh;
     const verbs = [];
     if (c.happens(0.1)) verbs.push(['browser', c.pick([{locks: 'refused'}, {locks: 'refused', channels: 'refused'}, {channels: 'refused'}, {locks: 'silent'}, {isSecure: false},
@@ -190,7 +192,7 @@ export function draw(c) {
         else if (kind < 0.63) verbs.push(...openTab(c, c.below(tabs), has));
         else if (kind < 0.67) verbs.push(['close', slot(c)]);
         else if (kind < 0.72) verbs.push(['thaw', slot(c)]);
-        else if (chosen.length) verbs.push(...FAMILIES[c.pick(chosen)](c, mayShow));
+        else if (chosen.length) verbs.push(...FAMILIES[c.pick(chosen)](c, mayShow, has));
         if (c.happens(0.5)) verbs.push(['wait', c.below(120)]);
     }
     return verbs;
