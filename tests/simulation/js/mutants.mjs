@@ -1,9 +1,9 @@
 // Scripts with one fault each, to see that the simulation finds it: `node mutants.mjs [NAME] [--check] [--list]`.
 //
 // A mutant replaces text that must occur exactly once in its file. `--check` only looks whether each still applies, and
-// `--list` prints all as JSON. Those that are named d… bring a mended fault back. The others break a sentence of the promise.
+// `--list` prints all as JSON, and `--show` the shortened script of each finding. Those that are named d… bring a mended fault back. The others break a sentence of the promise.
 import {parseArgs} from 'node:util';
-import {search} from './run.mjs';
+import {drawn, report, search} from './run.mjs';
 import {compile, readSources} from './tab.mjs';
 
 const LIMIT = 120;  // seconds for one mutant
@@ -103,7 +103,7 @@ export function mutate([name, , ...replacements]) {
 }
 
 async function main() {
-    const {values, positionals} = parseArgs({allowPositionals: true, options: {check: {type: 'boolean'}, list: {type: 'boolean'}, seconds: {type: 'string'}, first: {type: 'string'}}});
+    const {values, positionals} = parseArgs({allowPositionals: true, options: {check: {type: 'boolean'}, list: {type: 'boolean'}, show: {type: 'boolean'}, seconds: {type: 'string'}, first: {type: 'string'}}});
     if (values.list) return console.log(JSON.stringify(MUTANTS.map(([name, fault, ...given]) => ({name, fault, files: [...new Set(given.map(([file]) => `${file}.js`))]})), null, 1));
     const chosen = MUTANTS.filter(([name]) => !positionals.length || positionals.some(each => name.startsWith(each)));
     const missed = [];
@@ -112,6 +112,7 @@ async function main() {
         if (values.check) continue;
         const {runs, seconds, seed, failure} = await search(Number(values.seconds ?? LIMIT), compiled, values.first && Number(values.first));
         if (!failure) missed.push(mutant[0]);
+        else if (values.show) await report(seed, drawn(seed), compiled, failure);
         console.log(`${mutant[0].padEnd(26)} ${failure ? `${failure.kind.padEnd(9)} after ${String(runs).padStart(6)} runs, ${seconds.toFixed(1).padStart(6)} s, seed ${seed}` : `not found in ${runs} runs`}`);
     }
     if (!missed.length) return;

@@ -62,7 +62,7 @@ export async function search(seconds, compiled, first = Math.floor(Math.random()
     }
 }
 
-async function report(seed, verbs, compiled, failure) {
+export async function report(seed, verbs, compiled, failure) {
     const least = await shrink(seed, verbs, compiled, failure.kind);
     const again = await play(seed, least, compiled) ?? failure;
     console.log(`seed ${seed} fails: ${failure.kind} ${failure.text}\n\nshortened to ${least.length} verbs: ${again.kind} ${again.text}\n\n${written(seed, least)}`);

@@ -130,36 +130,36 @@ export class Tab {
         if (token) url.searchParams.append('signed', `${token.topic}~${token.until}~${token.since}`);
         if (name) url.searchParams.set('connection_id', name);
         if (cursor) url.searchParams.set('last_event_id', world.server.cursor);
-        const view = world.oracle.open({tab: this, topics, hasCursor: cursor, token, name, route});
+        const view = world.oracle.open({tab: this, topics, hasCursor: cursor, token, name, route, isShared: !name && spec.elements.every(each => each.share !== false)});
         this.views.push(view);
-        view.isShared = !name && spec.elements.every(each => each.share !== false);
-        view.calmUntil = 0;
+        const receive = (event, data) => {
+            const {n, reason, last_event_id: id} = JSON.parse(data);
+            if (event === 'sse-reset') view.reset(reason, id);
+            else if (event === 'note') view.show(n);
+        };
         if (spec.door === 'plain') {
-            const read = () => ({state: subscription.state, denied: subscription.denied});
-            const subscription = sse.subscribe({url: url.href, headers: {}, share, cursor: '', onstate: state => view.stateShown(state, this.now), ondenied() {},
-                onevent: ({event, data, id}) => {
-                    view.receive(event, data, id, this.now);
+            view.look = () => ({state: subscription.state, denied: subscription.denied});
+            const subscription = sse.subscribe({url: url.href, headers: {}, share, cursor: '', onstate: state => view.showState(state), ondenied() {},
+                onevent: ({event, data}) => {
+                    receive(event, data);
                     this.raise();
                 }});
-            view.look = read;
             return;
         }
-        const attributes = {'data-sse-swap': 'note', 'data-sse-spread': '500', 'data-sse-connect': url.href, 'data-hx-sse-connect': url.href};
-        delete attributes[spec.door === 'htmx4' ? 'data-sse-connect' : 'data-hx-sse-connect'];
+        const attributes = {'data-sse-swap': 'note', 'data-sse-spread': '500', [spec.door === 'htmx4' ? 'data-hx-sse-connect' : 'data-sse-connect']: url.href};
         if (refresh !== undefined) attributes['data-sse-refresh'] = refresh;
         if (!share) attributes['data-sse-share'] = 'false';
-        const elt = new FakeElement(attributes);
+        const elt = view.element = new FakeElement(attributes);
         elt.parent = this.document;
         this.elements.push(elt);
-        view.element = elt;
         // htmx 4 reads its messages later than the script hands them over, so its own event has the place among them
-        if (spec.door === 'htmx4') elt.addEventListener('sse-reset', ({detail}) => view.receive('sse-reset', detail.data, detail.id, this.now));
-        else elt.addEventListener('sse:reset', ({detail}) => view.reset(detail.reason, detail.lastEventId, this.now));
-        elt.addEventListener('sse:state', ({detail}) => view.stateShown(detail.state, this.now));
+        if (spec.door === 'htmx4') elt.addEventListener('sse-reset', ({detail}) => receive('sse-reset', detail.data));
+        else elt.addEventListener('sse:reset', ({detail}) => view.reset(detail.reason, detail.lastEventId));
+        elt.addEventListener('sse:state', ({detail}) => view.showState(detail.state));
         view.look = () => ({state: elt.getAttribute('data-sse-state') ?? 'none', denied: (elt.getAttribute('data-sse-denied') ?? '').split(' ').filter(Boolean)});
         elt.swapped = text => {
-            if (text.startsWith('state ')) return view.refreshed(Number(text.slice(6)));
-            view.receive('note', text, undefined, this.now);
+            if (text.startsWith('state ')) return view.showRefreshed(Number(text.slice(6)));
+            receive('note', text);
             this.raise();
         };
         world.guard(() => this.window.htmx.process(elt));

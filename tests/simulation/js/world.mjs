@@ -48,7 +48,7 @@ export class World {
         this.channels = new Channels(this);
         this.server = new Server(this);
         this.network = new Network(this);
-        this.oracle = new Oracle((kind, text) => this.fails(kind, text), this.server, () => this.user);
+        this.oracle = new Oracle(this);
         for (const [user, topics] of [['ana', 'abc'], ['ben', 'ac'], ['', 'abc']]) this.server.rights.set(user, new Set(topics));
     }
 
