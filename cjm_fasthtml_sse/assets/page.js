@@ -33,7 +33,7 @@
   sse.isAttached = entry => attached.get(entry.elt) === entry;
 
   /** @type {Internals["close"]} */
-  sse.close = elt => attached.get(elt)?.subscription.close();
+  sse.close = elt => attached.get(elt)?.subscription.close("closed", undefined, true);
 
   /** @type {Internals["open"]} */
   sse.open = elt => {
@@ -173,8 +173,8 @@
 
   // Leaving and returning
 
-  /** The network or the user is back. */
-  const reconnectAll = () => attached.forEach(({subscription}) => { if (!subscription.ended) subscription.reconnectNow(); });
+  /** The network or the user is back. @param {ParentNode} [root] */
+  const reconnectAll = root => elements(root).filter(elt => !sse.isEnded(elt)).forEach(sse.open);
 
   /** @type {Subscription[]} */
   let paused = [];
@@ -195,7 +195,7 @@
     resumeAll();
     if (persisted) reconnectAll();
   });
-  addEventListener("online", reconnectAll);
+  addEventListener("online", () => reconnectAll());
   document.addEventListener("resume", () => {
     resumeAll();
     reconnectAll();
@@ -203,8 +203,7 @@
   document.addEventListener("visibilitychange", () => { if (!document.hidden) reconnectAll(); });
   addEventListener("htmx:sseReconnect", ({target}) => {
     if (target instanceof Element && target.matches(CONNECTS)) return sse.open(target);
-    const root = target instanceof Element ? target : document;
-    elements(root).filter(elt => !sse.isEnded(elt)).forEach(sse.open);
+    reconnectAll(target instanceof Element ? target : document);
   }, true);  // in the capture phase, for events that do not bubble
   addEventListener("load", () => setTimeout(() => sse.subscriptions.size || sse.askUserCheck()));
 })();

@@ -87,6 +87,8 @@ const MUTANTS = [
         ['stream', 'opening.from !== id.slice(0, MAX_FROM)', '!(opening.from && id.startsWith(opening.from))']],
     ['two-marks', 'A tab has one stream of its own at most.',
         ['subscription', 'clearTimeout(this.#timer);\n      this.#timer = setTimeout(call, ms);', 'this.#timer = setTimeout(call, ms);']],
+    ['closed-comes-back', 'A stream that the page closed stays closed until it is opened.',
+        ['page', 'subscription.close("closed", undefined, true);', 'subscription.close();']],
     ['twice-after-a-refresh', 'An event that a refresh contains is not shown after it.',
         ['page', 'if (entry.seen && block.id', 'if (false && block.id']],
 ];

@@ -32,6 +32,7 @@ export class Oracle {
 class View {
     isOver = false;
     calmUntil = 0;
+    covered = 0;  // the last event that a refresh contained
     shown = new Set();
     missing = [];  // events that were passed over
     lapsed = new Set();  // topics that it could not read for a while, since its last reset
@@ -66,7 +67,7 @@ class View {
     #asksFor({topic, user}) { return user !== undefined ? this.users.has(user) : topic === undefined || this.topics.some(each => contains(each, topic)); }
 
     /** Whether it has to be shown, or told. */
-    #isDue(event) { return this.#asksFor(event) && (event.user === undefined || this.users.size === 1); }
+    #isDue(event) { return event.n > this.covered && this.#asksFor(event) && (event.user === undefined || this.users.size === 1); }
 
     #mayRead({topic, user}) {
         if (user !== undefined || topic === undefined) return true;
@@ -127,13 +128,17 @@ class View {
     }
 
     /** The page shows a state that contains all events up to `n`. */
-    showRefreshed(n) { Object.assign(this, {at: Math.max(this.at ?? 0, n), missing: this.missing.filter(each => each > n)}); }
+    showRefreshed(n) {
+        if (this.epoch === this.oracle.epochs.length) this.at = Math.max(this.at ?? 0, n);  // ids of two epochs have no order
+        this.covered = n;
+    }
 
     /** After all faults have ended: why this view is not live yet, or an empty string. */
     unrest() {
         this.review();  // tokens expire
         const {events, probes, happened} = this.oracle, {state, denied} = this.look();
         const isMeant = ({topic, user, name}) => (topic === undefined || this.topics.some(each => contains(each, topic))) && (!user || this.users.has(user)) && (!name || this.name === name);
+        if (this.isShut) return state === 'closed' ? '' : `${state}, although the page closed it`;
         if (state === 'closed') return happened.closed.some(isMeant) ? '' : 'closed without a cause';
         if (state === 'denied' && !happened.refused && !happened.lostQuery && !this.wasLapsed.size) return 'denied without a cause';
         if (!['open', 'stale', 'denied'].includes(state)) return `still ${state}`;

@@ -40,6 +40,16 @@ const VERBS = {
         });
     },
     remove(world, slot) { on(world, slot, tab => { if (!tab.frozen && tab.elements.length) removeFrom(world, tab); }); },
+    shut(world, slot, isShut) {
+        on(world, slot, tab => {
+            const elt = tab.elements[0], view = tab.views.find(each => each.element === elt);
+            if (tab.frozen || !elt?.isConnected) return;
+            view.isShut = isShut;
+            world.openedAt = world.scheduler.now;
+            world.guard(() => isShut ? tab.sse.close(elt) : tab.sse.open(elt));
+        });
+    },
+    beat(world, seconds) { world.server.heartbeat = seconds; },
     retry(world, slot) { on(world, slot, tab => tab.frozen || tab.fire(tab.document, 'htmx:sseReconnect', {bubbles: true})); },
     online(world) { for (const tab of world.living) if (!tab.frozen) tab.fire(tab.window, 'online'); },
     download(world, slot, mayShow) {
@@ -154,6 +164,7 @@ const FAMILIES = {
     breakChannel: c => [['breakChannel', slot(c)]],
     remove: c => [['remove', slot(c)]],
     download: (c, may) => [['download', slot(c), may]],
+    shut: c => [['shut', slot(c), c.happens(0.4)]],
     wake: c => [c.pick([['online'], ['retry', slot(c)]])],
     bad: c => [['publish', c.pick([...TOPICS, null]), {isBad: true}], ['wait', c.below(600)], sent(c), ['wait', c.below(60)], sent(c)],
     visit: (c, may, has) => [['user', c.pick(USERS), 'none'], ...openTab(c, slot(c), has), ['wait', c.below(80)], sent(c, 1), sent(c, 1)],
@@ -166,7 +177,7 @@ const slot = c => c.below(SLOTS);
 const PROPERTIES = ['tokens', 'named', 'routes', 'versions', 'raises', 'refresh', 'noCursor', 'alone', 'doors'];
 
 /** What makes trouble together. Half of the runs have one of these, with little else. */
-const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
+const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['doors', 'shut', 'cut', 'close'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
     ['lag', 'trim', 'restart', 'cut'], ['crash', 'freeze', 'reload', 'cut'], ['freeze', 'freeze', 'hidden'], ['disconnect', 'rights', 'cut'], ['hold', 'down', 'busy', 'crash'],
     ['named', 'stall', 'cut', 'reload'], ['crash', 'leave', 'tokens'], ['download']];
 
@@ -183,6 +194,7 @@ export function draw(c) {
         {slowLocks: true}, {channels: 'absent'}, {locks: 'absent'}])]);
     if (has.named && c.happens(0.5)) verbs.push(['user', '', 'none']);
     if (chosen.includes('hold') && c.happens(0.3)) verbs.push(['hold', 4]);
+    if (c.happens(0.2)) verbs.push(['beat', c.pick([1, 2, 15])]);
     const number = c.between(15, 40), tabs = c.between(2, SLOTS);
     for (let i = 0; i < Math.min(tabs, 3); i++) verbs.push(...openTab(c, i, has), ['wait', waiting(c)]);
     while (verbs.length < number) {
