@@ -139,6 +139,7 @@ class View {
         const {events, probes, happened} = this.oracle, {state, denied} = this.look();
         const isMeant = ({topic, user, name}) => (topic === undefined || this.topics.some(each => contains(each, topic))) && (!user || this.users.has(user)) && (!name || this.name === name);
         if (this.isShut) return state === 'closed' ? '' : `${state}, although the page closed it`;
+        if (state === 'closed' && this.tab.spec.settings) return '';  // it gives up after some tries
         if (state === 'closed') return happened.closed.some(isMeant) ? '' : 'closed without a cause';
         if (state === 'denied' && !happened.refused && !happened.lostQuery && !this.wasLapsed.size) return 'denied without a cause';
         if (!['open', 'stale', 'denied'].includes(state)) return `still ${state}`;

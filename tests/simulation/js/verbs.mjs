@@ -135,7 +135,7 @@ export function apply(world, [name, ...given]) { VERBS[name](world, ...given); }
 /** Whether, after this verb, a tab may read on its own although it could share. */
 export const mayBeAlone = ([name, given, more]) => ['deny', 'revoke', 'user', 'breakChannel', 'signIn', 'disconnect'].includes(name)
     || (name === 'browser' && Object.keys(given).length > 0) || (name === 'refuse' && more < 429) || (name === 'strip' && given === 'query')
-    || (name === 'open' && (more.env || more.elements.some(each => each.token)));
+    || (name === 'open' && (more.env || more.settings || more.elements.some(each => each.token)));
 
 // Drawing
 
@@ -174,10 +174,10 @@ const SLOTS = 5;
 const slot = c => c.below(SLOTS);
 
 /** Properties of pages that a run may have. */
-const PROPERTIES = ['tokens', 'named', 'routes', 'versions', 'raises', 'refresh', 'noCursor', 'alone', 'doors'];
+const PROPERTIES = ['tokens', 'named', 'routes', 'versions', 'raises', 'refresh', 'noCursor', 'alone', 'doors', 'givesUp'];
 
 /** What makes trouble together. Half of the runs have one of these, with little else. */
-const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['doors', 'shut', 'cut', 'close'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
+const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['doors', 'shut', 'cut', 'close'], ['doors', 'givesUp', 'down', 'wake', 'busy'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
     ['lag', 'trim', 'restart', 'cut'], ['crash', 'freeze', 'reload', 'cut'], ['freeze', 'freeze', 'hidden'], ['disconnect', 'rights', 'cut'], ['hold', 'down', 'busy', 'crash'],
     ['named', 'stall', 'cut', 'reload'], ['crash', 'leave', 'tokens'], ['download']];
 
@@ -218,6 +218,7 @@ function openTab(c, slot, has) {
     const spec = {door: has.doors ? c.pick(has.refresh ? ['htmx2', 'htmx4'] : ['plain', 'htmx2', 'htmx4']) : 'plain', elements: []};
     if (has.versions && c.happens(0.4)) spec.version = 2;
     if (has.raises && c.happens(0.4)) spec.raises = true;
+    if (has.givesUp && c.happens(0.5)) spec.settings = {retry: {maxRetries: c.between(0, 3)}};
     const isAlone = has.alone && c.happens(0.4);
     for (let i = c.pick([1, 1, 1, 2]); i > 0; i--) {
         const element = {topics: c.pick(ASKED)};
