@@ -121,12 +121,11 @@
     }
     before?.subscription.close();
     checkId(elt, url);
-    const same = before?.url === url ? before : undefined;
-    /** @type {Attached} */
-    const entry = {elt, url, sink, onstate, reopen, isStale: Boolean(same?.isStale), isBarred: same?.isBarred, held: undefined,
-      subscription: /** @type {any} */ (undefined)};
+    const same = before?.url === url ? before : undefined, cursor = same?.subscription.cursor ?? "";
+    /** @type {Attached} A refresh that is under way goes on. */
+    const entry = Object.assign(same ?? {isStale: false}, {elt, url, sink, onstate, reopen, subscription: /** @type {any} */ (undefined)});
     attached.set(elt, entry);
-    entry.subscription = subscribe(entry, headers ?? {}, same?.subscription.cursor ?? "");
+    entry.subscription = subscribe(entry, headers ?? {}, cursor);
     showDenied(entry);
     showState(entry);
     return entry;

@@ -80,6 +80,7 @@
 
   /** @param {Attached} entry @param {Block[]} held @param {string} seen The newest id in the response. @param {number} status Of a refusal, or 0. */
   function finish(entry, held, seen, status) {
+    if (!sse.isAttached(entry)) return;
     entry.held = entry.cancelRefresh = undefined;
     entry.isRefreshing = false;
     entry.refreshedAt = performance.now();

@@ -89,6 +89,9 @@ const MUTANTS = [
         ['subscription', 'clearTimeout(this.#timer);\n      this.#timer = setTimeout(call, ms);', 'this.#timer = setTimeout(call, ms);']],
     ['closed-comes-back', 'A stream that the page closed stays closed until it is opened.',
         ['page', 'subscription.close("closed", undefined, true);', 'subscription.close();']],
+    ['refresh-of-the-replaced', 'A refresh belongs to the present stream of its element.',
+        ['page', 'Object.assign(same ?? {isStale: false}, {', 'Object.assign({isStale: Boolean(same?.isStale)}, {'],
+        ['refresh', 'if (!sse.isAttached(entry)) return;', '']],
     ['twice-after-a-refresh', 'An event that a refresh contains is not shown after it.',
         ['page', 'if (entry.seen && block.id', 'if (false && block.id']],
 ];
