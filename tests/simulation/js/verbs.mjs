@@ -164,6 +164,10 @@ const FAMILIES = {
     breakChannel: c => [['breakChannel', slot(c)]],
     remove: c => [['remove', slot(c)]],
     download: (c, may) => [['download', slot(c), may]],
+    quiet: c => [['strip', 'heartbeat', true], ['cutAll', 10], ['wait', c.between(2000, 6000)], ['stall', slot(c), 60_000], sent(c)],
+    flood: c => [['publish', null], ...openTab(c, slot(c), {}), ['wait', c.below(2000)], ...Array.from({length: c.between(9, 14)}, () => sent(c)), ['strip', 'id', true], ['wait', 100],
+        ['cutAll', 50]],
+    broken: c => [['breakChannel', slot(c)], ['wait', c.between(3000, 12_000)]],
     shut: c => [['shut', slot(c), c.happens(0.4)]],
     wake: c => [c.pick([['online'], ['retry', slot(c)]])],
     bad: c => [['publish', c.pick([...TOPICS, null]), {isBad: true}], ['wait', c.below(600)], sent(c), ['wait', c.below(60)], sent(c)],
@@ -177,7 +181,7 @@ const slot = c => c.below(SLOTS);
 const PROPERTIES = ['tokens', 'named', 'routes', 'versions', 'raises', 'refresh', 'noCursor', 'alone', 'doors', 'givesUp'];
 
 /** What makes trouble together. Half of the runs have one of these, with little else. */
-const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['doors', 'shut', 'cut', 'close'], ['doors', 'givesUp', 'down', 'wake', 'busy'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
+const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['doors', 'shut', 'cut', 'close'], ['doors', 'givesUp', 'down', 'wake', 'busy'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['quiet'], ['flood'], ['broken', 'wake'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
     ['lag', 'trim', 'restart', 'cut'], ['crash', 'freeze', 'reload', 'cut'], ['freeze', 'freeze', 'hidden'], ['disconnect', 'rights', 'cut'], ['hold', 'down', 'busy', 'crash'],
     ['named', 'stall', 'cut', 'reload'], ['crash', 'leave', 'tokens'], ['download']];
 

@@ -190,6 +190,10 @@ export class World {
             group.pipes += 1;
             for (const each of stream?.asked ?? []) group.asked.add(each);
         }
+        for (const tab of this.living) {
+            const [views, pipes] = [tab.views.filter(each => !each.isOver), this.network.of_tab(tab)].map(list => list.filter(each => each.isShared).length);
+            if (!tab.frozen && pipes > views) return `tab ${tab.slot}: ${pipes} connections for ${views} streams`;
+        }
         for (const [key, {views, pipes, wanted, asked}] of groups) {
             const more = [...asked].filter(each => !wanted.has(each));
             if (this.shares && more.length) return `${key}: a stream of ${more}, which no tab wants`;
