@@ -10,10 +10,10 @@ export class Oracle {
     views = [];
     /** The number of the last event before each epoch. */
     epochs = [0];
-    /** What the run has done that explains what pages show; and the last event before the network was mended. */
+    /** What the run has done that explains what pages show. */
     happened = {refused: false, lostQuery: false, closed: []};
     trimmedTo = 0;
-    probes = 0;
+    probes = 0;  // the last event before the network was mended
 
     constructor(world) { this.world = world; }
 
@@ -25,14 +25,13 @@ export class Oracle {
         return n;
     }
 
-    /** Rights or the user have changed; or `user` lost `topic` for good. */
     rightsChanged(user, topic) { for (const each of this.views) each.review(user, topic); }
 }
 
 class View {
     isOver = false;
     calmUntil = 0;
-    covered = 0;  // the last event that a refresh contained
+    covered = 0;  // the last event of a refresh
     shown = new Set();
     missing = [];  // events that were passed over
     lapsed = new Set();  // topics that it could not read for a while, since its last reset
@@ -66,7 +65,6 @@ class View {
 
     #asksFor({topic, user}) { return user !== undefined ? this.users.has(user) : topic === undefined || this.topics.some(each => contains(each, topic)); }
 
-    /** Whether it has to be shown, or told. */
     #isDue(event) { return event.n > this.covered && this.#asksFor(event) && (event.user === undefined || this.users.size === 1); }
 
     #mayRead({topic, user}) {
@@ -77,8 +75,6 @@ class View {
 
     note(n) { if (this.#mayRead(this.oracle.events[n])) this.#allowed.add(n); }
     #showsDenied({topic}) { return topic !== undefined && this.look().denied.some(each => contains(each, topic)); }
-
-    /** Whether the page shows that it does not get this event. */
     #isTold(event) { return ['closed', 'denied'].includes(this.look().state) || this.#showsDenied(event); }
 
     show(n) {
@@ -92,8 +88,7 @@ class View {
         if (this.shown.has(n)) return this.#fail('twice', `was shown ${n} again`);
         if (n <= this.at) return this.#fail('disorder', `was shown ${n}`);
         for (let i = (this.at ?? n) + 1; i < n; i++) if (this.#isDue(this.oracle.events[i])) this.missing.push(i);
-        this.shown.add(n);
-        this.at = this.heard = n;
+        this.shown.add(this.at = this.heard = n);
         this.#findLoss();
     }
 
@@ -120,10 +115,9 @@ class View {
         this.review();
     }
 
-    /** A break that a click causes is not shown, and a stream is open once a byte of it has arrived. */
     showState(state) {
         const {scheduler, network} = this.tab.world;
-        if (!this.isOver && scheduler.now < this.calmUntil && state === 'reconnecting') this.#fail('flicker', 'shows a break');
+        if (!this.isOver && scheduler.now < this.calmUntil && state === 'reconnecting') this.#fail('flicker', 'shows a break that a click caused');
         if (state === 'open' && !network.hasDelivered) this.#fail('early', 'is shown as open, and no byte has arrived');
     }
 

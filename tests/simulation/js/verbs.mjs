@@ -168,6 +168,10 @@ const FAMILIES = {
     flood: c => [['publish', null], ...openTab(c, slot(c), {}), ['wait', c.below(2000)], ...Array.from({length: c.between(9, 14)}, () => sent(c)), ['strip', 'id', true], ['wait', 100],
         ['cutAll', 50]],
     broken: c => [['breakChannel', slot(c)], ['wait', c.between(3000, 12_000)]],
+    reopen: c => {
+        const i = c.below(3);
+        return [['publish', null, {isBad: true}], ['wait', c.below(700)], ['shut', i, true], ['wait', c.below(60)], ['shut', i, false], sent(c), ['wait', c.below(100)], sent(c)];
+    },
     shut: c => [['shut', slot(c), c.happens(0.4)]],
     wake: c => [c.pick([['online'], ['retry', slot(c)]])],
     bad: c => [['publish', c.pick([...TOPICS, null]), {isBad: true}], ['wait', c.below(600)], sent(c), ['wait', c.below(60)], sent(c)],
@@ -181,7 +185,7 @@ const slot = c => c.below(SLOTS);
 const PROPERTIES = ['tokens', 'named', 'routes', 'versions', 'raises', 'refresh', 'noCursor', 'alone', 'doors', 'givesUp'];
 
 /** What makes trouble together. Half of the runs have one of these, with little else. */
-const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['doors', 'shut', 'cut', 'close'], ['doors', 'givesUp', 'down', 'wake', 'busy'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['quiet'], ['flood'], ['broken', 'wake'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
+const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['doors', 'shut', 'cut', 'close'], ['doors', 'givesUp', 'down', 'wake', 'busy'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['refresh', 'reopen'], ['quiet'], ['flood'], ['broken', 'wake'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
     ['lag', 'trim', 'restart', 'cut'], ['crash', 'freeze', 'reload', 'cut'], ['freeze', 'freeze', 'hidden'], ['disconnect', 'rights', 'cut'], ['hold', 'down', 'busy', 'crash'],
     ['named', 'stall', 'cut', 'reload'], ['crash', 'leave', 'tokens'], ['download']];
 
