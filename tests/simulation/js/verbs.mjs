@@ -45,7 +45,7 @@ const VERBS = {
             const elt = tab.elements[0], view = tab.views.find(each => each.element === elt);
             if (tab.frozen || !elt?.isConnected) return;
             view.isShut = isShut;
-            world.openedAt = world.scheduler.now;
+            world.disturb();
             world.guard(() => isShut ? tab.sse.close(elt) : tab.sse.open(elt));
         });
     },
@@ -125,7 +125,7 @@ function on(world, slot, call) { if (world.tabs[slot]?.isAlive) call(world.tabs[
 
 function removeFrom(world, tab) {
     const elt = tab.elements.at(-1);
-    world.openedAt = world.scheduler.now;
+    world.disturb();
     for (const each of tab.views) each.isOver ||= each.element === elt;
     tab.remove(elt);
 }

@@ -74,16 +74,22 @@ export class World {
 
     // Pages
 
+    /** A page is opened or closed, so a stream may be opened, and a break is shown. */
+    disturb() {
+        this.openedAt = this.scheduler.now;
+        for (const each of this.oracle.views) each.calmUntil = 0;
+    }
+
     open(slot, spec, navigation = 'navigate') {
         if (this.tabs[slot]?.isAlive) this.close(this.tabs[slot]);
-        this.openedAt = this.scheduler.now;
+        this.disturb();
         const until = ms => Math.floor(this.scheduler.now + ms);
         const elements = spec.elements.map(each => each.token ? {...each, token: {topic: each.token.topic, until: until(each.token.ms), since: this.server.revocations}} : each);
         this.tabs[slot] = new Tab(this, slot, {...spec, elements, original: spec}, navigation);
     }
 
     close(tab) {
-        this.openedAt = this.scheduler.now;
+        this.disturb();
         for (const each of tab.views) each.isOver = true;
         if (!tab.frozen) {
             tab.fire(tab.window, 'beforeunload');
