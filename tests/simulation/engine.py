@@ -58,7 +58,8 @@ def is_old(entry, age, now): return age is not None and now - entry.at > age
 
 class Store:
     "A state and the adapters that wait for its next event"
-    def __init__(self, time): self.time, self.state, self.limits, self.waiting = time, State(time.token(8)), Limits(), set()
+    def __init__(self, time):
+        self.time, self.state, self.limits, self.waiting = time, State(time.token(8)), Limits(), set()
 
     def wake(self):
         waiting, self.waiting = self.waiting, set()

@@ -1,7 +1,8 @@
 """Faults put into the package on purpose: the proof that the simulation finds such faults.
 
-A mutant replaces one named thing of the package, by the text of its source, so that it fails loudly once that source has
-changed. `FAULTS` bring back mended faults of an earlier version; `SENTENCES` break one sentence of the promise each.
+A mutant replaces one named thing of the package, by the text of its source, so that it fails loudly once that source
+has changed. `FAULTS` bring back mended faults of an earlier version; `SENTENCES` break one sentence of the promise
+each.
 
 `python tests/simulation/mutants.py [NAME ...]` (`make mutants`) runs each until the first finding, on two cores.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 
 if __name__ == '__main__': sys.path.insert(0, str(Path(__file__).parents[1]))
 from cjm_fasthtml_sse.asgi import response  # noqa: E402
-from cjm_fasthtml_sse.cluster import outgoing, peers, reader, relay, sender  # noqa: E402
+from cjm_fasthtml_sse.cluster import outgoing, peers, reader, sender  # noqa: E402
 from cjm_fasthtml_sse.core import admission, dispatch, hub, manager, routes, subscribers, users  # noqa: E402
 from cjm_fasthtml_sse.events import log, mailbox, positions  # noqa: E402
 
@@ -140,7 +141,8 @@ sentence('an id of another epoch is taken for a new reader', (log.Log, 'resume',
 sentence('what waits of a revoked topic is still sent', (mailbox.Mailbox, 'restrict', (
     'and matches(topics, event.topic)]', ']')))
 sentence('after a lost connection, reading goes on at the end', (reader.Reader, '_connect', (
-    'self.peers.on_connect(opened.last_control)', 'self.peers.on_connect(opened.last_control)\n    self.position = opened.last')))
+    'self.peers.on_connect(opened.last_control)',
+    'self.peers.on_connect(opened.last_control)\n    self.position = opened.last')))
 sentence('kept events are sent newest first', (outgoing.OutgoingQueue, 'next_batch', (
     'if not batch: self.work.clear()', 'batch.reverse()\n    if not batch: self.work.clear()')))
 sentence('a token outlives its right', (users.Users, 'without_revoked', (
@@ -149,7 +151,8 @@ sentence('a reader that is told twice', (mailbox.Mailbox, '_queue_snapshot', (
     'frames.insert(0,', "frames.insert(0, encode_frame(body, event='sse-reset'))\n        frames.insert(0,")))
 sentence('a full queue of the application loses an event', (subscribers.QueueConnection, 'offer', (
     'self.behind, self.cursor = True, event.position - 1', 'self.behind, self.cursor = True, event.position')))
-sentence('a new log resets nobody', (dispatch.Dispatcher, 'swap_log', ('else: each.reset(reason)', 'else: each.skip_to(log.head)')))
+sentence('a new log resets nobody', (dispatch.Dispatcher, 'swap_log', (
+    'else: each.reset(reason)', 'else: each.skip_to(log.head)')))
 sentence('an epoch that was left and comes back is taken for a new one', (reader.Reader, '_continue_or_restart', (
     'not in (self.epoch, *self._left_epochs)', '!= self.epoch')))
 sentence('the first bytes of a stream have no time limit', (response.SSEResponse, '__call__', (
@@ -186,7 +189,8 @@ def run_in_two(name, seconds):
     "Run one mutant in two processes, until the first of them has a finding"
     command = [sys.executable, __file__, name, '--alone', '--seconds', str(seconds)]
     env = {**os.environ, 'PYTHONHASHSEED': '0'}
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env) for _ in range(2)]
+    about = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
+    both = [subprocess.Popen(command, **about) for _ in range(2)]
     try:
         while not (ended := [each for each in both if each.poll() is not None]): time.sleep(0.1)
         first = next((each for each in ended if each.returncode == 0), None) or both[0]

@@ -117,7 +117,8 @@ class Tab:
         kind, data, id = fields.get('event'), fields.get('data', ''), fields.get('id')
         if kind == 'sse-reset':
             about = json.loads(data)
-            self.note('reset', id=about['last_event_id'], about=about | dict(topic=fields.get('topic'), before=before, epochs=epochs))
+            about |= dict(topic=fields.get('topic'), before=before, epochs=epochs)
+            self.note('reset', id=about['last_event_id'], about=about)
         elif kind == 'sse-topics': self.note('topics', about=json.loads(data))
         elif kind == 'sse-close':
             self.note('closed', about=json.loads(data))
