@@ -1,8 +1,8 @@
 """A world of several workers on hosts of their own, an engine with faults, readers of every kind, and rights that end.
 
 The code is that of the package: managers, relays, hub, mailboxes and responses, over ASGI, on the world of the test
-kit. Time and chance are the world's. Each worker has a clock of its own, which is wrong by some seconds and runs too fast
-or too slow. Workers that are *twins* begin with the same state, as forks of one process do.
+kit. Time and chance are the world's. Each worker has a clock of its own, which is wrong by some seconds and runs too
+fast or too slow. Workers that are *twins* begin with the same state, as forks of one process do.
 
 Not modelled: sockets, threads, memory and disks; the alive check between processes of one host answers exactly.
 """
@@ -299,11 +299,7 @@ class Simulation(World):
 
     def look(self):
         "Judge what can be judged now"
-        if self.engine is not None: self.truth.life = self.engine.life
-        if self.kind == 'model': self.truth.trimmed = max(self.truth.trimmed, self.engine.model.state.first)
-        if self.kind == 'sqlite':
-            earlier = self.truth.placements[:-LIMITS['max_events']]
-            self.truth.trimmed = max((each.position for each in earlier), default=0)
+        if self.engine is not None: self.truth.life, self.truth.trimmed = self.engine.life, self.engine.trimmed
         self.check()
         for judge in self.judges.values(): judge.look()
         judge_callers(self.truth, self.is_alive, self.now(), False)
