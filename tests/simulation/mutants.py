@@ -3,11 +3,13 @@
 A mutant replaces one named thing of the package, by the text of its source, so that it fails loudly once that source has
 changed. `FAULTS` bring back mended faults of an earlier version; `SENTENCES` break one sentence of the promise each.
 
-`python tests/simulation/mutants.py [NAME ...]` (`make mutants`) runs each until the first finding, on two cores.
+`python tests/simulation/mutants.py [NAME ...]` runs each until the first finding, on two cores. `--write` writes what
+came of it to the file that the page `explains/proof.ipynb` reads.
 """
 
 import argparse
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -21,8 +23,10 @@ from cjm_fasthtml_sse.asgi import response  # noqa: E402
 from cjm_fasthtml_sse.cluster import outgoing, peers, reader, relay, sender  # noqa: E402
 from cjm_fasthtml_sse.core import admission, dispatch, hub, manager, routes, subscribers, users  # noqa: E402
 from cjm_fasthtml_sse.events import log, mailbox, positions  # noqa: E402
+from simulation.oracle import Finding  # noqa: E402
 
 SECONDS = 120  # for one mutant
+MEASURED = Path(__file__).with_name('mutants.json')
 FAULTS, SENTENCES = {}, {}
 
 
@@ -68,50 +72,50 @@ def take_back(changes):
     for owner, name, old, _ in changes: setattr(owner, name, old)
 
 
-# Mended faults of ../shared/defects, by their numbers there
+# Mended faults
 
-fault('d02_floor_of_a_loaded_log', (reader, 'load_log', ('    log.trimmed.rise(opened.first)\n', '')))
-fault('d03_epoch_after_fork', (log.Log, 'new_epoch', ('if self.keeps_epoch: return', 'return')))
-fault('d03_node_after_fork', (manager.BroadcastManager, '_begin_in_child',
+fault('floor of a loaded log', (reader, 'load_log', ('    log.trimmed.rise(opened.first)\n', '')))
+fault('epoch after fork', (log.Log, 'new_epoch', ('if self.keeps_epoch: return', 'return')))
+fault('node after fork', (manager.BroadcastManager, '_begin_in_child',
                               ('self.cluster.rename(self.time.token(4))', 'self.cluster.rename(self.cluster.node)')))
-fault('d03_publisher_after_fork', (outgoing.OutgoingQueue, 'reset', (
+fault('publisher after fork', (outgoing.OutgoingQueue, 'reset', (
     'self.publisher, self._number, self._bytes = self.time.token(8), 0, 0',
     "self.publisher, self._number, self._bytes = getattr(self, 'publisher', None) or self.time.token(8), 0, 0")))
-fault('d04_callers_hang', (sender.Sender, 'publish', ('if is_away: out.settle(0)', 'pass')), (
+fault('callers hang', (sender.Sender, 'publish', ('if is_away: out.settle(0)', 'pass')), (
     outgoing.OutgoingQueue, 'fail', ('if out.buffered: out.settle(0)', 'if out.buffered: return')), (
     outgoing.OutgoingQueue, 'expire', ('elif out.buffered: out.settle(0)', 'elif out.buffered: pass')), (
     outgoing.OutgoingQueue, 'requeue', ('if out.buffered: out.settle(0)', 'if out.buffered: pass')))
-fault('d04_kept_event_lost', (outgoing.OutgoingQueue, 'requeue', (
+fault('kept event lost', (outgoing.OutgoingQueue, 'requeue', (
     'self._queue.extendleft(out for out in reversed(batch) if out.number in self._pending)',
     'self._queue.extend(out for out in batch if out.number in self._pending)')))
-fault('d07_older_state', (reader.Reader, '_continue_or_restart', (
+fault('older state', (reader.Reader, '_continue_or_restart', (
     'or not await has_entries(backplane, [*self._last_entries], opened, self.position):',
     'or opened.last < self.position:')))
-fault('d08_one_queue_silences_others', (hub.Hub, 'fan_out', (
+fault('one queue silences others', (hub.Hub, 'fan_out', (
     'except Exception as e: failed.append((subscriber, e))  # noqa: BLE001 - evicted below',
     'except ZeroDivisionError: raise')))
-fault('d08_shut_queue_starves_full_ones', (hub.Hub, 'catch_up', (
+fault('shut queue starves full ones', (hub.Hub, 'catch_up', (
     'except Exception as e: self.evict_failed(connection, e)  # noqa: BLE001 - the others get their turn',
     'except Exception: return')))
-fault('d10_right_given_back', (admission, 'update_marks', (
+fault('right given back', (admission, 'update_marks', (
     'return lacking if regained else lacking | earlier, regained', 'return lacking, False')))
-fault('d11_heartbeat_of_a_dead_epoch', (hub.Hub, 'heartbeat_frame', (
+fault('heartbeat of a dead epoch', (hub.Hub, 'heartbeat_frame', (
     'if self._heartbeat_frame[0] != id:', "if self._heartbeat_frame[0].rpartition('-')[2] != id.rpartition('-')[2]:")))
-fault('d13_revoke_not_heard_by_all', (dispatch.Dispatcher, 'dispatch', (
+fault('revoke not heard by all', (dispatch.Dispatcher, 'dispatch', (
     'control = self.controls.get(record.type)',
     'control = self.controls.get(record.type)\n        import asyncio\n        if record.type == "revoke": '
     'asyncio.get_running_loop().call_later(2, control, record.data, event.position)\n        return 0')))
-fault('d13_controls_let_go', (dispatch.Dispatcher, 'swap_log', ('self.on_log_loaded(is_new, missed)', 'pass')))
-fault('d16_denied_by_its_own_dead_line', *((module, 'check_capacity', (
+fault('controls let go', (dispatch.Dispatcher, 'swap_log', ('self.on_log_loaded(is_new, missed)', 'pass')))
+fault('denied by its own dead line', *((module, 'check_capacity', (
     'if user is None or old.user != user: raise', 'if True: raise')) for module in (admission, routes)))
-fault('d17_reader_that_is_ahead', (subscribers.StreamConnection, 'send_heartbeat', (
+fault('reader that is ahead', (subscribers.StreamConnection, 'send_heartbeat', (
     'elif self.queue.ahead: self.send_now(_HEARTBEAT)', '')))
-fault('d47_reset_by_a_worker_not_yet_back', (reader.Reader, 'knows', (
+fault('reset by a worker not yet back', (reader.Reader, 'knows', (
     'position = place()', 'return True\n    position = place()')))
-fault('d48_refused_but_seen', (outgoing.OutgoingQueue, 'requeue', (
+fault('refused but seen', (outgoing.OutgoingQueue, 'requeue', (
     'out.doubtful or error.doubtful', 'False')), (
     outgoing.OutgoingQueue, 'expire', ('doubtful=out.sent', 'doubtful=False')))
-fault('d49_builder_that_raises', (mailbox.Mailbox, '_take_one', (
+fault('builder that raises', (mailbox.Mailbox, '_take_one', (
     'frame = self._render_reset(event.topic, event.id)', "frame = b''")))
 
 # One sentence of the promise each
@@ -158,33 +162,48 @@ sentence('the first bytes of a stream have no time limit', (response.SSEResponse
 
 
 def run_mutant(name, seconds):
-    "Put one mutant in place, run fresh simulations until the first finding, and print what came of it"
-    from simulation.run import run_for
+    "Put one mutant in place, run fresh simulations until the first finding, and return what came of it"
+    from simulation.run import RUNS, run_for
     changes = {**FAULTS, **SENTENCES}[name]()
     put(changes)
     began = time.monotonic()
     try: count, failure = run_for(seconds, shrink=False)
     finally: take_back(changes)
-    took = time.monotonic() - began
-    what = 'NOT FOUND' if failure is None else f'{type(failure[1]).__name__}: {failure[1]}'.partition('. It saw')[0]
-    print(f'{name} | after {count} simulations, {took:.1f} s | {what}'.replace('\n', ' ')[:300])
-    return 0 if failure is not None else 1
+    took = round(time.monotonic() - began, 1)
+    if failure is None: return dict(name=name, within=count, seconds=took, finding=None)
+    error = str(failure[1] if isinstance(failure[1], Finding) else f'problem: {failure[1]!r}')
+    finding = error.partition('. It saw')[0].replace('\n', ' ')[:300]
+    return dict(name=name, within=count + RUNS, seconds=took, finding=finding)
+
+
+def keep(results):
+    "Write results to the file of all, without those of mutants that are gone"
+    from simulation.run import write
+    before = json.loads(MEASURED.read_text(encoding='utf-8'))['mutants'] if MEASURED.exists() else {}
+    found = before | {each.pop('name'): each for each in results}
+    write(MEASURED, mutants={name: found[name] for name in [*FAULTS, *SENTENCES] if name in found})
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('names', nargs='*', metavar='NAME')
     parser.add_argument('--seconds', type=float, default=SECONDS)
-    parser.add_argument('--alone', action='store_true', help='in this process')
+    parser.add_argument('--alone', action='store_true', help='in this process, only the first')
+    parser.add_argument('--write', action='store_true', help=f'write {MEASURED.name}')
     args = parser.parse_args()
     names = args.names or [*FAULTS, *SENTENCES]
-    if args.alone: sys.exit(max(run_mutant(name, args.seconds) for name in names))
+    if args.alone: return print(json.dumps(run_mutant(names[0], args.seconds)))
     def run(name):
         command = [sys.executable, __file__, name, '--alone', '--seconds', str(args.seconds)]
         done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, 'PYTHONHASHSEED': '0'})
-        print(done.stdout.strip().split('\n')[-1] or done.stderr[-500:], flush=True)
-        return done.returncode
-    with ThreadPoolExecutor(2) as pool: sys.exit(max(pool.map(run, names)))
+        if done.returncode: raise SystemExit(f'{name}\n{done.stderr}')
+        found = json.loads(done.stdout.strip().split('\n')[-1])
+        text = found['finding'] or 'NOT FOUND'
+        print(f"{name} | {found['seconds']} s, within {found['within']} simulations | {text}", flush=True)
+        return found
+    with ThreadPoolExecutor(2) as pool: results = list(pool.map(run, names))
+    if args.write: keep(results)
+    sys.exit(not all(each['finding'] for each in results))
 
 
 if __name__ == '__main__': main()
