@@ -104,8 +104,8 @@ def mutant(name):
 def tests(each):
     "The tests, pages and cells that prove a sentence, as Markdown"
     named = [f'`{name}`' for name in [*(n for n in each.proof if '::' in n), *each.tests]]
-    pages = [f'[{Path(name).stem}](../{name})' for name in each.proof if name.endswith('.ipynb')]
-    return [*(['the code below it'] if CELL in each.proof else []), *pages, *dict.fromkeys(named)]
+    pages = [f'[{Path(name).stem}]({name.replace("nbs", "..", 1)})' for name in each.proof if name.endswith('.ipynb')]
+    return [*(["the page's code"] if CELL in each.proof else []), *pages, *dict.fromkeys(named)]
 
 
 def table(part):
