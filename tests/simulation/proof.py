@@ -19,10 +19,12 @@ from simulation.mutants import FAULTS, SENTENCES  # noqa: E402
 from simulation.oracle import RULES  # noqa: E402
 
 PAGE, FILE, SCRIPT = ROOT/'nbs/explains/delivery.ipynb', HERE/'proof.toml', HERE/'js/mutants.mjs'
+BROWSER_FILE = SCRIPT.with_name('measured.json')
 WORDS = 'introduction', 'definition', 'advice', 'reason', 'exception'  # each says that a sentence promises nothing
 CELL, BROWSER = 'cell', 'browser: '  # the code cell below a sentence; a mutant of the browser's side
 FENCE = re.compile(r'^```.*?^```$', re.M | re.S)
 END = re.compile(r'(?<=[.!?]) +(?=[A-Z`*\["])')
+SOURCE = 'https://github.com/cj-mills/cjm-fasthtml-sse/blob/main'
 TEST = re.compile(r'`([\w./…]+)::(test_\w+)`')
 
 
@@ -76,11 +78,19 @@ def rows():
     return {(section, text): proof for section, inside in parts.items() for text, proof in inside.items()}
 
 
-def proven():
+def proven(page=PAGE):
     "The sentences of the page with their proof"
-    found = list(sentences())
+    found = list(sentences(page))
     for each in found: each.proof = rows().get((each.section, each.text), [] if each.tests else None)
     return found
+
+
+def differences(page=PAGE):
+    "The sentences of the page without a row, and the rows without a sentence"
+    found = proven(page)
+    known = {(each.section, each.text) for each in found}
+    missing = [(each.section, each.text) for each in found if each.proof is None]
+    return missing, [row for row in rows() if row not in known]
 
 
 @cache
@@ -101,11 +111,25 @@ def mutant(name):
     return browser_mutants().get(name.removeprefix(BROWSER))
 
 
+def linked(name):
+    "A test, by its name in words, with a link to its file"
+    file, _, test = name.partition('::')
+    return f"[{test.removeprefix('test_').replace('_', ' ')}]({SOURCE}/{file})"
+
+
 def tests(each):
     "The tests, pages and cells that prove a sentence, as Markdown"
-    named = [f'`{name}`' for name in [*(n for n in each.proof if '::' in n), *each.tests]]
-    pages = [f'[{Path(name).stem}]({name.replace("nbs", "..", 1)})' for name in each.proof if name.endswith('.ipynb')]
-    return [*(["the page's code"] if CELL in each.proof else []), *pages, *dict.fromkeys(named)]
+    named = map(linked, dict.fromkeys([*(name for name in each.proof if '::' in name), *each.tests]))
+    files = [name for name in each.proof if name.endswith('.ipynb')]
+    pages = [f"page [{Path(name).stem}]({name.replace('nbs', '..', 1)})" for name in files]
+    return [*(["the page's code"] if CELL in each.proof else []), *pages, *named]
+
+
+def shown(each):
+    "The proof of a sentence: a line of rules, one of mutants, and one of tests"
+    rules = [f'`{name}`' for name in each.proof if name in RULES]
+    lines = rules, [f'*{name}*' for name in mutants(each.proof)], tests(each)
+    return '<br>'.join(', '.join(line) for line in lines if line)
 
 
 def table(part):
@@ -114,11 +138,9 @@ def table(part):
     for each in found:
         if each.section != section or not lines:
             title = '' if each.section == part else f'\n\n**{each.section}**'
-            lines.append(f'{title}\n\n| sentence | the simulation | tests |\n|---|---|---|')
+            lines.append(f'{title}\n\n| sentence | proof |\n|---|---|')
             section = each.section
-        rules = ', '.join(f'`{name}`' for name in each.proof if name in RULES)
-        simulated = [*([rules] if rules else []), *(f'*{name}*' for name in mutants(each.proof))]
-        lines.append(f"| {each.text} | {'<br>'.join(simulated)} | {'<br>'.join(tests(each))} |")
+        lines.append(f'| {each.text} | {shown(each)} |')
     return '\n'.join(lines).strip()
 
 
@@ -157,24 +179,30 @@ def sentence_table():
 
 
 def browser_table():
-    "The mutants of the browser's side"
-    results = measured('js/mutants.json').get('mutants', {})
-    lines = [f'| {text} | `{name}` | {outcome(name, results)} |' for name, text in browser_mutants().items()]
-    return '\n'.join(['| fault, or sentence that is broken | mutant | found |', '|---|---|---|', *lines])
+    "The mutants of the browser's side, after what a long run has done"
+    if not browser_mutants(): return ''
+    run, results = measured('js/measured.json'), measured('js/measured.json').get('mutants', {})
+    text = ("**The browser's side.** A second simulation runs the package's scripts in Node: tabs of one browser, on "
+            'one clock, with faults of browsers and networks. Its mutants change the scripts. ')
+    if run: text += f"On {run['date']}, {run['runs']:,} runs of it took {run['seconds']:,} seconds. "
+    if run: text += 'A fault was found.' if run['findings'] else 'Nothing was found.'
+    lines = [f"| {fault} | {re.sub(r'^d[0-9]+-', '', name).replace('-', ' ')} | {outcome(name, results)} |"
+             for name, fault in browser_mutants().items()]
+    return '\n'.join([text, '', '| fault, or sentence that is broken | mutant | found |', '|---|---|---|', *lines])
 
 
 def apart_list():
     "The mended faults that no simulation expresses, by the reason"
     return '\n\n'.join('\n'.join([f"**{each['why']}**\n", '| fault | test |', '|---|---|', *(
-        f"| {text} | {'<br>'.join(f'`{name}`' for name in found)} |" for text, found in each['faults'].items())])
+        f"| {text} | {', '.join(map(linked, found))} |" for text, found in each['faults'].items())])
         for each in data()['apart'])
 
 
 def found_list():
     "What the simulations have found"
     scripts = [*sorted((HERE/'found').glob('*.txt')), *sorted((HERE/'js/found').glob('*.txt'))]
-    rows = [(about(file), f'`{file.relative_to(ROOT)}`') for file in scripts]
-    rows += [(text, '<br>'.join(f'`{name}`' for name in found)) for text, found in data()['found'].items()]
+    rows = [(about(file), f'[{file.name}]({SOURCE}/{file.relative_to(ROOT)})') for file in scripts]
+    rows += [(text, ', '.join(map(linked, found))) for text, found in data()['found'].items()]
     return '\n'.join(['| found | guarded by |', '|---|---|', *(f'| {text} | {guard} |' for text, guard in rows)])
 
 
@@ -188,8 +216,8 @@ def about(file):
 def run_table():
     "What the long run judged, by rule"
     run = measured('long_run.json')
-    lines = [f"| `{rule}` | {text} | {run['judged'].get(rule, 0):,} |" for rule, text in RULES.items()]
-    return '\n'.join(['| rule | a finding | judged |', '|---|---|--:|', *lines])
+    lines = [f"| `{rule}` | {run['judged'].get(rule, 0):,} | {text} |" for rule, text in RULES.items()]
+    return '\n'.join(['| rule | judged | a finding |', '|---|--:|---|', *lines])
 
 
 def run_text():
@@ -202,10 +230,8 @@ def run_text():
 
 
 def main():
-    missing = [each for each in proven() if each.proof is None]
-    for each in missing: print(f'no row, in {each.section!r}: {each.text}')
-    known = {(each.section, each.text) for each in sentences()}
-    gone = [row for row in rows() if row not in known]
+    missing, gone = differences()
+    for section, text in missing: print(f'no row, in {section!r}: {text}')
     for section, text in gone: print(f'no sentence, in {section!r}: {text}')
     sys.exit(bool(missing or gone))
 
