@@ -11,13 +11,13 @@ from collections import Counter, defaultdict
 
 ID = re.compile(r'([0-9a-z]+)-([0-9]+)')
 RULES = {
-    'loss': 'An event that a reader may see is missing, and no reset tells of it.',
+    'loss': 'A reader misses an event that it may see, and got no reset.',
     'doubling': 'An event is shown twice, or two streams have one connection id.',
     'disorder': 'An event is shown after a later one.',
     'invented': 'An event is shown that has no place in the log.',
     'leak': 'An event is shown to a reader that it is not for, or whose permission had ended.',
-    'reset without cause': 'A reset tells of a gap, and there is none.',
-    'untrue': 'The result of a call is not what happened to its event.',
+    'reset without cause': 'A reader gets a reset, and missed nothing.',
+    'untrue': 'A call returns another result than its event had.',
     'hang': 'A call does not return, or a reader stays without its stream.',
     'growth': 'A log, a mailbox or a book of streams holds more than it should.',
     'problem': 'A task is lost, an exception is not handled, or an error is logged.',

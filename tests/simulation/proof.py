@@ -112,9 +112,10 @@ def mutant(name):
 
 
 def linked(name):
-    "A test, by its name in words, with a link to its file"
+    "A test, by the names of file and test in words, with a link to its file"
     file, _, test = name.partition('::')
-    return f"[{test.removeprefix('test_').replace('_', ' ')}]({SOURCE}/{file})"
+    words = [each.removeprefix('test_').replace('_', ' ') for each in (Path(file).stem, test)]
+    return f"[{': '.join(words)}]({SOURCE}/{file})"
 
 
 def tests(each):
@@ -172,8 +173,9 @@ def sentence_table():
     "The mutants that break a sentence, with the sentences that name them"
     results, broken = measured('mutants.json')['mutants'], {}
     for each in proven():
-        for name in each.proof if isinstance(each.proof, list) else (): broken.setdefault(name, []).append(each.section)
-    places = {name: ', '.join(dict.fromkeys(broken.get(name, ()))) for name in SENTENCES}
+        for name in each.proof if isinstance(each.proof, list) else (): broken.setdefault(name, []).append(
+            each.section if each.section != 'Delivery' else 'The promise')
+    places = {name: '; '.join(dict.fromkeys(broken.get(name, ()))) for name in SENTENCES}
     lines = [f'| {name[0].upper()}{name[1:]}. | {places[name]} | {outcome(name, results)} |' for name in SENTENCES]
     return '\n'.join(['| mutant | breaks a sentence of | found |', '|---|---|---|', *lines])
 
