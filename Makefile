@@ -24,7 +24,7 @@ apt = $(if $(ROOT_USER),\
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null; },\
   { echo "$(2): sudo apt-get install $(1)" >&2; $(3); })
 
-.PHONY: help demo test test-long setup export outputs readme prepare docs docs-serve clean chromium firefox webkit curl ip valkey nginx same-python
+.PHONY: help demo test test-long mutants setup export outputs readme prepare docs docs-serve clean chromium firefox webkit curl ip valkey nginx same-python
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -38,6 +38,9 @@ test: setup ## run every check
 
 test-long: setup proxies ## the same with the long forms of the tests
 	@$(BIN)/python tools/check.py --long
+
+mutants: setup ## search the simulations' mutants, all or one (NAME="older state")
+	@$(BIN)/python tests/simulation/mutants.py $(if $(NAME),"$(NAME)")
 
 setup: $(VENV)/.installed node_modules/.installed | chromium firefox webkit curl ip valkey nginx ## install the requirements of the checks
 

@@ -99,7 +99,6 @@
         this.#callbacks.onWatch();
         if (this.isLeader) this.#lastMessageAt = Date.now();
         if (Date.now() - this.#lastMessageAt < silence) return this.watchLeader();
-        this.#callbacks.onSilence();
         const askedAt = Date.now();
         this.#timer = setTimeout(() => {
           if (!this.isLeader && this.#lastMessageAt < askedAt) {
@@ -108,6 +107,7 @@
           }
           this.watchLeader();
         }, ANSWER_TIMEOUT + Math.random() * 1000);
+        this.#callbacks.onSilence();  // last, because it may stop the election
       }, Math.max(this.#lastMessageAt + silence - Date.now(), MIN_WAIT));
     }
   };

@@ -45,10 +45,7 @@
     }
 
     /** Whether `id` is later than the cursor, or of another epoch. @param {string} id */
-    #isAfter(id) {
-      const {cursor} = this.#subscription;
-      return id !== cursor && sse.isLater(id, cursor);
-    }
+    #isAfter(id) { return sse.isLater(id, this.#subscription.cursor); }
 
     /** The leader announces its coverage. @param {Coverage} coverage */
     onCoverage(coverage) {
@@ -96,20 +93,19 @@
       this.isRelayed = true;
       this.#since ??= Date.now();
       own.mirror();
-      this.receiveRelayed(held, coverage.topics);
+      this.receiveRelayed(held);
       return true;
     }
 
-    /** @param {Block[]} events @param {string[]} topics Those of the leader's stream. @returns {void} */
-    receiveRelayed(events, topics) {
+    /** @param {Block[]} events @returns {void} */
+    receiveRelayed(events) {
       const own = this.#subscription;
       if (!this.isRelayed) return this.#hold(events);
       for (const block of events) {
         const {id, topic, event} = block;
         if (id !== undefined && !this.#isAfter(id)) continue;
         const isEnd = sse.closesTopics(block, own.topics);
-        const isMine = event === "sse-close" ? isEnd
-          : topic === undefined || matchesAny(own.granted, topic) || !matchesAny(topics, topic);
+        const isMine = event === "sse-close" ? isEnd : !topic || matchesAny(own.granted, topic);
         own.take(isMine ? block : {id});
         if (isEnd) return own.close("closed", undefined, true);
         if (!this.isRelayed) return;
@@ -120,7 +116,7 @@
     receiveLate(events, at) {
       if (!(this.#since <= at && events.some(block => sse.closesTopics(block, this.#subscription.topics)))) return;
       this.isRelayed = true;
-      this.receiveRelayed(events, ["**"]);
+      this.receiveRelayed(events);
     }
 
     /** @param {Block[]} events */

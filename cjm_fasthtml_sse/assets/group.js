@@ -108,8 +108,8 @@
     advanceTo(id) { this.lastId = id || this.lastId; }
 
     reconnectNow() {
+      this.election.watchLeader();  // first, because a message that cannot be sent stops the election
       this.isLeader ? this.leader.reconnectNow() : this.#post({type: "reconnect"});
-      this.election.watchLeader();
     }
 
     /** The server sees the user `tag`. The leader reopens its stream if it serves another one. @param {string} [tag] Without it, the leader reopens in any case. */
@@ -192,7 +192,7 @@
         for (const each of [...this.subscriptions]) each.follower.onCoverage(coverage);
       } else if (type === "events" && this.coverage) {
         this.advanceTo(message.last);
-        for (const each of [...this.subscriptions]) each.follower.receiveRelayed(message.events, this.coverage.topics);
+        for (const each of [...this.subscriptions]) each.follower.receiveRelayed(message.events);
       } else if (type === "state") this.#enter(message.state, message.status);
       else if (type === "alone" && (!alone || alone.includes(tabs.tabId))) this.#disband();
     }

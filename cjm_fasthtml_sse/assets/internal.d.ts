@@ -31,13 +31,13 @@ interface TopicRequest { topics: string[], signed: string[] }
  * of the server about the tabs. `isEnded`: the server ended it for some topics.
  */
 interface GroupStream extends TopicRequest {
-  stream: Stream, granted: string[], tabs: number, tag: string, hasGap: boolean, decision: number, isEnded?: boolean }
+  stream: Stream, granted: string[], tabs: number, tag: string, hasGap?: boolean, decision?: number, isEnded?: boolean }
 
 /**
  * What a leader relays: all events of `topics`, the granted ones of those `asked` for, later than `floor`, for the user
- * `tag`. `isFresh`: after a gap. `isNarrowed`: a topic was revoked.
+ * `tag`. `isFresh`: after a gap, or for another user. `isNarrowed`: a topic was revoked.
  */
-interface Coverage extends TopicRequest { asked: string[], tag: string, decision: number, floor: string, isFresh: boolean, isNarrowed: boolean }
+interface Coverage extends TopicRequest { asked: string[], tag: string, decision?: number, floor: string, isFresh: boolean, isNarrowed: boolean }
 
 interface ElectionCallbacks {
   /** This tab leads. */
@@ -105,7 +105,7 @@ interface Follower {
   clearCoverage(): void;
   onCoverage(coverage: Coverage): void;
   onCaughtUp(group: Group): void;
-  receiveRelayed(events: Block[], topics: string[]): void;
+  receiveRelayed(events: Block[]): void;
   receiveLate(events: Block[], at: number): void;
 }
 
@@ -145,6 +145,8 @@ interface Attached extends Sink {
   isRefreshing?: boolean;
   /** The time of the last refresh, by `performance.now()`. */
   refreshedAt?: number;
+  /** The newest id in the last refresh. */
+  seen?: string;
   /** The timer of a delayed refresh. */
   delay?: ReturnType<typeof setTimeout>;
   /** Blocks that arrive during a refresh. */

@@ -14,7 +14,7 @@
 
   const SOON = 30, LATER = 1000, ROLL_CALL_INTERVAL = 5000;  // ms
   const OPEN_PERIOD = 2000;  // ms for a new stream to open before the page shows that it is connecting
-  const {tabs, covers, isGap, isMark} = sse;
+  const {tabs, covers, isGap, isMark, matchesAny} = sse;
 
   sse.Leader = class {
     #group;
@@ -49,14 +49,16 @@
       for (const each of streams) each?.stream.close();
     }
 
-    /** A tab has joined, or requests other topics. @param {string} tab @param {TopicRequest} topicRequest */
+    /** A tab has joined, or requests other topics. A frozen leader answers nothing. @param {string} tab @param {TopicRequest} topicRequest */
     onMember(tab, topicRequest) {
       this.#members.set(tab, topicRequest);
-      const {main} = this, group = this.#group;
-      if (!group.isLeader) return;
-      if (main && group.coverage && group.state === "open" && !main.hasGap) this.#announce(group.lastId);
-      else group.sendToTabs({type: "state", state: group.state});
-      this.resubscribe();
+      setTimeout(() => {
+        const {main} = this, group = this.#group;
+        if (!group.isLeader) return;
+        if (main && group.coverage && group.state === "open" && !main.hasGap) this.#announce(group.lastId);
+        else group.sendToTabs({type: "state", state: group.state});
+        this.resubscribe();
+      });
     }
 
     /** @param {string} tab */
@@ -94,7 +96,7 @@
       const {own, topics, signed, granted} = subscription;
       if (!own) return;
       /** @type {GroupStream} */
-      const main = {stream: own.stream, topics, granted, signed, tabs: 1, tag, hasGap: false, decision: Math.random()};
+      const main = {stream: own.stream, topics, granted, signed, tabs: 1, tag, decision: Math.random()};
       subscription.own = undefined;
       this.main = main;
       Object.assign(own.handlers, this.#handlers(main));
@@ -102,7 +104,7 @@
       this.resubscribe();
     }
 
-    /** @param {string} floor @param {boolean} [isFresh] After a gap: earlier coverage does not count. @param {boolean} [isNarrowed] */
+    /** @param {string} floor @param {boolean} [isFresh] After a gap, or for another user: earlier coverage does not count. @param {boolean} [isNarrowed] */
     #announce(floor, isFresh = false, isNarrowed = false) {
       if (!this.main) return;
       const {topics: asked, granted: topics, signed, tag, decision} = this.main;
@@ -131,12 +133,11 @@
     reopen() {
       if (!this.#group.isLeader || this.#next) return;
       /** @type {GroupStream} */
-      const next = {...this.#union(), granted: [], stream: /** @type {any} */ (undefined), tag: "", hasGap: false, decision: 0};
+      const next = {...this.#union(), granted: [], stream: /** @type {any} */ (undefined), tag: ""};
       this.#next = next;
       next.stream = sse.openStream(this.#handlers(next));
-      if (this.main) return;
-      if (this.#group.state !== "open") return this.#onState(next, "connecting");
-      setTimeout(() => { if (this.#next === next && !this.main) this.#onState(next, "connecting"); }, OPEN_PERIOD);
+      const wait = this.#group.state === "open" ? OPEN_PERIOD : 0;
+      setTimeout(() => { if (this.#next === next && !this.main) this.#onState(next, "connecting"); }, wait);
     }
 
     /** @param {GroupStream} own @returns {Handlers} */
@@ -155,7 +156,7 @@
           this.main = own;
           if (this.#next === own) this.#next = undefined;
           if (old !== own) old?.stream.close();
-          this.#announce(this.#group.lastId);
+          this.#announce(this.#group.lastId, (this.#group.coverage ?? own).tag !== own.tag);
           this.resubscribe();
         },
         onblocks: blocks => { if (this.main === own) this.read(own, blocks); },
@@ -166,24 +167,24 @@
 
     /** @param {GroupStream} own @param {State} state @param {number} [status] @returns {void} */
     #onState(own, state, status) {
-      const {main} = this, next = this.#next;
+      const {main} = this, next = this.#next, isOver = state === "closed" || state === "denied";
       if (own === main && next) {  // the old stream broke before the new one was open
         this.main = undefined;
         own.stream.close();
         return this.#onState(next, next.stream.state);
       }
       if (own === next && main && !main.isEnded) {
-        if (state !== "denied" && state !== "closed") return;
+        if (!isOver) return;
         this.#next = undefined;
-        if (state === "denied") this.#onDenied(main);
+        this.#onDenied(main);
       } else if (own === next || own === main) {
         if (own.isEnded) setTimeout(() => { if (this.main === own) this.reopen(); }, SOON);
-        else if (state === "denied") this.#onDenied();
+        else if (isOver) this.#onDenied();
         else if (state !== "open") this.#group.sendToTabs({type: "state", state, status});
       }
     }
 
-    /** The server rejected the topics of all: the tabs with new topics, or else all tabs, read on their own. @param {GroupStream} [standing] */
+    /** The server rejected the topics of all, or ended the stream: the tabs with new topics, or else all tabs, read on their own. @param {GroupStream} [standing] */
     #onDenied(standing) {
       const isNew = (/** @type {TopicRequest} */ each) => !standing || !covers(standing, each);
       const found = [...this.#members].filter(([, each]) => isNew(each)).map(([tab]) => tab);
@@ -199,7 +200,7 @@
       const events = [];
       const relay = () => { if (events.length) group.sendToTabs({type: "events", events: events.splice(0), last: group.lastId}); };
       for (const block of blocks) {
-        const {id, data, event} = block;
+        const {id, data, event, topic} = block;
         if (event === "sse-topics") {  // a topic was revoked
           relay();
           main.granted = sse.parseJSON(data).topics ?? [];
@@ -207,12 +208,13 @@
           continue;
         }
         if (isGap(block)) main.hasGap = true;
-        if (event === "sse-close") main.isEnded = Boolean(sse.parseJSON(data).topics);
+        if (event === "sse-close") main.isEnded = sse.parseJSON(data).topics;
         if (main.hasGap) {
           if (!isMark(block)) continue;
           main.hasGap = false;
           this.#announce(id ?? "", true);
         } else if (event !== "sse-retry" && (id !== undefined || data !== undefined)) {
+          if (topic && !matchesAny(main.granted, topic)) delete block.topic;  // the server sends it unasked, for all tabs
           events.push(block);
           group.advanceTo(id);
         }

@@ -33,7 +33,7 @@
   sse.isAttached = entry => attached.get(entry.elt) === entry;
 
   /** @type {Internals["close"]} */
-  sse.close = elt => attached.get(elt)?.subscription.close();
+  sse.close = elt => attached.get(elt)?.subscription.close("closed", undefined, true);
 
   /** @type {Internals["open"]} */
   sse.open = elt => {
@@ -121,12 +121,11 @@
     }
     before?.subscription.close();
     checkId(elt, url);
-    const same = before?.url === url ? before : undefined;
-    /** @type {Attached} */
-    const entry = {elt, url, sink, onstate, reopen, isStale: Boolean(same?.isStale), isBarred: same?.isBarred, held: undefined,
-      subscription: /** @type {any} */ (undefined)};
+    const same = before?.url === url ? before : undefined, cursor = same?.subscription.cursor ?? "";
+    /** @type {Attached} A refresh that is under way goes on. */
+    const entry = Object.assign(same ?? {isStale: false}, {elt, url, sink, onstate, reopen, subscription: /** @type {any} */ (undefined)});
     attached.set(elt, entry);
-    entry.subscription = subscribe(entry, headers ?? {}, same?.subscription.cursor ?? "");
+    entry.subscription = subscribe(entry, headers ?? {}, cursor);
     showDenied(entry);
     showState(entry);
     return entry;
@@ -153,8 +152,9 @@
     onretry: () => sse.open(entry.elt),
   });
 
-  /** @type {Internals["deliver"]} */
+  /** @type {Internals["deliver"]} An event that the last refresh already contains may arrive after it. */
   const deliver = sse.deliver = (entry, block) => {
+    if (entry.seen && block.id !== undefined && !sse.isLater(block.id, entry.seen)) return;
     sse.warn?.("event", block, entry);
     entry.sink(block);
     if (block.event === "sse-reset") sse.onReset(entry, block);
@@ -172,8 +172,8 @@
 
   // Leaving and returning
 
-  /** The network or the user is back. */
-  const reconnectAll = () => attached.forEach(({subscription}) => { if (!subscription.ended) subscription.reconnectNow(); });
+  /** The network or the user is back. @param {ParentNode} [root] */
+  const reconnectAll = root => elements(root).filter(elt => !sse.isEnded(elt)).forEach(sse.open);
 
   /** @type {Subscription[]} */
   let paused = [];
@@ -194,7 +194,7 @@
     resumeAll();
     if (persisted) reconnectAll();
   });
-  addEventListener("online", reconnectAll);
+  addEventListener("online", () => reconnectAll());
   document.addEventListener("resume", () => {
     resumeAll();
     reconnectAll();
@@ -202,8 +202,7 @@
   document.addEventListener("visibilitychange", () => { if (!document.hidden) reconnectAll(); });
   addEventListener("htmx:sseReconnect", ({target}) => {
     if (target instanceof Element && target.matches(CONNECTS)) return sse.open(target);
-    const root = target instanceof Element ? target : document;
-    elements(root).filter(elt => !sse.isEnded(elt)).forEach(sse.open);
+    reconnectAll(target instanceof Element ? target : document);
   }, true);  // in the capture phase, for events that do not bubble
   addEventListener("load", () => setTimeout(() => sse.subscriptions.size || sse.askUserCheck()));
 })();

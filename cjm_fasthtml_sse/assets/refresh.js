@@ -80,12 +80,12 @@
 
   /** @param {Attached} entry @param {Block[]} held @param {string} seen The newest id in the response. @param {number} status Of a refusal, or 0. */
   function finish(entry, held, seen, status) {
+    if (!sse.isAttached(entry)) return;
     entry.held = entry.cancelRefresh = undefined;
     entry.isRefreshing = false;
     entry.refreshedAt = performance.now();
-    for (const block of held) {
-      if (!seen || block.id === undefined || (block.id !== seen && sse.isLater(block.id, seen))) sse.deliver(entry, block);
-    }
+    entry.seen = seen;
+    for (const block of held) sse.deliver(entry, block);
     if (status) {
       entry.isBarred = true;
       entry.subscription.close("denied", status, true);

@@ -51,7 +51,7 @@ interface SSE {
   elements(root?: ParentNode): Element[];
   /** Whether an element's stream is open or will be. */
   isLive(elt: Element): boolean;
-  /** Whether the server ended an element's stream for good. */
+  /** Whether the server ended an element's stream for good, or `close` did. */
   isEnded(elt: Element): boolean;
   /** Open an element's stream again, from the newest id seen, unless it is open. */
   open(elt: Element): void;

@@ -25,13 +25,14 @@
   const CONNECT_TIMEOUT = 60_000;  // ms without an answer
   const SLOW_CONNECT = 10_000;  // ms without a byte until `teach.js`, if the page has it, warns
   const NAVIGATION_PERIOD = 2000;  // ms after the start of a navigation in which a break is not shown
+  const MAX_FROM = 200;  // characters of an id that the server returns
   const STALE_ID_PERIOD = 90_000;  // ms for which a dead connection of this page may occupy its id
   /** @type {Record<number, State>} */
   const FINAL = {204: "closed", 400: "denied", 401: "denied", 403: "denied", 409: "denied"};
   const {policy} = sse;
 
-  /** @param {string} message */
-  const log = message => { if (policy.debug) console.debug(`sse: ${message}`); };
+  /** @param {unknown} what */
+  const log = what => { if (policy.debug) console.debug("sse:", what); };
 
   /** The time without a byte after which a connection counts as dead: under three heartbeats. @param {number} interval In ms; 0 for no heartbeats. */
   const silenceLimit = interval => interval && Math.max(2.5 * interval, interval + 2000);
@@ -41,6 +42,8 @@
     /** @type {State} */
     let state = "connecting";
     let tries = 0, maxSilence = 0, lastReadAt = 0, refusedSince = 0, quietUntil = 0, hasAnswered = false, omitsCookies = false;
+    /** Whether the last request had the id in its query as well. @type {boolean | undefined} */
+    let hasAsked;
     /** @type {number | undefined} */
     let retry;
     /** @type {any} */
@@ -103,7 +106,7 @@
       if (tries >= policy.maxRetries) return log("given up"), enter("closed", status);
       wait ??= sse.chooseDelay(tries, retry);
       tries += 1;
-      if (policy.debug) log(`try ${tries} of ${policy.maxRetries} in ${Math.round(wait)} ms`);
+      log(`try ${tries} of ${policy.maxRetries} in ${Math.round(wait)} ms`);
       retryTimer = setTimeout(connect, wait);
       enter("reconnecting", status ?? 0);
     }
@@ -115,6 +118,7 @@
       restartWatchdog(CONNECT_TIMEOUT);
       try {
         const {url, headers, id} = handlers.request();
+        hasAsked = sse.asksByQuery;
         mayOmitCookies = !hasAnswered && new URL(url).origin !== location.origin;
         slowTimer = setTimeout(() => sse.warn?.("late", url), SLOW_CONNECT);
         const response = await fetch(url, {headers, cache: "no-store", credentials: omitsCookies ? "omit" : "include", signal});
@@ -123,7 +127,7 @@
         hasAnswered = !omitsCookies;
         if (accept(response)) await read(response, id, signal);
       } catch (error) {
-        if (policy.debug) console.debug("sse:", error);
+        log(error);
       }
       if (signal.aborted) return;
       if (mayOmitCookies && (omitsCookies = !omitsCookies)) return connect();  // another origin may allow all requests without cookies
@@ -172,8 +176,8 @@
       const first = sse.parseJSON(blocks[0].comment?.match(/^connected (.*)/)?.[1]);
       const opening = "asked" in first ? first : undefined;
       restartWatchdog(maxSilence = silenceLimit((opening?.heartbeat ?? Number(response.headers.get("SSE-Heartbeat"))) * 1000));
-      if (opening && id && !(opening.from && id.startsWith(opening.from))) {
-        if (!sse.asksByQuery) {
+      if (opening && id && opening.from !== id.slice(0, MAX_FROM)) {
+        if (!hasAsked) {
           sse.asksByQuery = true;
           return connect();
         }

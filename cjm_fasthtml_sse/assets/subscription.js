@@ -156,7 +156,10 @@
     // Its own stream
 
     /** Until the own stream is closed. @param {() => void} call @param {number} ms */
-    runLater(call, ms) { this.#timer = setTimeout(call, ms); }
+    runLater(call, ms) {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(call, ms);
+    }
 
     closeOwn() {
       const {own} = this;

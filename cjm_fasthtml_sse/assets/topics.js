@@ -58,7 +58,7 @@
     const url = new URL(base);
     for (const topic of topics) url.searchParams.append("topic", topic);
     for (const token of signed) url.searchParams.append("signed", token);
-    if (tabs > 1) url.searchParams.append("tabs", String(tabs));
+    if (tabs > 1) url.searchParams.append("tabs", /** @type {any} */ (tabs));
     return sse.requestFrom(url, id, {});
   };
 

@@ -13,7 +13,7 @@ __all__ = []
 from collections.abc import Iterable
 from hashlib import sha256
 
-from .topics import meets
+from .topics import covers, meets
 
 # %% ../../nbs/events/marks.ipynb #6fc48ef7
 MARK_LENGTH = 8  # characters of a mark
@@ -29,6 +29,10 @@ def limit_marks(marks: Iterable[str]) -> frozenset[str]:
     return marks if len(marks) <= MAX_MARKS else frozenset({_COMBINED, mark_of(' '.join(sorted(marks)))})
 
 # %% ../../nbs/events/marks.ipynb #253905a9
+def _part_mark(pattern: str, received: Iterable[str]) -> str:
+    "Return the mark of a pattern and the part of it that the page receives"
+    return mark_of(' '.join([pattern, *sorted(topic for topic in received if meets(pattern, topic))]))
+
 def update_marks(
     marks: frozenset[str], # Marks of the last id of the page
     requested: Iterable[str], # Topics that the page requests now
@@ -40,9 +44,11 @@ def update_marks(
     parts = {topic for topic in revoked if any(meets(topic, each) for each in requested)}
     plain = not marks and not parts and requested <= {*received}
     known = {} if plain else {mark_of(topic): topic for topic in (*requested, *received, *parts)}
-    present = {mark for mark, topic in known.items() if any(meets(topic, each) for each in received)}
-    lacking = limit_marks(known.keys() - present)
+    missing = {topic for topic in requested if known and not any(covers(each, topic) for each in received)}
+    parts = {mark_of(t): _part_mark(t, received) for t in missing if any(meets(t, each) for each in received)}
+    present = {mark for mark, topic in known.items() if any(meets(topic, each) for each in received)} - parts.keys()
+    lacking = limit_marks((known.keys() - present) | {*parts.values()})
     if _COMBINED in marks: return lacking, lacking != marks
-    earlier = marks - known.keys()
-    regained = bool(marks & present or (earlier and len(lacking | earlier) > MAX_MARKS))
+    earlier, is_other = marks - known.keys(), any(p in marks and part not in marks for p, part in parts.items())
+    regained = bool(marks & present or is_other or (earlier and len(lacking | earlier) > MAX_MARKS))
     return lacking if regained else lacking | earlier, regained

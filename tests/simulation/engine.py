@@ -58,7 +58,8 @@ def is_old(entry, age, now): return age is not None and now - entry.at > age
 
 class Store:
     "A state and the adapters that wait for its next event"
-    def __init__(self, time): self.time, self.state, self.limits, self.waiting = time, State(time.token(8)), Limits(), set()
+    def __init__(self, time):
+        self.time, self.state, self.limits, self.waiting = time, State(time.token(8)), Limits(), set()
 
     def wake(self):
         waiting, self.waiting = self.waiting, set()
@@ -138,7 +139,7 @@ class Engine(TestEngine):
         super().__init__(path and f'sqlite:///{path}', time)
         self.model, self.moments, self.copy, self.copied_at, self.copied_in = Store(time), moments, None, 0, 0
         self.life, self.lives, self.placements, self.last_lost = 0, {}, [], 0
-        self.lines, self.is_read_only, self.limit, self.restored_at = [], False, None, None
+        self.lines, self.is_read_only, self.limit, self.restored_at, self.trimmed = [], False, None, None, 0
 
     def adapter(self, number=0):
         self.lines.append(line := Line(self, EngineAdapter(self, self.connect)))
@@ -258,6 +259,7 @@ class Line:
         await self.pause()
         opened = await self.inner.open(limits)
         self.engine.note_epoch(opened.epoch)
+        self.engine.trimmed = max(self.engine.trimmed, opened.first)
         await self.pause()
         return opened
 
@@ -287,7 +289,10 @@ class Line:
         await self.pause()
         await self.may_read.wait()
         life = self.engine.life
-        found = await self.inner.read(after, count, wait)
+        try: found = await self.inner.read(after, count, wait)
+        except Gap as e:
+            self.engine.trimmed = max(self.engine.trimmed, e.first)
+            raise
         await self.pause()
         if not self.may_read.is_set(): await self.may_read.wait()
         newest = max((each.position for each in found if each.channel == 'events'), default=0)

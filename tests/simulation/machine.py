@@ -1,7 +1,7 @@
 """What can happen in a simulation, as rules of a hypothesis state machine.
 
-Hypothesis draws which rules happen and with which arguments. It shrinks a script that ends in a finding, and prints it as
-a few lines, which `python tests/simulation/run.py --script FILE` runs again.
+Hypothesis draws which rules happen and with which arguments. It shrinks a script that ends in a finding, and prints it
+as a few lines, which `python tests/simulation/run.py --script FILE` runs again.
 """
 
 import tempfile
@@ -105,7 +105,8 @@ class Machine(RuleBasedStateMachine):
     @rule(user=VISITORS, topics=ASKED, worker=WORKERS, id=IDS, has_token=BOOLS, is_rendered=BOOLS)
     def open(self, user, topics, worker, id=None, has_token=False, is_rendered=True):
         name = f'{user}-{id}' if user and id else None
-        if len(self.world.readers) < 8: self.do(lambda: self.world.open(user, topics, worker, name, has_token, is_rendered))
+        if len(self.world.readers) >= 8: return
+        self.do(lambda: self.world.open(user, topics, worker, name, has_token, is_rendered))
 
     @rule(topics=ASKED, worker=WORKERS)
     def register(self, topics, worker):
@@ -178,11 +179,12 @@ class Machine(RuleBasedStateMachine):
     # The engine
 
     @precondition(with_engine)
-    @rule(what=st.sampled_from(('go_away', 'heal', 'refuse', 'be_read_only', 'limit_size', 'forget', 'keep_copy', 'restore')))
+    @rule(what=st.sampled_from((
+        'go_away', 'heal', 'refuse', 'be_read_only', 'limit_size', 'forget', 'keep_copy', 'restore')))
     def engine(self, what):
         engine = self.world.engine
         if what == 'keep_copy' and self.is_guarded(): return
-        if what == 'restore' and (self.is_guarded() or not self.world.has_witness()): return  # none can notice it otherwise
+        if what == 'restore' and (self.is_guarded() or not self.world.has_witness()): return  # none could notice it
         (self.do if what == 'go_away' else self.act)(getattr(engine, what))
 
     def is_guarded(self): return with_engine(self) and self.world.engine.is_unnoticed()
@@ -192,7 +194,8 @@ class Machine(RuleBasedStateMachine):
     def line(self, worker, what): self.act(getattr(self.world.line_of(worker), what))
 
     @precondition(with_engine)
-    @rule(worker=WORKERS, what=st.sampled_from(('delay', 'doubt', 'repeats')), value=st.sampled_from((0.003, 0.05, 0.7, 4)))
+    @rule(worker=WORKERS, what=st.sampled_from(('delay', 'doubt', 'repeats')),
+          value=st.sampled_from((0.003, 0.05, 0.7, 4)))
     def answers(self, worker, what, value=0.05):
         values = dict(delay=value, doubt='lost' if value < 0.01 else 'applied', repeats=True)
         setattr(self.world.line_of(worker), what, values[what])

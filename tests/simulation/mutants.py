@@ -1,10 +1,11 @@
 """Faults put into the package on purpose: the proof that the simulation finds such faults.
 
-A mutant replaces one named thing of the package, by the text of its source, so that it fails loudly once that source has
-changed. `FAULTS` bring back mended faults of an earlier version; `SENTENCES` break one sentence of the promise each.
+A mutant replaces one named thing of the package, by the text of its source, so that it fails loudly once that source
+has changed. `FAULTS` bring back mended faults of an earlier version; `SENTENCES` break one sentence of the promise
+each.
 
-`python tests/simulation/mutants.py [NAME ...]` runs each until the first finding, on two cores. `--write` writes what
-came of it to the file that the page `explains/proof.ipynb` reads.
+`python tests/simulation/mutants.py [NAME ...]` (`make mutants`) runs each until the first finding, on two cores.
+`--write` writes what came of it to the file that the page `explains/proof.ipynb` reads.
 """
 
 import argparse
@@ -16,12 +17,11 @@ import subprocess
 import sys
 import textwrap
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 if __name__ == '__main__': sys.path.insert(0, str(Path(__file__).parents[1]))
 from cjm_fasthtml_sse.asgi import response  # noqa: E402
-from cjm_fasthtml_sse.cluster import outgoing, peers, reader, relay, sender  # noqa: E402
+from cjm_fasthtml_sse.cluster import outgoing, peers, reader, sender  # noqa: E402
 from cjm_fasthtml_sse.core import admission, dispatch, hub, manager, routes, subscribers, users  # noqa: E402
 from cjm_fasthtml_sse.events import log, mailbox, positions  # noqa: E402
 from simulation.oracle import Finding  # noqa: E402
@@ -146,7 +146,8 @@ sentence('an id of another epoch is taken for a new reader', (log.Log, 'resume',
 sentence('what waits of a revoked topic is still sent', (mailbox.Mailbox, 'restrict', (
     'and matches(topics, event.topic)]', ']')))
 sentence('after a lost connection, reading goes on at the end', (reader.Reader, '_connect', (
-    'self.peers.on_connect(opened.last_control)', 'self.peers.on_connect(opened.last_control)\n    self.position = opened.last')))
+    'self.peers.on_connect(opened.last_control)',
+    'self.peers.on_connect(opened.last_control)\n    self.position = opened.last')))
 sentence('kept events are sent newest first', (outgoing.OutgoingQueue, 'next_batch', (
     'if not batch: self.work.clear()', 'batch.reverse()\n    if not batch: self.work.clear()')))
 sentence('a token outlives its right', (users.Users, 'without_revoked', (
@@ -155,7 +156,8 @@ sentence('a reader that is told twice', (mailbox.Mailbox, '_queue_snapshot', (
     'frames.insert(0,', "frames.insert(0, encode_frame(body, event='sse-reset'))\n        frames.insert(0,")))
 sentence('a full queue of the application loses an event', (subscribers.QueueConnection, 'offer', (
     'self.behind, self.cursor = True, event.position - 1', 'self.behind, self.cursor = True, event.position')))
-sentence('a new log resets nobody', (dispatch.Dispatcher, 'swap_log', ('else: each.reset(reason)', 'else: each.skip_to(log.head)')))
+sentence('a new log resets nobody', (dispatch.Dispatcher, 'swap_log', (
+    'else: each.reset(reason)', 'else: each.skip_to(log.head)')))
 sentence('an epoch that was left and comes back is taken for a new one', (reader.Reader, '_continue_or_restart', (
     'not in (self.epoch, *self._left_epochs)', '!= self.epoch')))
 sentence('the first bytes of a stream have no time limit', (response.SSEResponse, '__call__', (
@@ -173,10 +175,10 @@ def run_mutant(name, seconds):
         finally: take_back(changes)
         took, count = took + time.monotonic() - began, count + ran
         about = dict(name=name, seconds=round(took, 1), others=others)
-        if failure is None: return about | dict(within=count, finding=None)
-        count += RUNS
-        if is_clean(failure[0]): return about | dict(within=count, finding=in_words(failure[1]))
-        others.append(failure[0])
+        if failure is None: return about | dict(within=count, seed=None, finding=None)
+        (seed, error), count = failure, count + RUNS
+        if is_clean(seed): return about | dict(within=count, seed=seed, finding=in_words(error))
+        others.append(seed)
 
 
 def is_clean(number):
@@ -207,20 +209,43 @@ def main():
     parser.add_argument('--alone', action='store_true', help='in this process, only the first')
     parser.add_argument('--write', action='store_true', help=f'write {MEASURED.name}')
     args = parser.parse_args()
-    names = args.names or [*FAULTS, *SENTENCES]
-    if args.alone: return print(json.dumps(run_mutant(names[0], args.seconds)))
-    def run(name):
-        command = [sys.executable, __file__, name, '--alone', '--seconds', str(args.seconds)]
-        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, 'PYTHONHASHSEED': '0'})
-        if done.returncode: raise SystemExit(f'{name}\n{done.stderr}')
-        found = json.loads(done.stdout.strip().split('\n')[-1])
-        text = found['finding'] or 'NOT FOUND'
-        print(f"{name} | {found['seconds']} s, within {found['within']} simulations | {text}", flush=True)
-        if others := found.pop('others'): print(f'  These seeds fail without it too: {others}', flush=True)
-        return found
-    with ThreadPoolExecutor(2) as pool: results = list(pool.map(run, names))
+    ours = {**FAULTS, **SENTENCES}
+    names = [name for name in args.names or ours if name in ours]
+    others = [name for name in args.names if name not in ours]
+    if args.alone: return run_alone(names[0], args.seconds)
+    results = [run_in_two(name, args.seconds) for name in names]
     if args.write: keep(results)
-    sys.exit(not all(each['finding'] for each in results))
+    worst = int(not all(each['finding'] for each in results))
+    script = Path(__file__).parent/'js'/'mutants.mjs'  # those of the browser's side
+    if others or not args.names: worst = max(worst, subprocess.run(['node', script, *others], check=False).returncode)
+    sys.exit(worst)
+
+
+def run_alone(name, seconds):
+    found = run_mutant(name, seconds)
+    print(json.dumps(found))
+    sys.exit(not found['finding'])
+
+
+def run_in_two(name, seconds):
+    "Run one mutant in two processes, until the first of them has a finding"
+    command = [sys.executable, __file__, name, '--alone', '--seconds', str(seconds)]
+    env = {**os.environ, 'PYTHONHASHSEED': '0'}
+    about = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
+    both = [subprocess.Popen(command, **about) for _ in range(2)]
+    try:
+        while not (ended := [each for each in both if each.poll() is not None]): time.sleep(0.1)
+        first = next((each for each in ended if each.returncode == 0), None) or both[0]
+        if first.wait(): first = both[1]
+        text = first.communicate()[0].strip()
+    finally:
+        for each in both: each.kill()
+    try: found = json.loads(text.split('\n')[-1])
+    except ValueError: raise SystemExit(f'{name}\n{text}') from None
+    about = f"{name} | {found['seconds']} s, within {found['within']} simulations | seed {found.pop('seed')}"
+    print(f"{about} | {found['finding'] or 'NOT FOUND'}", flush=True)
+    if others := found.pop('others'): print(f'  These seeds fail without it too: {others}', flush=True)
+    return found
 
 
 if __name__ == '__main__': main()

@@ -1,5 +1,5 @@
-"""The judge of a simulation. It knows the promise and no code of the package: what was sent, where the engine placed it,
-who might see what and when, and the bytes that each reader got.
+"""The judge of a simulation. It knows the promise and no code of the package: what was sent, where the engine placed
+it, who might see what and when, and the bytes that each reader got.
 
 **Every event reaches every reader that may see it, once and in order, or the reader is told that it missed something.**
 A finding is a broken part of that sentence. Its text begins with one of the `RULES`, and `JUDGED` counts how often each
@@ -66,7 +66,7 @@ class Truth:
         for change in self.rights:
             if (change.user, change.topic) != (reader.user, topic) or change.began > moment: continue
             is_known = self.has_engine or change.worker is reader.worker  # without an engine, one process alone is told
-            if reader.token and reader.worker.began > change.began: is_known = False  # tokens: what a later process knows
+            if reader.token and reader.worker.began > change.began: is_known = False  # as a later process may not
             gone = 'gone' if change.ended is not None and change.ended < moment and is_known else 'between'
             state = 'held' if change.is_given else gone
         return state
@@ -120,8 +120,8 @@ class Judge:
                 self.find('leak', f'was shown {event}, and its right had ended before that was sent')
         places = truth.placements_of(seen.n)
         if not places: self.find('invented', f'was shown {event}, which the engine never placed')
-        if event.outcome == 'not sent': self.find('untrue', f'was shown {event}, and its sender was told that it was not sent')
-        again = seen.n in self.segment or self.shown.get(seen.n) == truth.life
+        if event.outcome == 'not sent': self.find('untrue', f'was shown {event}, and its sender was told otherwise')
+        again = seen.n in self.segment or self.shown.get(seen.n) == truth.life and not event.is_retained
         if again and not self.was_trimmed_between(places): self.find('doubling', f'was shown {event} twice')
         if self.segment and max(places_in(places)) < min(places_in(truth.placements_of(self.segment[-1]))):
             self.find('disorder', f'was shown {event} after {truth.events[self.segment[-1]]}')
@@ -145,7 +145,8 @@ class Judge:
             is_back = new_epoch in reset.about['epochs'] or newest(truth, new_epoch) < newest(truth, epoch)
             return not is_back and min(lives, default=0) < truth.life
         if len(lives) > 1 or truth.has_engine and truth.trimmed > position: return True
-        if any(c.user == reader.user and not c.is_given and fits(reader.topics, c.topic) for c in truth.rights): return True
+        taken = (change for change in truth.rights if change.user == reader.user and not change.is_given)
+        if any(fits(reader.topics, change.topic) for change in taken): return True
         shown = {seen.n for seen in reader.seen[:i] if seen.kind == 'event'}
         for event in truth.events.values():
             if event.n in shown or not truth.may_see(reader, event): continue
@@ -157,24 +158,29 @@ class Judge:
     def look_when_quiet(self, now):
         "Judge what is missing, once there was time for everything"
         self.look()
-        reader, rendered = self.reader, max((i for i, seen in enumerate(self.reader.seen) if seen.kind == 'rendered'), default=0)
+        reader = self.reader
+        rendered = max((i for i, seen in enumerate(reader.seen) if seen.kind == 'rendered'), default=0)
         seen_since = reader.seen[rendered:]
-        opened = next((seen.moment for seen in seen_since if seen.kind == 'open' or seen.kind == 'rendered' and seen.id), None)
+        starts = (seen for seen in seen_since if seen.kind == 'open' or seen.kind == 'rendered' and seen.id)
+        opened = next((seen.moment for seen in starts), None)
         if opened is None or reader.state != 'open': return
         shown = {seen.n for seen in seen_since if seen.kind == 'event'}
         resets = [seen for seen in seen_since if seen.kind == 'reset']
         JUDGED['loss'] += len(self.truth.events)
         for event in list(self.truth.events.values()):
-            if event.n not in shown and self.is_missing(event, opened, now, resets): self.find('loss', f'missed {event}')
+            if event.n in shown or not self.is_missing(event, opened, now, resets): continue
+            self.find('loss', f'missed {event}')
 
     def is_missing(self, event, opened, now, resets):
         truth, reader, places = self.truth, self.reader, self.truth.placements_of(event.n)
         if not places or places[0].moment < opened or not truth.may_see(reader, event): return False
         if not truth.has_engine and places[0].life not in reader.lives(): return False
+        if not reader.has([event.topic] if event.topic else []): return False  # it was told which topics it has
         if event.topic is not None and reader.user is not None:
             if truth.right_at(reader, event.topic, now) != 'held': return False
             if truth.right_over(reader, event.topic, event.began, places[0].moment) != {'held'}: return False
-        return not self.is_superseded(event, places[0]) and not any(self.tells(reset, event, places[0]) for reset in resets)
+        is_told = any(self.tells(reset, event, places[0]) for reset in resets)
+        return not is_told and not self.is_superseded(event, places[0])
 
     def tells(self, reset, event, place):
         truth, topic = self.truth, reset.about.get('topic')
@@ -183,13 +189,14 @@ class Judge:
         epoch, position = place_of(reset.id)  # one reset tells of all failures in a row
         row = [e for e in truth.events.values() if truth.may_see(self.reader, e) and e.n not in truth.broken]
         between = (p for e in row for p in truth.placements_of(e.n)[:1] if p.life == place.life)
-        return place.life in truth.lives.get(epoch, ()) and not any(position < p.position < place.position for p in between)
+        is_apart = any(position < p.position < place.position for p in between)
+        return place.life in truth.lives.get(epoch, ()) and not is_apart
 
     def is_superseded(self, event, place):
         if event.key is None: return False
-        later = (e for e in self.truth.events.values() if (e.topic, e.key) == (event.topic, event.key) and e is not event)
-        newest = ((e, self.truth.placements_of(e.n)) for e in later if self.truth.may_see(self.reader, e))
-        return any(places and places[-1].moment > place.moment for _, places in newest)
+        same = (e for e in self.truth.events.values() if (e.topic, e.key) == (event.topic, event.key))
+        places = (self.truth.placements_of(e.n) for e in same if e is not event and self.truth.may_see(self.reader, e))
+        return any(each and each[-1].moment > place.moment for each in places)
 
 
 def newest(truth, epoch): return max(truth.lives.get(epoch, ()), default=-1)

@@ -96,7 +96,6 @@ def differences(page=PAGE):
 @cache
 def browser_mutants():
     "The mutants of the browser's side, each with what it breaks"
-    if not SCRIPT.exists(): return {}
     found = re.findall(r"^    \['([\w-]+)', '((?:[^'\\]|\\.)*)',", SCRIPT.read_text(encoding='utf-8'), re.M)
     return dict(found)
 
@@ -182,7 +181,6 @@ def sentence_table():
 
 def browser_table():
     "The mutants of the browser's side, after what a long run has done"
-    if not browser_mutants(): return ''
     run, results = measured('js/measured.json'), measured('js/measured.json').get('mutants', {})
     text = ("**The browser's side.** A second simulation runs the package's scripts in Node: tabs of one browser, on "
             'one clock, with faults of browsers and networks. Its mutants change the scripts. ')
@@ -202,17 +200,19 @@ def apart_list():
 
 def found_list():
     "What the simulations have found"
-    scripts = [*sorted((HERE/'found').glob('*.txt')), *sorted((HERE/'js/found').glob('*.txt'))]
-    rows = [(about(file), f'[{file.name}]({SOURCE}/{file.relative_to(ROOT)})') for file in scripts]
+    rows = [(about(file), f'[{file.name}]({SOURCE}/{file.relative_to(ROOT)})') for file in scripts()]
     rows += [(text, ', '.join(map(linked, found))) for text, found in data()['found'].items()]
     return '\n'.join(['| found | guarded by |', '|---|---|', *(f'| {text} | {guard} |' for text, guard in rows)])
 
 
+def scripts(): return [*sorted((HERE/'found').glob('*.txt')), *sorted((HERE/'js/found').glob('*.txt'))]
+
+
 def about(file):
-    "The first paragraph of a script, or its name"
-    first = file.read_text(encoding='utf-8').partition('\n\n')[0]
-    if first.startswith(('seed', 'state')): return f"{file.stem[0].upper()}{file.stem[1:].replace('_', ' ')}."
-    return ' '.join(line.removeprefix('# ') for line in first.splitlines())
+    "The first paragraph of a script; on the browser's side, its comment"
+    lines = file.read_text(encoding='utf-8').partition('\n\n')[0].splitlines()
+    comment = [line.removeprefix('# ') for line in lines if line.startswith('# ')]
+    return ' '.join(comment or lines)
 
 
 def run_table():

@@ -48,7 +48,6 @@ def test_sentences_are_those_of_paragraphs_items_and_tables(tmp_path):
 @pytest.mark.parametrize('name', NAMES)
 def test_what_a_row_names_exists(name):
     if name.startswith(proof.BROWSER):
-        if not proof.SCRIPT.exists(): pytest.skip('there is no simulation of the browser here')
         assert name.removeprefix(proof.BROWSER) in proof.browser_mutants()
     else: assert name in (*oracle.RULES, proof.CELL, *mutants.FAULTS, *mutants.SENTENCES) or is_there(name)
 
@@ -71,6 +70,12 @@ def test_each_mutant_is_named_by_a_sentence():
 def test_each_mended_fault_is_described(): assert [*proof.data()['faults']] == [*mutants.FAULTS]
 
 
+def test_each_script_says_what_was_found():
+    texts = [proof.about(file) for file in proof.scripts()]
+    bare = [text for text in texts if not text.endswith('.') or text.startswith(('seed', 'state'))]
+    assert len(texts) > 10 and bare == []
+
+
 def test_findings_are_named_after_the_rules():
     sources = [(proof.HERE/name).read_text(encoding='utf-8') for name in ('oracle.py', 'world.py')]
     named = re.findall(r"Finding\(f'([a-z ]+):|self\.find\('([a-z ]+)'", '\n'.join(sources))
@@ -84,7 +89,6 @@ def test_the_figures_of_the_page_are_those_of_a_run_without_findings():
 
 
 def test_the_browsers_mutants_are_those_that_it_lists():
-    if not proof.SCRIPT.exists(): pytest.skip('there is no simulation of the browser here')
     node = shutil.which('node') or pytest.fail('node is missing; it comes with npm')
     listed = json.loads(subprocess.run([node, proof.SCRIPT, '--list'], capture_output=True, check=True).stdout)
     assert {each['name']: each['fault'] for each in listed} == proof.browser_mutants()

@@ -31,7 +31,9 @@ def simulate(seconds):
     count, failure = run_for(seconds)
     if failure is not None:
         number, error = failure
-        pytest.fail(f'Seed {number}, after {count} simulations: {error!r}\nAgain: python tests/simulation/run.py --seed {number}')
+        script = '\n'.join(getattr(error, '__notes__', ()))
+        again = f'python tests/simulation/run.py --seed {number}'
+        pytest.fail(f'Seed {number}, after {count} simulations: {error!r}\n{script}\nAgain: {again}')
     assert count
 
 

@@ -81,6 +81,7 @@ function browser(locks = new Locks()) {
             onLead: note('lead'), onStepDown: note('step down'), onStolen: note('stolen'), onFailure: note('failure'), onWatch() {},
             onSilence() {
                 self.log.push('silence');
+                self.onSilence?.();
                 for (const { election, answers } of tabs) if (answers && election.isLeader) self.election.onLeaderMessage(election.term);
             },
         });
@@ -193,6 +194,16 @@ test('a browser without locks fails once', async () => {
     one.election.stop();
     await clock.run(60_000);
     assert.deepEqual(one.log, ['failure', 'step down']);
+});
+
+test('a tab that stops when it asks the leader does not take its lock', async () => {
+    const { clock, tab, leaders } = browser();
+    const one = tab(), two = tab();
+    one.answers = false;
+    two.onSilence = () => two.election.stop();
+    await settle();
+    await clock.run(60_000);
+    assert.deepEqual([leaders(), two.log], [[one], ['silence', 'step down']]);
 });
 
 test('a tab that stops before its turn never leads', async () => {

@@ -186,6 +186,14 @@ test('across origins, or with an id that no header can contain, the URL contains
     assert.deepEqual(odd.asked.map(each => [each.url, each['Last-Event-ID']]), [['http://host/s', undefined], ['http://host/s?last_event_id=%C3%BC', undefined]]);
 });
 
+test('an id that did not arrive is noticed, also if it begins like the one in the URL', async () => {
+    const opening = from => `: connected ${JSON.stringify({ asked: 0, from, topics: [], heartbeat: 0 })}\n\n`;
+    const { asked, events } = await subscribe('/s?last_event_id=e-1', {}, { text: `${opening('e-1')}id: e-10\ndata: x\n\n` },
+        { text: `${opening('e-1')}id: e-10\ndata: x\n\n` }, { text: `${opening('e-10')}id: e-11\ndata: y\n\n` });
+    assert.deepEqual(asked.slice(1, 3).map(each => each.url), ['http://host/s?last_event_id=e-1', 'http://host/s?last_event_id=e-10']);
+    assert.deepEqual(events.map(each => each.data), ['x', 'y']);
+});
+
 test('refusals and a sign-in page instead of the stream end it', async () => {
     for (const status of [400, 401, 403, 409]) assert.deepEqual((await subscribe('/s', {}, { status })).states, ['connecting', `denied ${status}`]);
     const signIn = { redirected: true, headers: { 'Content-Type': 'text/html' } };

@@ -1,0 +1,128 @@
+// Scripts with one fault each, to see that the simulation finds it: `node mutants.mjs [NAME] [--check] [--list]`.
+//
+// A mutant replaces text that must occur exactly once in its file. `--check` only looks whether each still applies, and
+// `--list` prints all as JSON, and `--show` the shortened script of each finding. Those that are named d… bring a mended fault back. The others break a sentence of the promise.
+import {parseArgs} from 'node:util';
+import {drawn, report, search} from './run.mjs';
+import {compile, readSources} from './tab.mjs';
+
+const LIMIT = 120;  // seconds for one mutant
+
+/** Name, the fault or sentence, and replacements: file, text, other text. @type {[string, string, ...[string, string, string][]][]} */
+const MUTANTS = [
+    ['d01-locks-rejected', 'Where the browser refuses locks, the page asks for them without an end.',
+        ['tabs', 'canShare = false;\n      leave();\n      answer(false);', 'answer(true);'],
+        ['election', 'if (!wasHeld) return this.#callbacks.onFailure();', '']],
+    ['d05-partly-granted', 'A leader covers topics that the server did not grant to it.',
+        ['leader', 'own.granted = opening?.topics ?? own.topics;', 'own.granted = own.topics;']],
+    ['d09-end-of-a-topic', 'The end of one topic closes the tabs of other topics.',
+        ['topics', 'return !Array.isArray(topics) || topics.some(topic => wanted.some(pattern => matches(pattern, topic) || matches(topic, pattern)));', 'return true;']],
+    ['d16-own-dead-line', 'A page is denied because its own dead connection still has its id.',
+        ['stream', 'const mayPass = status === 409 && ', 'const mayPass = false && ']],
+    ['d41-one-channel', 'Tabs with two versions of the script share a channel and a lock.',
+        ['tabs', 'NAME = `cjm-sse/${VERSION}`', 'NAME = "cjm-sse"']],
+    ['d61-click', 'A click that does not leave the page shows a break in all tabs.',
+        ['page', 'sse.leaving = performance.now();', '']],
+    ['d62-no-channel', 'Where the browser refuses channels, an exception stops the subscription.',
+        ['tabs', '} catch (error) { fail(error); }', '} catch (error) { throw error; }']],
+    ['d63-frozen-answers', 'A frozen leader answers, so that no other tab takes its place.',
+        ['group', 'a frozen page receives messages, but runs no timers\n        setTimeout(() => {', 'a frozen page\n        queueMicrotask(() => {']],
+    ['d82-open-without-a-byte', 'A stream of which only the head arrives is shown as open.',
+        ['stream', 'if (accept(response)) await', 'if (accept(response)) enter("open"), await']],
+    ['d83-id-taken-away', 'A page does not notice that its id did not reach the server.',
+        ['stream', 'if (opening && id && opening.from', 'if (false && opening && id && opening.from']],
+    ['d84-no-heartbeat-header', 'Without its header, the interval of the heartbeats is unknown.',
+        ['stream', '(opening?.heartbeat ?? Number(response.headers.get("SSE-Heartbeat")))', 'Number(response.headers.get("SSE-Heartbeat"))'],
+        ['stream', '} else if (!maxSilence && blocks', '} else if (false && blocks']],
+    ['d85-topics-lost', 'A page does not notice that its topics did not reach the server.',
+        ['topics', 'if (!opening || !(', 'if (true || !('],
+        ['subscription', 'this.grant(opening?.topics ?? this.topics);', 'this.grant(this.topics);'],
+        ['leader', 'own.granted = opening?.topics ?? own.topics;', 'own.granted = own.topics;']],
+    ['joins-too-early', 'A tab follows the relay only when it has all events before it.',
+        ['follower', ' || !own.cursor || this.#isAfter(floor)) return false;', ') return false;']],
+    ['leader-without-a-cursor', 'A new leader continues where the last one was.',
+        ['leader', 'return sse.requestTopics(this.#group.key, own, this.#group.lastId);', 'return sse.requestTopics(this.#group.key, own, "");']],
+    ['robbed-leads-on', 'A leader whose lock was stolen leads no longer.',
+        ['election', '        this.stepDown();\n        this.#campaign();', '        this.#campaign();'],
+        ['election', 'if (this.isLeader) this.stepDown();  // there is a later leader', '// there is a later leader']],
+    ['new-leader-unnoticed', 'With a new leader, a tab catches up again.',
+        ['group', 'if (isNew || isLost) {', 'if (isLost) {']],
+    ['twice-is-shown', 'An event that arrives twice is dropped by its id.',
+        ['follower', 'if (id !== undefined && !this.#isAfter(id)) continue;', '']],
+    ['gap-is-not-relayed', 'After a reset of the leader, each tab catches up on its own.',
+        ['leader', 'this.#announce(id ?? "", true);', 'this.#announce(id ?? "");']],
+    ['reset-is-dropped', 'A tab that missed events gets a reset.',
+        ['page', 'entry.sink(block);', 'if (block.event !== "sse-reset") entry.sink(block);'],
+        ['page', 'if (block.event === "sse-reset") sse.onReset(entry, block);', '']],
+    ['held-are-lost', 'Relayed events are held back while a tab catches up.',
+        ['follower', 'this.#held.push(...events);', '']],
+    ['mark-before-events', 'An id is not later than the events that were shown.',
+        ['subscription', 'if (block.id !== undefined) this.cursor = block.id;', 'this.cursor = (this.group?.lastId ?? "") || (block.id ?? this.cursor);']],
+    ['topics-of-the-dead', 'The topics of a tab that crashed are requested no longer.',
+        ['leader', 'if (!isAlive(tab)) this.#members.delete(tab);', ';']],
+    ['revoked-unseen', 'A tab shows that it may no longer read a topic.',
+        ['leader', 'main.granted = sse.parseJSON(data).topics ?? [];', '']],
+    ['any-user', 'A tab follows only a leader of its own user.',
+        ['follower', 'if (floor === undefined || own.tag !== coverage.tag || ', 'if (floor === undefined || '],
+        ['follower', 'const hasSameUser = own.tag === coverage.tag;', 'const hasSameUser = true;'],
+        ['follower', 'if (coverage && this.#floor !== undefined && own.tag === coverage.tag) {', 'if (coverage && this.#floor !== undefined) {']],
+    ['no-watchdog', 'A connection without a byte is given up.',
+        ['stream', 'if (ms) watchdog = setTimeout(', 'if (false) watchdog = setTimeout(']],
+    ['refresh-loses', 'Events that arrive during a refresh are shown after it.',
+        ['refresh', 'for (const block of held) sse.deliver(entry, block);', '']],
+    ['frozen-greets', 'A frozen leader does not answer a tab that joins.',
+        ['leader', 'this.#members.set(tab, topicRequest);\n      setTimeout(() => {', 'this.#members.set(tab, topicRequest);\n      queueMicrotask(() => {']],
+    ['two-streams-ask', 'Each stream of a page asks by its query before it gives up its id.',
+        ['stream', 'if (!hasAsked) {', 'if (!sse.asksByQuery) {']],
+    ['ended-by-status', 'A stream that the server ends by a status is not shown as connecting.',
+        ['leader', 'isOver = state === "closed" || state === "denied";', 'isOver = state === "denied";']],
+    ['stopped-election-steals', 'A tab that shares no longer leaves the lock alone.',
+        ['election', '        const askedAt = Date.now();', '        this.#callbacks.onSilence();\n        const askedAt = Date.now();'],
+        ['election', '        this.#callbacks.onSilence();  // last, because it may stop the election', '']],
+    ['held-of-another-topic', 'A tab is shown no event of a topic for which it did not ask.',
+        ['follower', 'this.receiveRelayed(held);', 'this.receiveRelayed(held.map(each => sse.matchesAny(coverage.topics, each.topic ?? "") ? each : {...each, topic: undefined}));']],
+    ['held-of-another-user', 'A page is shown no event for another user.',
+        ['leader', 'this.#announce(this.#group.lastId, (this.#group.coverage ?? own).tag !== own.tag);', 'this.#announce(this.#group.lastId);']],
+    ['id-by-its-beginning', 'The id from which a stream continues is compared as a whole.',
+        ['stream', 'opening.from !== id.slice(0, MAX_FROM)', '!(opening.from && id.startsWith(opening.from))']],
+    ['two-marks', 'A tab has one stream of its own at most.',
+        ['subscription', 'clearTimeout(this.#timer);\n      this.#timer = setTimeout(call, ms);', 'this.#timer = setTimeout(call, ms);']],
+    ['closed-comes-back', 'A stream that the page closed stays closed until it is opened.',
+        ['page', 'subscription.close("closed", undefined, true);', 'subscription.close();']],
+    ['refresh-of-the-replaced', 'A refresh belongs to the present stream of its element.',
+        ['page', 'Object.assign(same ?? {isStale: false}, {', 'Object.assign({isStale: Boolean(same?.isStale)}, {'],
+        ['refresh', 'if (!sse.isAttached(entry)) return;', '']],
+    ['twice-after-a-refresh', 'An event that a refresh contains is not shown after it.',
+        ['page', 'if (entry.seen && block.id', 'if (false && block.id']],
+];
+
+/** @returns {Map<string, string>} The sources with the fault. Throws if one text does not occur exactly once. */
+export function mutate([name, , ...replacements]) {
+    const sources = readSources();
+    for (const [file, text, other] of replacements) {
+        const parts = sources.get(file).split(text);
+        if (parts.length !== 2) throw new Error(`${name}: ${file}.js has this ${parts.length - 1} times: ${text}`);
+        sources.set(file, parts.join(other));
+    }
+    return sources;
+}
+
+async function main() {
+    const {values, positionals} = parseArgs({allowPositionals: true, options: {check: {type: 'boolean'}, list: {type: 'boolean'}, show: {type: 'boolean'}, seconds: {type: 'string'}, first: {type: 'string'}}});
+    if (values.list) return console.log(JSON.stringify(MUTANTS.map(([name, fault, ...given]) => ({name, fault, files: [...new Set(given.map(([file]) => `${file}.js`))]})), null, 1));
+    const chosen = MUTANTS.filter(([name]) => !positionals.length || positionals.some(each => name.startsWith(each)));
+    const missed = [];
+    for (const mutant of chosen) {
+        const compiled = compile(mutate(mutant));
+        if (values.check) continue;
+        const {runs, seconds, seed, failure} = await search(Number(values.seconds ?? LIMIT), compiled, values.first && Number(values.first));
+        if (!failure) missed.push(mutant[0]);
+        else if (values.show) await report(seed, drawn(seed), compiled, failure);
+        console.log(`${mutant[0].padEnd(26)} ${failure ? `${failure.kind.padEnd(9)} after ${String(runs).padStart(6)} runs, ${seconds.toFixed(1).padStart(6)} s, seed ${seed}` : `not found in ${runs} runs`}`);
+    }
+    if (!missed.length) return;
+    console.log(`not found: ${missed.join(', ')}`);
+    process.exitCode = 1;
+}
+
+if (process.argv[1] === new URL(import.meta.url).pathname) await main();

@@ -1,0 +1,230 @@
+// The server, written from what the documentation promises a client: ids, replay, resets, rights and refusals.
+
+const FINAL = Symbol('refused');
+const encoder = new TextEncoder();
+const root = topic => topic.split('/')[0];
+
+/** Whether a topic, or a pattern such as `c/*`, contains another. */
+export const contains = (pattern, topic) => pattern === topic || (pattern.endsWith('/*') && topic.startsWith(pattern.slice(0, -1)));
+
+const markOf = topic => [...topic].map(char => char.charCodeAt(0).toString(16)).join('').padEnd(8, '0').slice(0, 8);
+
+const frame = ({event, id, retry, topic, data}) => [event && `event: ${event}`, id && `id: ${id}`, retry !== undefined && `retry: ${retry}`,
+    topic && `topic: ${topic}`, data !== undefined && `data: ${data}`].filter(Boolean).join('\n') + '\n\n';
+
+export class Server {
+    heartbeat = 5;  // seconds
+    epoch = 0;
+    /** The number of all events before this epoch. */
+    start = 0;
+    /** @type {{n: number, topic?: string, user?: string, isBad: boolean, at: number}[]} Of this epoch. */
+    log = [];
+    trimmed = 0;
+    isDown = false;
+    /** How long another process takes to read an event. */
+    lag = 0;
+    /** @type {{status: number, retryAfter?: number}[]} Answers to the next requests. */
+    refusals = [];
+    streams = new Set();
+    /** @type {Map<string, Set<string>>} Topics that a user may read. */
+    rights = new Map();
+    revocations = 0;
+    /** Which revocation took a topic from a user. Older tokens no longer grant it. */
+    #revokedAt = new Map();
+
+    constructor(world) {
+        this.world = world;
+        this.scheduler = world.scheduler;
+        this.chance = world.chance.branch('server');
+    }
+
+    idOf(position, marks = []) { return `e${this.epoch}-${position}${[...marks].sort().map(each => `.${each}`).join('')}`; }
+
+    get cursor() { return this.idOf(this.log.length); }
+
+    tagOf(user) { return `tag-${user || 'anonymous'}`; }
+
+    may(user, topic) { return this.rights.get(user)?.has(root(topic)) ?? false; }
+
+    /** Whether a token grants its topic to a user. A later revocation overrides it. */
+    accepts({topic, until, since}, user) { return Number(until) >= this.scheduler.now && !(this.#revokedAt.get(`${user} ${root(topic)}`) > Number(since)); }
+
+    // What the application does
+
+    publish(n, {topic, user, isBad = false}) {
+        this.log.push({n, topic, user, isBad, at: this.scheduler.now});
+        for (const each of this.streams) this.#wake(each);
+    }
+
+    trim() { this.trimmed = this.log.length; }
+
+    /** @param {boolean} tells Whether open streams lose the topic now. */
+    takeRight(user, topic, tells) {
+        this.rights.get(user).delete(topic);
+        if (tells) this.#revokedAt.set(`${user} ${topic}`, ++this.revocations);
+        for (const each of tells ? [...this.streams] : []) if (each.user === user) this.#narrow(each, topic);
+    }
+
+    #narrow(stream, topic) {
+        const lost = stream.granted.filter(each => root(each) === topic);
+        if (!lost.length) return;
+        if (this.chance.happens(0.25)) return this.#end(stream, this.#farewell());
+        stream.granted = stream.granted.filter(each => !lost.includes(each));
+        for (const each of lost) stream.marks.add(markOf(each));
+        this.#write(stream, frame({event: 'sse-topics', data: JSON.stringify({topics: stream.granted})}));
+    }
+
+    /** @param {{topic?: string, user?: string}} where */
+    disconnect(where, reconnect) {
+        const isMeant = each => (where.topic === undefined || each.granted.some(t => contains(t, where.topic))) && (!where.user || each.user === where.user);
+        const named = where.topic === undefined ? {} : {topics: [where.topic]};
+        for (const each of [...this.streams].filter(isMeant)) {
+            this.#end(each, reconnect ? this.#farewell() : frame({event: 'sse-close', data: JSON.stringify({reason: 'disconnected', ...named})}));
+        }
+    }
+
+    restart(keepsLog, ms) {
+        const isPolite = this.chance.happens(0.6);
+        for (const each of [...this.streams]) this.#end(each, isPolite ? this.#farewell() : '');
+        this.isDown = true;
+        if (!keepsLog) {
+            this.start += this.log.length;
+            this.epoch += 1;
+            this.log = [];
+            this.trimmed = 0;
+        }
+        this.scheduler.after(ms, () => { this.isDown = false; });
+    }
+
+    #farewell() { return frame({event: 'sse-retry', retry: this.chance.between(500, 3000)}); }
+
+    // Requests
+
+    /** @param {{url: URL, headers: Record<string, string>, user: string, pipe: any}} request */
+    answer({url, headers, user, pipe}) {
+        if (this.isDown) return {status: this.chance.pick([502, 503]), headers: {'Retry-After': '1'}};
+        const tag = this.tagOf(user);
+        if (url.pathname.endsWith('/user')) return {status: 200, headers: {}, text: JSON.stringify({user: tag})};
+        if (url.pathname === '/now') return {status: 200, headers: {'Last-Event-ID': this.cursor}, text: `state ${this.log.length + this.start}`};
+        if (url.pathname === '/ping') return {status: 200, headers: {'SSE-User': tag}, text: ''};
+        const refused = this.refusals.shift();
+        if (refused) return {status: refused.status, headers: refused.retryAfter === undefined ? {} : {'Retry-After': String(refused.retryAfter)}};
+        const query = url.searchParams, topics = [...new Set(query.getAll('topic'))].sort();
+        const granted = this.#decide(user, topics, query.getAll('signed'));
+        if (granted === FINAL) return {status: 403, headers: {}};
+        const name = query.get('connection_id') ?? '';
+        const old = name && [...this.streams].find(each => each.name === name);
+        if (old && (!user || old.user !== user)) return {status: 409, headers: {'Retry-After': '2'}};
+        if (old) this.#end(old, frame({event: 'sse-close', data: '{"reason": "taken over"}'}));
+        const seen = headers['Last-Event-ID'] || query.get('last_event_id') || '';
+        this.#open({pipe, user, name, asked: topics, granted, seen});
+        return {status: 200, headers: {'Content-Type': 'text/event-stream; charset=utf-8', 'SSE-User': tag, 'SSE-Heartbeat': String(this.heartbeat)}, isStream: true};
+    }
+
+    #decide(user, topics, tokens) {
+        const valid = tokens.map(each => each.split('~')).filter(([topic, until, since]) => this.accepts({topic, until, since}, user)).map(([topic]) => topic);
+        const granted = topics.filter(topic => this.may(user, topic) || valid.includes(topic));
+        return topics.length && !granted.length ? FINAL : granted;
+    }
+
+    #open({pipe, user, name, asked, granted, seen}) {
+        const [, epoch, position, marks] = seen.match(/^e(\d+)-(\d+)((?:\.\w+)*)$/) ?? [];
+        const isKnown = epoch !== undefined && Number(epoch) === this.epoch;
+        const stream = {pipe, user, name, asked, granted, lag: this.chance.happens(0.5) ? this.lag : 0, marks: new Set(), position: 0, owesMark: true, hasWritten: true, isWoken: false};
+        const before = new Set(isKnown ? marks.split('.').filter(Boolean) : []);
+        const lacking = asked.filter(topic => !granted.includes(topic)).map(markOf);
+        const isRegained = granted.some(topic => before.has(markOf(topic)));
+        const known = new Set([...asked, ...granted].map(markOf));
+        for (const each of lacking) stream.marks.add(each);
+        if (!isRegained) for (const each of before) if (!known.has(each)) stream.marks.add(each);
+        pipe.stream = stream;
+        this.streams.add(stream);
+        this.#write(stream, `: connected ${JSON.stringify({heartbeat: this.heartbeat, from: seen || null, asked: asked.length, topics: granted})}\n\n`);
+        const head = this.#head(stream);
+        let reason = '';
+        if (seen && !isKnown) reason = 'unknown';
+        else if (seen && this.#isTrimmed(stream, Number(position))) reason = 'expired';
+        else if (isRegained) reason = 'regained';
+        stream.position = seen && !reason ? Number(position) : head;
+        if (reason) this.#reset(stream, reason);
+        this.#flush(stream);
+        if (stream.lag) this.#wake(stream);
+        this.#beat(stream);
+    }
+
+    // Streams
+
+    #reset(stream, reason) {
+        stream.position = this.#head(stream);
+        const id = this.idOf(stream.position, stream.marks), data = JSON.stringify({reason, last_event_id: id});
+        const isAlone = this.chance.happens(0.5);  // retained events would come between the reset and the id
+        this.#write(stream, frame({event: 'sse-reset', data, id: isAlone && id}) + (isAlone ? '' : frame({id})));
+        stream.owesMark = false;
+    }
+
+    #isTrimmed(stream, position) {
+        return this.log.slice(position, this.trimmed).some(each => this.#isFor(stream, each));
+    }
+
+    #isFor(stream, {topic, user}) {
+        return user !== undefined ? stream.user === user : topic === undefined || stream.granted.some(each => contains(each, topic));
+    }
+
+    /** The last position that this stream's process has read. */
+    #head(stream) {
+        let head = this.log.length;
+        while (head && this.log[head - 1].at > this.scheduler.now - stream.lag) head -= 1;
+        return head;
+    }
+
+    #wake(stream) {
+        this.scheduler.after(stream.lag + this.chance.delay(0.3, 20), () => this.#flush(stream));
+    }
+
+    #flush(stream) {
+        if (!this.streams.has(stream)) return;
+        const head = this.#head(stream);
+        if (head < stream.position) return;  // it is ahead of this process
+        if (this.#isTrimmed(stream, stream.position)) return this.#reset(stream, 'overflow');
+        let text = '';
+        for (const event of this.log.slice(stream.position, head)) {
+            stream.position += 1;
+            if (!this.#isFor(stream, event)) continue;
+            const id = this.idOf(stream.position, stream.marks);
+            text += event.isBad ? frame({event: 'sse-reset', id, topic: event.topic, data: JSON.stringify({reason: 'render', last_event_id: id})})
+                : frame({event: 'note', id, topic: event.topic, data: JSON.stringify({n: event.n, text: 'é ☃'})});
+        }
+        if (stream.owesMark) text += frame({id: this.idOf(head, stream.marks)});
+        stream.owesMark = false;
+        if (text) this.#write(stream, text);
+    }
+
+    #beat(stream) {
+        this.scheduler.after(this.heartbeat * 1000, () => {
+            if (!this.streams.has(stream)) return;
+            this.#beat(stream);
+            const {hasWritten} = stream, head = this.#head(stream);
+            stream.hasWritten = false;
+            if (hasWritten) return;
+            if (stream.owesMark || head < stream.position) return this.#write(stream, ': heartbeat\n\n');
+            if (head === stream.position || !this.log.slice(stream.position, head).some(each => this.#isFor(stream, each))) {
+                stream.position = head;
+                this.#write(stream, `: heartbeat\n${frame({id: this.idOf(head, stream.marks)})}`);
+            }
+        });
+    }
+
+    #write(stream, text) {
+        stream.hasWritten = true;
+        stream.pipe.write(encoder.encode(text));
+    }
+
+    #end(stream, text) {
+        if (text) this.#write(stream, text);
+        this.streams.delete(stream);
+        stream.pipe.end();
+    }
+
+    /** The client has gone, and the server has noticed. */
+    forget(stream) { this.streams.delete(stream); }
+}
