@@ -57,7 +57,7 @@ class Machine(RuleBasedStateMachine):
         try:
             if not self.has_failed: world.settle()
         finally:
-            world._close()
+            world.__exit__(None, None, None)
             self.folder.cleanup()
 
     def do(self, call):

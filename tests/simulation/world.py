@@ -87,8 +87,8 @@ class Simulation(World):
         if self.engine is not None: self.engine.run = self.call
         return self
 
-    def _close(self):
-        super()._close()
+    def __exit__(self, kind, error, traceback):
+        super().__exit__(Finding, error, traceback)  # what a finished application leaves behind is not judged
         logging.getLogger('cjm_fasthtml_sse').propagate = True
 
     def draw_token(self, size): return f'{self.chance.getrandbits(8 * size):0{2 * size}x}'
