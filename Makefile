@@ -39,7 +39,7 @@ test: setup ## run every check
 test-long: setup proxies ## the same with the long forms of the tests
 	@$(BIN)/python tools/check.py --long
 
-mutants: setup ## search the simulations' mutants, all or one (NAME=d07_older_state)
+mutants: setup ## search the simulations' mutants, all or one (NAME="older state")
 	@$(BIN)/python tests/simulation/mutants.py $(if $(NAME),"$(NAME)")
 
 setup: $(VENV)/.installed node_modules/.installed | chromium firefox webkit curl ip valkey nginx ## install the requirements of the checks

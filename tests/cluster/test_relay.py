@@ -15,7 +15,7 @@ import pytest
 
 from cjm_fasthtml_sse.core.admission import open_stream
 from cjm_fasthtml_sse import BackplaneError, BroadcastManager
-from cjm_fasthtml_sse.backplanes.base import Limits, Publication
+from cjm_fasthtml_sse.backplanes.base import Limits, Publication, Unable
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.events.record import Record, encode_record
 from cjm_fasthtml_sse.events.renderer import Renderer
@@ -415,6 +415,18 @@ def test_what_is_on_its_way_at_the_end_is_told_truly():
         await manager.close()
         assert await sending == 0  # it has its position, and was not received here
     asyncio.run(end())
+
+
+def test_the_log_has_the_number_of_the_kept_events_that_end_with_their_process(caplog):
+    class Full(MemoryBackplane):
+        async def publish(self, publications): raise Unable("it is full")
+    async def end():
+        manager = BroadcastManager(backplane=Full())
+        await manager.ready()
+        for n in range(3): await manager.broadcast("t", {"n": n}, buffer=True)
+        await manager.close()
+    asyncio.run(end())
+    assert [line for line in caplog.messages if line.startswith("3 events ") and line.endswith(" are given up")]
 
 
 def test_a_closed_manager_stays_closed_and_a_lifespan_may_begin_again():

@@ -5,11 +5,14 @@ has changed. `FAULTS` bring back mended faults of an earlier version; `SENTENCES
 each.
 
 `python tests/simulation/mutants.py [NAME ...]` (`make mutants`) runs each until the first finding, on two cores.
+`--write` writes what came of it to the file that the page `explains/proof.ipynb` reads.
 """
 
 import argparse
 import inspect
+import json
 import os
+import secrets
 import subprocess
 import sys
 import textwrap
@@ -21,8 +24,10 @@ from cjm_fasthtml_sse.asgi import response  # noqa: E402
 from cjm_fasthtml_sse.cluster import outgoing, peers, reader, sender  # noqa: E402
 from cjm_fasthtml_sse.core import admission, dispatch, hub, manager, routes, subscribers, users  # noqa: E402
 from cjm_fasthtml_sse.events import log, mailbox, positions  # noqa: E402
+from simulation.oracle import Finding  # noqa: E402
 
 SECONDS = 120  # for one mutant
+MEASURED = Path(__file__).with_name('mutants.json')
 FAULTS, SENTENCES = {}, {}
 
 
@@ -68,50 +73,50 @@ def take_back(changes):
     for owner, name, old, _ in changes: setattr(owner, name, old)
 
 
-# Mended faults of ../shared/defects, by their numbers there
+# Mended faults
 
-fault('d02_floor_of_a_loaded_log', (reader, 'load_log', ('    log.trimmed.rise(opened.first)\n', '')))
-fault('d03_epoch_after_fork', (log.Log, 'new_epoch', ('if self.keeps_epoch: return', 'return')))
-fault('d03_node_after_fork', (manager.BroadcastManager, '_begin_in_child',
+fault('floor of a loaded log', (reader, 'load_log', ('    log.trimmed.rise(opened.first)\n', '')))
+fault('epoch after fork', (log.Log, 'new_epoch', ('if self.keeps_epoch: return', 'return')))
+fault('node after fork', (manager.BroadcastManager, '_begin_in_child',
                               ('self.cluster.rename(self.time.token(4))', 'self.cluster.rename(self.cluster.node)')))
-fault('d03_publisher_after_fork', (outgoing.OutgoingQueue, 'reset', (
+fault('publisher after fork', (outgoing.OutgoingQueue, 'reset', (
     'self.publisher, self._number, self._bytes = self.time.token(8), 0, 0',
     "self.publisher, self._number, self._bytes = getattr(self, 'publisher', None) or self.time.token(8), 0, 0")))
-fault('d04_callers_hang', (sender.Sender, 'publish', ('if is_away: out.settle(0)', 'pass')), (
+fault('callers hang', (sender.Sender, 'publish', ('if is_away: out.settle(0)', 'pass')), (
     outgoing.OutgoingQueue, 'fail', ('if out.buffered: out.settle(0)', 'if out.buffered: return')), (
     outgoing.OutgoingQueue, 'expire', ('elif out.buffered: out.settle(0)', 'elif out.buffered: pass')), (
     outgoing.OutgoingQueue, 'requeue', ('if out.buffered: out.settle(0)', 'if out.buffered: pass')))
-fault('d04_kept_event_lost', (outgoing.OutgoingQueue, 'requeue', (
+fault('kept event lost', (outgoing.OutgoingQueue, 'requeue', (
     'self._queue.extendleft(out for out in reversed(batch) if out.number in self._pending)',
     'self._queue.extend(out for out in batch if out.number in self._pending)')))
-fault('d07_older_state', (reader.Reader, '_continue_or_restart', (
+fault('older state', (reader.Reader, '_continue_or_restart', (
     'or not await has_entries(backplane, [*self._last_entries], opened, self.position):',
     'or opened.last < self.position:')))
-fault('d08_one_queue_silences_others', (hub.Hub, 'fan_out', (
+fault('one queue silences others', (hub.Hub, 'fan_out', (
     'except Exception as e: failed.append((subscriber, e))  # noqa: BLE001 - evicted below',
     'except ZeroDivisionError: raise')))
-fault('d08_shut_queue_starves_full_ones', (hub.Hub, 'catch_up', (
+fault('shut queue starves full ones', (hub.Hub, 'catch_up', (
     'except Exception as e: self.evict_failed(connection, e)  # noqa: BLE001 - the others get their turn',
     'except Exception: return')))
-fault('d10_right_given_back', (admission, 'update_marks', (
+fault('right given back', (admission, 'update_marks', (
     'return lacking if regained else lacking | earlier, regained', 'return lacking, False')))
-fault('d11_heartbeat_of_a_dead_epoch', (hub.Hub, 'heartbeat_frame', (
+fault('heartbeat of a dead epoch', (hub.Hub, 'heartbeat_frame', (
     'if self._heartbeat_frame[0] != id:', "if self._heartbeat_frame[0].rpartition('-')[2] != id.rpartition('-')[2]:")))
-fault('d13_revoke_not_heard_by_all', (dispatch.Dispatcher, 'dispatch', (
+fault('revoke not heard by all', (dispatch.Dispatcher, 'dispatch', (
     'control = self.controls.get(record.type)',
     'control = self.controls.get(record.type)\n        import asyncio\n        if record.type == "revoke": '
     'asyncio.get_running_loop().call_later(2, control, record.data, event.position)\n        return 0')))
-fault('d13_controls_let_go', (dispatch.Dispatcher, 'swap_log', ('self.on_log_loaded(is_new, missed)', 'pass')))
-fault('d16_denied_by_its_own_dead_line', *((module, 'check_capacity', (
+fault('controls let go', (dispatch.Dispatcher, 'swap_log', ('self.on_log_loaded(is_new, missed)', 'pass')))
+fault('denied by its own dead line', *((module, 'check_capacity', (
     'if user is None or old.user != user: raise', 'if True: raise')) for module in (admission, routes)))
-fault('d17_reader_that_is_ahead', (subscribers.StreamConnection, 'send_heartbeat', (
+fault('reader that is ahead', (subscribers.StreamConnection, 'send_heartbeat', (
     'elif self.queue.ahead: self.send_now(_HEARTBEAT)', '')))
-fault('d47_reset_by_a_worker_not_yet_back', (reader.Reader, 'knows', (
+fault('reset by a worker not yet back', (reader.Reader, 'knows', (
     'position = place()', 'return True\n    position = place()')))
-fault('d48_refused_but_seen', (outgoing.OutgoingQueue, 'requeue', (
+fault('refused but seen', (outgoing.OutgoingQueue, 'requeue', (
     'out.doubtful or error.doubtful', 'False')), (
     outgoing.OutgoingQueue, 'expire', ('doubtful=out.sent', 'doubtful=False')))
-fault('d49_builder_that_raises', (mailbox.Mailbox, '_take_one', (
+fault('builder that raises', (mailbox.Mailbox, '_take_one', (
     'frame = self._render_reset(event.topic, event.id)', "frame = b''")))
 
 # One sentence of the promise each
@@ -160,34 +165,66 @@ sentence('the first bytes of a stream have no time limit', (response.SSEResponse
 
 
 def run_mutant(name, seconds):
-    "Put one mutant in place, run fresh simulations until the first finding, and print what came of it"
-    from simulation.run import run_for
-    changes = {**FAULTS, **SENTENCES}[name]()
-    put(changes)
-    began = time.monotonic()
-    try: count, failure = run_for(seconds, shrink=False)
-    finally: take_back(changes)
-    took = time.monotonic() - began
-    what = 'NOT FOUND' if failure is None else f'{type(failure[1]).__name__}: {failure[1]}'.partition('. It saw')[0]
-    seed = '' if failure is None else f' | seed {failure[0]}'
-    print(f'{name} | after {count} simulations, {took:.1f} s{seed} | {what}'.replace('\n', ' ')[:300])
-    return 0 if failure is not None else 1
+    "Put one mutant in place, run fresh simulations until it is found, and return what came of it"
+    from simulation.run import RUNS, run_for
+    changes, first, count, took, others = {**FAULTS, **SENTENCES}[name](), secrets.randbits(32), 0, 0.0, []
+    while True:
+        put(changes)
+        began = time.monotonic()
+        try: ran, failure = run_for(seconds - took, first + count // RUNS, shrink=False)
+        finally: take_back(changes)
+        took, count = took + time.monotonic() - began, count + ran
+        about = dict(name=name, seconds=round(took, 1), others=others)
+        if failure is None: return about | dict(within=count, seed=None, finding=None)
+        (seed, error), count = failure, count + RUNS
+        if is_clean(seed): return about | dict(within=count, seed=seed, finding=in_words(error))
+        others.append(seed)
+
+
+def is_clean(number):
+    "Return whether a seed finds nothing in the package as it is, so that a finding is that of a mutant"
+    from simulation.run import run_seed
+    try: run_seed(number, shrink=False)
+    except Exception: return False  # noqa: BLE001 - any finding
+    return True
+
+
+def in_words(error):
+    text = str(error if isinstance(error, Finding) else f'problem: {error!r}')
+    return text.partition('. It saw')[0].replace('\n', ' ')[:300]
+
+
+def keep(results):
+    "Write results to the file of all, without those of mutants that are gone"
+    from simulation.run import write
+    before = json.loads(MEASURED.read_text(encoding='utf-8'))['mutants'] if MEASURED.exists() else {}
+    found = before | {each.pop('name'): each for each in results}
+    write(MEASURED, mutants={name: found[name] for name in [*FAULTS, *SENTENCES] if name in found})
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('names', nargs='*', metavar='NAME')
     parser.add_argument('--seconds', type=float, default=SECONDS)
-    parser.add_argument('--alone', action='store_true', help='in this process')
+    parser.add_argument('--alone', action='store_true', help='in this process, only the first')
+    parser.add_argument('--write', action='store_true', help=f'write {MEASURED.name}')
     args = parser.parse_args()
     ours = {**FAULTS, **SENTENCES}
     names = [name for name in args.names or ours if name in ours]
     others = [name for name in args.names if name not in ours]
-    if args.alone: sys.exit(max(run_mutant(name, args.seconds) for name in names))
-    worst = max((run_in_two(name, args.seconds) for name in names), default=0)
+    if args.alone: return run_alone(names[0], args.seconds)
+    results = [run_in_two(name, args.seconds) for name in names]
+    if args.write: keep(results)
+    worst = int(not all(each['finding'] for each in results))
     script = Path(__file__).parent/'js'/'mutants.mjs'  # those of the browser's side
     if others or not args.names: worst = max(worst, subprocess.run(['node', script, *others], check=False).returncode)
     sys.exit(worst)
+
+
+def run_alone(name, seconds):
+    found = run_mutant(name, seconds)
+    print(json.dumps(found))
+    sys.exit(not found['finding'])
 
 
 def run_in_two(name, seconds):
@@ -200,10 +237,15 @@ def run_in_two(name, seconds):
         while not (ended := [each for each in both if each.poll() is not None]): time.sleep(0.1)
         first = next((each for each in ended if each.returncode == 0), None) or both[0]
         if first.wait(): first = both[1]
-        print(first.communicate()[0].strip().split('\n')[-1], flush=True)
-        return first.returncode
+        text = first.communicate()[0].strip()
     finally:
         for each in both: each.kill()
+    try: found = json.loads(text.split('\n')[-1])
+    except ValueError: raise SystemExit(f'{name}\n{text}') from None
+    about = f"{name} | {found['seconds']} s, within {found['within']} simulations | seed {found.pop('seed')}"
+    print(f"{about} | {found['finding'] or 'NOT FOUND'}", flush=True)
+    if others := found.pop('others'): print(f'  These seeds fail without it too: {others}', flush=True)
+    return found
 
 
 if __name__ == '__main__': main()

@@ -2,14 +2,28 @@
 it, who might see what and when, and the bytes that each reader got.
 
 **Every event reaches every reader that may see it, once and in order, or the reader is told that it missed something.**
-A finding is a broken part of that sentence: `loss`, `doubling`, `disorder`, `leak`, `reset without cause`, `hang`,
-`growth`, or a caller who was told something untrue.
+A finding is a broken part of that sentence. Its text begins with one of the `RULES`, and `JUDGED` counts how often each
+was applied.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 ID = re.compile(r'([0-9a-z]+)-([0-9]+)')
+RULES = {
+    'loss': 'A reader misses an event that it may see, and got no reset.',
+    'doubling': 'An event is shown twice, or two streams have one connection id.',
+    'disorder': 'An event is shown after a later one.',
+    'invented': 'An event is shown that has no place in the log.',
+    'leak': 'An event is shown to a reader that it is not for, or whose permission had ended.',
+    'reset without cause': 'A reader gets a reset, and missed nothing.',
+    'untrue': 'A call returns another result than its event had.',
+    'hang': 'A call does not return, or a reader stays without its stream.',
+    'growth': 'A log, a mailbox or a book of streams holds more than it should.',
+    'problem': 'A task is lost, an exception is not handled, or an error is logged.',
+}
+SHOWN = 'doubling', 'disorder', 'invented', 'leak', 'untrue'  # the rules that judge an event that was shown
+JUDGED = Counter()  # by rule, and `sent` and `shown` events
 LONGEST_CALL, LONGEST_REQUEST, SILENT_HEARTBEATS = 30.0, 40.0, 3.5  # seconds, and intervals
 
 
@@ -99,12 +113,13 @@ class Judge:
 
     def look_at_event(self, seen):
         truth, reader, event = self.truth, self.reader, self.truth.events[seen.n]
+        JUDGED.update(('shown', *SHOWN))
         if not truth.may_see(reader, event): self.find('leak', f'was shown {event}, which is not for it')
         if event.topic is not None and reader.user is not None:
             if truth.right_over(reader, event.topic, event.began, seen.moment) == {'gone'}:
                 self.find('leak', f'was shown {event}, and its right had ended before that was sent')
         places = truth.placements_of(seen.n)
-        if not places: self.find('order', f'was shown {event}, which the engine never placed')
+        if not places: self.find('invented', f'was shown {event}, which the engine never placed')
         if event.outcome == 'not sent': self.find('untrue', f'was shown {event}, and its sender was told otherwise')
         again = seen.n in self.segment or self.shown.get(seen.n) == truth.life and not event.is_retained
         if again and not self.was_trimmed_between(places): self.find('doubling', f'was shown {event} twice')
@@ -117,6 +132,7 @@ class Judge:
         return max(p.position for p in places) - min(p.position for p in places) > self.truth.max_events
 
     def look_at_reset(self, i, reset):
+        JUDGED['reset without cause'] += 1
         if not self.has_cause(i, reset): self.find('reset without cause', f'missed nothing: {reset.about}')
 
     def has_cause(self, i, reset):
@@ -150,6 +166,7 @@ class Judge:
         if opened is None or reader.state != 'open': return
         shown = {seen.n for seen in seen_since if seen.kind == 'event'}
         resets = [seen for seen in seen_since if seen.kind == 'reset']
+        JUDGED['loss'] += len(self.truth.events)
         for event in list(self.truth.events.values()):
             if event.n in shown or not self.is_missing(event, opened, now, resets): continue
             self.find('loss', f'missed {event}')
@@ -190,6 +207,7 @@ def places_in(places): return [(p.life, p.position) for p in places]
 
 def judge_callers(truth, is_alive, now, is_quiet):
     "Judge what those were told who sent an event"
+    if is_quiet: JUDGED.update(untrue=len(truth.events), hang=len(truth.events))
     for event in truth.events.values():
         places = truth.placements_of(event.n)
         first = min((place.moment for place in places), default=None)

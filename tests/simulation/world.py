@@ -23,7 +23,7 @@ from cjm_fasthtml_sse.runtime.time import Time
 from cjm_fasthtml_sse.testing.world import World
 
 from .engine import Engine, Placement
-from .oracle import LONGEST_REQUEST, SILENT_HEARTBEATS, Finding, Judge, Truth, fits, judge_callers
+from .oracle import JUDGED, LONGEST_REQUEST, SILENT_HEARTBEATS, Finding, Judge, Truth, fits, judge_callers
 from .readers import FAILING, Hand, Tab
 
 HEARTBEAT = 5.0  # seconds
@@ -95,7 +95,7 @@ class Simulation(World):
 
     def add_problem(self, kind, text, error=None):
         is_meant = kind == 'builder' or any(each in text for each in MEANT)
-        if not is_meant: self.problems.found.append(Finding(f'{kind}: {text}'))
+        if not is_meant: self.problems.found.append(Finding(f'problem: {kind}: {text}'))
 
     def check(self):
         if self.problems.found: raise self.problems.found.pop(0)
@@ -228,6 +228,7 @@ class Simulation(World):
 
     def send(self, number, topic, key, retain, exclude, buffer, is_broken, size):
         self.number += 1
+        JUDGED['sent'] += 1
         about = (topic, key, retain, frozenset(exclude), buffer, self.worker_of(number), self.moments(), self.now())
         self.truth.events[self.number] = event = Sent(self.number, *about, is_refused=size > 1000)
         if is_broken: self.truth.broken.add(event.n)
@@ -352,6 +353,7 @@ class Simulation(World):
         self.look()
         for judge in self.judges.values(): judge.look_when_quiet(self.moments())
         judge_callers(self.truth, self.is_alive, self.now(), True)
+        JUDGED['hang'] += len(self.tabs())
         for tab in self.tabs():
             has_right = not tab.topics or self.allowed(tab.user, tab.topics)
             if may_refuse_tokens and tab.is_signed and tab.state == 'refused': continue
@@ -364,6 +366,7 @@ class Simulation(World):
         self.judge_growth()
 
     def judge_growth(self):
+        JUDGED.update(growth=self.count, problem=1)
         for number in range(self.count):
             numbers = self.manager_of(number).statistics()
             wrong = [numbers.buffered, numbers.log_events > LIMITS['max_events'], numbers.waiting > 100]
