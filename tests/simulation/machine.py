@@ -38,8 +38,10 @@ class Machine(RuleBasedStateMachine):
     @initialize(count=st.integers(1, 3), engine=st.sampled_from(('model', 'model', 'none', 'sqlite')),
                 seed=st.integers(0, 999), twins=BOOLS, skews=st.sampled_from(((0, 0, 0), (0, 7, -5), (3600, 0, -3600))),
                 queue=st.sampled_from((4, 1, 50)), tabs=st.lists(TABS, min_size=1, max_size=4),
-                queues=st.lists(st.tuples(ASKED, WORKERS), max_size=2))
-    def begin(self, count=2, engine='model', seed=0, twins=False, skews=(0, 0, 0), queue=4, tabs=(), queues=()):
+                queues=st.lists(st.tuples(ASKED, WORKERS), max_size=2),
+                first=st.sampled_from((None, None, 'away', 'deaf', 'slow', 'forget')))
+    def begin(self, count=2, engine='model', seed=0, twins=False, skews=(0, 0, 0), queue=4, tabs=(), queues=(),
+              first=None):
         self.folder = tempfile.TemporaryDirectory()
         skews = (0, 0, 0) if engine == 'sqlite' else skews  # its clock is that of the workers' host
         self.world = Simulation(count, engine, seed, self.folder.name, twins, skews, queue)
@@ -49,7 +51,13 @@ class Machine(RuleBasedStateMachine):
             raise
         for about in tabs: self.open(*about)
         for about in queues: self.register(*about)
-        if self.world.engine is not None: self.act(self.world.engine.keep_copy)
+        if self.world.engine is None: return
+        self.act(self.world.engine.keep_copy)
+        if first in ('away', 'deaf'): self.line(worker=1, what='go_away' if first == 'away' else 'read_nothing')
+        elif first == 'slow': self.answers(worker=1, what='delay', value=4)
+        elif first == 'forget':
+            self.advance(seconds=7)
+            self.engine(what='forget')
 
     def teardown(self):
         world, self.world = self.world, None

@@ -149,7 +149,7 @@ class Judge:
         if any(fits(reader.topics, change.topic) for change in taken): return True
         shown = {seen.n for seen in reader.seen[:i] if seen.kind == 'event'}
         for event in truth.events.values():
-            if event.n in shown or not truth.may_see(reader, event): continue
+            if event.n in shown or not fits(reader.topics, event.topic): continue  # a log forgets whom it excluded
             places = truth.placements_of(event.n)
             if not places and event.is_buffered: return True  # it was given up
             if any(p.life in lives and position < p.position <= upto for p in places): return True
