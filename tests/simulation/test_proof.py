@@ -86,6 +86,7 @@ def test_the_figures_of_the_page_are_those_of_a_run_without_findings():
     run, results = proof.measured('long_run.json'), proof.measured('mutants.json')['mutants']
     assert run['findings'] == 0 and all(run['judged'][rule] for rule in oracle.RULES)
     assert {*results} == {*mutants.FAULTS, *mutants.SENTENCES}
+    assert {*proof.measured('js/measured.json')['mutants']} == {*proof.browser_mutants()}
 
 
 def test_the_browsers_mutants_are_those_that_it_lists():
