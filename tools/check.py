@@ -206,6 +206,7 @@ PAGES = ["tests/browser/test_demo.py", "tests/browser/test_people.py", "tests/sy
          "tests/events/test_wire.py", "tests/system/proxies", "tests/system/test_tutorials.py",
          "tests/core/access/test_chat.py"]
 ENGINES, ACCESS = ["tests/backplanes"], ["tests/core/access"]
+SIMULATION, SCRIPT = ["tests/simulation"], ["tests/simulation/test_browser_side.py"]
 NETWORK = ["tests/asgi/test_cut_network.py"]
 
 
@@ -234,9 +235,20 @@ def check_access(long: bool = False) -> list[Result]:
     return run_tests(ACCESS, long, without=PAGES)
 
 
+def check_simulation(long: bool = False) -> list[Result]:
+    "Fresh simulations of the server's side, and what they found."
+    return run_tests(SIMULATION, long, without=SCRIPT)
+
+
+def check_script(long: bool = False) -> list[Result]:
+    "Fresh simulations of the browser's side, and what they found."
+    return run_tests(SCRIPT, long)
+
+
 def check_tests(long: bool = False) -> list[Result]:
     "All other tests: servers, programs, long runs."
-    return run_tests(["tests", "examples/tests"], long, without=[*BROWSER, *PAGES, *ENGINES, *ACCESS, *NETWORK])
+    others = [*BROWSER, *PAGES, *ENGINES, *ACCESS, *NETWORK, *SIMULATION]
+    return run_tests(["tests", "examples/tests"], long, without=others)
 
 
 def run_tests(which: list[str], long: bool, without: tuple | list = ()) -> list[Result]:
@@ -266,7 +278,8 @@ GROUPS: list[dict[str, Callable[[], list[Result]]]] = [
     dict(wheel=check_wheel, ruff=check_ruff, stubs=check_stubs, style=check_style, generated=check_generated,
          readme=check_readme, shape=check_shape, prose=check_prose, network=check_network, docs=check_docs),
     dict(notebooks=check_notebooks),
-    dict(browser=check_browser, tests=check_tests, pages=check_pages, engines=check_engines, access=check_access),
+    dict(browser=check_browser, tests=check_tests, pages=check_pages, engines=check_engines, access=check_access,
+         simulation=check_simulation, script=check_script),
 ]
 
 

@@ -90,7 +90,9 @@ def test_serve_with_its_default_reload(serve, stream, tmp_path):
     "A file changes, the streams end and the new worker answers; then Ctrl-C reaches the whole group, as in a terminal"
     main = tmp_path/'code'/'live.py'
     main.parent.mkdir()
-    def write(version, port): main.write_text(APP.format(here=str(HERE), version=version, port=port))
+    def write(version, port):  # at once, since a new worker may read it at that moment
+        (tmp_path/'next').write_text(APP.format(here=str(HERE), version=version, port=port))
+        (tmp_path/'next').replace(main)
     def command(port):
         write('one', port)
         return [sys.executable, 'live.py']
