@@ -142,7 +142,7 @@ class Judge:
         lives = truth.lives.get(epoch, set())
         if epoch != new_epoch:
             if not truth.has_engine: return True
-            is_back = new_epoch in reset.about['epochs'] or newest(truth, new_epoch) < newest(truth, epoch)
+            is_back = new_epoch in reset.about['epochs'] or born(truth, new_epoch) < born(truth, epoch)
             return not is_back and min(lives, default=0) < truth.life
         if len(lives) > 1 or truth.has_engine and truth.trimmed > position: return True
         taken = (change for change in truth.rights if change.user == reader.user and not change.is_given)
@@ -199,7 +199,7 @@ class Judge:
         return any(each and each[-1].moment > place.moment for each in places)
 
 
-def newest(truth, epoch): return max(truth.lives.get(epoch, ()), default=-1)
+def born(truth, epoch): return min(truth.lives.get(epoch, ()), default=-1)  # an older state may bring it back later
 
 
 def places_in(places): return [(p.life, p.position) for p in places]
