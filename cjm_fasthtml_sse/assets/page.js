@@ -152,9 +152,9 @@
     onretry: () => sse.open(entry.elt),
   });
 
-  /** @type {Internals["deliver"]} An event that the last refresh already contains may arrive after it. */
+  /** @type {Internals["deliver"]} An event that the last refresh already contains may arrive after it. A right that is regained has no new id. */
   const deliver = sse.deliver = (entry, block) => {
-    if (entry.seen && block.id !== undefined && !sse.isLater(block.id, entry.seen)) return;
+    if (entry.seen && block.id && !/regained/.test(block.data ?? "") && !sse.isLater(block.id, entry.seen)) return;
     sse.warn?.("event", block, entry);
     entry.sink(block);
     if (block.event === "sse-reset") sse.onReset(entry, block);
