@@ -18,14 +18,14 @@ from typing import Any
 
 from fastcore.basics import patch
 
-from ..backplanes.base import Entry, Gap, Opened
+from ..backplanes.base import Entry, Gap, Opened, Publication
 from .link import Link
 from .loading import LOOP_SLICE, fingerprint, first_lost, has_entries, load_log, yield_after
 from .local import RelayCallbacks
 from .outgoing import LOST_TOPIC, MAX_BATCH, settle
 from .peers import Peers, SeenNumbers
 from .sender import CHECK_INTERVAL, Sender
-from ..events.record import VERSION, Record, decode_record
+from ..events.record import VERSION, Record, decode_record, encode_record, make_record
 from ..events.topics import CONTROL
 from ..events.wire import BackplaneError
 
@@ -111,12 +111,19 @@ async def _continue_or_restart(self: Reader, opened: Opened, ahead: list[Any]) -
     elif opened.epoch not in (self.epoch, *self._left_epochs): await self._start_log(opened, 'unknown')
     elif opened.epoch != self.epoch or not await has_entries(backplane, [*self._last_entries], opened, self.position):
         async with self.link.lock:
+            await backplane.publish([self._mark_of_end(opened)])
             await backplane.new_epoch(opened.epoch)
             opened = await backplane.open(self.link.limits)
         await self._start_log(opened, 'unknown')
     elif opened.first > self.position: await self._start_log(opened, 'expired')
     else: self.callbacks.reset_lost([each for each in ahead if each.cursor > opened.last])
     return opened
+
+# %% ../../nbs/cluster/reader.ipynb #9184f5ae
+@patch
+def _mark_of_end(self: Reader, opened: Opened) -> Publication:
+    time, about = self.link.time, dict(epoch=opened.epoch, position=opened.last)
+    return Publication(encode_record(make_record('end', about, topic=CONTROL, time=time), time.token(8), 1))
 
 @patch
 async def _start_log(self: Reader, opened: Opened, reason: str | None):

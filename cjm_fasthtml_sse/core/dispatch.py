@@ -73,7 +73,8 @@ class Dispatcher:
 def swap_log(self: Dispatcher, log: Log, reason: str | None):
     "Continue with `log`; with a reason, subscribers are reset"
     is_new, floor = log.epoch != self.log.epoch, log.trimmed.floor
-    missed = floor if reason == 'expired' or (not is_new and floor > self.log.head) else None
+    known = self._end_of_epoch(log) if is_new else self.log.head
+    missed = floor if reason == 'expired' or ((reason or not is_new) and floor > known) else None
     self.log.replace_with(log)
     self.on_log_loaded(is_new, missed)
     kept = [event for event in log.latest(self.history.maxlen) if not (event.topic or '').startswith(PRIVATE)]
@@ -83,6 +84,12 @@ def swap_log(self: Dispatcher, log: Log, reason: str | None):
         if reason is None: each.skip_to(self.log.head)
         elif each.has_rights: each.reconnect()
         else: each.reset(reason)
+
+# %% ../../nbs/core/dispatch.ipynb #2a4282b1
+@patch
+def _end_of_epoch(self: Dispatcher, log: Log) -> int:
+    ends = [event.message.data for event in log.of_topic(CONTROL) if event.message.type == 'end']
+    return max((end['position'] for end in ends if end['epoch'] == self.log.epoch), default=0)
 
 @patch
 def advance_to(self: Dispatcher, position: int):

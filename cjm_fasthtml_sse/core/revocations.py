@@ -71,7 +71,7 @@ def revoked_topics(self: Revocations, user: str | None) -> frozenset[str]:
 
 @patch
 def revoked_since(self: Revocations, user: str | None, position: int | None) -> frozenset[str]:
-    "Return what was revoked from `user` after `position`; `**` for a position that is unknown or below the floor"
+    "Return what was revoked from `user` after `position`; `**` for a position below the floor"
     if user is None: return frozenset()
     if position is not None and position < self.floor: return frozenset({'**'})
     revoked = self._by_user.get(user, {}).items()

@@ -185,8 +185,8 @@ async def run(seed: int, steps: int, losses: bool) -> tuple[list[Reader], dict[i
 
 def given(engine: Engine) -> list[tuple[int, str, int, int]]:
     "Return position, publisher, number and data of each event that the backplane ever received and has not lost"
-    parts = [(position, *body.split(b"\n", 1)) for position, body in engine.given]
-    return [(position, *json.loads(head)[1:3], json.loads(text)["data"]["n"]) for position, head, text in parts]
+    parts = [(position, *map(json.loads, body.split(b"\n", 1))) for position, body in engine.given]
+    return [(position, *head[1:3], text["data"]["n"]) for position, head, text in parts if text["type"] == "t"]
 
 
 def heard(engine: Engine, after: int = 0) -> list[int]:

@@ -140,6 +140,7 @@ class Engine(TestEngine):
         self.model, self.moments, self.copy, self.copied_at, self.copied_in = Store(time), moments, None, 0, 0
         self.life, self.lives, self.placements, self.last_lost = 0, {}, [], 0
         self.lines, self.is_read_only, self.limit, self.restored_at, self.trimmed = [], False, None, None, 0
+        self.newest = (0, 0)  # life and position
 
     def adapter(self, number=0):
         self.lines.append(line := Line(self, EngineAdapter(self, self.connect)))
@@ -154,6 +155,7 @@ class Engine(TestEngine):
 
     def note(self, publications, positions):
         for each, position in zip(publications, positions, strict=True):
+            if each.channel == 'events': self.newest = self.life, position
             if each.channel == 'events' and (found := NUMBER.search(each.body)):
                 self.placements.append(Placement(int(found[1]), self.life, position, self.moments()))
 
@@ -196,7 +198,10 @@ class Engine(TestEngine):
     def lose_all(self):
         for line in self.lines: line.lose()
 
-    def begin_life(self): self.life, self.last_lost = self.life + 1, self.moments()
+    def begin_life(self):
+        self.life, self.last_lost = self.life + 1, self.moments()
+        for line in self.lines:
+            if line.worker is not None and line.has_read < self.newest: line.worker.lacks_since = self.last_lost
 
 
 def replace_file(path, other):

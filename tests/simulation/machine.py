@@ -90,9 +90,9 @@ class Machine(RuleBasedStateMachine):
     def publish(self, worker, topic=None, key=None, retain=False, buffer=False):
         self.do(lambda: self.world.publish(worker, topic, key, retain and key is not None, buffer=buffer))
 
-    @rule(worker=WORKERS, topic=ANY_TOPIC, count=st.integers(2, 20))
-    def burst(self, worker, topic, count):
-        self.do(lambda: self.world.publish(worker, topic, count=count))
+    @rule(worker=WORKERS, topic=ANY_TOPIC, count=st.integers(2, 20), hands=st.sampled_from((None, None, 'read', 'shut')))
+    def burst(self, worker, topic, count, hands=None):
+        self.do(lambda: self.world.publish(worker, topic, count=count, hands=hands))
 
     @rule(worker=WORKERS, topic=ANY_TOPIC, count=st.integers(2, 9))
     def publish_side_by_side(self, worker, topic, count):
@@ -152,12 +152,14 @@ class Machine(RuleBasedStateMachine):
         if tab := self.reader(number, Tab): self.act(tab.flow)
 
     @precondition(with_reader)
-    @rule(number=READERS, what=st.sampled_from(('cut', 'vanish', 'leave', 'fail', 'shut')), size=st.integers(0, 300))
+    @rule(number=READERS, what=st.sampled_from(('cut', 'vanish', 'leave', 'fail', 'shut', 'vanish early')),
+          size=st.integers(0, 300))
     def hurt(self, number, what, size=0):
         tab, hand = self.reader(number, Tab), self.reader(number, Hand)
         if hand and what in ('fail', 'shut'): self.act(lambda: hand.fail(what == 'shut'))
         elif tab and what == 'cut': tab.bytes_left = size
         elif tab and what in ('vanish', 'leave'): self.act(getattr(tab, what))
+        elif tab and what == 'vanish early': self.act(lambda: (tab.lose(), tab.connect(), tab.vanish()))
 
     @rule(user=USERS, topic=TOPICS, worker=WORKERS, then_publish=BOOLS)
     def revoke(self, user, topic, worker, then_publish=False):
@@ -207,3 +209,52 @@ class Machine(RuleBasedStateMachine):
     def answers(self, worker, what, value=0.05):
         values = dict(delay=value, doubt='lost' if value < 0.01 else 'applied', repeats=True)
         setattr(self.world.line_of(worker), what, values[what])
+
+    # What needs several of these in a row
+
+    @precondition(with_engine)
+    @precondition(with_reader)
+    @rule(number=READERS, worker=WORKERS, topic=ANY_TOPIC, seconds=st.sampled_from((2, 7, 30)))
+    def outrun(self, number, worker, topic, seconds):
+        "A tab comes to a worker that has not read yet what the tab has"
+        self.line(worker=worker, what='read_nothing')
+        self.publish(worker=worker + 1, topic=topic)
+        self.advance(seconds=0.5)
+        self.move(number=number, worker=worker)
+        self.advance(seconds=seconds)
+
+    @precondition(with_engine)
+    @precondition(with_reader)
+    @rule(number=READERS, worker=WORKERS)
+    def leave_behind(self, number, worker):
+        "A tab comes to a worker that does not know yet that the engine has lost everything"
+        self.line(worker=worker, what='go_away')
+        self.engine(what='forget')
+        self.advance(seconds=2)
+        self.move(number=number, worker=worker)
+
+    @precondition(with_engine)
+    @rule(number=READERS, worker=WORKERS, topic=ANY_TOPIC)
+    def lose_twice(self, number, worker, topic):
+        "The engine loses everything, and then has a state from before that, while a tab sleeps"
+        self.publish(worker=worker, topic=topic)
+        self.advance(seconds=0.5)
+        self.lose(number=number)
+        self.engine(what='forget')
+        self.advance(seconds=2)
+        self.engine(what='restore')
+        self.burst(worker=worker, topic=topic, count=3)
+        self.regain(number=number, worker=worker)
+
+    @precondition(with_engine)
+    @rule(worker=WORKERS, topic=ANY_TOPIC, count=st.integers(1, 3))
+    def restore_under_one(self, worker, topic, count):
+        "An older state is filled again before the worker is back that knew the newer one"
+        self.engine(what='keep_copy')
+        self.line(worker=worker + 1, what='read_nothing')
+        self.publish(worker=worker, topic=topic)
+        self.advance(seconds=0.5)
+        self.answers(worker=worker, what='delay', value=0.05)
+        self.engine(what='restore')
+        for _ in range(count): self.publish(worker=worker + 1, topic=topic, buffer=True)
+        self.advance(seconds=0.5)

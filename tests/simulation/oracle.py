@@ -66,7 +66,8 @@ class Truth:
         for change in self.rights:
             if (change.user, change.topic) != (reader.user, topic) or change.began > moment: continue
             is_known = self.has_engine or change.worker is reader.worker  # without an engine, one process alone is told
-            if reader.token and reader.worker.began > change.began: is_known = False  # as a later process may not
+            late = max(reader.worker.began, reader.worker.lacks_since)  # as a later process may not know
+            if reader.token and late > change.began: is_known = False
             gone = 'gone' if change.ended is not None and change.ended < moment and is_known else 'between'
             state = 'held' if change.is_given else gone
         return state

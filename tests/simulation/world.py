@@ -155,6 +155,7 @@ class Simulation(World):
         "Note a worker before it starts; its manager has its engine and its clock already"
         manager = worker.app.state.simulated
         worker.life, worker.began = self.incarnations, self.moments()
+        worker.lacks_since = 0  # when the engine lost what it had not read
         manager.worker_check.applies = False
         if self.shared is not None:
             manager.cluster.link.backplane.worker = worker
@@ -218,13 +219,20 @@ class Simulation(World):
         task.add_done_callback(self.tasks.discard)
 
     def publish(self, number, topic=None, key=None, retain=False, exclude=(), buffer=False, is_broken=False, size=0,
-                count=1):
-        "Begin to send `count` events in one step"
+                count=1, hands=None):
+        "Begin to send `count` events in one step, right after which queues of that worker may be read"
         made = []
         def send():
             for _ in range(count): made.append(self.send(number, topic, key, retain, exclude, buffer, is_broken, size))
+            if hands: self.thread.loop.call_soon(self.take_one_each, self.worker_of(number), hands == 'shut')
         self.call(send)
         return made
+
+    def take_one_each(self, worker, is_shut):
+        "Let each queue of `worker` be read once; the first may be shut then"
+        hands = [each for each in self.readers if isinstance(each, Hand) and each.worker is worker]
+        for hand in hands: hand.read(1)
+        if is_shut and hands: hands[0].fail(True)
 
     def send(self, number, topic, key, retain, exclude, buffer, is_broken, size):
         self.number += 1

@@ -9,6 +9,7 @@ import time
 import pytest
 from cjm_fasthtml_sse import BackplaneError, BroadcastManager, create_sse_element, setup_broadcast_routes, sign_topics
 from cjm_fasthtml_sse import signed_only
+from cjm_fasthtml_sse.backplanes.base import Limits, Publication
 from cjm_fasthtml_sse.backplanes.memory import MemoryBackplane
 from cjm_fasthtml_sse.runtime.time import Time
 from cjm_fasthtml_sse.testing import live
@@ -124,6 +125,46 @@ async def test_a_token_from_before_a_gap_is_invalid_after_it():
     guest = await Tab(app, 'secret', signed=open_to_all).opens()  # nothing can be revoked from an anonymous user
     assert new.status == guest.status == 200
     for tab in (new, guest): await tab.leave()
+    await manager.close(), await other.close()
+
+
+async def older_state(engine):
+    "Return an engine with the events and the epoch that `engine` has now"
+    opened, made = await engine.open(Limits()), MemoryBackplane()
+    entries = await engine.read({'events': opened.first})
+    await made.publish([Publication(b'trimmed')] * opened.first + [Publication(entry.body) for entry in entries])
+    made.epoch = opened.epoch
+    return made
+
+
+@pytest.mark.parametrize('is_older', [True, False], ids=['an older state', 'nothing'])
+@pytest.mark.parametrize('count', [2, 20], ids=['all is there', 'trimmed'])
+@loop
+async def test_a_token_from_before_an_engine_came_back_with(is_older, count):
+    "A process that was away meanwhile refuses the token only if it may have missed what was revoked since"
+    before = MemoryBackplane()
+    proxy, others = BackplaneProxy(before), BackplaneProxy(before)
+    app, manager = make(make_manager(backplane=proxy, report_interval=0.2, max_events=8), authorize=signed_only)
+    other = make_manager(backplane=others, report_interval=0.2, max_events=8)
+    await manager.ready(), await other.ready()
+    for n in range(12): await other.broadcast('n', {'n': n})
+    now = await older_state(before) if is_older else MemoryBackplane()
+    await other.broadcast('n', {'n': 12})
+    await until(lambda: len(manager.get_history()) == 13)
+    revoked, kept = (sign_topics(app, topic, 'ana') for topic in ('secret', 'public'))
+    proxy.up = others.up = False
+    await until(lambda: {each.statistics().backplane for each in (manager, other)} == {'lost'})
+    others.up, others.engine = True, now
+    await until(lambda: other.statistics().backplane == 'open')
+    assert before.epoch not in other.cursor()
+    await other.revoke('ana', 'secret')
+    for n in range(count): await other.broadcast('n', {'n': n})
+    proxy.up, proxy.engine = True, now
+    await until(lambda: manager.statistics().backplane == 'open')
+    assert (await Tab(app, 'secret', user='ana', signed=revoked).opens()).status == 403
+    tab = await Tab(app, 'public', user='ana', signed=kept).opens()
+    assert tab.status == (200 if count == 2 else 403)
+    await tab.leave()
     await manager.close(), await other.close()
 
 
