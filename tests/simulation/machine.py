@@ -92,6 +92,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(worker=WORKERS, topic=ANY_TOPIC, count=st.integers(2, 20), hands=st.sampled_from((None, None, 'read', 'shut')))
     def burst(self, worker, topic, count, hands=None):
+        for _ in range(2 if hands == 'shut' else 0): self.register(topics=('**',), worker=worker)
         self.do(lambda: self.world.publish(worker, topic, count=count, hands=hands))
 
     @rule(worker=WORKERS, topic=ANY_TOPIC, count=st.integers(2, 9))
@@ -217,6 +218,7 @@ class Machine(RuleBasedStateMachine):
     @rule(number=READERS, worker=WORKERS, topic=ANY_TOPIC, seconds=st.sampled_from((2, 7, 30)))
     def outrun(self, number, worker, topic, seconds):
         "A tab comes to a worker that has not read yet what the tab has"
+        self.move(number=number, worker=worker + 1)
         self.line(worker=worker, what='read_nothing')
         self.publish(worker=worker + 1, topic=topic)
         self.advance(seconds=0.5)
@@ -242,7 +244,10 @@ class Machine(RuleBasedStateMachine):
         self.lose(number=number)
         self.engine(what='forget')
         self.advance(seconds=2)
+        self.publish(worker=worker, topic=topic)
+        self.advance(seconds=0.5)
         self.engine(what='restore')
+        self.advance(seconds=2)
         self.burst(worker=worker, topic=topic, count=3)
         self.regain(number=number, worker=worker)
 
@@ -251,10 +256,11 @@ class Machine(RuleBasedStateMachine):
     def restore_under_one(self, worker, topic, count):
         "An older state is filled again before the worker is back that knew the newer one"
         self.engine(what='keep_copy')
-        self.line(worker=worker + 1, what='read_nothing')
+        self.line(worker=worker + 1, what='go_away')
         self.publish(worker=worker, topic=topic)
         self.advance(seconds=0.5)
-        self.answers(worker=worker, what='delay', value=0.05)
         self.engine(what='restore')
+        self.answers(worker=worker, what='delay', value=4)
+        self.line(worker=worker + 1, what='heal')
         for _ in range(count): self.publish(worker=worker + 1, topic=topic, buffer=True)
-        self.advance(seconds=0.5)
+        self.advance(seconds=7)

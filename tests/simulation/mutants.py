@@ -143,15 +143,13 @@ sentence('a gap after an absence is not told', (log.Log, 'resume', (
     "return Resume(self.head, 'expired') if missed else", "return Resume(self.head) if missed else")))
 sentence('an id of another epoch is taken for a new reader', (log.Log, 'resume', (
     "return Resume(self.head, 'unknown')", 'return Resume(self.head)')))
-sentence('what waits of a revoked topic is still sent', (mailbox.Mailbox, 'restrict', (
-    'and matches(topics, event.topic)]', ']')))
 sentence('after a lost connection, reading goes on at the end', (reader.Reader, '_connect', (
     'self.peers.on_connect(opened.last_control)',
     'self.peers.on_connect(opened.last_control)\n    self.position = opened.last')))
 sentence('kept events are sent newest first', (outgoing.OutgoingQueue, 'next_batch', (
     'if not batch: self.work.clear()', 'batch.reverse()\n    if not batch: self.work.clear()')))
 sentence('a token outlives its right', (users.Users, 'without_revoked', (
-    'return gone | self.revocations.revoked_since(user, max(known, default=None))', 'return gone')))
+    'return gone | self.revocations.revoked_since(user, position)', 'return gone')))
 sentence('a reader that is told twice', (mailbox.Mailbox, '_queue_snapshot', (
     'frames.insert(0,', "frames.insert(0, encode_frame(body, event='sse-reset'))\n        frames.insert(0,")))
 sentence('a full queue of the application loses an event', (subscribers.QueueConnection, 'offer', (

@@ -28,6 +28,7 @@ from .readers import FAILING, Hand, Tab
 
 HEARTBEAT = 5.0  # seconds
 SETTLE = 45.0  # seconds within which all must be well again, once all faults have ended
+MOST_UNNOTICED = 4  # events after an older state, so that a process is back before the log trims what it knows
 MEANT = (FAILING, 'it is given up', 'still ran when the application ended')  # problems that scripts provoke
 TOPICS = ('a', 'b/1', 'b/2')
 LIMITS = dict(max_events=8, max_retained=5)
@@ -72,7 +73,7 @@ class Simulation(World):
         self.count, self.kind, self.is_twin, self.skews, self.max_queue = workers, engine, twins, skews, queue
         self.moment, self.number, self.making, self.incarnations = 0, 0, None, 0
         self.truth, self.readers, self.judges, self.managers = Truth(engine != 'none', LIMITS['max_events']), [], {}, {}
-        self.seed, self.rights, self.tasks = seed, {}, set()
+        self.seed, self.rights, self.tasks, self.unnoticed = seed, {}, set(), 0
         super().__init__(self.make_app, workers, seed=seed, patience=120, block_limit=30)
         self.problems.add = self.add_problem
         self.path = f'{folder}/events.db' if engine == 'sqlite' else None
@@ -201,6 +202,8 @@ class Simulation(World):
         "Return whether a worker has read everything from an engine without faults"
         engine = self.engine
         if engine.is_away or engine.refuses or engine.is_read_only: return False
+        buffered = sum(self.manager_of(number).statistics().buffered for number in range(self.count))
+        if buffered > MOST_UNNOTICED: return False
         places = [(each.life, each.position) for each in engine.placements if each.life == engine.life]
         newest = max(places, default=(engine.life, 0))
         def knows(number):  # it has read everything, and lived through each life of the engine since the copy
@@ -222,11 +225,21 @@ class Simulation(World):
                 count=1, hands=None):
         "Begin to send `count` events in one step, right after which queues of that worker may be read"
         made = []
+        count = self.most(count)
         def send():
             for _ in range(count): made.append(self.send(number, topic, key, retain, exclude, buffer, is_broken, size))
             if hands: self.thread.loop.call_soon(self.take_one_each, self.worker_of(number), hands == 'shut')
         self.call(send)
         return made
+
+    def most(self, count):
+        "Return how many of `count` events may be sent: few, while no process has noticed an older state"
+        if self.engine is None or not self.engine.is_unnoticed():
+            self.unnoticed = 0
+            return count
+        count = min(count, MOST_UNNOTICED - self.unnoticed)
+        self.unnoticed += count
+        return count
 
     def take_one_each(self, worker, is_shut):
         "Let each queue of `worker` be read once; the first may be shut then"
