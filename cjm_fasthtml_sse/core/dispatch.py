@@ -83,7 +83,8 @@ def swap_log(self: Dispatcher, log: Log, reason: str | None):
     for each in self.hub.connections():
         if reason is None: each.skip_to(self.log.head)
         elif each.has_rights: each.reconnect()
-        else: each.reset(reason)
+        elif reason != 'expired' or each.cursor < floor: each.reset(reason)
+    self.hub.serve_caught_up()
 
 # %% ../../nbs/core/dispatch.ipynb #2a4282b1
 @patch
