@@ -60,6 +60,11 @@ def test_each_mutant_still_applies(name):
     assert changes and all(new is not old for _, _, old, new in changes)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize('name', [*mutants.FAULTS, *mutants.SENTENCES])
+def test_each_mutant_is_found(name): assert mutants.run_in_two(name, mutants.SECONDS)['finding']
+
+
 def test_a_finding_is_a_script_that_runs_again():
     "Without an engine, nothing tells an application that an event is lost that its own code drops"
     state = Machine()

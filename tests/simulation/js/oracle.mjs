@@ -32,6 +32,7 @@ class View {
     isOver = false;
     calmUntil = 0;
     covered = 0;  // the last event of a refresh
+    owed = new Set();  // earlier events of topics that the refresh left out
     shown = new Set();
     missing = [];  // events that were passed over
     lapsed = new Set();  // topics that it could not read for a while, since its last reset
@@ -65,7 +66,7 @@ class View {
 
     #asksFor({topic, user}) { return user !== undefined ? this.users.has(user) : topic === undefined || this.topics.some(each => contains(each, topic)); }
 
-    #isDue(event) { return event.n > this.covered && this.#asksFor(event) && (event.user === undefined || this.users.size === 1); }
+    #isDue(event) { return (event.n > this.covered || this.owed.has(event.n)) && this.#asksFor(event) && (event.user === undefined || this.users.size === 1); }
 
     #mayRead({topic, user}) {
         if (user !== undefined || topic === undefined) return true;
@@ -121,10 +122,13 @@ class View {
         if (state === 'open' && !network.hasDelivered) this.#fail('early', 'is shown as open, and no byte has arrived');
     }
 
-    /** The page shows a state that contains all events up to `n`. */
-    showRefreshed(n) {
+    /** The page shows a state that contains all events up to `number`, without those of topics that the user may not read. */
+    showRefreshed(number, denied) {
+        const n = Number(number), isLeftOut = ({topic}) => denied.split(',').includes(topic) && !(this.token && contains(this.token.topic, topic));
         if (this.epoch === this.oracle.epochs.length) this.at = Math.max(this.at ?? 0, n);  // ids of two epochs have no order
         this.covered = n;
+        this.owed = new Set(this.oracle.events.filter(each => each.n <= n && isLeftOut(each) && this.#asksFor(each)).map(each => each.n));
+        this.missing.push(...this.owed);
     }
 
     /** After all faults have ended: why this view is not live yet, or an empty string. */

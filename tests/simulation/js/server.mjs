@@ -1,6 +1,7 @@
 // The server, written from what the documentation promises a client: ids, replay, resets, rights and refusals.
 
 const FINAL = Symbol('refused');
+const TOPICS = ['a', 'b', 'c/1', 'c/2'];  // of the application
 const encoder = new TextEncoder();
 const root = topic => topic.split('/')[0];
 
@@ -105,7 +106,7 @@ export class Server {
         if (this.isDown) return {status: this.chance.pick([502, 503]), headers: {'Retry-After': '1'}};
         const tag = this.tagOf(user);
         if (url.pathname.endsWith('/user')) return {status: 200, headers: {}, text: JSON.stringify({user: tag})};
-        if (url.pathname === '/now') return {status: 200, headers: {'Last-Event-ID': this.cursor}, text: `state ${this.log.length + this.start}`};
+        if (url.pathname === '/now') return {status: 200, headers: {'Last-Event-ID': this.cursor}, text: `state ${this.log.length + this.start} ${TOPICS.filter(each => !this.may(user, each))}`};
         if (url.pathname === '/ping') return {status: 200, headers: {'SSE-User': tag}, text: ''};
         const refused = this.refusals.shift();
         if (refused) return {status: refused.status, headers: refused.retryAfter === undefined ? {} : {'Retry-After': String(refused.retryAfter)}};

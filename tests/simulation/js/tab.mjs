@@ -158,7 +158,7 @@ export class Tab {
         elt.addEventListener('sse:state', ({detail}) => view.showState(detail.state));
         view.look = () => ({state: elt.getAttribute('data-sse-state') ?? 'none', denied: (elt.getAttribute('data-sse-denied') ?? '').split(' ').filter(Boolean)});
         elt.swapped = text => {
-            if (text.startsWith('state ')) return view.showRefreshed(Number(text.slice(6)));
+            if (text.startsWith('state ')) return view.showRefreshed(...text.split(' ').slice(1));
             receive('note', text);
             this.raise();
         };

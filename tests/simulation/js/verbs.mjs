@@ -172,6 +172,10 @@ const FAMILIES = {
         const i = c.below(3);
         return [['publish', null, {isBad: true}], ['wait', c.below(700)], ['shut', i, true], ['wait', c.below(60)], ['shut', i, false], sent(c), ['wait', c.below(100)], sent(c)];
     },
+    regain: c => {
+        const right = c.pick(RIGHTS), topic = c.pick(TOPICS.filter(each => each[0] === right));
+        return [['revoke', 'ana', right], ['wait', c.below(2000)], ['publish', topic], ['publish', null, {isBad: true}], ['wait', c.between(500, 4000)], ['allow', 'ana', right], ['cutAll', 10]];
+    },
     shut: c => [['shut', slot(c), c.happens(0.4)]],
     wake: c => [c.pick([['online'], ['retry', slot(c)]])],
     bad: c => [['publish', c.pick([...TOPICS, null]), {isBad: true}], ['wait', c.below(600)], sent(c), ['wait', c.below(60)], sent(c)],
@@ -185,7 +189,7 @@ const slot = c => c.below(SLOTS);
 const PROPERTIES = ['tokens', 'named', 'routes', 'versions', 'raises', 'refresh', 'noCursor', 'alone', 'doors', 'givesUp'];
 
 /** What makes trouble together. Half of the runs have one of these, with little else. */
-const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['doors', 'shut', 'cut', 'close'], ['doors', 'givesUp', 'down', 'wake', 'busy'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['refresh', 'reopen'], ['quiet'], ['flood'], ['broken', 'wake'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
+const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['doors', 'shut', 'cut', 'close'], ['doors', 'givesUp', 'down', 'wake', 'busy'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['refresh', 'reopen'], ['refresh', 'regain'], ['quiet'], ['flood'], ['broken', 'wake'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
     ['lag', 'trim', 'restart', 'cut'], ['crash', 'freeze', 'reload', 'cut'], ['freeze', 'freeze', 'hidden'], ['disconnect', 'rights', 'cut'], ['hold', 'down', 'busy', 'crash'],
     ['named', 'stall', 'cut', 'reload'], ['crash', 'leave', 'tokens'], ['download']];
 
