@@ -90,7 +90,8 @@ class Machine(RuleBasedStateMachine):
     def publish(self, worker, topic=None, key=None, retain=False, buffer=False):
         self.do(lambda: self.world.publish(worker, topic, key, retain and key is not None, buffer=buffer))
 
-    @rule(worker=WORKERS, topic=ANY_TOPIC, count=st.integers(2, 20), hands=st.sampled_from((None, None, 'read', 'shut')))
+    @rule(worker=WORKERS, topic=ANY_TOPIC, count=st.integers(2, 20),
+          hands=st.sampled_from((None, None, 'read', 'shut')))
     def burst(self, worker, topic, count, hands=None):
         for _ in range(2 if hands == 'shut' else 0): self.register(topics=('**',), worker=worker)
         self.do(lambda: self.world.publish(worker, topic, count=count, hands=hands))

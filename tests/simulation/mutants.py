@@ -155,7 +155,7 @@ sentence('a reader that is told twice', (mailbox.Mailbox, '_queue_snapshot', (
 sentence('a full queue of the application loses an event', (subscribers.QueueConnection, 'offer', (
     'self.behind, self.cursor = True, event.position - 1', 'self.behind, self.cursor = True, event.position')))
 sentence('a new log resets nobody', (dispatch.Dispatcher, 'swap_log', (
-    'else: each.reset(reason)', 'else: each.skip_to(log.head)')))
+    "elif reason != 'expired' or each.cursor < floor: each.reset(reason)", 'else: each.skip_to(log.head)')))
 sentence('an epoch that was left and comes back is taken for a new one', (reader.Reader, '_continue_or_restart', (
     'not in (self.epoch, *self._left_epochs)', '!= self.epoch')))
 sentence('the first bytes of a stream have no time limit', (response.SSEResponse, '__call__', (
