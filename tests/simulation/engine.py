@@ -140,7 +140,7 @@ class Engine(TestEngine):
         self.model, self.moments, self.copy, self.copied_at, self.copied_in = Store(time), moments, None, 0, 0
         self.life, self.lives, self.placements, self.last_lost = 0, {}, [], 0
         self.lines, self.is_read_only, self.limit, self.restored_at, self.trimmed = [], False, None, None, 0
-        self.newest = (0, 0)  # life and position
+        self.newest, self.known = (0, 0), {}  # life and position; of each epoch, the life in which each worker met it
 
     def adapter(self, number=0):
         self.lines.append(line := Line(self, EngineAdapter(self, self.connect)))
@@ -151,7 +151,9 @@ class Engine(TestEngine):
         inline = dict(make_worker=InlineWorker, make_notifier=InlineNotifier, time=self.time)
         return Noted(self, SqliteBackplane(self.path, **inline) if self.path else ModelAdapter(self.model))
 
-    def note_epoch(self, epoch): self.lives.setdefault(epoch, set()).add(self.life)
+    def note_epoch(self, epoch, worker):
+        self.lives.setdefault(epoch, set()).add(self.life)
+        self.known.setdefault(epoch, {}).setdefault(worker, self.life)
 
     def note(self, publications, positions):
         for each, position in zip(publications, positions, strict=True):
@@ -263,7 +265,7 @@ class Line:
     async def open(self, limits):
         await self.pause()
         opened = await self.inner.open(limits)
-        self.engine.note_epoch(opened.epoch)
+        self.engine.note_epoch(opened.epoch, self.worker)
         self.engine.trimmed = max(self.engine.trimmed, opened.first)
         await self.pause()
         return opened
@@ -312,7 +314,7 @@ class Line:
         await self.pause()
         if self.engine.is_read_only: raise Unable(f'{self.name}: it is read-only')
         found = await self.inner.new_epoch(epoch)
-        self.engine.note_epoch(found)
+        self.engine.note_epoch(found, self.worker)
         return found
 
     async def put_node_info(self, node, body):

@@ -54,7 +54,7 @@ class Truth:
         self.has_engine, self.max_events = has_engine, max_events
         self.events, self.placements, self.lives = {}, [], {}  # by number; in order; of each epoch
         self.rights, self.broken, self.trimmed = [], set(), 0  # changes; events that cannot be rendered; of the engine
-        self.life, self.of = 0, defaultdict(list)
+        self.life, self.of, self.known = 0, defaultdict(list), {}
 
     def placements_of(self, n):
         for each in self.placements[sum(map(len, self.of.values())):]: self.of[each.n].append(each)
@@ -143,7 +143,8 @@ class Judge:
         lives = truth.lives.get(epoch, set())
         if epoch != new_epoch:
             if not truth.has_engine: return True
-            is_back = new_epoch in reset.about['epochs'] or born(truth, new_epoch) < born(truth, epoch)
+            met_in = truth.known.get(new_epoch, {}).get(reader.worker, truth.life)
+            is_back = met_in < max(truth.lives[new_epoch])  # its worker has left that epoch
             return not is_back and min(lives, default=0) < truth.life
         if len(lives) > 1 or truth.has_engine and truth.trimmed > position: return True
         taken = (change for change in truth.rights if change.user == reader.user and not change.is_given)
@@ -198,9 +199,6 @@ class Judge:
         same = (e for e in self.truth.events.values() if (e.topic, e.key) == (event.topic, event.key))
         places = (self.truth.placements_of(e.n) for e in same if e is not event and self.truth.may_see(self.reader, e))
         return any(each and each[-1].moment > place.moment for each in places)
-
-
-def born(truth, epoch): return min(truth.lives.get(epoch, ()), default=-1)  # an older state may bring it back later
 
 
 def places_in(places): return [(p.life, p.position) for p in places]

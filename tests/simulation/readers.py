@@ -36,7 +36,7 @@ class Tab:
         self.connection_id, self.token, self.last_id, self.seen = connection_id, None, '', []
         self.state, self.exchange, self.buffer, self.timer, self.heard_at = 'new', None, b'', None, 0.0
         self.bytes_left, self.is_stalled, self.retry, self.is_kept_off = None, False, None, False
-        self.worker, self.is_signed, self.epochs = None, False, set()
+        self.worker, self.is_signed = None, False
 
     def __repr__(self): return self.name
 
@@ -111,13 +111,11 @@ class Tab:
             self.note('open', about=json.loads(next(v for name, _, v in lines if not name).partition('connected ')[2]))
         if self.state != 'open': return
         before, self.last_id = self.last_id, fields.get('id', self.last_id)
-        epochs = {*self.epochs}
-        self.epochs.add(self.last_id.partition('-')[0])
         if 'retry' in fields: self.retry = int(fields['retry']) / 1000
         kind, data, id = fields.get('event'), fields.get('data', ''), fields.get('id')
         if kind == 'sse-reset':
             about = json.loads(data)
-            about |= dict(topic=fields.get('topic'), before=before, epochs=epochs)
+            about |= dict(topic=fields.get('topic'), before=before)
             self.note('reset', id=about['last_event_id'], about=about)
         elif kind == 'sse-topics': self.note('topics', about=json.loads(data))
         elif kind == 'sse-close':
