@@ -27,6 +27,7 @@ class Revocations:
     "Topics that were revoked, by user and position in the log"
     def __init__(self, max_revocations: int = MAX_REVOCATIONS, max_per_user: int = MAX_PER_USER):
         self.max_revocations, self.max_per_user, self.floor = max_revocations, max_per_user, 0
+        self.misses_earlier = False # Whether the floor was above 0 in an earlier epoch
         self._added_at, self._by_user = OrderedDict(), {}
 
     def add(self, user: str, topics: Iterable[str], position: int, added_at: float):
@@ -56,7 +57,7 @@ class Revocations:
 def new_epoch(self: Revocations):
     "Move all revocations before the first position of a new epoch"
     for theirs in self._by_user.values(): theirs.update(dict.fromkeys(theirs, 0))
-    self.floor = 0
+    self.misses_earlier, self.floor = self.misses_earlier or self.floor > 0, 0
 
 @patch
 def raise_floor(self: Revocations, position: int):
@@ -76,3 +77,9 @@ def revoked_since(self: Revocations, user: str | None, position: int | None) -> 
     if position is not None and position < self.floor: return frozenset({'**'})
     revoked = self._by_user.get(user, {}).items()
     return frozenset(name for names, at in revoked if position is None or at > position for name in names)
+
+@patch
+def revoked_since_earlier(self: Revocations, user: str | None) -> frozenset[str]:
+    "Return what was revoked from `user` since a grant of an earlier epoch"
+    if user is None: return frozenset()
+    return frozenset({'**'}) if self.floor or self.misses_earlier else self.revoked_topics(user)

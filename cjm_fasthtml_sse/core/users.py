@@ -141,8 +141,8 @@ def without_revoked(self: Users, user: str | None, topics: Mapping[str, tuple],
         if kind == 'revoke' and payload['user'] == user for t in payload['topics']}
     def revoked(cursors):
         known = [p for cursor in cursors if (p := log.position_of(cursor)) is not None]
-        position = max(known, default=None if not cursors or not self.revocations.floor else 0)
-        return gone | self.revocations.revoked_since(user, position)
+        if cursors and not known: return gone | self.revocations.revoked_since_earlier(user)
+        return gone | self.revocations.revoked_since(user, max(known, default=None))
     return [t for t, cursors in topics.items() if not _affected([t], revoked(cursors))]
 
 # %% ../../nbs/core/users.ipynb #ad033b8e

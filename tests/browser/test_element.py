@@ -71,7 +71,7 @@ def test_what_is_in_the_element_does_not_inherit_its_swap_style(site, page, htmx
     inner = Div('old', id='inner', data_sse_swap='done')
     page.goto(site.page(create_sse_element(path, 'sse', strategy)(button, inner), head=htmx.head()))
     stream.wait(readers=1)
-    page.click('#button')
+    page.locator('#button').click()
     expect(page.locator('#button')).to_have_text('new')
     stream.send('<b>new</b>', event='done')
     expect(page.locator('#inner')).to_have_text('new')

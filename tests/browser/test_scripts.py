@@ -233,7 +233,7 @@ def test_a_page_that_gave_up_is_brought_back(show, page, htmx, console, asking):
     assert len(stream.requests) == 3
 
 
-SLEEP = '{ const now = Date.now; Date.now = () => now() + 60_000; }'  # the page's timers have not run meanwhile
+SLEEP = '(now => { Date.now = () => now() + 60_000; })(Date.now)'  # the page's timers have not run meanwhile
 CLOSE_ON_RECONNECT = """addEventListener('sse:state', ({target, detail}) => {
     if (detail.state === 'reconnecting') cjmSSE.close(target); }, {once: true})"""
 

@@ -149,7 +149,8 @@ sentence('after a lost connection, reading goes on at the end', (reader.Reader, 
 sentence('kept events are sent newest first', (outgoing.OutgoingQueue, 'next_batch', (
     'if not batch: self.work.clear()', 'batch.reverse()\n    if not batch: self.work.clear()')))
 sentence('a token outlives its right', (users.Users, 'without_revoked', (
-    'return gone | self.revocations.revoked_since(user, position)', 'return gone')))
+    'return gone | self.revocations.revoked_since(user, max(known, default=None))', 'return gone'), (
+    'return gone | self.revocations.revoked_since_earlier(user)', 'return gone')))
 sentence('a reader that is told twice', (mailbox.Mailbox, '_queue_snapshot', (
     'frames.insert(0,', "frames.insert(0, encode_frame(body, event='sse-reset'))\n        frames.insert(0,")))
 sentence('a full queue of the application loses an event', (subscribers.QueueConnection, 'offer', (

@@ -144,7 +144,8 @@ class Judge:
         if epoch != new_epoch:
             if not truth.has_engine: return True
             met_in = truth.known.get(new_epoch, {}).get(reader.worker, truth.life)
-            is_back = met_in < max(truth.lives[new_epoch])  # its worker has left that epoch
+            has_left = met_in < max(truth.lives[new_epoch])  # its worker knows that epoch from an earlier state
+            is_back = has_left and min(truth.lives[new_epoch]) < min(lives, default=0)
             return not is_back and min(lives, default=0) < truth.life
         if len(lives) > 1 or truth.has_engine and truth.trimmed > position: return True
         taken = (change for change in truth.rights if change.user == reader.user and not change.is_given)
