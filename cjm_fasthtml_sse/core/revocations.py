@@ -81,5 +81,4 @@ def revoked_since(self: Revocations, user: str | None, position: int | None) -> 
 @patch
 def revoked_since_earlier(self: Revocations, user: str | None) -> frozenset[str]:
     "Return what was revoked from `user` since a grant of an earlier epoch"
-    if user is None: return frozenset()
-    return frozenset({'**'}) if self.floor or self.misses_earlier else self.revoked_topics(user)
+    return frozenset({'**'}) if user and (self.floor or self.misses_earlier) else self.revoked_topics(user)
