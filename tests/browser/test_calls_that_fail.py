@@ -47,7 +47,7 @@ REFUSED = {
     'fetch throws at first': """{ const real = fetch; let tries = 0;
         window.fetch = (...given) => { if (++tries < 3) throw new TypeError('no'); return real(...given); }; }"""}
 PLACES = ('all', 'first', 'second')
-CASES = [pytest.param(kind, where, marks=pytest.mark.sample(4)) for kind in REFUSED for where in PLACES]
+CASES = [pytest.param(kind, where, marks=pytest.mark.sample(3)) for kind in REFUSED for where in PLACES]
 
 
 @pytest.mark.parametrize(('kind', 'where'), CASES)

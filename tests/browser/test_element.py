@@ -108,7 +108,7 @@ AROUND = '''() => {
 CASES = [*itertools.product((HTMX2, HTMX4), STYLES), *itertools.product([HTMX4], MORPHS)]
 
 
-@pytest.mark.sample(8)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize('htmx, style', CASES, ids=str)
 @pytest.mark.feature('all swap styles')
 def test_swap_styles(site, page, htmx, style):

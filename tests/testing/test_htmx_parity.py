@@ -133,7 +133,7 @@ def tab(chromium, npm_files):
     tab.page.close()
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(('case', 'major'), each(CASES))
 def test_kit_and_browser_agree(tab, case, major):
     html = whole(case, major)
