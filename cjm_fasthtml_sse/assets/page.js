@@ -85,7 +85,7 @@
     for (const elt of state ? document.querySelectorAll("[data-sse-indicator]") : []) {
       const text = elt.getAttribute(`data-${state}`) ?? "";
       const reload = (state === "stale" && !refreshes && elt.getAttribute("data-reload")) || "";
-      elt.setAttribute("data-sse-state", state ?? "");
+      elt.setAttribute("data-sse-state", /** @type {string} */ (state));
       if (elt.textContent === text + (reload && ` ${reload}`)) continue;
       elt.textContent = text;
       if (!reload) continue;
@@ -142,7 +142,8 @@
       if (!entry.subscription) return;  // inside `sse.subscribe`
       entry.onstate(state, status);
       showState(entry, status);
-      if (entry.isBarred && state === "open") sse.startRefresh(entry, entry.elt.getAttribute("data-sse-refresh") ?? "");
+      if (entry.refreshedAt && state === "denied") entry.isBarred = true;
+      if (entry.isBarred && state === "open") sse.startRefresh(entry, /** @type {string} */ (entry.elt.getAttribute("data-sse-refresh")));
     },
     ondenied: () => {
       if (!entry.subscription) return;
@@ -154,7 +155,7 @@
 
   /** @type {Internals["deliver"]} An event that the last refresh already contains may arrive after it. A right that is regained has no new id. */
   const deliver = sse.deliver = (entry, block) => {
-    if (entry.seen && block.id && !/regained/.test(block.data ?? "") && !sse.isLater(block.id, entry.seen)) return;
+    if (entry.seen && block.id && !block.data?.includes("regained") && !sse.isLater(block.id, entry.seen)) return;
     sse.warn?.("event", block, entry);
     entry.sink(block);
     if (block.event === "sse-reset") sse.onReset(entry, block);

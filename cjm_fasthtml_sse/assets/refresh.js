@@ -60,36 +60,34 @@
     /** @type {Block[]} */
     const held = entry.held = [];
     const request = new AbortController();
-    let seen = "", status = 0;
+    let seen = /** @type {string | null} */ (""), status = 0;
     const fetched = async () => {
       const response = await fetch(url, {headers: {"HX-Request": "true", Accept: "text/html"}, cache: "no-store", signal: request.signal});
       if (isElsewhere(response, url)) return status = response.status;
       if (!response.ok) return;
       const text = await response.text();
       if (request.signal.aborted) return;
-      seen = response.headers.get("Last-Event-ID") ?? "";
+      seen = response.headers.get("Last-Event-ID");
       await sse.swap(elt, text, "innerHTML");
       entry.isStale = request.signal.aborted;
     };
     const cancelled = new Promise(resolve => { entry.cancelRefresh = () => { request.abort(); resolve(undefined); }; });
-    const timer = setTimeout(() => entry.cancelRefresh?.(), TIMEOUT);
+    const timer = setTimeout(/** @type {() => void} */ (entry.cancelRefresh), TIMEOUT);
     await Promise.race([fetched(), cancelled]).catch(error => console.debug("sse: not refreshed", error));
     clearTimeout(timer);
     finish(entry, held, seen, status);
   }
 
-  /** @param {Attached} entry @param {Block[]} held @param {string} seen The newest id in the response. @param {number} status Of a refusal, or 0. */
+  /** @param {Attached} entry @param {Block[]} held @param {string | null} seen The newest id in the response. @param {number} status Of a refusal, or 0. */
   function finish(entry, held, seen, status) {
     if (!sse.isAttached(entry)) return;
     entry.held = entry.cancelRefresh = undefined;
     entry.isRefreshing = false;
     entry.refreshedAt = performance.now();
-    entry.seen = seen;
+    entry.seen = /** @type {any} */ (seen);
     for (const block of held) sse.deliver(entry, block);
-    if (status) {
-      entry.isBarred = true;
-      entry.subscription.close("denied", status, true);
-    }
+    entry.isBarred = entry.subscription.state !== "open";  // the content may be without topics that are given back later
+    if (status) entry.subscription.close("denied", status, true);
     sse.showState(entry);
   }
 })();

@@ -38,7 +38,7 @@ def begin_child(keys: Iterable[object] | None = None):
     "Call the registered functions, or those of `keys`, as a forked process does first"
     for key, (reference, begin) in _callbacks.copy().items():
         if (owner := reference()) is None or (keys is not None and key not in keys): continue
-        _kept.append(dict(vars(owner)))
+        if keys is None: _kept.append(dict(vars(owner)))
         try: begin(owner)
         except Exception: _logger.exception('%r was not reset after a fork', owner)  # noqa: BLE001 - go on with the others
 

@@ -139,8 +139,10 @@ class Engine(TestEngine):
         super().__init__(path and f'sqlite:///{path}', time)
         self.model, self.moments, self.copy, self.copied_at, self.copied_in = Store(time), moments, None, 0, 0
         self.life, self.lives, self.placements, self.last_lost = 0, {}, [], 0
-        self.lines, self.is_read_only, self.limit, self.restored_at, self.trimmed = [], False, None, None, 0
-        self.newest, self.known = (0, 0), {}  # life and position; of each epoch, the life in which each worker met it
+        self.opened, self.lines, self.is_read_only, self.limit = [], [], False, None
+        self.restored_at, self.trimmed = None, 0
+        self.newest = (0, 0)  # life and position
+        self.known = {}  # of each epoch, the life in which each worker met it
 
     def adapter(self, number=0):
         self.lines.append(line := Line(self, EngineAdapter(self, self.connect)))
@@ -149,7 +151,12 @@ class Engine(TestEngine):
 
     def connect(self):
         inline = dict(make_worker=InlineWorker, make_notifier=InlineNotifier, time=self.time)
-        return Noted(self, SqliteBackplane(self.path, **inline) if self.path else ModelAdapter(self.model))
+        self.opened.append(made := SqliteBackplane(self.path, **inline) if self.path else ModelAdapter(self.model))
+        return Noted(self, made)
+
+    async def close(self):
+        "Close what lost connections and killed workers have left open"
+        for each in self.opened: await each.close()
 
     def note_epoch(self, epoch, worker):
         self.lives.setdefault(epoch, set()).add(self.life)

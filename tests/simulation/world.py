@@ -7,6 +7,7 @@ fast or too slow. Workers that are *twins* begin with the same state, as forks o
 Not modelled: sockets, threads, memory and disks; the alive check between processes of one host answers exactly.
 """
 
+import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
@@ -92,6 +93,7 @@ class Simulation(World):
 
     def __exit__(self, kind, error, traceback):
         super().__exit__(Finding, error, traceback)  # what a finished application leaves behind is not judged
+        if self.shared is not None: asyncio.run(self.shared.close())
         logging.getLogger('cjm_fasthtml_sse').propagate = True
 
     def draw_token(self, size): return f'{self.chance.getrandbits(8 * size):0{2 * size}x}'

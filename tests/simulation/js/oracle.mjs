@@ -25,7 +25,10 @@ export class Oracle {
         return n;
     }
 
-    rightsChanged(user, topic) { for (const each of this.views) each.review(user, topic); }
+    rightsChanged(user, topic) {
+        for (const each of this.views) each.review(user, topic);
+        for (const each of this.views) this.events.forEach((event, n) => each.note(n));  // earlier events too, which may be sent now
+    }
 }
 
 class View {
@@ -124,7 +127,8 @@ class View {
 
     /** The page shows a state that contains all events up to `number`, without those of topics that the user may not read. */
     showRefreshed(number, denied) {
-        const n = Number(number), isLeftOut = ({topic}) => denied.split(',').includes(topic) && !(this.token && contains(this.token.topic, topic));
+        const n = Number(number), topics = this.users.size === 1 ? denied.split(',') : [];
+        const isLeftOut = ({topic}) => topics.includes(topic) && !(this.token && contains(this.token.topic, topic));
         if (this.epoch === this.oracle.epochs.length) this.at = Math.max(this.at ?? 0, n);  // ids of two epochs have no order
         this.covered = n;
         this.owed = new Set(this.oracle.events.filter(each => each.n <= n && isLeftOut(each) && this.#asksFor(each)).map(each => each.n));

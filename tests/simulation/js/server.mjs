@@ -147,7 +147,7 @@ export class Server {
         else if (seen && this.#isTrimmed(stream, Number(position))) reason = 'expired';
         else if (isRegained) reason = 'regained';
         stream.position = seen && !reason ? Number(position) : head;
-        if (reason) this.#reset(stream, reason);
+        if (reason) this.#reset(stream, reason, reason === 'regained' ? Number(position) : 0);
         this.#flush(stream);
         if (stream.lag) this.#wake(stream);
         this.#beat(stream);
@@ -155,8 +155,8 @@ export class Server {
 
     // Streams
 
-    #reset(stream, reason) {
-        stream.position = this.#head(stream);
+    #reset(stream, reason, least = 0) {
+        stream.position = Math.max(this.#head(stream), least);  // a process that is late answers such a reader later
         const id = this.idOf(stream.position, stream.marks), data = JSON.stringify({reason, last_event_id: id});
         const isAlone = this.chance.happens(0.5);  // retained events would come between the reset and the id
         this.#write(stream, frame({event: 'sse-reset', data, id: isAlone && id}) + (isAlone ? '' : frame({id})));
