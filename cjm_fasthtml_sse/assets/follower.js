@@ -112,11 +112,12 @@
       }
     }
 
-    /** Blocks that an earlier leader sent at the time `at`. They count if they end this subscription, which followed it. @param {Block[]} events @param {number} at */
+    /** Blocks that an earlier leader sent at the time `at`. An end among them counts for this subscription, which followed it; events do not, since earlier ones may be lost. @param {Block[]} events @param {number} at */
     receiveLate(events, at) {
-      if (!(this.#since <= at && events.some(block => sse.closesTopics(block, this.#subscription.topics)))) return;
+      const end = events.find(block => sse.closesTopics(block, this.#subscription.topics));
+      if (!end || !(this.#since <= at)) return;
       this.isRelayed = true;
-      this.receiveRelayed(events);
+      this.receiveRelayed([end]);
     }
 
     /** @param {Block[]} events */

@@ -73,7 +73,7 @@
     };
     const cancelled = new Promise(resolve => { entry.cancelRefresh = () => { request.abort(); resolve(undefined); }; });
     const timer = setTimeout(/** @type {() => void} */ (entry.cancelRefresh), TIMEOUT);
-    await Promise.race([fetched(), cancelled]).catch(error => console.debug("sse: not refreshed", error));
+    await Promise.race([fetched(), cancelled]).catch(error => console.debug("sse:", error));
     clearTimeout(timer);
     finish(entry, held, seen, status);
   }
