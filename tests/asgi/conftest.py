@@ -3,7 +3,7 @@ import json
 import resource
 
 import pytest
-from fastcore.net import free_port
+from ports import free_port
 
 from .clients import Server, Stream, until, uvicorn_command
 

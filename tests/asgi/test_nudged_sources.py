@@ -7,7 +7,7 @@ import time
 from itertools import count
 
 import pytest
-from fastcore.net import free_port
+from ports import free_port
 
 from .clients import HERE, Server, Stream, until, uvicorn_command
 from .test_nudges import CHROME, FIREFOX, MOST, ON_IOS, SAFARI, nudged, take

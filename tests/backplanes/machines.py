@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 from urllib.parse import urlencode
 
-from fastcore.net import free_port
+from ports import free_port
 from redis import Redis
 from until import until
 

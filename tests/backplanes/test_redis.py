@@ -9,7 +9,7 @@ from cjm_fasthtml_sse.backplanes.redis import RedisBackplane, from_url
 from cjm_fasthtml_sse.backplanes.base import Publication, Gap, Limits
 from cjm_fasthtml_sse.backplanes.conformance import check_backplane
 from cjm_fasthtml_sse.events.wire import BackplaneError
-from fastcore.net import free_port
+from ports import free_port
 
 from .machines import SERVER, until
 

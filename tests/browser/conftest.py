@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest, uvicorn
-from fastcore.net import free_port
+from ports import free_port
 from fasthtml.common import Div, fast_app, to_xml
 from playwright.sync_api import sync_playwright
 from starlette.responses import HTMLResponse, Response, StreamingResponse

@@ -3,7 +3,7 @@ import re
 
 import pytest
 from system.demo_process import demo
-from fastcore.net import free_port
+from ports import free_port
 from .engines import expect
 
 pytestmark = [pytest.mark.needs('requests'), pytest.mark.sample(1), pytest.mark.heavy, pytest.mark.feature('the demo')]

@@ -2,7 +2,7 @@
 from contextlib import ExitStack
 
 import pytest
-from fastcore.net import free_port
+from ports import free_port
 from fasthtml.common import I, fast_app
 
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager, setup_broadcast_routes

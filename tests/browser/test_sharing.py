@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from fastcore.net import free_port
+from ports import free_port
 from fasthtml.common import Div, I, Meta
 from playwright.sync_api import Error
 

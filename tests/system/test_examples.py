@@ -15,7 +15,7 @@ from time import monotonic
 
 import httpx2
 import pytest
-from fastcore.net import free_port
+from ports import free_port
 
 ROOT = Path(__file__).parents[2]
 TUTORIALS = sorted(path.stem for path in (ROOT / "nbs/tutorials").glob("*.ipynb"))

@@ -16,7 +16,7 @@ import cjm_fasthtml_sse
 import httpx2
 import pytest
 from bs4 import BeautifulSoup
-from fastcore.net import free_port
+from ports import free_port
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tools"))

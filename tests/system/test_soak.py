@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from fastcore.net import free_port
+from ports import free_port
 
 
 from system.soak.check import Journal, Wrong, check

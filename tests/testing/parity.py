@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 import uvicorn
-from fastcore.net import free_port
+from ports import free_port
 from playwright.sync_api import Error
 
 from cjm_fasthtml_sse.testing import live

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from cjm_fasthtml_sse import setup_broadcast_routes
-from fastcore.net import free_port
+from ports import free_port
 from fasthtml.common import FastHTML
 from asgi.clients import PATIENCE, Server
 from starlette.responses import JSONResponse

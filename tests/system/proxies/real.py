@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
-from fastcore.net import free_port
+from ports import free_port
 
 EXAMPLES = Path(__file__).parents[3] / "examples/proxies"
 DEADLINE = 30  # Maximum for each step; a generous limit, not a delay
