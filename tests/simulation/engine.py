@@ -142,7 +142,6 @@ class Engine(TestEngine):
         self.opened, self.lines, self.is_read_only, self.limit = [], [], False, None
         self.restored_at, self.trimmed = None, 0
         self.newest = (0, 0)  # life and position
-        self.known = {}  # of each epoch, the life in which each worker met it
 
     def adapter(self, number=0):
         self.lines.append(line := Line(self, EngineAdapter(self, self.connect)))
@@ -158,9 +157,7 @@ class Engine(TestEngine):
         "Close what lost connections and killed workers have left open"
         for each in self.opened: await each.close()
 
-    def note_epoch(self, epoch, worker):
-        self.lives.setdefault(epoch, set()).add(self.life)
-        self.known.setdefault(epoch, {}).setdefault(worker, self.life)
+    def note_epoch(self, epoch): self.lives.setdefault(epoch, set()).add(self.life)
 
     def note(self, publications, positions):
         for each, position in zip(publications, positions, strict=True):
@@ -272,7 +269,7 @@ class Line:
     async def open(self, limits):
         await self.pause()
         opened = await self.inner.open(limits)
-        self.engine.note_epoch(opened.epoch, self.worker)
+        self.engine.note_epoch(opened.epoch)
         self.engine.trimmed = max(self.engine.trimmed, opened.first)
         await self.pause()
         return opened
@@ -321,7 +318,7 @@ class Line:
         await self.pause()
         if self.engine.is_read_only: raise Unable(f'{self.name}: it is read-only')
         found = await self.inner.new_epoch(epoch)
-        self.engine.note_epoch(found, self.worker)
+        self.engine.note_epoch(found)
         return found
 
     async def put_node_info(self, node, body):

@@ -54,7 +54,7 @@ class Truth:
         self.has_engine, self.max_events = has_engine, max_events
         self.events, self.placements, self.lives = {}, [], {}  # by number; in order; of each epoch
         self.rights, self.broken, self.trimmed = [], set(), 0  # changes; events that cannot be rendered; of the engine
-        self.life, self.of, self.known = 0, defaultdict(list), {}
+        self.life, self.of = 0, defaultdict(list)
 
     def placements_of(self, n):
         for each in self.placements[sum(map(len, self.of.values())):]: self.of[each.n].append(each)
@@ -143,10 +143,7 @@ class Judge:
         lives = truth.lives.get(epoch, set())
         if epoch != new_epoch:
             if not truth.has_engine: return True
-            met_in = truth.known.get(new_epoch, {}).get(reader.worker, truth.life)
-            has_left = met_in < max(truth.lives[new_epoch])  # its worker knows that epoch from an earlier state
-            is_back = has_left and min(truth.lives[new_epoch]) < min(lives, default=0)
-            return not is_back and min(lives, default=0) < truth.life
+            return min(lives, default=0) < truth.life
         if len(lives) > 1 or truth.has_engine and truth.trimmed > position: return True
         taken = (change for change in truth.rights if change.user == reader.user and not change.is_given)
         if any(fits(reader.topics, change.topic) for change in taken): return True

@@ -83,9 +83,7 @@ class Simulation(World):
         logging.getLogger('cjm_fasthtml_sse').propagate = False
         base = Time(lambda: 1000.0 + self.now(), lambda: 1.7e9 + self.now(), self.chance.uniform, self.draw_token)
         self.shared = None if self.kind == 'none' else Engine(self.path, base, self.moments)
-        if self.shared is not None:
-            self.truth.placements, self.truth.lives = self.shared.placements, self.shared.lives
-            self.truth.known = self.shared.known
+        if self.shared is not None: self.truth.placements, self.truth.lives = self.shared.placements, self.shared.lives
         super().__enter__()
         self.engine = self.shared
         if self.engine is not None: self.engine.run = self.call

@@ -150,7 +150,7 @@ export class Server {
         else if (seen && this.#isTrimmed(stream, Number(position))) reason = 'expired';
         else if (isRegained) reason = 'regained';
         stream.position = seen && !reason ? Number(position) : head;
-        if (reason) this.#reset(stream, reason, reason === 'regained' ? Number(position) : 0);
+        if (reason) this.#reset(stream, reason, isKnown ? Number(position) : 0);
         this.#flush(stream);
         if (stream.lag) this.#wake(stream);
         this.#beat(stream);
@@ -159,7 +159,7 @@ export class Server {
     // Streams
 
     #reset(stream, reason, least = 0) {
-        stream.position = Math.max(this.#head(stream), least);  // a process that is late answers such a reader later
+        stream.position = Math.max(this.#head(stream), least, this.trimmed);  // a process that is late answers such a reader later
         const id = this.idOf(stream.position, stream.marks), data = JSON.stringify({reason, last_event_id: id});
         const isAlone = this.chance.happens(0.5);  // retained events would come between the reset and the id
         this.#write(stream, frame({event: 'sse-reset', data, id: isAlone && id}) + (isAlone ? '' : frame({id})));
@@ -189,7 +189,7 @@ export class Server {
         if (!this.streams.has(stream)) return;
         const head = this.#head(stream);
         if (head < stream.position) return;  // it is ahead of this process
-        if (this.#isTrimmed(stream, stream.position)) return this.#reset(stream, 'overflow');
+        if (this.#isTrimmed(stream, stream.position)) return this.#reset(stream, 'overflow', stream.position);
         let text = '';
         for (const event of this.log.slice(stream.position, head)) {
             stream.position += 1;
