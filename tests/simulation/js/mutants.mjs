@@ -92,8 +92,6 @@ const MUTANTS = [
     ['refresh-of-the-replaced', 'A refresh belongs to the present stream of its element.',
         ['page', 'Object.assign(same ?? {isStale: false}, {', 'Object.assign({isStale: Boolean(same?.isStale)}, {'],
         ['refresh', 'if (!sse.isAttached(entry)) return;', '']],
-    ['regained-before-a-refresh', 'A reset for a right that is regained is shown, also after a refresh that has its id.',
-        ['page', '!block.data?.includes("regained") && ', '']],
     ['twice-after-a-refresh', 'An event that a refresh contains is not shown after it.',
         ['page', 'if (entry.seen && block.id', 'if (false && block.id']],
 ];

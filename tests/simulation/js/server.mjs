@@ -30,8 +30,6 @@ export class Server {
     /** @type {Map<string, Set<string>>} Topics that a user may read. */
     rights = new Map();
     revocations = 0;
-    /** Rights whose end open streams were told. */
-    revoked = new Set();
     /** Which revocation took a topic from a user. Older tokens no longer grant it. */
     #revokedAt = new Map();
 
@@ -64,7 +62,6 @@ export class Server {
     /** @param {boolean} tells Whether open streams lose the topic now. */
     takeRight(user, topic, tells) {
         this.rights.get(user).delete(topic);
-        tells ? this.revoked.add(`${user} ${topic}`) : this.revoked.delete(`${user} ${topic}`);
         if (tells) this.#revokedAt.set(`${user} ${topic}`, ++this.revocations);
         for (const each of tells ? [...this.streams] : []) if (each.user === user) this.#narrow(each, topic);
     }
@@ -109,7 +106,7 @@ export class Server {
         if (this.isDown) return {status: this.chance.pick([502, 503]), headers: {'Retry-After': '1'}};
         const tag = this.tagOf(user);
         if (url.pathname.endsWith('/user')) return {status: 200, headers: {}, text: JSON.stringify({user: tag})};
-        if (url.pathname === '/now') return {status: 200, headers: {'Last-Event-ID': this.cursor}, text: `state ${this.log.length + this.start} ${TOPICS.filter(each => !this.may(user, each) && this.revoked.has(`${user} ${root(each)}`))}`};
+        if (url.pathname === '/now') return {status: 200, headers: {'Last-Event-ID': this.cursor}, text: `state ${this.log.length + this.start} ${TOPICS.filter(each => this.world.env.leavesOut && !this.may(user, each))}`};
         if (url.pathname === '/ping') return {status: 200, headers: {'SSE-User': tag}, text: ''};
         const refused = this.refusals.shift();
         if (refused) return {status: refused.status, headers: refused.retryAfter === undefined ? {} : {'Retry-After': String(refused.retryAfter)}};
