@@ -152,8 +152,8 @@ interface Attached extends Sink {
   /** Blocks that arrive during a refresh. */
   held?: Block[];
   cancelRefresh?(): void;
-  /** The last refresh was refused, so the element is refreshed when its stream opens. */
-  isBarred?: boolean;
+  /** The most topics that the stream lacked since the last refresh began; infinite if that is not known, and undefined before the first refresh. */
+  lack?: any;
   /** The last event is the one at which htmx ends the stream. */
   isEnding?: boolean;
   /** Called for an adapter that is replaced. */
@@ -236,8 +236,8 @@ interface Internals extends SSE {
   deliver(entry: Attached, block: Block): void;
   // refresh.js
   onReset(entry: Attached, block: Block): void;
-  /** Refresh an element from `url`, or reload the page if that is empty. */
-  startRefresh(entry: Attached, url: string): void;
+  /** Refresh an element from `data-sse-refresh`, or reload the page if that is empty. */
+  startRefresh(entry: Attached): void;
   // htmx.js
   /** Listen to an event of htmx anywhere in the page, in both spellings of htmx 4. */
   on(name: string, handle: (event: any) => void, capture?: boolean): void;

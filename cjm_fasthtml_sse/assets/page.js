@@ -49,7 +49,10 @@
 
   /** @type {Internals["showState"]} */
   const showState = sse.showState = (entry, status) => {
-    const {elt} = entry;
+    const {elt, subscription: {state: streamState, denied}} = entry;
+    const lack = streamState === "denied" ? Infinity : denied.length;
+    if (!entry.isRefreshing && streamState === "open" && lack < entry.lack) sse.startRefresh(entry);
+    entry.lack = Math.max(entry.lack, lack);
     const state = stateOf(entry);
     if (elt.getAttribute("data-sse-state") !== state) {
       elt.setAttribute("data-sse-state", state);
@@ -142,8 +145,6 @@
       if (!entry.subscription) return;  // inside `sse.subscribe`
       entry.onstate(state, status);
       showState(entry, status);
-      if (entry.refreshedAt && state === "denied") entry.isBarred = true;
-      if (entry.isBarred && state === "open") sse.startRefresh(entry, /** @type {string} */ (entry.elt.getAttribute("data-sse-refresh")));
     },
     ondenied: () => {
       if (!entry.subscription) return;

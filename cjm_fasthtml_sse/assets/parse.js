@@ -9,17 +9,13 @@
 
   /** @type {Internals["parseJSON"]} */
   sse.parseJSON = text => {
-    try { return Object(JSON.parse(text || "{}")); } catch { return {}; }
+    try { return Object(JSON.parse(/** @type {string} */ (text))); } catch { return {}; }
   };
 
-  /** @type {Internals["isLater"]} Positions can exceed 2^53, so they are compared by length, then as text. Marks are ignored. */
+  /** @type {Internals["isLater"]} Positions can exceed 2^53, so they are compared as text of the same length. Marks are ignored. */
   sse.isLater = (id, than) => {
-    const [[epoch, position], [thanEpoch, thanPosition]] = [id, than].map(each => {
-      const place = each.split(".", 1)[0], cut = place.lastIndexOf("-");
-      return [place.slice(0, cut), place.slice(cut + 1)];
-    });
-    if (epoch !== thanEpoch) return true;
-    return position.length - thanPosition.length ? position.length > thanPosition.length : position > thanPosition;
+    const [[, epoch, position], [, thanEpoch, thanPosition]] = [id, than].map(each => /** @type {RegExpMatchArray} */ (each.match(/^(.*?)-?([^-.]*)(\..*)?$/s)));
+    return epoch !== thanEpoch || position.padStart(40) > thanPosition.padStart(40);
   };
 
   /**

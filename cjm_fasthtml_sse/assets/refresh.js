@@ -25,15 +25,16 @@
     clearTimeout(entry.delay);
     const last = entry.refreshedAt ?? (wasReloaded && !url ? 0 : -MIN_INTERVAL);
     const wait = reason === "render" || cut ? last + MIN_INTERVAL - performance.now() : 0;
-    if (wait <= 0) sse.startRefresh(entry, url);
-    else if (url) entry.delay = setTimeout(() => sse.isAttached(entry) && sse.startRefresh(entry, url), wait);
+    if (wait <= 0) sse.startRefresh(entry);
+    else if (url) entry.delay = setTimeout(() => sse.isAttached(entry) && sse.startRefresh(entry), wait);
     sse.showState(entry);  // it may be refreshed now, which changes the indicators
   };
 
   /** @type {Internals["startRefresh"]} */
-  sse.startRefresh = (entry, url) => {
-    entry.isRefreshing = true;
-    entry.isBarred = false;
+  sse.startRefresh = entry => {
+    const url = entry.elt.getAttribute("data-sse-refresh");
+    entry.isRefreshing = entry.isStale = true;
+    entry.lack = entry.subscription.denied.length;
     entry.delay = undefined;
     const spread = Number(entry.elt.getAttribute("data-sse-spread") ?? 3000);
     setTimeout(() => url ? refresh(entry, url) : location.reload(), Math.random() * spread);
@@ -81,12 +82,11 @@
   /** @param {Attached} entry @param {Block[]} held @param {string | null} seen The newest id in the response. @param {number} status Of a refusal, or 0. */
   function finish(entry, held, seen, status) {
     if (!sse.isAttached(entry)) return;
-    entry.held = entry.cancelRefresh = undefined;
-    entry.isRefreshing = false;
+    entry.held = entry.cancelRefresh = entry.isRefreshing = undefined;
     entry.refreshedAt = performance.now();
     entry.seen = /** @type {any} */ (seen);
     for (const block of held) sse.deliver(entry, block);
-    entry.isBarred = entry.subscription.state !== "open";  // the content may be without topics that are given back later
+    if (entry.subscription.state !== "open") entry.lack = Infinity;  // the content may be without topics that are given back later
     if (status) entry.subscription.close("denied", status, true);
     sse.showState(entry);
   }

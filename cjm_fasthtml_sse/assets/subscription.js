@@ -148,7 +148,7 @@
     grant(topics) {
       this.granted = topics;
       const denied = this.topics.filter(pattern => !topics.some(topic => sse.matches(pattern, topic)));
-      if (String(denied) === String(this.denied)) return;
+      if (`${denied}` === `${this.denied}`) return;
       this.denied = denied;
       attempt(() => this.#ondenied());
     }

@@ -48,13 +48,13 @@
   const isBlock = each => Object(each) === each && ["id", "event", "data", "topic"].every(name => each[name] === undefined || isText(each[name]));
 
   /** Whether a message is from a leader. Other scripts may know the name of the channel. @param {any} message */
-  const isFromLeader = ({type, term, number, coverage, events, state}) => Number.isSafeInteger(term * 2) && Number.isSafeInteger(number) && (
-    type === "coverage" ? areTexts(coverage?.topics) && areTexts(coverage.asked) && areTexts(coverage.signed) && isText(coverage.floor)
+  const isFromLeader = ({type, term, number, coverage, events, state}) => [term * 2, number].every(Number.isSafeInteger) && (
+    type === "coverage" ? [coverage?.topics, coverage?.asked, coverage?.signed].every(areTexts) && isText(coverage.floor)
       : type === "events" ? Array.isArray(events) && events.every(isBlock)
         : type === "state" ? isText(state) : ["lead", "alone", "pong"].includes(type));
 
   /** @param {any} message */
-  const isTopicRequest = ({topics, signed}) => areTexts(topics) && areTexts(signed);
+  const isTopicRequest = ({topics, signed}) => [topics, signed].every(areTexts);
 
   /**
    * Open the channel and request the lock of this tab. Until the lock is held, other tabs would take this one for crashed.

@@ -73,7 +73,7 @@
 
   /** @type {Internals["lostTopics"]} */
   sse.lostTopics = (topics, opening) => {
-    if (!opening || !(/** @type {number} */ (opening.asked) < topics.length)) return false;
+    if (!(/** @type {number} */ (opening?.asked) < topics.length)) return false;
     sse.warn?.("topics");
     return true;
   };

@@ -265,3 +265,25 @@ class Machine(RuleBasedStateMachine):
         self.line(worker=worker + 1, what='heal')
         for _ in range(count): self.publish(worker=worker + 1, topic=topic, buffer=True)
         self.advance(seconds=7)
+
+    @precondition(with_engine)
+    @precondition(with_reader)
+    @rule(number=READERS, worker=WORKERS)
+    def forget_twice(self, number, worker):
+        "The engine loses everything two times, at the same position"
+        for _ in range(2):
+            self.engine(what='forget')
+            self.advance(seconds=7)
+        self.move(number=number, worker=worker)
+
+    @precondition(with_reader)
+    @rule(number=READERS, worker=WORKERS, topic=TOPICS)
+    def take_for_a_while(self, number, worker, topic):
+        "A right comes back before the stream asks for it, and events are sent in between"
+        if not (tab := self.reader(number, Tab)) or not tab.user: return
+        self.revoke(user=tab.user, topic=topic, worker=worker)
+        self.advance(seconds=0.5)
+        self.give(user=tab.user, topic=topic, worker=worker, then_publish=True)
+        self.publish(worker=worker, topic=None)
+        self.advance(seconds=0.5)
+        self.move(number=number, worker=worker)

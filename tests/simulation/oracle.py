@@ -137,8 +137,10 @@ class Judge:
         if not self.has_cause(i, reset): self.find('reset without cause', f'missed nothing: {reset.about}')
 
     def has_cause(self, i, reset):
-        truth, reader, before = self.truth, self.reader, reset.about['before']
-        (epoch, position), (new_epoch, upto) = place_of(before), place_of(reset.id)
+        truth, reader = self.truth, self.reader
+        (epoch, position), (new_epoch, upto) = place_of(reset.about['before']), place_of(reset.id)
+        told = next((s.id for s in reversed(reader.seen[:i]) if s.kind in ('reset', 'rendered')), None)
+        if place_of(told)[0] == new_epoch != epoch: epoch, position = place_of(told)  # it was told of this one before
         if epoch is None: return reset.about['reason'] == 'render' and bool(truth.broken)
         lives = truth.lives.get(epoch, set())
         if epoch != new_epoch:

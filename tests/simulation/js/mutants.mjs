@@ -35,7 +35,7 @@ const MUTANTS = [
         ['stream', '(opening?.heartbeat ?? Number(response.headers.get("SSE-Heartbeat")))', 'Number(response.headers.get("SSE-Heartbeat"))'],
         ['stream', '} else if (!maxSilence && blocks', '} else if (false && blocks']],
     ['d85-topics-lost', 'A page does not notice that its topics did not reach the server.',
-        ['topics', 'if (!opening || !(', 'if (true || !('],
+        ['topics', 'if (!(/** @type {number} */ (opening?.asked)', 'if (true || !(/** @type {number} */ (opening?.asked)'],
         ['subscription', 'this.grant(opening?.topics ?? this.topics);', 'this.grant(this.topics);'],
         ['leader', 'own.granted = opening?.topics ?? own.topics;', 'own.granted = own.topics;']],
     ['joins-too-early', 'A tab follows the relay only when it has all events before it.',
@@ -92,6 +92,8 @@ const MUTANTS = [
     ['refresh-of-the-replaced', 'A refresh belongs to the present stream of its element.',
         ['page', 'Object.assign(same ?? {isStale: false}, {', 'Object.assign({isStale: Boolean(same?.isStale)}, {'],
         ['refresh', 'if (!sse.isAttached(entry)) return;', '']],
+    ['given-back-after-a-refresh', 'A page refreshes again when a topic comes back that it lacked at the last refresh.',
+        ['page', '&& lack < entry.lack)', '&& false)']],
     ['twice-after-a-refresh', 'An event that a refresh contains is not shown after it.',
         ['page', 'if (entry.seen && block.id', 'if (false && block.id']],
 ];

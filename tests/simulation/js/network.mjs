@@ -9,6 +9,10 @@ class Pipe {
     #bytes = new Uint8Array(0);
     #hasEnded = false;
     #isMoving = false;
+    #decoder = new TextDecoder();
+    #text = '';
+    /** Whether the last reset that went through has its id in a later frame, which did not. */
+    #owesId = false;
 
     constructor(network, tab) {
         this.network = network;
@@ -44,14 +48,22 @@ class Pipe {
             const chunk = this.#bytes.slice(0, size);
             this.#bytes = this.#bytes.slice(size);
             this.network.world.trace?.(this.tab, `reads ${JSON.stringify(new TextDecoder().decode(chunk))}`);
+            this.#note(chunk);
             this.body.push(chunk);
             this.network.hasDelivered = true;
             this.#move();
         }, this.tab, 'net');
     }
 
+    #note(chunk) {
+        const blocks = (this.#text + this.#decoder.decode(chunk, {stream: true})).split('\n\n');
+        this.#text = blocks.pop();
+        for (const each of blocks) this.#owesId = !/^id:/m.test(each) && (this.#owesId || each.includes('event: sse-reset'));
+    }
+
     #close(error) {
         this.isOver = true;
+        if (this.#owesId) this.network.cutResets += 1;
         this.network.pipes.delete(this);
         this.body.finish(error);
     }
@@ -94,6 +106,8 @@ export class Network {
     isDown = false;
     /** Whether a tab has ever received a byte of a stream. */
     hasDelivered = false;
+    /** How many resets were told whose id was lost with the line, so that they are told again. */
+    cutResets = 0;
     /** What a proxy takes away. */
     strips = {id: false, query: false, heartbeat: false};
     /** Responses whose body is held back. */

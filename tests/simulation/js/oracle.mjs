@@ -35,7 +35,8 @@ class View {
     isOver = false;
     calmUntil = 0;
     covered = 0;  // the last event of a refresh
-    owed = new Set();  // earlier events of topics that the refresh left out
+    leftOut = new Set();  // events of topics that the last refresh left out
+    owed = new Set();  // those of them whose topic was shown as denied since then
     shown = new Set();
     missing = [];  // events that were passed over
     lapsed = new Set();  // topics that it could not read for a while, since its last reset
@@ -43,8 +44,9 @@ class View {
     #holders = new Map();  // by topic: who of this page's users may read it
     #allowed = new Set();  // events that it might see when they were published
 
-    constructor(oracle, {tab, topics, hasCursor, token, name, route, isShared}) {
-        Object.assign(this, {oracle, tab, topics, token, name, route, isShared, users: new Set([tab.world.user])});
+    constructor(oracle, {tab, topics, hasCursor, token, name, route, isShared, refreshes = false}) {
+        const isLate = tab.spec.door === 'htmx4' || refreshes;  // it may show an event later than it gets it, even once its right has ended
+        Object.assign(this, {oracle, tab, topics, token, name, route, isShared, isLate, users: new Set([tab.world.user])});
         this.at = hasCursor ? oracle.events.length - 1 : undefined;  // the last event that it need not be shown; unknown for a page without an id
         [this.heard, this.epoch] = [this.at ?? 0, oracle.epochs.length];
         this.review();
@@ -79,10 +81,13 @@ class View {
 
     note(n) { if (this.#mayRead(this.oracle.events[n])) this.#allowed.add(n); }
     #showsDenied({topic}) { return topic !== undefined && this.look().denied.some(each => contains(each, topic)); }
-    #isTold(event) { return ['closed', 'denied'].includes(this.look().state) || this.#showsDenied(event); }
+    #isTold(event) {
+        const {state} = this.look();
+        return ['closed', 'denied'].includes(state) || this.#showsDenied(event) || (state === 'stale' && this.owed.has(event.n));
+    }
 
     show(n) {
-        const event = this.oracle.events[n], isLate = this.tab.spec.door === 'htmx4';  // it shows an event later than it gets it
+        const event = this.oracle.events[n], isLate = this.isLate;
         this.tab.world.trace?.(this.tab, `shows ${n} in ${this.label}`);
         if (this.isOver) return;
         if (!event) return this.#fail('invented', `was shown ${n}, which was never sent`);
@@ -111,7 +116,9 @@ class View {
             regained: () => this.lapsed.size > 0,
             expired: () => oracle.events.some(each => each.n > (lostQuery ? 0 : this.heard) && each.n <= oracle.trimmedTo && this.#asksFor(each)),
         }[reason === 'overflow' ? 'expired' : reason];
-        if (!isCaused?.()) return this.#fail('reset', `was reset without a cause: ${reason} ${id}`);
+        const {cutResets} = this.tab.world.network, isRepeated = place >= this.told?.place && cutResets > this.told.cutResets;
+        this.told = {place, cutResets};
+        if (!isRepeated && !isCaused?.()) return this.#fail('reset', `was reset without a cause: ${reason} ${id}`);
         const isCut = reason === 'unknown' && lostQuery;  // such a reset has the id that did not reach the server
         if (isCut) this.shown.clear();
         Object.assign(this, {epoch: Number(epoch) + 1, missing: [], at: isCut ? undefined : Math.max(this.at ?? 0, place), heard: Math.max(this.heard, place)});
@@ -121,6 +128,7 @@ class View {
 
     showState(state) {
         const {scheduler, network} = this.tab.world;
+        this.#noteDenied();
         if (!this.isOver && scheduler.now < this.calmUntil && state === 'reconnecting') this.#fail('flicker', 'shows a break that a click caused');
         if (state === 'open' && !network.hasDelivered) this.#fail('early', 'is shown as open, and no byte has arrived');
     }
@@ -131,8 +139,20 @@ class View {
         const isLeftOut = ({topic}) => topics.includes(topic) && !(this.token && contains(this.token.topic, topic));
         if (this.epoch === this.oracle.epochs.length) this.at = Math.max(this.at ?? 0, n);  // ids of two epochs have no order
         this.covered = n;
-        this.owed = new Set(this.oracle.events.filter(each => each.n <= n && isLeftOut(each) && this.#asksFor(each)).map(each => each.n));
-        this.missing.push(...this.owed);
+        this.owed = new Set();
+        this.leftOut = new Set(this.oracle.events.filter(each => each.n <= n && isLeftOut(each) && this.#asksFor(each)));
+        this.missing = this.missing.filter(each => each > n || this.leftOut.has(this.oracle.events[each]));
+        this.#noteDenied();
+    }
+
+    /** What a refresh left out is owed only if the page learned that it lost the topic. */
+    #noteDenied() {
+        for (const event of this.leftOut) {
+            if (this.look().state !== 'denied' && !this.#showsDenied(event)) continue;
+            this.leftOut.delete(event);
+            this.owed.add(event.n);
+            this.missing.push(event.n);
+        }
     }
 
     /** After all faults have ended: why this view is not live yet, or an empty string. */

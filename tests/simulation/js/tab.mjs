@@ -130,7 +130,7 @@ export class Tab {
         if (token) url.searchParams.append('signed', `${token.topic}~${token.until}~${token.since}`);
         if (name) url.searchParams.set('connection_id', name);
         if (cursor) url.searchParams.set('last_event_id', world.server.cursor);
-        const view = world.oracle.open({tab: this, topics, hasCursor: cursor, token, name, route, isShared: !name && spec.elements.every(each => each.share !== false)});
+        const view = world.oracle.open({tab: this, topics, hasCursor: cursor, token, name, route, refreshes: refresh !== undefined, isShared: !name && spec.elements.every(each => each.share !== false)});
         this.views.push(view);
         const receive = (event, data) => {
             const {n, reason, last_event_id: id} = JSON.parse(data);

@@ -134,7 +134,7 @@ export function apply(world, [name, ...given]) { VERBS[name](world, ...given); }
 
 /** Whether, after this verb, a tab may read on its own although it could share. */
 export const mayBeAlone = ([name, given, more]) => ['deny', 'revoke', 'user', 'breakChannel', 'signIn', 'disconnect'].includes(name)
-    || (name === 'browser' && Object.keys(given).length > 0) || (name === 'refuse' && more < 429) || (name === 'strip' && given === 'query')
+    || (name === 'browser' && Object.keys(given).some(each => each !== 'leavesOut')) || (name === 'refuse' && more < 429) || (name === 'strip' && given === 'query')
     || (name === 'open' && (more.env || more.settings || more.elements.some(each => each.token)));
 
 // Drawing
@@ -176,6 +176,10 @@ const FAMILIES = {
         const right = c.pick(RIGHTS), topic = c.pick(TOPICS.filter(each => each[0] === right));
         return [['revoke', 'ana', right], ['wait', c.below(2000)], ['publish', topic], ['publish', null, {isBad: true}], ['wait', c.between(500, 4000)], ['allow', 'ana', right], ['cutAll', 10]];
     },
+    lack: c => {
+        const right = c.pick(RIGHTS);
+        return [['publish', null, {isBad: true}], ['wait', c.below(700)], ['revoke', 'ana', right], ['wait', c.between(200, 1500)], ['allow', 'ana', right], ['wait', c.below(60)], ['cutAll', 10]];
+    },
     shut: c => [['shut', slot(c), c.happens(0.4)]],
     wake: c => [c.pick([['online'], ['retry', slot(c)]])],
     bad: c => [['publish', c.pick([...TOPICS, null]), {isBad: true}], ['wait', c.below(600)], sent(c), ['wait', c.below(60)], sent(c)],
@@ -189,7 +193,7 @@ const slot = c => c.below(SLOTS);
 const PROPERTIES = ['tokens', 'named', 'routes', 'versions', 'raises', 'refresh', 'noCursor', 'alone', 'doors', 'givesUp'];
 
 /** What makes trouble together. Half of the runs have one of these, with little else. */
-const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['doors', 'shut', 'cut', 'close'], ['doors', 'givesUp', 'down', 'wake', 'busy'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['refresh', 'reopen'], ['refresh', 'regain'], ['quiet'], ['flood'], ['broken', 'wake'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
+const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['doors', 'shut', 'cut', 'close'], ['doors', 'givesUp', 'down', 'wake', 'busy'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['refresh', 'reopen'], ['refresh', 'regain'], ['refresh', 'lack'], ['quiet'], ['flood'], ['broken', 'wake'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
     ['lag', 'trim', 'restart', 'cut'], ['crash', 'freeze', 'reload', 'cut'], ['freeze', 'freeze', 'hidden'], ['disconnect', 'rights', 'cut'], ['hold', 'down', 'busy', 'crash'],
     ['named', 'stall', 'cut', 'reload'], ['crash', 'leave', 'tokens'], ['download']];
 
@@ -204,6 +208,7 @@ export function draw(c) {
     const verbs = [];
     if (c.happens(0.1)) verbs.push(['browser', c.pick([{locks: 'refused'}, {locks: 'refused', channels: 'refused'}, {channels: 'refused'}, {locks: 'silent'}, {isSecure: false},
         {slowLocks: true}, {channels: 'absent'}, {locks: 'absent'}])]);
+    if (has.refresh && c.happens(0.5)) verbs.push(['browser', {leavesOut: true}]);
     if (has.named && c.happens(0.5)) verbs.push(['user', '', 'none']);
     if (chosen.includes('hold') && c.happens(0.3)) verbs.push(['hold', 4]);
     if (c.happens(0.2)) verbs.push(['beat', c.pick([1, 2, 15])]);
