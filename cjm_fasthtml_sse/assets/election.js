@@ -35,7 +35,7 @@
       this.#callbacks = callbacks;
     }
 
-    get isLeader() { return Boolean(this.#releaseLock); }
+    get isLeader() { return !!this.#releaseLock; }
 
     start() {
       this.#campaign();

@@ -105,8 +105,8 @@
         const {id, topic, event} = block;
         if (id !== undefined && !this.#isAfter(id)) continue;
         const isEnd = sse.closesTopics(block, own.topics);
-        const isMine = event === "sse-close" ? isEnd : !topic || matchesAny(own.granted, topic);
-        own.take(isMine ? block : {id});
+        if (event === "sse-close" ? isEnd : !topic || matchesAny(own.granted, topic)) own.take(block);
+        else if (!topic || !matchesAny(own.topics, topic)) own.take({id});  // an id of the leader tells nothing of a topic that only this tab was denied
         if (isEnd) return own.close("closed", undefined, true);
         if (!this.isRelayed) return;
       }

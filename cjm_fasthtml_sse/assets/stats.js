@@ -56,7 +56,7 @@
     const whileRunning = {signal: stopped.signal};
     document.addEventListener("visibilitychange", ask, whileRunning);
     document.addEventListener("DOMContentLoaded", ask, whileRunning);
-    running.set(endpoint, () => { stopped.abort(); clearTimeout(timer); });
+    running.set(endpoint, () => stopped.abort());
     if (document.readyState !== "loading") ask();
   };
 })();

@@ -141,7 +141,7 @@
       body?.cancel().catch(() => {});
       const wait = sse.readRetryAfter(response), now = performance.now();
       const mayPass = status === 409 && wait !== undefined && now - (refusedSince ||= now) < STALE_ID_PERIOD;
-      if ((FINAL[status] && !mayPass) || (redirected && status === 200)) stop(FINAL[status] ?? "denied", status);
+      if (!mayPass && (FINAL[status] || (redirected && status === 200))) stop(FINAL[status] ?? "denied", status);
       else retryLater(wait, status);
       return false;
     }

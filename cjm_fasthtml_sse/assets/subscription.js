@@ -43,7 +43,7 @@
       this.#headers = headers;
       this.#onevent = onevent;
       this.#onstate = onstate;
-      this.#ondenied = ondenied ?? (() => {});
+      this.#ondenied = ondenied;
       this.onretry = onretry ?? (() => this.resume());
       const parts = sse.splitURL(url, cursor);
       this.#url = parts.url;
@@ -150,7 +150,7 @@
       const denied = this.topics.filter(pattern => !topics.some(topic => sse.matches(pattern, topic)));
       if (`${denied}` === `${this.denied}`) return;
       this.denied = denied;
-      attempt(() => this.#ondenied());
+      attempt(() => this.#ondenied?.());
     }
 
     // Its own stream

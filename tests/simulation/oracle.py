@@ -124,7 +124,10 @@ class Judge:
         if event.outcome == 'not sent': self.find('untrue', f'was shown {event}, and its sender was told otherwise')
         again = seen.n in self.segment or self.shown.get(seen.n) == truth.life and not event.is_retained
         if again and not self.was_trimmed_between(places): self.find('doubling', f'was shown {event} twice')
-        if self.segment and max(places_in(places)) < min(places_in(truth.placements_of(self.segment[-1]))):
+        last = truth.placements_of(self.segment[-1]) if self.segment else []
+        is_earlier = last and max(places_in(places)) < min(places_in(last))
+        lives = truth.lives.get(place_of(seen.id)[0], ())  # two lives have no order until a process has noticed the older
+        if is_earlier and not ({places[-1].life, last[0].life} <= {*lives} and places[-1].life < last[0].life):
             self.find('disorder', f'was shown {event} after {truth.events[self.segment[-1]]}')
         self.segment.append(seen.n)
         self.shown[seen.n] = truth.life

@@ -92,6 +92,8 @@ const MUTANTS = [
     ['refresh-of-the-replaced', 'A refresh belongs to the present stream of its element.',
         ['page', 'Object.assign(same ?? {isStale: false}, {', 'Object.assign({isStale: Boolean(same?.isStale)}, {'],
         ['refresh', 'if (!sse.isAttached(entry)) return;', '']],
+    ['id-of-another-right', 'A tab that was denied a topic does not take the id of an event of that topic from a leader that has it.',
+        ['follower', '|| !matchesAny(own.topics, topic)) own', '|| true) own']],
     ['given-back-after-a-refresh', 'A page refreshes again when a topic comes back that it lacked at the last refresh.',
         ['page', '&& lack < entry.lack)', '&& false)']],
     ['twice-after-a-refresh', 'An event that a refresh contains is not shown after it.',

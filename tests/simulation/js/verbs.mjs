@@ -180,6 +180,13 @@ const FAMILIES = {
         const right = c.pick(RIGHTS);
         return [['publish', null, {isBad: true}], ['wait', c.below(700)], ['revoke', 'ana', right], ['wait', c.between(200, 1500)], ['allow', 'ana', right], ['wait', c.below(60)], ['cutAll', 10]];
     },
+    torn: (c, may, has) => {
+        const right = c.pick(RIGHTS), topic = c.pick(TOPICS.filter(each => each[0] === right));
+        return [['lag', 700], ['wait', c.below(1000)], ['publish', null], ['publish', topic], ['wait', c.below(700)], ...openTab(c, slot(c), has), ['wait', c.below(100)], ['publish', topic], ['revoke', 'ana', right], ['wait', c.between(500, 2000)],
+            ['allow', 'ana', right], ['cutAll', 10]];
+    },
+    late: c => [['lag', 50], sent(c), sent(c), ['trim'], ['wait', c.below(120)], ['lag', 700], ['wait', c.below(400)], sent(c), sent(c), sent(c), ['wait', c.below(700)],
+        ...c.pick([[], [['shut', slot(c), true]], [['trim']]])],
     shut: c => [['shut', slot(c), c.happens(0.4)]],
     wake: c => [c.pick([['online'], ['retry', slot(c)]])],
     bad: c => [['publish', c.pick([...TOPICS, null]), {isBad: true}], ['wait', c.below(600)], sent(c), ['wait', c.below(60)], sent(c)],
@@ -193,7 +200,7 @@ const slot = c => c.below(SLOTS);
 const PROPERTIES = ['tokens', 'named', 'routes', 'versions', 'raises', 'refresh', 'noCursor', 'alone', 'doors', 'givesUp'];
 
 /** What makes trouble together. Half of the runs have one of these, with little else. */
-const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['doors', 'shut', 'cut', 'close'], ['doors', 'givesUp', 'down', 'wake', 'busy'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['refresh', 'reopen'], ['refresh', 'regain'], ['refresh', 'lack'], ['quiet'], ['flood'], ['broken', 'wake'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
+const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['doors', 'shut', 'cut', 'close'], ['doors', 'late'], ['late', 'late'], ['torn'], ['torn'], ['doors', 'givesUp', 'down', 'wake', 'busy'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['refresh', 'reopen'], ['refresh', 'regain'], ['refresh', 'lack'], ['quiet'], ['flood'], ['broken', 'wake'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
     ['lag', 'trim', 'restart', 'cut'], ['crash', 'freeze', 'reload', 'cut'], ['freeze', 'freeze', 'hidden'], ['disconnect', 'rights', 'cut'], ['hold', 'down', 'busy', 'crash'],
     ['named', 'stall', 'cut', 'reload'], ['crash', 'leave', 'tokens'], ['download']];
 
