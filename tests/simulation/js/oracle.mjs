@@ -17,7 +17,12 @@ export class Oracle {
 
     constructor(world) { this.world = world; }
 
-    open(about) { return this.views[this.views.push(new View(this, about)) - 1]; }
+    open(about) {
+        const view = new View(this, about);
+        this.views.push(view);
+        this.events.forEach((event, n) => view.note(n));  // a process that lags may send it earlier events
+        return view;
+    }
 
     publish({topic, user, isBad}) {
         const n = this.events.push({n: this.events.length, topic, user, isBad}) - 1;

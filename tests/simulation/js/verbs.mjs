@@ -185,8 +185,7 @@ const FAMILIES = {
         return [['lag', 700], ['wait', c.below(1000)], ['publish', null], ['publish', topic], ['wait', c.below(700)], ...openTab(c, slot(c), has), ['wait', c.below(100)], ['publish', topic], ['revoke', 'ana', right], ['wait', c.between(500, 2000)],
             ['allow', 'ana', right], ['cutAll', 10]];
     },
-    late: c => [['lag', 50], sent(c), sent(c), ['trim'], ['wait', c.below(120)], ['lag', 700], ['wait', c.below(400)], sent(c), sent(c), sent(c), ['wait', c.below(700)],
-        ...c.pick([[], [['shut', slot(c), true]], [['trim']]])],
+    late: (c, may, has) => [['beat', 0.2], ['lag', 700], ['wait', c.below(1000)], sent(c), sent(c), ...openTab(c, slot(c), has), ['wait', c.below(700)], sent(c), sent(c), ['wait', c.below(700)], sent(c)],
     shut: c => [['shut', slot(c), c.happens(0.4)]],
     wake: c => [c.pick([['online'], ['retry', slot(c)]])],
     bad: c => [['publish', c.pick([...TOPICS, null]), {isBad: true}], ['wait', c.below(600)], sent(c), ['wait', c.below(60)], sent(c)],
@@ -200,7 +199,7 @@ const slot = c => c.below(SLOTS);
 const PROPERTIES = ['tokens', 'named', 'routes', 'versions', 'raises', 'refresh', 'noCursor', 'alone', 'doors', 'givesUp'];
 
 /** What makes trouble together. Half of the runs have one of these, with little else. */
-const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['doors', 'shut', 'cut', 'close'], ['doors', 'late'], ['late', 'late'], ['torn'], ['torn'], ['doors', 'givesUp', 'down', 'wake', 'busy'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['refresh', 'reopen'], ['refresh', 'regain'], ['refresh', 'lack'], ['quiet'], ['flood'], ['broken', 'wake'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
+const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['doors', 'shut', 'cut', 'close'], ['late'], ['torn'], ['torn'], ['doors', 'givesUp', 'down', 'wake', 'busy'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['refresh', 'reopen'], ['refresh', 'regain'], ['refresh', 'lack'], ['quiet'], ['flood'], ['broken', 'wake'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
     ['lag', 'trim', 'restart', 'cut'], ['crash', 'freeze', 'reload', 'cut'], ['freeze', 'freeze', 'hidden'], ['disconnect', 'rights', 'cut'], ['hold', 'down', 'busy', 'crash'],
     ['named', 'stall', 'cut', 'reload'], ['crash', 'leave', 'tokens'], ['download']];
 
