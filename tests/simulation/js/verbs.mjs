@@ -185,7 +185,11 @@ const FAMILIES = {
         return [['lag', 700], ['wait', c.below(1000)], ['publish', null], ['publish', topic], ['wait', c.below(700)], ...openTab(c, slot(c), has), ['wait', c.below(100)], ['publish', topic], ['revoke', 'ana', right], ['wait', c.between(500, 2000)],
             ['allow', 'ana', right], ['cutAll', 10]];
     },
-    late: (c, may, has) => [['beat', 0.2], ['lag', 700], ['wait', c.below(1000)], sent(c), sent(c), ...openTab(c, slot(c), has), ['wait', c.below(700)], sent(c), sent(c), ['wait', c.below(700)], sent(c)],
+    late: c => {
+        const i = slot(c), element = {topics: [c.pick(TOPICS)], cursor: false};
+        return [['beat', 0.1], ['lag', 450], ['wait', c.below(400)], sent(c), ['open', i, {door: 'htmx2', elements: [element]}],
+            ...Array.from({length: 12}, () => [sent(c), ['wait', c.below(70)]]).flat(), ['shut', i, true]];
+    },
     shut: c => [['shut', slot(c), c.happens(0.4)]],
     wake: c => [c.pick([['online'], ['retry', slot(c)]])],
     bad: c => [['publish', c.pick([...TOPICS, null]), {isBad: true}], ['wait', c.below(600)], sent(c), ['wait', c.below(60)], sent(c)],
