@@ -105,8 +105,9 @@
         const {id, topic, event} = block;
         if (id !== undefined && !this.#isAfter(id)) continue;
         const isEnd = sse.closesTopics(block, own.topics);
-        if (event === "sse-close" ? isEnd : !topic || matchesAny(own.granted, topic)) own.take(block);
-        else if (!topic || !matchesAny(own.topics, topic)) own.take({id});  // an id of the leader tells nothing of a topic that only this tab was denied
+        const isMine = event === "sse-close" ? isEnd : !topic || matchesAny(own.granted, topic);
+        if (!isMine && topic && matchesAny(own.topics, topic)) return own.detach();  // the leader had the topic then, so its ids have no mark for it
+        own.take(isMine ? block : {id});
         if (isEnd) return own.close("closed", undefined, true);
         if (!this.isRelayed) return;
       }
@@ -114,10 +115,10 @@
 
     /** Blocks that an earlier leader sent at the time `at`. An end among them counts for this subscription, which followed it; events do not, since earlier ones may be lost. @param {Block[]} events @param {number} at */
     receiveLate(events, at) {
-      const end = events.find(block => sse.closesTopics(block, this.#subscription.topics));
+      const own = this.#subscription, end = events.find(block => sse.closesTopics(block, own.topics));
       if (!end || !(this.#since <= at)) return;
-      this.isRelayed = true;
-      this.receiveRelayed([end]);
+      own.take(end);
+      own.close("closed", undefined, true);
     }
 
     /** @param {Block[]} events */

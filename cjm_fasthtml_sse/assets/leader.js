@@ -212,7 +212,7 @@
         if (main.hasGap) {
           if (!isMark(block)) continue;
           main.hasGap = false;
-          this.#announce(id ?? "", true);
+          this.#announce(/** @type {string} */ (id), true);
         } else if (event !== "sse-retry" && (id !== undefined || data !== undefined)) {
           if (topic && !matchesAny(main.granted, topic)) delete block.topic;  // the server sends it unasked, for all tabs
           events.push(block);

@@ -166,8 +166,8 @@
   new MutationObserver(() => setTimeout(() => {
     for (const [elt, {subscription}] of attached) {
       if (elt.isConnected) continue;
-      subscription.close();
       attached.delete(elt);
+      subscription.close();
       showPageState();
     }
   })).observe(document.documentElement, {childList: true, subtree: true});
