@@ -126,7 +126,7 @@ class Judge:
         if again and not self.was_trimmed_between(places): self.find('doubling', f'was shown {event} twice')
         last = truth.placements_of(self.segment[-1]) if self.segment else []
         is_earlier = last and max(places_in(places)) < min(places_in(last))
-        lives = truth.lives.get(place_of(seen.id)[0], ())  # two lives have no order until a process has noticed the older
+        lives = truth.lives.get(place_of(seen.id)[0], ())  # no order until the older is noticed
         if is_earlier and not ({places[-1].life, last[0].life} <= {*lives} and places[-1].life < last[0].life):
             self.find('disorder', f'was shown {event} after {truth.events[self.segment[-1]]}')
         self.segment.append(seen.n)
