@@ -155,9 +155,8 @@ def flush(self: StreamConnection) -> bool: # Whether it may have taken longer th
     "Send what waits; what one send cannot hold waits for the next round"
     if self.writer is not None or self.server_send is None or self.ended: return False
     if body := self.take(): self.send_now(body)
-    if len(body) < SMALL_BATCH and not self.queue.behind: return False
-    if self.queue.has_more(): self.hub.scheduler.add(self)
-    return True
+    if waits := self.queue.has_more(): self.hub.scheduler.add(self)
+    return waits or len(body) >= SMALL_BATCH
 
 # %% ../../nbs/core/subscribers.ipynb #782ee347
 _HEARTBEAT = encode_comment('heartbeat')

@@ -100,6 +100,11 @@ def routes(app):
         for i in range(n): await manager.broadcast('big', {'text': 'x' * size, 'n': i})
         return 'sent'
 
+    async def in_one_step(n: int, type: str = 'note', size: int = 1):
+        for i in range(n): manager.broadcast_nowait(type, {'text': 'x' * size, 'n': i})
+        manager.broadcast_nowait('note', {'text': 'the last', 'n': n})
+        return 'sent'
+
     async def poison():
         bad = dict(socket={'s': object()}, half={'text': '\ud800'}, deep={'x': Div('\ud800')}, nan={'x': float('nan')},
             huge={'x': 'y' * manager.hub.delivery.max_event_bytes})
@@ -152,7 +157,8 @@ def routes(app):
         return f'{manager.get_connection_count()}'
 
     async def plain(session=None): return PlainTextResponse('ok')
-    for each in (say, say_sync, big, poison, by_hand, debug, close, plain): app.get(f'/{each.__name__}')(each)
+    own = say, say_sync, big, in_one_step, poison, by_hand, debug, close, plain
+    for each in own: app.get(f'/{each.__name__}')(each)
     app.get('/two_halves')(cancel_on_disconnect(two_halves))
     app.get('/frames/{kind}')(frames)
 

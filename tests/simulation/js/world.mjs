@@ -190,7 +190,10 @@ export class World {
         for (const {tab, route, isShared, look} of this.#views()) {
             if (isShared && look().state !== 'closed' && !(this.shares && look().state === 'denied')) groupOf(tab, route).views += 1;
         }
-        for (const {tab, route, isOver, topics} of this.oracle.views) for (const each of isOver ? [] : topics) groupOf(tab, route).wanted.add(each);
+        for (const {tab, route, isOver, topics} of this.oracle.views) {
+            const isUnnoticed = tab.isAlive && tab.frozen;  // the page has not noticed that its element is gone
+            for (const each of isOver && !isUnnoticed ? [] : topics) groupOf(tab, route).wanted.add(each);
+        }
         for (const {tab, route, stream} of [...this.network.pipes].filter(each => isAwake(each) && each.isShared)) {
             const group = groupOf(tab, route);
             group.pipes += 1;
