@@ -152,8 +152,8 @@ interface Attached extends Sink {
   /** Blocks that arrive during a refresh. */
   held?: Block[];
   cancelRefresh?(): void;
-  /** The most topics that the stream lacked since the last refresh began; infinite if that is not known, and undefined before the first refresh. */
-  lack?: any;
+  /** The topics that the stream has lacked since the last refresh began, and `""` if these are not known. Before the first refresh, undefined. */
+  lacked?: Set<string>;
   /** The last event is the one at which htmx ends the stream. */
   isEnding?: boolean;
   /** Called for an adapter that is replaced. */

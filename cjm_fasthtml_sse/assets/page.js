@@ -50,9 +50,8 @@
   /** @type {Internals["showState"]} */
   const showState = sse.showState = (entry, status) => {
     const {elt, subscription: {state: streamState, denied}} = entry;
-    const lack = streamState === "denied" ? Infinity : denied.length;
-    if (!entry.isRefreshing && streamState === "open" && lack < entry.lack) sse.startRefresh(entry);
-    entry.lack = Math.max(entry.lack, lack);
+    if (!entry.isRefreshing && streamState === "open" && !sse.includesAll(denied, [...entry.lacked ?? []])) sse.startRefresh(entry);
+    for (const each of streamState === "denied" ? [""] : denied) entry.lacked?.add(each);
     const state = stateOf(entry);
     if (elt.getAttribute("data-sse-state") !== state) {
       elt.setAttribute("data-sse-state", state);

@@ -34,7 +34,7 @@
   sse.startRefresh = entry => {
     const url = entry.elt.getAttribute("data-sse-refresh");
     entry.isRefreshing = entry.isStale = true;
-    entry.lack = entry.subscription.denied.length;
+    entry.lacked = new Set(entry.subscription.denied);
     entry.delay = undefined;
     const spread = Number(entry.elt.getAttribute("data-sse-spread") ?? 3000);
     setTimeout(() => url ? refresh(entry, url) : location.reload(), Math.random() * spread);
@@ -86,7 +86,7 @@
     entry.refreshedAt = performance.now();
     entry.seen = /** @type {any} */ (seen);
     for (const block of held) sse.deliver(entry, block);
-    if (entry.subscription.state !== "open") entry.lack = Infinity;  // the content may be without topics that are given back later
+    if (entry.subscription.state !== "open") entry.lacked?.add("");  // the content may be without topics that are given back later
     if (status) entry.subscription.close("denied", status, true);
     sse.showState(entry);
   }

@@ -126,8 +126,7 @@
     mirror(status) {
       const {group} = this;
       if (!group || this.own) return;
-      if (group.state !== "open") this.#enter(group.state, status);
-      else if (this.isRelayed) this.#enter("open");
+      if (group.state !== "open" || this.isRelayed) this.#enter(group.state, status);
     }
 
     reconnectNow() {

@@ -95,7 +95,7 @@ const MUTANTS = [
     ['id-of-another-right', 'A tab that was denied a topic takes no ids from a leader that had it.',
         ['follower', 'if (!isMine && topic && matchesAny(own.topics, topic)) return own.detach();', '']],
     ['given-back-after-a-refresh', 'A page refreshes again when a topic comes back that it lacked at the last refresh.',
-        ['page', '&& lack < entry.lack)', '&& false)']],
+        ['page', '!sse.includesAll(denied, [...entry.lacked ?? []])', 'false']],
     ['twice-after-a-refresh', 'An event that a refresh contains is not shown after it.',
         ['page', 'if (entry.seen && block.id', 'if (false && block.id']],
 ];
