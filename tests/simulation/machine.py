@@ -39,12 +39,13 @@ class Machine(RuleBasedStateMachine):
                 seed=st.integers(0, 999), twins=BOOLS, skews=st.sampled_from(((0, 0, 0), (0, 7, -5), (3600, 0, -3600))),
                 queue=st.sampled_from((4, 1, 50)), tabs=st.lists(TABS, min_size=1, max_size=4),
                 queues=st.lists(st.tuples(ASKED, WORKERS), max_size=2),
-                first=st.sampled_from((None, None, 'away', 'deaf', 'slow', 'forget')))
+                first=st.sampled_from((None, None, 'away', 'deaf', 'slow', 'forget')),
+                http=st.sampled_from((None, 'httptools', 'h11')), most=st.sampled_from((65_536, 100)))
     def begin(self, count=2, engine='model', seed=0, twins=False, skews=(0, 0, 0), queue=4, tabs=(), queues=(),
-              first=None):
+              first=None, http=None, most=65_536):
         self.folder = tempfile.TemporaryDirectory()
         skews = (0, 0, 0) if engine == 'sqlite' else skews  # its clock is that of the workers' host
-        self.world = Simulation(count, engine, seed, self.folder.name, twins, skews, queue)
+        self.world = Simulation(count, engine, seed, self.folder.name, twins, skews, queue, http, most)
         try: self.world.__enter__()
         except BaseException:
             self.world = None

@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass, field
 
 from cjm_fasthtml_sse.events.wire import ConnectionClosed
-from cjm_fasthtml_sse.testing.serving import Exchange
 
 from .oracle import fits
 
@@ -64,7 +63,7 @@ class Tab:
         if self.last_id: headers['last-event-id'] = self.last_id
         self.note('asked', id=self.last_id)
         self.heard_at = self.world.now()
-        self.exchange = Exchange(worker, 'GET', self.url(), headers, on_message=self.on_message)
+        self.exchange = self.world.request(worker, self.url(), headers, self.on_message)
         if self.is_stalled: self.exchange.flows.clear()
         self.exchange.start()
 

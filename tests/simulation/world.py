@@ -1,7 +1,7 @@
 """A world of several workers on hosts of their own, an engine with faults, readers of every kind, and rights that end.
 
-The code is that of the package: managers, relays, hub, mailboxes and responses, over ASGI, on the world of the test
-kit. Time and chance are the world's. Each worker has a clock of its own, which is wrong by some seconds and runs too
+The code is that of the package: managers, relays, hub, mailboxes and responses, over ASGI or over uvicorn's protocols,
+on the world of the test kit. Time and chance are the world's. Each worker has a clock of its own, which is wrong by some seconds and runs too
 fast or too slow. Workers that are *twins* begin with the same state, as forks of one process do.
 
 Not modelled: sockets, threads, memory and disks; the alive check between processes of one host answers exactly.
@@ -21,16 +21,19 @@ from cjm_fasthtml_sse import (
 from cjm_fasthtml_sse.events.wire import BackplaneError
 from cjm_fasthtml_sse.runtime import process
 from cjm_fasthtml_sse.runtime.time import Time
+from cjm_fasthtml_sse.testing.serving import Exchange
 from cjm_fasthtml_sse.testing.world import World
 
 from .engine import Engine, Placement
 from .oracle import JUDGED, LONGEST_REQUEST, SILENT_HEARTBEATS, Finding, Judge, Truth, fits, judge_callers
 from .readers import FAILING, Hand, Tab
+from .wire import LOGGER, Errors, Wire
 
 HEARTBEAT = 5.0  # seconds
 SETTLE = 45.0  # seconds within which all must be well again, once all faults have ended
 MOST_UNNOTICED = 4  # events after an older state, so that a process is back before the log trims what it knows
-MEANT = (FAILING, 'it is given up', 'still ran when the application ended')  # problems that scripts provoke
+MEANT = (FAILING, 'it is given up', 'still ran when the application ended',
+         'returned without completing response')  # problems that scripts provoke; the last by a client that reads nothing
 TOPICS = ('a', 'b/1', 'b/2')
 LIMITS = dict(max_events=8, max_retained=5)
 
@@ -70,17 +73,20 @@ class Change:
 
 class Simulation(World):
     "The world of one run"
-    def __init__(self, workers=2, engine='model', seed=0, folder=None, twins=False, skews=(0, 0, 0, 0), queue=4):
+    def __init__(self, workers=2, engine='model', seed=0, folder=None, twins=False, skews=(0, 0, 0, 0), queue=4,
+                 http=None, most=65_536):
+        self.http, self.most_bytes = http, most  # uvicorn's protocol, or None for plain ASGI; bytes of a send
         self.count, self.kind, self.is_twin, self.skews, self.max_queue = workers, engine, twins, skews, queue
         self.moment, self.number, self.making, self.incarnations = 0, 0, None, 0
         self.truth, self.readers, self.judges, self.managers = Truth(engine != 'none', LIMITS['max_events']), [], {}, {}
         self.seed, self.rights, self.tasks, self.unnoticed = seed, {}, set(), 0
         super().__init__(self.make_app, workers, seed=seed, patience=120, block_limit=30)
-        self.problems.add = self.add_problem
+        self.problems.add, self.errors = self.add_problem, Errors(self.add_problem)
         self.path = f'{folder}/events.db' if engine == 'sqlite' else None
 
     def __enter__(self):
-        logging.getLogger('cjm_fasthtml_sse').propagate = False
+        logging.getLogger('cjm_fasthtml_sse').propagate = LOGGER.propagate = False
+        LOGGER.addHandler(self.errors)
         base = Time(lambda: 1000.0 + self.now(), lambda: 1.7e9 + self.now(), self.chance.uniform, self.draw_token)
         self.shared = None if self.kind == 'none' else Engine(self.path, base, self.moments)
         if self.shared is not None: self.truth.placements, self.truth.lives = self.shared.placements, self.shared.lives
@@ -92,7 +98,8 @@ class Simulation(World):
     def __exit__(self, kind, error, traceback):
         super().__exit__(Finding, error, traceback)  # what a finished application leaves behind is not judged
         if self.shared is not None: asyncio.run(self.shared.close())
-        logging.getLogger('cjm_fasthtml_sse').propagate = True
+        logging.getLogger('cjm_fasthtml_sse').propagate = LOGGER.propagate = True
+        LOGGER.removeHandler(self.errors)
 
     def draw_token(self, size): return f'{self.chance.getrandbits(8 * size):0{2 * size}x}'
 
@@ -131,7 +138,7 @@ class Simulation(World):
 
     def make_parts(self, time):
         app = FastHTML(secret_key='simulated')
-        replay, delivery = Replay(**LIMITS), Delivery(send_timeout=20.0, max_queue_bytes=20_000)
+        replay, delivery = Replay(**LIMITS), Delivery(20_000, self.most_bytes, send_timeout=20.0)
         engine = self.shared.adapter() if self.shared is not None else None
         cluster = Cluster(buffer_limit=50, report_interval=5.0)
         manager = BroadcastManager(self.max_queue, 20, clock=time, backplane=engine,
@@ -306,6 +313,11 @@ class Simulation(World):
         allowed = self.allowed(tab.user, tab.topics)
         has_token = tab.is_signed and allowed
         tab.token = sign_topics(manager, allowed, tab.user or None, patterns=True) if has_token else None
+
+    def request(self, worker, url, headers, on_message):
+        "Return a request that a tab has not sent yet"
+        if self.http is None: return Exchange(worker, 'GET', url, headers, on_message=on_message)
+        return Wire(worker, 'GET', url, headers, on_message, self.http)
 
     def register(self, number, topics):
         worker = self.worker_of(number)
