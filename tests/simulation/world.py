@@ -1,8 +1,9 @@
 """A world of several workers on hosts of their own, an engine with faults, readers of every kind, and rights that end.
 
 The code is that of the package: managers, relays, hub, mailboxes and responses, over ASGI or over uvicorn's protocols,
-on the world of the test kit. Time and chance are the world's. Each worker has a clock of its own, which is wrong by some seconds and runs too
-fast or too slow. Workers that are *twins* begin with the same state, as forks of one process do.
+on the world of the test kit. Time and chance are the world's. Each worker has a clock of its own, which is wrong by
+some seconds and runs too fast or too slow. Workers that are *twins* begin with the same state, as forks of one process
+do.
 
 Not modelled: sockets, threads, memory and disks; the alive check between processes of one host answers exactly.
 """
@@ -33,7 +34,7 @@ HEARTBEAT = 5.0  # seconds
 SETTLE = 45.0  # seconds within which all must be well again, once all faults have ended
 MOST_UNNOTICED = 4  # events after an older state, so that a process is back before the log trims what it knows
 MEANT = (FAILING, 'it is given up', 'still ran when the application ended',
-         'returned without completing response')  # problems that scripts provoke; the last by a client that reads nothing
+         'returned without completing response')  # problems that scripts provoke, the last by a client that never reads
 TOPICS = ('a', 'b/1', 'b/2')
 LIMITS = dict(max_events=8, max_retained=5)
 
