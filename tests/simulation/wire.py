@@ -27,7 +27,8 @@ class Errors(logging.Handler):
     def emit(self, record):
         worker, (_, error, _) = WORKER.get(), record.exc_info or (None, None, None)
         is_ended = isinstance(error, asyncio.CancelledError)
-        if worker is not None and worker.is_alive and not is_ended: self.add('server', f'{record.getMessage()}: {error!r}')
+        if worker is None or not worker.is_alive or is_ended: return
+        self.add('server', f'{record.getMessage()}: {error!r}')
 
 
 def config_of(worker, http):
@@ -57,7 +58,8 @@ class Wire(asyncio.Transport):
         lines = [f'{method} {url} HTTP/1.1', *(f'{name}: {value}' for name, value in headers.items())]
         self.request = '\r\n'.join([*lines, '', '']).encode()
         self.headers, self.flows, self.reads, self.is_paused = [], Flows(self), True, False
-        self.has_head = self.is_gone = self.has_ended = False  # the head has come; the client has left; the response is over
+        self.has_head = self.has_ended = False  # of the response
+        self.is_gone = False  # whether the client has left
         self.waiting, self.text = bytearray(), bytearray()
 
     def start(self):
