@@ -180,10 +180,10 @@ const FAMILIES = {
         const right = c.pick(RIGHTS);
         return [['publish', null, {isBad: true}], ['wait', c.below(700)], ['revoke', 'ana', right], ['wait', c.between(200, 1500)], ['allow', 'ana', right], ['wait', c.below(60)], ['cutAll', 10]];
     },
-    torn: (c, may, has) => {
-        const right = c.pick(RIGHTS), topic = c.pick(TOPICS.filter(each => each[0] === right));
-        return [['lag', 700], ['wait', c.below(1000)], ['publish', null], ['publish', topic], ['wait', c.below(700)], ...openTab(c, slot(c), has), ['wait', c.below(100)], ['publish', topic], ['revoke', 'ana', right], ['wait', c.between(500, 2000)],
-            ['allow', 'ana', right], ['cutAll', 10]];
+    torn: c => {
+        const right = c.pick(RIGHTS), topic = c.pick(TOPICS.filter(each => each[0] === right)), i = slot(c);
+        return [['lag', 700], ['wait', c.below(400)], ['publish', topic], ['wait', c.below(300)], ['open', i, {door: 'plain', elements: [{topics: [topic]}]}], ['wait', c.between(20, 200)],
+            ['publish', topic], ['wait', c.below(40)], ['revoke', 'ana', right], ['wait', c.between(900, 2500)], ['allow', 'ana', right], ['cutAll', 10]];
     },
     late: c => {
         const i = slot(c), element = {topics: [c.pick(TOPICS)], cursor: false};
