@@ -128,7 +128,7 @@ def lose_leaders(live, tabs, console, kinds):
     live = live()
     opened = [tabs(live.url) for _ in range(4)]
     for tab in opened: expect_state(tab, 'open')
-    with live.talking(.01 if len(kinds) == 1 else .05):  # so that the slowest browser keeps up, with thousands of events
+    with live.talking(.01 if len(kinds) == 1 else .05):  # so that each browser keeps up
         for kind in kinds:
             lost = leader(opened)
             opened.remove(lost)
