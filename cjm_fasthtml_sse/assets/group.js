@@ -52,7 +52,7 @@
       const timer = setTimeout(() => {
         this.isSlow = tabs.groups.get(key) === this;
         if (this.isSlow) sse.warn?.("alone", "no answer");
-        for (const each of this.subscriptions) if (!each.own) each.openOwn();
+        for (const each of this.subscriptions) if (!each.own && !each.isRelayed) each.openOwn();
       }, JOIN_TIMEOUT);
       tabs.join().then(canShare => {
         clearTimeout(timer);

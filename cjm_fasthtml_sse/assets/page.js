@@ -50,7 +50,7 @@
   /** @type {Internals["showState"]} */
   const showState = sse.showState = (entry, status) => {
     const {elt, subscription: {state: streamState, denied}} = entry;
-    if (!entry.isRefreshing && streamState === "open" && !sse.includesAll(denied, [...entry.lacked ?? []])) sse.startRefresh(entry);
+    if (streamState === "open" && !entry.isRefreshing && !sse.includesAll(denied, [...entry.lacked ?? []])) sse.startRefresh(entry);
     for (const each of streamState === "denied" ? [""] : denied) entry.lacked?.add(each);
     const state = stateOf(entry);
     if (elt.getAttribute("data-sse-state") !== state) {

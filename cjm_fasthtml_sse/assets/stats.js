@@ -20,7 +20,7 @@
   function show(stats) {
     for (const elt of document.querySelectorAll("[data-sse-stats]")) {
       const value = at(stats, elt.getAttribute("data-sse-stats") || "total");
-      if (typeof value === "number" || typeof value === "string") elt.textContent = String(value);
+      if (["number", "string"].includes(typeof value)) elt.textContent = `${value}`;
     }
     document.dispatchEvent(new CustomEvent("sse:stats", {detail: stats}));
   }

@@ -82,7 +82,8 @@ async def _read_next(self: Reader):
     except Gap as e:
         _logger.warning('%s; subscribers are reset', e)
         async with self.link.lock: opened = await self.link.backplane.open(self.link.limits)
-        await self._start_log(opened, 'expired')
+        if opened.epoch == self.epoch: await self._start_log(opened, 'expired')
+        else: await self._continue_or_restart(opened, self.callbacks.subscribers_ahead())
 
 @patch
 def _on_loss(self: Reader, error: BackplaneError) -> bool:

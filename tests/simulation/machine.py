@@ -288,3 +288,12 @@ class Machine(RuleBasedStateMachine):
         self.publish(worker=worker, topic=None)
         self.advance(seconds=0.5)
         self.move(number=number, worker=worker)
+
+    @precondition(with_engine)
+    @rule(worker=WORKERS, topic=ANY_TOPIC)
+    def fall_behind_and_forget(self, worker, topic):
+        "A worker learns of a gap, and the engine loses everything before it reads on"
+        self.answers(worker=worker, what='delay', value=4)
+        self.burst(worker=worker + 1, topic=topic, count=9)
+        self.engine(what='forget')
+        self.advance(seconds=7)

@@ -116,6 +116,8 @@ fault('reset by a worker not yet back', (reader.Reader, 'knows', (
 fault('refused but seen', (outgoing.OutgoingQueue, 'requeue', (
     'out.doubtful or error.doubtful', 'False')), (
     outgoing.OutgoingQueue, 'expire', ('doubtful=out.sent', 'doubtful=False')))
+fault('gap before another epoch', (reader.Reader, '_read_next', (
+    'if opened.epoch == self.epoch:', 'if True:')))
 fault('rest of a send', (subscribers.StreamConnection, 'flush', (
     'if waits := self.queue.has_more():', 'if waits := len(body) >= SMALL_BATCH and self.queue.has_more():')))
 fault('builder that raises', (mailbox.Mailbox, '_take_one', (
