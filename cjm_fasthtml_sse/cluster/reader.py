@@ -83,7 +83,7 @@ async def _read_next(self: Reader):
         _logger.warning('%s; subscribers are reset', e)
         async with self.link.lock: opened = await self.link.backplane.open(self.link.limits)
         if opened.epoch == self.epoch: await self._start_log(opened, 'expired')
-        else: await self._continue_or_restart(opened, self.callbacks.subscribers_ahead())
+        else: await self._connect()
 
 @patch
 def _on_loss(self: Reader, error: BackplaneError) -> bool:
