@@ -47,7 +47,7 @@
   const stateOf = ({isStale, subscription: {state, denied, topics}}) =>
     state !== "open" ? state : denied.length && denied.length === topics.length ? "denied" : isStale ? "stale" : state;
 
-  /** @type {Internals["showState"]} */
+  /** @type {Internals["showState"]} If a topic is back that the last refresh lacked, the element is refreshed again: no reset tells of it where the stream lost and regained the topic between two ids. */
   const showState = sse.showState = (entry, status) => {
     const {elt, subscription: {state: streamState, denied}} = entry;
     if (streamState === "open" && !entry.isRefreshing && !sse.includesAll(denied, [...entry.lacked ?? []])) sse.startRefresh(entry);
