@@ -67,11 +67,12 @@ class OwnTransport(ServerStream):
     def abort(self, timeout: float): self.transport.abort()
 
     def on_end(self, timeout: float):
-        loop = asyncio.get_running_loop()
-        if self.transport.get_write_buffer_size(): loop.call_later(timeout, self._abort_if_unsent)
+        if _may_wait(self.transport): asyncio.get_running_loop().call_later(timeout, self._abort_if_it_waits)
 
-    def _abort_if_unsent(self):
-        if self.transport.is_closing() and self.transport.get_write_buffer_size(): self.transport.abort()
+    def _abort_if_it_waits(self):
+        if self.transport.is_closing() and _may_wait(self.transport): self.transport.abort()
+
+def _may_wait(t: asyncio.Transport) -> bool: return bool(t.get_write_buffer_size() or t.get_extra_info('sslcontext'))
 
 # %% ../../nbs/asgi/server_stream.ipynb #826c277a
 class SharedConnection(ServerStream):

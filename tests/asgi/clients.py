@@ -16,10 +16,13 @@ HERE = Path(__file__).parent
 PATIENCE = 30  # seconds for a condition that should hold immediately, on a busy machine
 
 
+PLAIN = http.client.HTTPConnection, {}
+
+
 class Server:
     "A server process with its port and its log"
-    def __init__(self, command, port, folder, env=None, ready='/plain', cwd=None):
-        self.port, self.url = port, f'http://127.0.0.1:{port}'
+    def __init__(self, command, port, folder, env=None, ready='/plain', cwd=None, context=None):
+        self.port, self.url, self.context = port, f'http://127.0.0.1:{port}', context  # a context for TLS
         self.log_file = folder/f'log-{port}.txt'
         env = {**os.environ, 'PYTHONUNBUFFERED': '1', **(env or {})}
         with open(self.log_file, 'w') as log:
@@ -39,7 +42,8 @@ class Server:
         with contextlib.suppress(OSError, http.client.HTTPException): return self.get(path)[0] < 500
 
     def request(self, path, method='GET', headers=None, timeout=PATIENCE):
-        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=timeout)
+        kind, more = (http.client.HTTPSConnection, dict(context=self.context)) if self.context else PLAIN
+        connection = kind('127.0.0.1', self.port, timeout=timeout, **more)
         try:
             connection.request(method, path, headers=headers or {})
             answer = connection.getresponse()
@@ -66,11 +70,13 @@ class Server:
 
 class Stream:
     "One open event stream, over a plain socket"
-    def __init__(self, port, path='/sse/broadcast', headers='', receive_buffer=None, version='1.1', more=''):
+    def __init__(self, port, path='/sse/broadcast', headers='', receive_buffer=None, version='1.1', more='',
+                 context=None):
         self.sock = socket.socket()
         if receive_buffer: self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(PATIENCE)
         self.sock.connect(('127.0.0.1', port))
+        if context: self.sock = context.wrap_socket(self.sock, server_hostname='localhost')
         self.sock.sendall(f'GET {path} HTTP/{version}\r\nHost: x\r\n{headers}\r\n{more}'.encode())
         self.data = b''
 

@@ -1,6 +1,8 @@
 "Servers and streams for the tests of this folder; each ends with its test"
 import json
 import resource
+import ssl
+import subprocess
 
 import pytest
 from ports import free_port
@@ -19,10 +21,10 @@ def many_files():
 def serve(tmp_path):
     "Start `app.py` under uvicorn: `serve('--workers', '2', manager=dict(...), middleware='gzip')`"
     started = []
-    def start(*arguments, command=None, ready='/plain', cwd=None, **config):
+    def start(*arguments, command=None, ready='/plain', cwd=None, context=None, **config):
         port = free_port()
         command = command(port) if command else uvicorn_command(port, *arguments)
-        server = Server(command, port, tmp_path, dict(SSE_TEST=json.dumps(config)), ready, cwd)
+        server = Server(command, port, tmp_path, dict(SSE_TEST=json.dumps(config)), ready, cwd, context)
         started.append(server)
         return server
     yield start
@@ -44,12 +46,23 @@ def shared(tmp_path_factory):
     for server in started.values(): server.stop()
 
 
+@pytest.fixture(scope='session')
+def tls(tmp_path_factory):
+    "Return uvicorn's arguments for TLS, and a context for its clients"
+    folder = tmp_path_factory.mktemp('certificate')
+    made = 'openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out cert.pem'
+    subprocess.run(made.split(), cwd=folder, check=True, capture_output=True)
+    context = ssl.create_default_context(cafile=folder/'cert.pem')
+    context.check_hostname = False
+    return [f'--ssl-keyfile={folder}/key.pem', f'--ssl-certfile={folder}/cert.pem'], context
+
+
 @pytest.fixture
 def stream():
     "Open streams: `stream(server, '/sse/broadcast')`"
     opened = []
     def start(server, *args, **kwargs):
-        opened.append(Stream(server.port, *args, **kwargs))
+        opened.append(Stream(server.port, *args, context=server.context, **kwargs))
         return opened[-1]
     yield start
     for one in opened: one.close()
