@@ -44,7 +44,7 @@ class View {
     owed = new Set();  // those of them whose topic was shown as denied since then
     shown = new Set();
     missing = [];  // events that were passed over
-    lapsed = new Set();  // topics that it could not read for a while, since its last reset
+    lapsed = new Map();  // topics that it could not read for a while, until when, since its last reset
     wasLapsed = new Set();  // and ever
     #holders = new Map();  // by topic: who of this page's users may read it
     #allowed = new Set();  // events that it might see when they were published
@@ -69,7 +69,7 @@ class View {
             const byToken = one => this.token && contains(this.token.topic, each) && server.accepts(this.token, one);
             if (server.may(now, each)) holders.add(now);
             if (byToken(now)) holders.add(`${now} by token`);
-            if ([...this.users].some(one => !server.may(one, each) && !byToken(one))) this.wasLapsed.add(each), this.lapsed.add(each);
+            if ([...this.users].some(one => !server.may(one, each) && !byToken(one))) this.wasLapsed.add(each), this.lapsed.set(each, this.tab.world.scheduler.now);
             this.#holders.set(each, holders);
         }
     }
@@ -127,7 +127,8 @@ class View {
         const isCut = reason === 'unknown' && lostQuery;  // such a reset has the id that did not reach the server
         if (isCut) this.shown.clear();
         Object.assign(this, {epoch: Number(epoch) + 1, missing: [], at: isCut ? undefined : Math.max(this.at ?? 0, place), heard: Math.max(this.heard, place)});
-        this.lapsed.clear();
+        const {scheduler, server} = this.tab.world, sent = server.resets.get(`e${epoch}-${position}`) ?? scheduler.now;
+        for (const [each, until] of this.lapsed) if (until < sent) this.lapsed.delete(each);
         this.review();
     }
 

@@ -33,6 +33,8 @@ export class Server {
     /** Which revocation took a topic from a user. Older tokens no longer grant it. */
     #revokedAt = new Map();
 
+    resets = new Map();  // when a reset to a position was sent first
+
     constructor(world) {
         this.world = world;
         this.scheduler = world.scheduler;
@@ -157,6 +159,8 @@ export class Server {
 
     #reset(stream, reason, least = 0) {
         stream.position = Math.max(this.#head(stream), least, this.trimmed);  // a process that is late answers such a reader later
+        const place = this.idOf(stream.position);
+        if (!this.resets.has(place)) this.resets.set(place, this.scheduler.now);
         const id = this.idOf(stream.position, stream.marks), data = JSON.stringify({reason, last_event_id: id});
         const isAlone = this.chance.happens(0.5);  // retained events would come between the reset and the id
         this.#write(stream, frame({event: 'sse-reset', data, id: isAlone && id}) + (isAlone ? '' : frame({id})));
