@@ -368,7 +368,7 @@ def test_back_and_forward(live, people, engine, htmx):
     "With the browser's cache, the same page returns or a new one; neither lacks an event"
     live = live(htmx)
     one, two = open_tabs(live, people(engine), 2)
-    assert leader([one, two]) is one
+    if leader([one, two]) is two: one, two = two, one  # on a busy machine, the first one may have been too slow
     live.send()
     for tab in (one, two): hears(tab, 1)
     one.evaluate("() => { setTimeout(() => { location.href = '/plain' }) }")
