@@ -41,6 +41,7 @@ COLUMNS = {
     'bursts': [*CPU, *DELAY, *CORES],
     'growth': [('CPU a delivery, 100', 'cpu_100', us), ('8,000', 'cpu_8000', us), ('growth', 'growth', times),
                *((text, f'{key}_8000', fmt) for text, key, fmt in CORES)],
+    'many': [*CPU, *DELAY, *CORES],
     'stuck': [('delay p99 without', 'p99_without', ms), ('with', 'p99_with', ms),
               ('longest without', 'worst_without', ms), ('with', 'worst_with', ms),
               ('connections stopped up', 'blocked_with', str)]}
@@ -103,7 +104,7 @@ def panel(title, sub, systems: dict, keys: list, fmt, labels: dict) -> tuple[str
     out = [f'<text class="title" y="14">{title}</text><text class="sub" y="32">{sub}</text>']
     for name, f in sorted(systems.items(), key=lambda x: x[1][keys[0]]):
         for k in keys:
-            cls, width = 'ours' if name == 'package' else 'bar', max(1, BARS * f[k] / top)
+            cls, width = 'ours' if name.startswith('package') else 'bar', max(1, BARS * f[k] / top)
             if k != keys[-1]: cls += ' light'
             out.append(f'<rect class="{cls}" x="{LABEL + 8}" y="{y}" width="{width:.1f}" height="16" rx="2"/>')
         label, value = escape(labels[name].replace('`', '')), ' to '.join(fmt(f[k]) for k in reversed(keys))

@@ -16,8 +16,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 RELEASE = 'cjm-fasthtml-sse==0.0.12'
 ANSWER = 180 # Seconds to wait for a server or the load generator; the longest phase takes a tenth
 PROGRAMS = { # Server of each system, in `systems/`
-    'transports': 'transports', 'nchan': 'nchan', 'package': 'package', 'starlette': 'starlette_bare',
-    'starlette-fasthtml': 'starlette_fasthtml', 'sse-starlette': 'sse_starlette_bare', 'published': 'package'}
+    'transports': 'transports', 'nchan': 'nchan', 'package': 'package', 'package-left': 'package',
+    'starlette': 'starlette_bare', 'starlette-fasthtml': 'starlette_fasthtml',
+    'sse-starlette': 'sse_starlette_bare', 'published': 'package'}
 SERVER = 'benchmarks/systems/package.py' # Server of a checkout's own package, in that checkout
 
 class Failed(Exception): "A server or the load generator stopped or did not respond."
@@ -54,7 +55,8 @@ class Session:
     def program(tools: Tools, system: str) -> tuple[pathlib.Path, dict]:
         "Return the file of a system's server and its environment."
         env = dict(os.environ, PYTHONDONTWRITEBYTECODE='1')
-        for k in ('PYTHONPATH', 'BENCH_PACKAGE', 'BENCH_SNDBUF'): env.pop(k, None)
+        for k in ('PYTHONPATH', 'BENCH_PACKAGE', 'BENCH_SNDBUF', 'BENCH_HTTP'): env.pop(k, None)
+        if system == 'package-left': env['BENCH_HTTP'] = 'cjm_fasthtml_sse.asgi.uvicorn:HttpTools'
         if folder := tools.checkouts.get(system):
             # Compiled files stay outside of all checkouts: a server that compiles has different memory to reuse.
             del env['PYTHONDONTWRITEBYTECODE']

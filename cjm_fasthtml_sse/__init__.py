@@ -32,6 +32,7 @@ Modules:
 - `cjm_fasthtml_sse.asgi.shutdown`: Ends all open streams as soon as the server is asked to stop
 - `cjm_fasthtml_sse.asgi.sources`: Reads any source as an async iterator, and closes it at the end
 - `cjm_fasthtml_sse.asgi.stream`: Writes one open response through the server's `send`, and ends it
+- `cjm_fasthtml_sse.asgi.uvicorn`: uvicorn's protocols for HTTP/1.1, with one change: an open stream leaves its request
 - `cjm_fasthtml_sse.asgi.workers`: Detects whether several worker processes serve one application
 - `cjm_fasthtml_sse.backplanes.base`: The interface to the store that orders the events of several processes
 - `cjm_fasthtml_sse.backplanes.conformance`: A function that checks each rule of the backplane's contract, and names the rule that an adapter breaks
@@ -70,6 +71,7 @@ Modules:
 - `cjm_fasthtml_sse.core.presence_rooms`: Joins, leaves and counts to announce for one topic
 - `cjm_fasthtml_sse.core.publishing`: The calls of a manager that send events: to all subscribers, to a topic, to one connection
 - `cjm_fasthtml_sse.core.revocations`: Remembers which topics were revoked from which user, by position in the log instead of by time.
+- `cjm_fasthtml_sse.core.rounds`: One event is written to all its readers together, from bytes that are made once
 - `cjm_fasthtml_sse.core.routes`: Read a request, decide about it, and answer with a stream or a refusal
 - `cjm_fasthtml_sse.core.streaming`: Streams the items of one source to one page, in order, and closes the source at the end.
 - `cjm_fasthtml_sse.core.subscribers`: Two kinds of subscriber, fed from one log: streams, and queues that the application reads

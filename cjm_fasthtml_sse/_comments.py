@@ -115,7 +115,7 @@ comments = {
         '__init__': 'Args:\n    content: Frames, or a function that opens a stream\n    headers: Added to the headers that keep proxies from buffering\n    background: Awaited when the stream has ended, as in Starlette',
     },
     'Stream': {
-        '': 'Attributes:\n    send_timeout: seconds that one send may wait for the client\n    server_send: None before the stream begins and after it is over\n    wrap_send: called when the stream begins; the result has `end`',
+        '': "Attributes:\n    send_timeout: seconds that one send may wait for the client\n    server_send: None before the stream begins and after it is over\n    wrap_send: called when the stream begins; the result has `end`\n    cycle: uvicorn's object of the response, if its body can be written as chunks",
         'take': 'Returns:\n    Empty if none wait',
         'take_more': 'Returns:\n    Empty if none wait, or if `flush` will be called for them',
         'on_close': 'Args:\n    reason: `left`, or the reason of a drop',

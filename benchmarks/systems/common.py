@@ -32,7 +32,7 @@ def listener() -> socket.socket:
     sock = socket.socket()
     if size := os.environ.get('BENCH_SNDBUF'): sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, int(size))
     sock.bind(('127.0.0.1', 0))
-    sock.listen(4096)
+    sock.listen(16384)
     return sock
 
 class Publish(asyncio.Protocol):
@@ -82,7 +82,8 @@ class Server(uvicorn.Server):
         self.control = await self.hello(sockets[0])
 
 def serve(app, publish, path):
-    "Serve the ASGI `app` with FastHTML's uvicorn: uvloop, httptools, no access log."
-    server = Server(uvicorn.Config(app, http='httptools', access_log=False, log_level='warning'))
+    "Serve the ASGI `app` with FastHTML's uvicorn: uvloop, httptools or the protocol in `BENCH_HTTP`, no access log."
+    http = os.environ.get('BENCH_HTTP', 'httptools')
+    server = Server(uvicorn.Config(app, http=http, access_log=False, log_level='warning'))
     server.hello = lambda sock: hello(publish, sock, path)
     run(server.serve(sockets=[listener()]))

@@ -13,7 +13,7 @@ __all__ = ['StreamMiddleware', 'bypass_middleware', 'SSEResponse']
 
 # %% ../../nbs/asgi/response.ipynb #0b4df297
 import asyncio, json
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -26,6 +26,7 @@ from .stream import BODY, FrameStream, Stream, body_message
 
 # %% ../../nbs/asgi/response.ipynb #89f85a4c
 _SEND_KEY = 'cjm_fasthtml_sse.send'  # in the scope
+TAKEOVER = 'cjm_fasthtml_sse.takeover'  # the key of an extension in the scope, see `asgi.uvicorn`
 HANDOVER_TIMEOUT = 1.0  # seconds; a middleware that has not passed the first frame by then is not bypassed
 
 class _ObservedSend:
@@ -54,6 +55,8 @@ class _ObservedSend:
         return bool(self.opened)
 
 # %% ../../nbs/asgi/response.ipynb #a69640e9
+def _takeover_of(scope: Scope) -> Any: return scope.get('extensions', {}).get(TAKEOVER) # A `Takeover`, or None
+
 class StreamMiddleware:
     "The outermost layer of an application, which runs the streams that bypass the others"
     def __init__(self,
@@ -72,7 +75,9 @@ class StreamMiddleware:
         finally:
             if nudged is not None: await nudged.end()
         del scope[_SEND_KEY]
-        if observed.stream is not None: await observed.stream.run(receive, send)
+        if (stream := observed.stream) is None: return
+        takeover = _takeover_of(scope)
+        if takeover is None or not takeover.take_over(stream, send): await stream.run(receive, send)
 
 # %% ../../nbs/asgi/response.ipynb #2be39f04
 class _StackBuilder:
@@ -91,6 +96,7 @@ def bypass_middleware(
 
 # %% ../../nbs/asgi/response.ipynb #5d0be6f2
 HEADERS = {'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no'}
+_CLOSES = (b'connection', b'close')  # what a stream says that is to leave its request
 _encode = json.JSONEncoder(separators=(',', ':')).encode
 
 def encode_opening(info: Mapping[str, Any] | None = None) -> bytes:
@@ -136,13 +142,16 @@ class SSEResponse(Response):
         await self._start(send, b'', last=True)
         if not callable(self.content): await FrameStream(self.content).discard()
 
-    async def _start(self, send: Send, body: bytes, last: bool):
-        await send(dict(type='http.response.start', status=self.status_code, headers=self.raw_headers))
+    async def _start(self, send: Send, body: bytes, last: bool, headers: Iterable[tuple] = ()):
+        headers = [*self.raw_headers, *headers]
+        await send(dict(type='http.response.start', status=self.status_code, headers=headers))
         await send(body_message(body, last))
 
     async def _hand_over(self, scope: Scope, send: Send, stream: Stream) -> bool:
         if (observed := scope.get(_SEND_KEY)) is not None: observed.expect(self.opening)
-        await self._start(send, self.opening, last=False)
+        takeover = _takeover_of(scope) if observed is not None else None
+        leaves = takeover is not None and takeover.is_possible(stream, observed.server_send)
+        await self._start(send, self.opening, last=False, headers=[_CLOSES] if leaves else ())
         if observed is None or not await observed.opening_unchanged(): return False
         observed.stream = stream
         return True

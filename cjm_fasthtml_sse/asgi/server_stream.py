@@ -109,11 +109,11 @@ class SharedConnection(ServerStream):
 CANCEL = 8  # HTTP/2's error code for a stream that is no longer needed
 _HYPERCORN_TRANSPORT = 'send.__self__.writer.transport'  # from hypercorn's object of a connection
 
-def _get_path(obj: object, path: str) -> Any: return reduce(lambda o, n: getattr(o, n, None), path.split('.'), obj)
+def get_path(obj: object, path: str) -> Any: return reduce(lambda o, n: getattr(o, n, None), path.split('.'), obj)
 
-def _has_path(obj: object, path: str) -> bool:
+def has_path(obj: object, path: str) -> bool:
     inner, _, name = path.rpartition('.')
-    return hasattr(_get_path(obj, inner) if inner else obj, name)
+    return hasattr(get_path(obj, inner) if inner else obj, name)
 
 # %% ../../nbs/asgi/server_stream.ipynb #ddd32e49
 class UvicornStream(SharedConnection):
@@ -142,7 +142,7 @@ class HypercornStream(SharedConnection):
         self.was_reset = True
         self.protocol.streams.pop(self.id, None)
 
-    def connection(self) -> tuple: return _get_path(self.protocol, _HYPERCORN_TRANSPORT), self.protocol.streams
+    def connection(self) -> tuple: return get_path(self.protocol, _HYPERCORN_TRANSPORT), self.protocol.streams
 
     async def finish_abort(self):
         if not self.was_reset: return
@@ -163,8 +163,8 @@ def _scope_of(obj: object) -> Scope:
 def _make_server_stream(obj: object) -> ServerStream | None:
     if not (version := _scope_of(obj).get('http_version')): return None
     for kind, required in _REQUIRED.items():
-        if all(_has_path(obj, path) for path in required): return kind(obj)
-    transports = [found for path in _TRANSPORT_PATHS if hasattr(found := _get_path(obj, path), 'abort')]
+        if all(has_path(obj, path) for path in required): return kind(obj)
+    transports = [found for path in _TRANSPORT_PATHS if hasattr(found := get_path(obj, path), 'abort')]
     return OwnTransport(transports[0]) if transports and version.startswith('1.') else None
 
 # %% ../../nbs/asgi/server_stream.ipynb #98e40e68
@@ -177,8 +177,8 @@ def _task_objects() -> Iterator[object]:
 
 def _uvicorn_cycles() -> Iterator[object]:
     for server in find_servers(asyncio.get_running_loop()):
-        for protocol in list(_get_path(server, 'server_state.connections') or ()):
-            yield _get_path(protocol, 'cycle')
+        for protocol in list(get_path(server, 'server_state.connections') or ()):
+            yield get_path(protocol, 'cycle')
             yield from list((getattr(protocol, 'cycles', None) or {}).values())
 
 # %% ../../nbs/asgi/server_stream.ipynb #ef1b698f
@@ -192,6 +192,24 @@ def find_server_stream(receive: Receive, send: Send, headers: Iterable[tuple] = 
             made = _scope_of(obj).get('headers')
             if made and enough(id(header) in own for header in made): return _make_server_stream(obj)
     return None
+
+# %% ../../nbs/asgi/server_stream.ipynb #2ddaba4d
+_HTTP1 = ('uvicorn.protocols.http.h11', 'uvicorn.protocols.http.httptools')  # a transport carries one response
+
+def transport_of(send: Send) -> asyncio.Transport | None:
+    "Return the transport under uvicorn's own `send`; None for other servers and for a wrapped `send`"
+    cycle = getattr(send, '__self__', None)
+    return getattr(cycle, 'transport', None) if type(cycle).__module__.startswith(_HTTP1) else None
+
+def find_cycle(send: Send) -> Any: # None if `send` has to be used
+    "Return uvicorn's object of a response that has started, and whose body can be written to its transport as chunks"
+    cycle = getattr(send, '__self__', None)
+    if transport_of(send) is None or _scope_of(cycle).get('http_version') != '1.1': return None
+    flags = [get_path(cycle, path) for path in ('response_started', 'response_complete', 'disconnected')]
+    is_open = flags == [True, False, False] and isinstance(get_path(cycle, 'flow.write_paused'), bool)
+    state = getattr(get_path(cycle, 'conn.our_state'), '__name__', None)  # of h11
+    has_chunks = get_path(cycle, 'chunked_encoding') is True or state == 'SEND_BODY'
+    return cycle if is_open and has_chunks and has_path(cycle, 'transport.write') else None
 
 # %% ../../nbs/asgi/server_stream.ipynb #6a002b50
 _WAITING_SERVERS = ('granian._granian',)  # modules of servers whose `send` waits for the client

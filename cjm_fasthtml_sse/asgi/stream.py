@@ -21,7 +21,7 @@ from fastcore.basics import patch
 from starlette.types import Message, Receive, Send
 
 from . import shutdown
-from .server_stream import find_server_stream, warn_unbounded
+from .server_stream import find_cycle, find_server_stream, transport_of, warn_unbounded
 
 _logger = logging.getLogger(__name__)
 
@@ -38,13 +38,6 @@ class SuspendedSend:
             try: waits = step(value)
             except StopIteration as end: return end.value
 
-_HTTP1 = ('uvicorn.protocols.http.h11', 'uvicorn.protocols.http.httptools')  # a transport carries one response
-
-def transport_of(send: Send) -> asyncio.Transport | None:
-    "Return the transport under uvicorn's own `send`; None for other servers and for a wrapped `send`"
-    cycle = getattr(send, '__self__', None)
-    return getattr(cycle, 'transport', None) if type(cycle).__module__.startswith(_HTTP1) else None
-
 # %% ../../nbs/asgi/stream.ipynb #180f3c02
 BODY = 'http.response.body'
 CLOSING_TIMEOUT = 0.7  # seconds; all streams end within one second of a shutdown
@@ -57,9 +50,10 @@ class Stream:
     send_timeout: float = 30.0  # seconds that one send may wait for the client
     server_send: Send | None = None  # None before the stream begins and after it is over
     wrap_send: Callable[['Stream', Send], Any] | None = None  # called when the stream begins; the result has `end`
+    cycle: Any = None  # uvicorn's object of the response, if its body can be written as chunks
     server_stream = transport = wait_for_room = task = writer = deadline = background = _wrapped = None
     ended = wrote = released = False
-    closing_frame, headers, version = b'', (), ''
+    closing_frame, headers, version, needs_task = b'', (), '', True
 
     def take(self) -> bytes: # Empty if none wait
         "Return the next bytes; defined by a kind of stream"
@@ -187,7 +181,7 @@ def send_failed(self: Stream):
 @patch
 def _detach(self: Stream, reason: str):
     if self.server_send is None: return
-    self.server_send = None
+    self.server_send = self.cycle = None
     self.on_close(reason)
 
 # %% ../../nbs/asgi/stream.ipynb #b496d298
@@ -218,19 +212,17 @@ def start(self: Stream):
 # %% ../../nbs/asgi/stream.ipynb #4b6e29a0
 @patch
 def _begin(self: Stream, receive: Receive, send: Send):
-    if self.wrap_send is not None: self.server_send = self._wrapped = self.wrap_send(self, send)
+    if self.wrap_send is None: self.cycle = find_cycle(send)
+    else: self.server_send = self._wrapped = self.wrap_send(self, send)
     self._find_server_stream(receive, send)
     if self.ended: self.send_now(self.closing_frame, last=True)
     else: self.start()
 
 @patch
 async def _settle(self: Stream):
-    self.task = None
-    self._detach('left')
-    if self.deadline is not None: self.deadline.cancel()
-    if self.writer is not None:
-        self.writer.cancel()
-        await asyncio.wait([self.writer])
+    self.task, writer = None, self.writer
+    self._lose_connection()
+    if writer is not None: await asyncio.wait([writer])
     if self._wrapped is not None: await self._wrapped.end()
     await self.on_finish()
     if self.server_stream is not None: await self.server_stream.finish_abort()
@@ -248,6 +240,14 @@ def _set_user_timeout(self: Stream, transport: asyncio.Transport):
     if (sock := transport.get_extra_info('socket')) is None: return
     with suppress(OSError, ValueError, AttributeError, OverflowError):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self.send_timeout * 2000))
+
+# %% ../../nbs/asgi/stream.ipynb #4a46468d
+@patch
+def _lose_connection(self: Stream):
+    "Leave no writer or timer behind"
+    self._detach('left')
+    if self.deadline is not None: self.deadline.cancel()
+    if self.writer is not None: self.writer.cancel()
 
 # %% ../../nbs/asgi/stream.ipynb #f0137db6
 class FrameStream(Stream):

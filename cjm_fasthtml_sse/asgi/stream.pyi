@@ -16,10 +16,12 @@ class Stream:
         send_timeout: seconds that one send may wait for the client
         server_send: None before the stream begins and after it is over
         wrap_send: called when the stream begins; the result has `end`
+        cycle: uvicorn's object of the response, if its body can be written as chunks
     """
     send_timeout: float
     server_send: Send | None
     wrap_send: Callable[[Stream, Send], Any] | None
+    cycle: Any
     def take(self) -> bytes:
         """Return the next bytes; defined by a kind of stream
 

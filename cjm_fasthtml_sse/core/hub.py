@@ -24,6 +24,7 @@ from ..asgi.scheduler import FlushScheduler, HeartbeatTimer
 from ..cluster.home_loop import HomeLoop
 from .connections import CLOSED_ERRORS, Capacity, ConnectionRegistry, SSEConnection
 from .connections import check_connection_id
+from .rounds import Rounds
 from .subscribers import QueueConnection, StreamConnection
 from ..events.log import Log
 from ..events.mailbox import Delivery
@@ -78,7 +79,9 @@ class Hub:
         self.counters.clear()
         self.drops = Counter()
         self.scheduler, self.heartbeats = FlushScheduler(self.log.time), HeartbeatTimer(heartbeat_interval)
-        self._index, self._by_user, self._full_queues, self._ahead = TopicIndex(), {}, [], {}
+        self._indexes, self.rounds, self._version = (TopicIndex(), TopicIndex()), Rounds(self), 0
+        self._queues, self._streams = self._indexes
+        self._by_user, self._full_queues, self._ahead = {}, [], {}
         self._all_left, self._heartbeat_frame = None, ('', b'')
 
 # %% ../../nbs/core/hub.ipynb #0fe19356
@@ -100,14 +103,15 @@ def enter(self: Hub, connection: SSEConnection, topics: frozenset[str]):
     self.is_used = True
     connection.topics = topics
     connection.metadata = {'connected_at': connection.created_at.isoformat(), **connection.metadata}
-    self._index.add(connection, topics)
+    self._indexes[connection.is_stream].add(connection, topics)
+    self._version += 1
     if connection.cursor is not None and connection.cursor > self.log.head:
         self._ahead[connection] = None
         self.on_ahead()
     if connection.user is not None: self._by_user.setdefault(connection.user, {})[connection] = None
     self.on_topics_changed(connection, topics)
     if len(self.registry.connections) > 1: return
-    self.scheduler = FlushScheduler(self.log.time)
+    self.scheduler, self.rounds = FlushScheduler(self.log.time), Rounds(self)
     self.home.hold(self, self._on_loop_closed)
     shutdown.on_shutdown(self.end_all)
 
@@ -119,7 +123,8 @@ def remove(self: Hub, connection: SSEConnection, reason: str = 'left'):
 # %% ../../nbs/core/hub.ipynb #43f91bcd
 @patch
 def _on_removed(self: Hub, connection: SSEConnection):
-    self._index.discard(connection, connection.topics)
+    self._indexes[connection.is_stream].discard(connection, connection.topics)
+    self._version += 1
     self._ahead.pop(connection, None)
     self._forget_user(connection)
     self.on_topics_changed(connection, connection.topics)
@@ -149,24 +154,31 @@ def _on_loop_closed(self: Hub):
 def connections(self: Hub) -> list[SSEConnection]: # Oldest first
     "Return all connections of this process; those on a closed loop are removed first"
     self.home.loop  # noqa: B018 - reading it removes them
+    self.spill()
     return self.registry.get_connections()
 
 @patch
-def connections_of(self: Hub, user: str) -> list[SSEConnection]: return list(self._by_user.get(user, ()))
+def connections_of(self: Hub, user: str) -> list[SSEConnection]:
+    self.spill()
+    return list(self._by_user.get(user, ()))
 
 @patch
 def streams_in(self: Hub, topic: str | None) -> list[StreamConnection]:
     "Return the streams of this process that asked for `topic` by name, or all of them for None"
-    among = self.connections() if topic is None else self._index.exactly(topic)
-    return [connection for connection in among if connection.is_stream]
+    self.spill()
+    if topic is not None: return list(self._streams.exactly(topic))
+    return [connection for connection in self.connections() if connection.is_stream]
 
 # %% ../../nbs/core/hub.ipynb #442f097b
 @patch
 def set_topics(self: Hub, connection: SSEConnection, topics: frozenset[str]):
     "Enter `connection` under other topics"
+    self.spill()
     before, connection.topics = connection.topics, topics
-    self._index.discard(connection, before)
-    self._index.add(connection, topics)
+    index = self._indexes[connection.is_stream]
+    index.discard(connection, before)
+    index.add(connection, topics)
+    self._version += 1
     self.on_topics_changed(connection, before ^ topics)
 
 @patch
@@ -198,24 +210,29 @@ def _count_drop(self: Hub, connection: SSEConnection, reason: str):
 # %% ../../nbs/core/hub.ipynb #7f4d2aad
 @patch
 def fan_out(self: Hub, event: Event) -> int:
-    "Offer `event` to its subscribers, and return how many took it"
+    "Offer `event` to its queues, note it for its streams, and return how many there are"
     count, failed = 0, []
-    for subscriber in self._index.readers(event.topic):
+    for subscriber in self._queues.readers(event.topic):
         if event.exclude and subscriber.connection_id in event.exclude: continue
         try: subscriber.offer(event)
         except Exception as e: failed.append((subscriber, e))  # noqa: BLE001 - evicted below
         else: count += 1
     for subscriber, error in failed: self.evict_failed(subscriber, error)
     if self._full_queues: asyncio.get_running_loop().call_soon(self.catch_up)
-    return count
+    return count + self.rounds.add(event, self._streams.readers(event.topic), self._version)
 
+@patch
+def spill(self: Hub): self.rounds.spill() # Put what the next round would write into the mailboxes
+
+# %% ../../nbs/core/hub.ipynb #f6f039ad
 @patch
 def subscribers_in(self: Hub, topic: str | None) -> list[SSEConnection]:
     "Return the subscribers that get events of `topic`; None for the events of all"
-    return list(self._index.readers(topic))
+    self.spill()
+    return [*self._streams.readers(topic), *self._queues.readers(topic)]
 
 @patch
-def topics(self: Hub) -> Iterable[str]: return self._index.topics() # Topics and patterns of its subscribers
+def topics(self: Hub) -> Iterable[str]: return {*self._streams.topics(), *self._queues.topics()} # And patterns
 
 # %% ../../nbs/core/hub.ipynb #fae36cfc
 @patch

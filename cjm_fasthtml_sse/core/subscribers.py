@@ -33,11 +33,12 @@ class FeedingHub(Protocol):
     scheduler: FlushScheduler
     max_queue_size: int
     queue_timeout: float
+    def spill(self): ...
 
 # %% ../../nbs/core/subscribers.ipynb #a0380052
 class StreamConnection(Stream, SSEConnection):
     "A connection that is an open response"
-    is_stream, queued, is_leaving = True, False, False
+    is_stream, queued, is_leaving, needs_task = True, False, False, False
 
     def __init__(self, hub: FeedingHub, mailbox: Mailbox, user: str | None = None,
         metadata: dict[str, Any] | None = None):
@@ -80,7 +81,7 @@ class StreamConnection(Stream, SSEConnection):
     def end_in_child(self):
         "Belong to the parent process alone, after a fork"
         super().end_in_child()
-        self.ended, self.server_send = True, None
+        self.ended, self.server_send, self.cycle = True, None, None
 
     @property
     def has_rights(self) -> bool: return bool(self.topics or self.user) # Whether it gets more than events for all
@@ -117,8 +118,10 @@ async def send_message(self: StreamConnection, message: BroadcastMessage) -> boo
     check_name(message.type)
     try: frame = self.queue.renderer.render(message, message.to_json())
     except RenderError:
+        self.hub.spill()
         if self.is_active() and self.queue.put_reset(): self.hub.scheduler.add(self)
         return False
+    self.hub.spill()
     if frame is None or not self.is_active() or not self.queue.put_private(frame): return False
     self.hub.scheduler.add(self)
     return True
@@ -158,12 +161,28 @@ def flush(self: StreamConnection) -> bool: # Whether it may have taken longer th
     if waits := self.queue.has_more(): self.hub.scheduler.add(self)
     return waits or len(body) >= SMALL_BATCH
 
+# %% ../../nbs/core/subscribers.ipynb #f899a93a
+@patch
+def write_chunk(self: StreamConnection, made: tuple[bytes, int, int], before: int, upto: int) -> bool:
+    "Write the chunk of the events from `before` to `upto`; False if they have to go through the mailbox"
+    (chunk, frames, _), cycle, queue = made, self.cycle, self.queue
+    if cycle is None or cycle.disconnected or cycle.flow.write_paused or self.writer is not None: return False
+    if self.ended or self.is_leaving or queue.marks or queue.cursor >= before or queue.has_more(): return False
+    queue.cursor = upto
+    if not frames: return True
+    self.wrote, self.last_activity = True, self.hub.scheduler.now
+    self.message_count += frames
+    try: cycle.transport.write(chunk)
+    except Exception: self.send_failed()  # noqa: BLE001 - the client has left
+    return True
+
 # %% ../../nbs/core/subscribers.ipynb #782ee347
 _HEARTBEAT = encode_comment('heartbeat')
 
 @patch
 def send_heartbeat(self: StreamConnection):
     "Send a heartbeat if nothing was sent since the last one"
+    self.hub.spill()
     wrote, self.wrote = self.wrote, False
     if wrote or self.writer is not None or self.server_send is None or self.ended or self.is_leaving: return
     if self.queue.advance_if_idle(): self.send_now(self.hub.heartbeat_frame(self.queue.marks))

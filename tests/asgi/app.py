@@ -145,7 +145,8 @@ def routes(app):
 
     async def debug():
         handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-        return JSONResponse(dict(tasks=len(asyncio.all_tasks()), rss=psutil.Process().memory_info().rss, seen=seen,
+        return JSONResponse(dict(uvicorn=uvicorn.__version__, tasks=len(asyncio.all_tasks()), seen=seen,
+            rss=psutil.Process().memory_info().rss,
             watched=len(shutdown.registrations.callbacks), timers=len(shutdown.registrations.timers),
             clock=manager.hub.heartbeats.is_running,
             handlers=[getattr(handler, '__qualname__', str(handler)) for handler in handlers],

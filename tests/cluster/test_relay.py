@@ -108,6 +108,7 @@ class Reader:
         if self.stream is None: return
         request = httpx2.Request("GET", "http://reader")
         headers = {"content-type": "text/event-stream"}
+        self.stream.hub.spill()
         content = self.stream.queue.take()
         for event in httpx2.EventSource(httpx2.Response(200, headers=headers, content=content, request=request)):
             self.last = event.id or self.last
@@ -175,6 +176,7 @@ async def run(seed: int, steps: int, losses: bool) -> tuple[list[Reader], dict[i
     for reader in readers:
         here = reader.manager.hub.registry
         if reader.stream is None or here.get_connection(reader.stream.connection_id) is None: await reader.come_back()
+        reader.read()
         while reader.stream.queue.has_more(): reader.read()
         reader.stream.on_close("left")
     for manager in managers: await manager.close()

@@ -22,6 +22,8 @@ TABS = st.tuples(VISITORS, ASKED, WORKERS, IDS, st.booleans(), st.booleans())
 KEYS = st.sampled_from((None, None, 'k', 'l'))
 READERS = st.integers(0, 7)
 BOOLS = st.booleans()
+AT_FIRST = dict(away='beat', deaf='end', slow='flow', forget='revoke')  # without an engine
+TAKEOVER = 'cjm_fasthtml_sse.asgi.uvicorn:HttpTools'
 
 
 def with_engine(machine): return machine.world is not None and machine.world.engine is not None
@@ -40,19 +42,22 @@ class Machine(RuleBasedStateMachine):
                 queue=st.sampled_from((4, 1, 50)), tabs=st.lists(TABS, min_size=1, max_size=4),
                 queues=st.lists(st.tuples(ASKED, WORKERS), max_size=2),
                 first=st.sampled_from((None, None, 'away', 'deaf', 'slow', 'forget')),
-                http=st.sampled_from((None, 'httptools', 'h11')), most=st.sampled_from((65_536, 100)))
+                http=st.sampled_from((None, 'httptools', 'h11', TAKEOVER)), most=st.sampled_from((65_536, 100)),
+                is_cut=BOOLS)
     def begin(self, count=2, engine='model', seed=0, twins=False, skews=(0, 0, 0), queue=4, tabs=(), queues=(),
-              first=None, http=None, most=65_536):
+              first=None, http=None, most=65_536, is_cut=False):
         self.folder = tempfile.TemporaryDirectory()
         skews = (0, 0, 0) if engine == 'sqlite' else skews  # its clock is that of the workers' host
-        self.world = Simulation(count, engine, seed, self.folder.name, twins, skews, queue, http, most)
+        self.world = Simulation(count, engine, seed, self.folder.name, twins, skews, queue, http, most, is_cut)
         try: self.world.__enter__()
         except BaseException:
             self.world = None
             raise
         for about in tabs: self.open(*about)
         for about in queues: self.register(*about)
-        if self.world.engine is None: return
+        if self.world.engine is None:
+            self.advance(seconds=0.5)
+            return self.publish_and(number=0, topic=None, what=AT_FIRST[first]) if first else None
         self.act(self.world.engine.keep_copy)
         if first in ('away', 'deaf'): self.line(worker=1, what='go_away' if first == 'away' else 'read_nothing')
         elif first == 'slow': self.answers(worker=1, what='delay', value=4)
@@ -214,6 +219,22 @@ class Machine(RuleBasedStateMachine):
         setattr(self.world.line_of(worker), what, values[what])
 
     # What needs several of these in a row
+
+    @precondition(with_reader)
+    @rule(number=READERS, topic=ANY_TOPIC, what=st.sampled_from(('flow', 'lose', 'leave', 'revoke', 'end', 'beat')))
+    def publish_and(self, number, topic, what):
+        "In one turn of the loop, an event is sent, and something else happens to a stream of that process"
+        tab = self.reader(number, Tab)
+        if not tab or tab.worker not in self.world.server.workers: return
+        worker = self.world.server.workers.index(tab.worker)
+        if what == 'flow':
+            self.stall(number=number)
+            for _ in range(2): self.burst(worker=worker, topic=topic, count=9)
+        calls = dict(revoke=lambda: self.world.begin_to_revoke(worker, tab.user, topic or 'a'),
+                     end=lambda: self.world.begin_to_end(worker, tab.connection_id),
+                     beat=lambda: self.world.beat(worker))
+        if what != 'revoke' or tab.user:
+            self.do(lambda: self.world.publish(worker, topic, count=2, then=calls.get(what) or getattr(tab, what)))
 
     @precondition(with_engine)
     @precondition(with_reader)

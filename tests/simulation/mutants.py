@@ -22,7 +22,7 @@ from pathlib import Path
 if __name__ == '__main__': sys.path.insert(0, str(Path(__file__).parents[1]))
 from cjm_fasthtml_sse.asgi import response  # noqa: E402
 from cjm_fasthtml_sse.cluster import outgoing, peers, reader, sender  # noqa: E402
-from cjm_fasthtml_sse.core import admission, dispatch, hub, manager, routes, subscribers, users  # noqa: E402
+from cjm_fasthtml_sse.core import admission, dispatch, hub, manager, rounds, routes, subscribers, users  # noqa: E402
 from cjm_fasthtml_sse.events import log, mailbox, positions  # noqa: E402
 from simulation.oracle import Finding  # noqa: E402
 
@@ -163,6 +163,18 @@ sentence('a new log resets nobody', (dispatch.Dispatcher, 'swap_log', (
     "elif reason != 'expired' or each.cursor < floor: each.reset(reason)", 'else: each.skip_to(log.head)')))
 sentence('an epoch that was left and comes back is taken for a new one', (reader.Reader, '_continue_or_restart', (
     'not in (self.epoch, *self._left_epochs)', '!= self.epoch')))
+sentence('a round is offered again', (rounds, '_offer', (
+    'if event.position > stream.queue.cursor: stream.offer(event)', 'stream.offer(event)')))
+sentence('a round forgets who is excluded', (rounds, '_without', (
+    'each.connection_id not in exclude', 'True')))
+sentence('a round writes to a paused transport', (subscribers.StreamConnection, 'write_chunk', (
+    ' or cycle.flow.write_paused', '')))
+sentence('a round writes to a stream that is to leave', (subscribers.StreamConnection, 'write_chunk', (
+    'self.ended or self.is_leaving or queue.marks', 'queue.marks')))
+sentence('a round passes a mailbox over', (subscribers.StreamConnection, 'write_chunk', (
+    ' or queue.has_more()', '')))
+sentence('a heartbeat overtakes a round', (subscribers.StreamConnection, 'send_heartbeat', (
+    'self.hub.spill()', 'pass')))
 sentence('the first bytes of a stream have no time limit', (response.SSEResponse, '__call__', (
     'asyncio.timeout(stream.send_timeout)', 'asyncio.timeout(None)')))
 

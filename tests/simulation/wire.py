@@ -58,7 +58,7 @@ class Wire(asyncio.Transport):
         lines = [f'{method} {url} HTTP/1.1', *(f'{name}: {value}' for name, value in headers.items())]
         self.request = '\r\n'.join([*lines, '', '']).encode()
         self.headers, self.flows, self.reads, self.is_paused = [], Flows(self), True, False
-        self.has_head = self.has_ended = False  # of the response
+        self.has_head = self.has_ended = self.is_stream = False  # of the response
         self.is_gone = False  # whether the client has left
         self.waiting, self.text = bytearray(), bytearray()
 
@@ -80,10 +80,14 @@ class Wire(asyncio.Transport):
     def write(self, data):
         if self.is_gone or not self.worker.is_alive: return
         self.waiting += data
+        if self.is_paused and b'\nid: ' in data: self.add('An event is written although the transport is paused')
+        if self.has_ended and self.is_stream: self.add('Something is written after the end of a response')
         if self.reads: self.deliver()
         elif len(self.waiting) > HIGH_WATER and not self.is_paused:
             self.is_paused = True
             self.protocol.pause_writing()
+
+    def add(self, problem): self.worker.problems.add('server', problem)
 
     def is_closing(self): return self.is_gone
     def get_write_buffer_size(self): return len(self.waiting)
@@ -139,10 +143,10 @@ class Wire(asyncio.Transport):
         first, *lines = head.split('\r\n')
         self.headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(':') for line in lines)]
         self.has_head, self.text = True, bytearray(rest)
-        is_stream = ('transfer-encoding', 'chunked') in self.headers
+        self.is_stream = ('transfer-encoding', 'chunked') in self.headers
         self.on_message(self, dict(type='http.response.start', status=int(first.split(' ')[1])))
-        if not is_stream: self.end()  # a refusal, whose text is not read
-        return is_stream
+        if not self.is_stream: self.end()  # a refusal, whose text is not read
+        return self.is_stream
 
     def end(self):
         self.has_ended = True

@@ -19,6 +19,7 @@ from fasthtml.common import FastHTML, P
 
 from cjm_fasthtml_sse import (
     AccessPolicy, BroadcastManager, Cluster, Delivery, Replay, setup_broadcast_routes, sign_topics)
+from cjm_fasthtml_sse.core import rounds
 from cjm_fasthtml_sse.events.wire import BackplaneError
 from cjm_fasthtml_sse.runtime import process
 from cjm_fasthtml_sse.runtime.time import Time
@@ -72,11 +73,19 @@ class Change:
     ended: int | None = None  # None while the call has not returned, or if it has failed
 
 
+def exchange(name, value):
+    "Set a constant of rounds, and return what it was"
+    before = getattr(rounds, name)
+    setattr(rounds, name, value)
+    return before
+
+
 class Simulation(World):
     "The world of one run"
     def __init__(self, workers=2, engine='model', seed=0, folder=None, twins=False, skews=(0, 0, 0, 0), queue=4,
-                 http=None, most=65_536):
+                 http=None, most=65_536, is_cut=False):
         self.http, self.most_bytes = http, most  # uvicorn's protocol, or None for plain ASGI; bytes of a send
+        self.slices = dict(SLICE=1, ROUND_TIME=-1) if is_cut else {}  # whether a round writes to one reader a turn
         self.count, self.kind, self.is_twin, self.skews, self.max_queue = workers, engine, twins, skews, queue
         self.moment, self.number, self.making, self.incarnations = 0, 0, None, 0
         self.truth, self.readers, self.judges, self.managers = Truth(engine != 'none', LIMITS['max_events']), [], {}, {}
@@ -88,6 +97,7 @@ class Simulation(World):
     def __enter__(self):
         logging.getLogger('cjm_fasthtml_sse').propagate = LOGGER.propagate = False
         LOGGER.addHandler(self.errors)
+        self.slices = {name: exchange(name, value) for name, value in self.slices.items()}
         base = Time(lambda: 1000.0 + self.now(), lambda: 1.7e9 + self.now(), self.chance.uniform, self.draw_token)
         self.shared = None if self.kind == 'none' else Engine(self.path, base, self.moments)
         if self.shared is not None: self.truth.placements, self.truth.lives = self.shared.placements, self.shared.lives
@@ -101,6 +111,7 @@ class Simulation(World):
         if self.shared is not None: asyncio.run(self.shared.close())
         logging.getLogger('cjm_fasthtml_sse').propagate = LOGGER.propagate = True
         LOGGER.removeHandler(self.errors)
+        for name, value in self.slices.items(): setattr(rounds, name, value)
 
     def draw_token(self, size): return f'{self.chance.getrandbits(8 * size):0{2 * size}x}'
 
@@ -232,13 +243,14 @@ class Simulation(World):
         task.add_done_callback(self.tasks.discard)
 
     def publish(self, number, topic=None, key=None, retain=False, exclude=(), buffer=False, is_broken=False, size=0,
-                count=1, hands=None):
-        "Begin to send `count` events in one step, right after which queues of that worker may be read"
+                count=1, hands=None, then=None):
+        "Begin to send `count` events, call `then` in the same turn, and let queues of that worker be read right after"
         made = []
         count = self.most(count)
         def send():
             for _ in range(count): made.append(self.send(number, topic, key, retain, exclude, buffer, is_broken, size))
             if hands: self.thread.loop.call_soon(self.take_one_each, self.worker_of(number), hands == 'shut')
+            if then: then()
         self.call(send)
         return made
 
@@ -277,14 +289,26 @@ class Simulation(World):
         self.spawn_in(number, run())
         return event
 
-    def revoke(self, number, user, topic):
+    def revoke(self, number, user, topic): self.call(lambda: self.begin_to_revoke(number, user, topic))
+
+    def begin_to_revoke(self, number, user, topic):
         self.rights[user, topic] = False
         self.truth.rights.append(change := Change(user, topic, False, self.worker_of(number), self.moments()))
         async def run():
             with suppress(BackplaneError):
                 await self.manager_of(number).revoke(user, topic)
                 change.ended = self.moments()
-        self.call(lambda: self.spawn_in(number, run()))
+        self.spawn_in(number, run())
+
+    def begin_to_end(self, number, connection_id):
+        if connection_id: self.spawn_in(number, self.manager_of(number).unregister(connection_id))
+
+    def beat(self, number):
+        "Let the timer of heartbeats come to each stream twice, soon"
+        async def run():
+            streams = [each for each in self.manager_of(number).hub.registry.get_connections() if each.is_stream]
+            for stream in [*streams, *streams]: stream.send_heartbeat()
+        self.spawn_in(number, run())
 
     def give(self, user, topic):
         self.rights[user, topic] = True
