@@ -29,7 +29,7 @@ LABELS = {
     'transports': 'asyncio transports alone (uvloop)',
     'nchan': 'nchan in nginx (C)',
     'package': 'this package, in a FastHTML app',
-    'package-left': 'the same, with its `HttpTools`',
+    'package-left': 'this package, with its `HttpTools`',
     'starlette': 'Starlette `StreamingResponse`',
     'starlette-fasthtml': "Starlette's, in a FastHTML app",
     'sse-starlette': 'sse-starlette',
