@@ -10,6 +10,9 @@
    freeze N       open N more that never read, with a small receive buffer
    run S MIN B K  for S seconds and at least MIN rounds: publish B events of kind K (s or l), wait until every reader
                   has received all of them
+   idle S         read for S seconds, and publish nothing
+   follow T S N   wait until every reader has N events, which another program publishes: the first at T seconds of the
+                  monotonic clock, each other one S seconds after the one before
 
    The program does not block in epoll_wait. It sleeps 100 us between reads, so that each read returns much data and the
    server does not pay for waking this process at each send. So a delay is up to 100 us too long, for all systems. */
@@ -41,6 +44,7 @@ static long ndelays, capacity;
 static int nconns, ep, pub, npids, waiting;
 static pid_t pids[16];
 static long long bytes;
+static double every;  /* Seconds from one event to the next, if another program publishes */
 static char buf[1 << 18];
 static const char *path;
 static int port;
@@ -114,7 +118,8 @@ static long look(double t0) {  /* Read all available data and return the number 
       capacity = capacity * 2 + 4096;
       if (!(delays = realloc(delays, capacity * sizeof *delays))) die("realloc");
     }
-    delays[ndelays++] = (struct delay){(uint32_t)((now() - t0) * 1e6), k};
+    double since = now() - t0 - every * (c->events - k);
+    delays[ndelays++] = (struct delay){(uint32_t)((since > 0 ? since : 0) * 1e6), k};
   }
   return all;
 }
@@ -166,6 +171,37 @@ static uint32_t percentile(double p, long all) {
   return ndelays ? delays[ndelays - 1].us : 0;
 }
 
+static void show(double wall, double cpu, double user, double own, long rounds, long all) {
+  qsort(delays, ndelays, sizeof *delays, by_us);
+  printf("{\"wall\": %.6f, \"server_cpu\": %.6f, \"server_user\": %.6f, \"load_cpu\": %.6f, "
+         "\"rounds\": %ld, \"deliveries\": %ld, \"bytes\": %lld, \"p50\": %.6f, \"p99\": %.6f, \"max\": %.6f}\n",
+         wall, cpu, user, own, rounds, all, bytes,
+         percentile(.5, all) * 1e-6, percentile(.99, all) * 1e-6, percentile(1, all) * 1e-6);
+}
+
+static void idle(double seconds) {
+  ndelays = bytes = 0;
+  double cpu = server_cpu(), user = server_user(), own = clock_s(CLOCK_PROCESS_CPUTIME_ID), t0 = now();
+  while (now() - t0 < seconds) { look(t0); nap(2000); }
+  show(now() - t0, server_cpu() - cpu, server_user() - user, clock_s(CLOCK_PROCESS_CPUTIME_ID) - own, 0, 0);
+}
+
+static void follow(double start, double seconds, long n) {
+  for (int i = 0; i < nconns; i++) conns[i].events = 0;
+  ndelays = bytes = 0;
+  long all = 0;
+  every = seconds;
+  double cpu = server_cpu(), user = server_user(), own = clock_s(CLOCK_PROCESS_CPUTIME_ID), t0 = now();
+  while (all < n * nconns && now() - start - n * seconds < PATIENCE) {
+    long got = look(start);
+    if (!got) nap(1000);
+    all += got;
+  }
+  every = 0;
+  for (int i = 0; i < nconns; i++) if (conns[i].events != n) give_up("a reader got an event twice or not at all");
+  show(now() - t0, server_cpu() - cpu, server_user() - user, clock_s(CLOCK_PROCESS_CPUTIME_ID) - own, n, all);
+}
+
 static void run(double seconds, long min, int burst, const char *event) {
   size_t one = strlen(event);
   char *trigger = malloc(one * burst);
@@ -191,11 +227,7 @@ static void run(double seconds, long min, int burst, const char *event) {
   user = server_user() - user;
   for (int i = 0; i < nconns; i++) if (conns[i].events != rounds * burst) 
     give_up("a reader got an event twice or not at all");
-  qsort(delays, ndelays, sizeof *delays, by_us);
-  printf("{\"wall\": %.6f, \"server_cpu\": %.6f, \"server_user\": %.6f, \"load_cpu\": %.6f, "
-         "\"rounds\": %ld, \"deliveries\": %ld, \"bytes\": %lld, \"p50\": %.6f, \"p99\": %.6f, \"max\": %.6f}\n",
-         wall, cpu, user, own, rounds, all, bytes,
-         percentile(.5, all) * 1e-6, percentile(.99, all) * 1e-6, percentile(1, all) * 1e-6);
+  show(wall, cpu, user, own, rounds, all);
   free(trigger);
 }
 
@@ -208,7 +240,7 @@ int main(int argc, char **argv) {
   if ((ep = epoll_create1(0)) < 0) die("epoll_create1");
   watch(pub = dial(atoi(argv[3]), 0, 0), NULL);
   char line[128], kind;
-  double seconds;
+  double seconds, period;
   long min;
   int n;
   while (fgets(line, sizeof line, stdin)) {
@@ -216,6 +248,8 @@ int main(int argc, char **argv) {
     else if (sscanf(line, "freeze %d", &n) == 1) open_readers(n, 1);
     else if (sscanf(line, "run %lf %ld %d %c", &seconds, &min, &n, &kind) == 4)
       run(seconds, min, n, argv[kind == 'l' ? 5 : 4]);
+    else if (sscanf(line, "idle %lf", &seconds) == 1) idle(seconds);
+    else if (sscanf(line, "follow %lf %lf %ld", &seconds, &period, &min) == 3) follow(seconds, period, min);
     else give_up(line);
     fflush(stdout);
   }

@@ -37,9 +37,11 @@ class Tools:
 
 class Session:
     "A fresh server and a fresh load generator, each on its core, for one run of one system."
-    def __init__(self, tools: Tools, system: str, sndbuf: int = 0):
+    def __init__(self, tools: Tools, system: str, sndbuf: int = 0, backplane: str = '', heartbeats: bool = False):
         self.tools, (program, env) = tools, self.program(tools, system)
         if sndbuf: env['BENCH_SNDBUF'] = str(sndbuf)
+        if backplane: env['BENCH_BACKPLANE'] = backplane
+        if heartbeats: env['BENCH_HEARTBEATS'] = '1' # Of bare transports; the package has its own in any case
         self.stack, self.log = contextlib.ExitStack(), tempfile.TemporaryFile('w+')
         self.stack.callback(self.log.close)
         try:
@@ -55,7 +57,8 @@ class Session:
     def program(tools: Tools, system: str) -> tuple[pathlib.Path, dict]:
         "Return the file of a system's server and its environment."
         env = dict(os.environ, PYTHONDONTWRITEBYTECODE='1')
-        for k in ('PYTHONPATH', 'BENCH_PACKAGE', 'BENCH_SNDBUF', 'BENCH_HTTP'): env.pop(k, None)
+        for k in [*env]:
+            if k == 'PYTHONPATH' or k.startswith('BENCH_'): del env[k]
         if system == 'package-left': env['BENCH_HTTP'] = 'cjm_fasthtml_sse.asgi.uvicorn:HttpTools'
         if folder := tools.checkouts.get(system):
             # Compiled files stay outside of all checkouts: a server that compiles has different memory to reuse.
@@ -96,9 +99,14 @@ class Session:
 
     def tell(self, *words):
         "Send a command to the load generator and return the answer."
-        try: print(*words, file=self.load.stdin, flush=True)
-        except BrokenPipeError: pass
-        return json.loads(self.line(self.load))
+        self.ask(*words)
+        return self.answer()
+
+    def ask(self, *words):
+        "Send a command to the load generator; `answer` has to follow."
+        with contextlib.suppress(BrokenPipeError): print(*words, file=self.load.stdin, flush=True)
+
+    def answer(self): return json.loads(self.line(self.load))
 
     def control(self, command: str) -> str:
         "Send a command to the server itself, if it is a Python server."

@@ -2,7 +2,8 @@
 
 A server prints one JSON line when it listens (see `hello`) and ends when its standard input is closed. Bytes at its
 publish port are commands. `.` publishes one event of 200 bytes, `+` one of 4 KiB, and `....` is a burst of four. `g`
-collects garbage, `p` starts a profile and `P` returns it. The answers of these three end with a NUL.
+collects garbage, `p` starts a profile and `P` returns it. `t` starts a timer of a millisecond, and `T` returns by how
+many seconds it was late each time, as JSON. The answers of these end with a NUL.
 """
 import asyncio
 import cProfile
@@ -14,6 +15,7 @@ import pstats
 import socket
 import sys
 import threading
+import time
 import uvicorn
 import uvloop
 
@@ -37,7 +39,7 @@ def listener() -> socket.socket:
 
 class Publish(asyncio.Protocol):
     "The publish port. Each read is a separate task, like each request of an application."
-    tasks, profile = set(), cProfile.Profile()
+    tasks, profile, timer = set(), cProfile.Profile(), None
 
     def __init__(self, publish): self.publish = publish
     def connection_made(self, transport): self.transport = transport
@@ -50,11 +52,23 @@ class Publish(asyncio.Protocol):
             task.add_done_callback(self.tasks.discard)
         elif kind == 'g': answer = str(gc.collect())
         elif kind == 'p': answer = str(self.profile.enable() or '')
+        elif kind == 't':
+            Publish.timer, answer = asyncio.get_running_loop().create_task(self.tick()), ''
+        elif kind == 'T':
+            self.timer.cancel()
+            answer = json.dumps(self.late)
         elif kind == 'P':
             self.profile.disable()
             pstats.Stats(self.profile, stream=(out := io.StringIO())).strip_dirs().sort_stats('tottime').print_stats(25)
             answer = out.getvalue()
         if answer is not None: self.transport.write(answer.encode() + b'\0')
+
+    async def tick(self):
+        Publish.late = []
+        while True:
+            start = time.monotonic()
+            await asyncio.sleep(.001)
+            self.late.append(time.monotonic() - start - .001)
 
     async def burst(self, kind, n):
         for _ in range(n): await self.publish(kind)

@@ -68,15 +68,15 @@ class FlushScheduler:
             if self._waiting and self._next is None: self._schedule()
 
 # %% ../../nbs/asgi/scheduler.ipynb #893efdea
-SLOTS = 16
+SLOTS = 64 # Ticks of one interval
 
 class HasHeartbeat(Protocol):
     "A stream that can send a heartbeat"
-    def send_heartbeat(self): ...
+    def send_heartbeat(self, is_due: bool) -> bool: ... # in any case if `is_due`; true if nothing else was sent
     def abort(self, reason: str): ...
 
 class HeartbeatTimer:
-    "Calls `send_heartbeat` of every stream twice an interval, one slot at a time"
+    "Calls `send_heartbeat` of every stream once or twice an interval, one slot at a time"
     def __init__(self,
         interval: float, # Most seconds without bytes for a client; 0 turns heartbeats off
         call_later: Callable[..., asyncio.TimerHandle] | None = None, # Sets the timer; None for the loop's own
@@ -90,26 +90,28 @@ class HeartbeatTimer:
     def add(self, stream: HasHeartbeat):
         "Send heartbeats to `stream`"
         if not self.interval: return
-        self._slots[self._added % SLOTS][stream] = None
+        self._slots[(self._at + 1 + self._added % (SLOTS // 2)) % SLOTS][stream] = False
         self._added, self.count = self._added + 1, self.count + 1
         if self._timer is None: self._set()
 
     def discard(self, stream: HasHeartbeat):
         "Remove `stream`; after the last one, stop the timer"
         for slot in self._slots:
-            if slot.pop(stream, self) is None: self.count -= 1
+            if slot.pop(stream, None) is not None: self.count -= 1
         if not self.count and self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _set(self):
         call_later = self.call_later or asyncio.get_running_loop().call_later
-        self._timer = call_later(self.interval / 2 / SLOTS, self.tick)
+        self._timer = call_later(self.interval / SLOTS, self.tick)
 
     def tick(self):
         "Serve the next slot"
         self._set()
         self._at = (self._at + 1) % SLOTS
-        for stream in list(self._slots[self._at]):
-            try: stream.send_heartbeat()
+        slot, next_slot = self._slots[self._at], self._slots[(self._at + SLOTS // 2) % SLOTS]
+        for stream, is_idle in list(slot.items()):
+            try: is_idle = stream.send_heartbeat(is_idle)
             except Exception: abort_failed(stream)  # noqa: BLE001 - the others of the slot are still served
+            if slot.pop(stream, None) is not None: (slot if is_idle else next_slot)[stream] = is_idle

@@ -201,6 +201,8 @@ def transport_of(send: Send) -> asyncio.Transport | None:
     cycle = getattr(send, '__self__', None)
     return getattr(cycle, 'transport', None) if type(cycle).__module__.startswith(_HTTP1) else None
 
+def encode_chunk(body: bytes) -> bytes: return b'%x\r\n%b\r\n' % (len(body), body) if body else b'' # RFC 9112, 7.1
+
 def find_cycle(send: Send) -> Any: # None if `send` has to be used
     "Return uvicorn's object of a response that has started, and whose body can be written to its transport as chunks"
     cycle = getattr(send, '__self__', None)

@@ -51,7 +51,7 @@ class Stream:
     server_send: Send | None = None  # None before the stream begins and after it is over
     wrap_send: Callable[['Stream', Send], Any] | None = None  # called when the stream begins; the result has `end`
     cycle: Any = None  # uvicorn's object of the response, if its body can be written as chunks
-    server_stream = transport = wait_for_room = task = writer = deadline = background = _wrapped = None
+    server_stream = transport = wait_for_room = task = writer = deadline = background = _wrapped = write_chunk = None
     ended = wrote = released = False
     closing_frame, headers, version, needs_task = b'', (), '', True
 
@@ -149,7 +149,7 @@ def end(self: Stream,
 ):
     "End the response after `closing_frame`; abort it if the client does not read that in time"
     if self.ended: return
-    self.ended, self.closing_frame = True, closing_frame
+    self.ended, self.closing_frame, self.write_chunk = True, closing_frame, None
     if self.server_send is None: return
     if self.writer is None: self.send_now(closing_frame, last=True)
     if self.writer is not None: self._start_deadline()
@@ -181,7 +181,7 @@ def send_failed(self: Stream):
 @patch
 def _detach(self: Stream, reason: str):
     if self.server_send is None: return
-    self.server_send = self.cycle = None
+    self.server_send = self.cycle = self.write_chunk = None
     self.on_close(reason)
 
 # %% ../../nbs/asgi/stream.ipynb #b496d298

@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .response import TAKEOVER
-from .server_stream import OwnTransport, get_path, has_path, find_cycle
+from .server_stream import OwnTransport, encode_chunk, get_path, has_path, find_cycle
 from .stream import Stream
 
 try: from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -49,8 +49,7 @@ class Connection(asyncio.Protocol):
             self._room = asyncio.get_running_loop().create_future()
             await self._room
         if self.disconnected: return
-        body, is_last = message['body'], not message['more_body']
-        chunk = b'%x\r\n%b\r\n' % (len(body), body) if body else b''
+        chunk, is_last = encode_chunk(message['body']), not message['more_body']
         self.transport.write(chunk + _LAST if is_last else chunk)
         if not is_last: return
         self._server.total_requests += 1

@@ -33,8 +33,12 @@ class HomeLoop:
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None: # None while there is no holder
         "Return the home loop; holders on closed loops are removed first"
-        if any(loop.is_closed() for loop, _ in self._holders.values()): self._forget_closed_loop()
-        return next((loop for loop, _ in self._holders.values()), None)
+        for loop, _ in self._holders.values():
+            if loop.is_closed():
+                self._forget_closed_loop()
+                break
+        for loop, _ in self._holders.values(): return loop
+        return None
 
     def hold(self, holder: Hashable, on_closed: Callable[[], None] | None = None):
         "Make the running loop the home of `holder`; `on_closed` is called if the loop was closed under it"

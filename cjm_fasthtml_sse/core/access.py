@@ -22,7 +22,7 @@ import hmac, inspect, logging, secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -73,8 +73,12 @@ def is_anonymous(user: str | None) -> bool: return user is None or str(user).sta
 
 def user_tag(app: Any, user: str | None) -> str:
     "Return the text by which a browser notices that another user has signed in"
-    name = 'anonymous' if is_anonymous(user) else f'user:{user}'
-    made = hmac.digest(secret_key_of(app), f'cjm_fasthtml_sse user {name}'.encode(), 'sha256')
+    return _make_tag(secret_key_of(app), 'anonymous' if is_anonymous(user) else f'user:{user}')
+
+# %% ../../nbs/core/access.ipynb #184df534
+@lru_cache(1_000)
+def _make_tag(key: bytes, name: str) -> str:
+    made = hmac.digest(key, f'cjm_fasthtml_sse user {name}'.encode(), 'sha256')
     return urlsafe_b64encode(made)[:22].decode()
 
 # %% ../../nbs/core/access.ipynb #6f692e25

@@ -84,7 +84,7 @@ def check_requested_topics(hub: Hub, topics: str | Iterable[str]) -> frozenset[s
 
 def check_capacity(hub: Hub, connection_id: str | None, user: str | None) -> StreamConnection | None:
     "Return the older stream that would end, if any; raises `ConnectionRefused` (409, 429, 503) without room"
-    in_use, capacity = len(hub.connections()), hub.capacity
+    in_use, capacity = hub.connection_count, hub.capacity
     old, limit = hub.registry.get_connection(connection_id), capacity.max_connections
     per_user = capacity.max_connections_per_user
     if old is not None:
@@ -103,7 +103,7 @@ async def register(hub: Hub, connection_id: str | None = None, metadata: dict[st
     topics: str | Iterable[str] = ()) -> tuple[str, asyncio.Queue]:
     "Register a queue; raises `ConnectionRefused` for a bad id (400), a stream's id (409), or a closed manager (503)"
     if hub.closed: raise ConnectionRefused('This manager is closed', 503)
-    topics, _ = check_topics(topics), hub.connections()
+    topics, _ = check_topics(topics), hub.connection_count
     connection_id = hub.registry.new_id('conn') if connection_id is None else check_connection_id(connection_id)
     if (old := hub.registry.get_connection(connection_id)) is not None:
         if old.is_stream: raise id_taken(connection_id)

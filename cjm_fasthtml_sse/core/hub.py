@@ -21,6 +21,7 @@ from fastcore.basics import patch
 
 from ..asgi import shutdown
 from ..asgi.scheduler import FlushScheduler, HeartbeatTimer
+from ..asgi.server_stream import encode_chunk
 from ..cluster.home_loop import HomeLoop
 from .connections import CLOSED_ERRORS, Capacity, ConnectionRegistry, SSEConnection
 from .connections import check_connection_id
@@ -169,6 +170,13 @@ def streams_in(self: Hub, topic: str | None) -> list[StreamConnection]:
     if topic is not None: return list(self._streams.exactly(topic))
     return [connection for connection in self.connections() if connection.is_stream]
 
+# %% ../../nbs/core/hub.ipynb #c2a9d1f1
+@patch(as_prop=True)
+def connection_count(self: Hub) -> int:
+    "Return the number of connections; those on a closed loop are removed first"
+    self.home.loop  # noqa: B018 - reading it removes them
+    return len(self.registry.connections)
+
 # %% ../../nbs/core/hub.ipynb #442f097b
 @patch
 def set_topics(self: Hub, connection: SSEConnection, topics: frozenset[str]):
@@ -223,6 +231,9 @@ def fan_out(self: Hub, event: Event) -> int:
 
 @patch
 def spill(self: Hub): self.rounds.spill() # Put what the next round would write into the mailboxes
+
+@patch
+def in_round(self: Hub) -> bool: return not self.rounds.is_idle # Some readers may have an event that others lack
 
 # %% ../../nbs/core/hub.ipynb #f6f039ad
 @patch
@@ -296,5 +307,12 @@ def heartbeat_frame(self: Hub, marks: str = '') -> bytes:
     "Make a heartbeat with the id to resume from, the same for all readers without `marks`"
     id = self.log.cursor()
     if marks: return b': heartbeat\n' + encode_frame(id=id + marks)
-    if self._heartbeat_frame[0] != id: self._heartbeat_frame = (id, b': heartbeat\n' + encode_frame(id=id))
+    frame = b': heartbeat\n' + encode_frame(id=id) if self._heartbeat_frame[0] != id else None
+    if frame is not None: self._heartbeat_frame = (id, frame, encode_chunk(frame))
     return self._heartbeat_frame[1]
+
+@patch
+def heartbeat_chunk(self: Hub) -> bytes:
+    "Make the same heartbeat as a chunk of a body"
+    self.heartbeat_frame()
+    return self._heartbeat_frame[2]

@@ -19,6 +19,7 @@ from typing import Protocol
 from fastcore.basics import patch
 
 from ..asgi.scheduler import FlushScheduler
+from ..asgi.server_stream import encode_chunk
 from .subscribers import StreamConnection
 from ..events.log import Log
 from ..events.mailbox import Delivery
@@ -59,7 +60,7 @@ class Round:
         except RenderError: return None
         body = b''.join(frames)
         if len(frames) > 1 and len(body) > hub.delivery.max_send_bytes: return None
-        return b'%x\r\n%b\r\n' % (len(body), body) if body else b'', len(frames), len(body)
+        return encode_chunk(body), len(frames), len(body)
 
 # %% ../../nbs/core/rounds.ipynb #6ab0f80b
 class Rounds:
@@ -82,6 +83,9 @@ class Rounds:
         last.add(event)
         return len(last.streams)
 
+    @property
+    def is_idle(self) -> bool: return not self._rounds # No event is on its way to some readers
+
     def spill(self):
         "Put everything that is noted into the mailboxes"
         while self._rounds:
@@ -103,32 +107,46 @@ def _offer(streams: Collection[StreamConnection], events: Iterable[Event]) -> in
 # %% ../../nbs/core/rounds.ipynb #295edd42
 ROUND_TIME = 0.005 # Seconds of writes after which the loop gets a turn
 SLICE = 64 # Readers after which the time is looked at
+SLICES = 6 # After which the loop gets a turn in any case: uvloop writes to the sockets only then
 
 @patch
 def flush(self: Rounds) -> bool: # That it may have taken long
     "Write what was noted, until the time is over"
-    until = self.hub.log.time.monotonic() + ROUND_TIME
-    while self._rounds and self._write(self._rounds[0], until): self._rounds.popleft()
+    until, slices = self.hub.log.time.monotonic() + ROUND_TIME, 0
+    while self._rounds and slices < SLICES and not (slices and self.hub.log.time.monotonic() > until):
+        if self._write(self._rounds[0]): self._rounds.popleft()
+        slices += 1
     if self._rounds: self.hub.scheduler.add(self)
     return True
 
 @patch
-def _write(self: Rounds, each: Round, until: float) -> bool: # Whether all readers are done
-    hub, renderer, made, sends = self.hub, None, None, 0
+def _write(self: Rounds, each: Round) -> bool: # Whether all readers are done
+    renderer, made, sends, now = None, None, 0, self.hub.scheduler.now
     each.has_begun, before, upto = True, each.events[0].position, each.events[-1].position
-    for stream in each.streams[each.at:]:
-        if stream.queue.renderer is not renderer:
+    for stream in each.streams[each.at:each.at + SLICE]:
+        if stream.renderer is not renderer:
             self._count(made, sends)
-            renderer, sends = stream.queue.renderer, 0
-            made = each.chunk(renderer, hub)
+            renderer, sends = stream.renderer, 0
+            made = each.chunk(renderer, self.hub)
             if each.is_over: return False
+            chunk, frames, _ = made or (None, 0, 0)
         each.at += 1
-        if made is not None and stream.write_chunk(made, before, upto): sends += 1
-        else: _offer([stream], each.events)
-        if each.is_over or not each.at % SLICE and hub.log.time.monotonic() > until: break
+        write = stream.write_chunk
+        is_ready = write is not None and chunk is not None and not stream.flow.write_paused
+        if not is_ready or stream.written_upto >= before: _offer([stream], each.events)
+        else:
+            stream.written_upto = upto
+            if not frames: continue
+            sends += 1
+            stream.wrote, stream.last_activity = True, now
+            stream.message_count += frames
+            try: write(chunk)
+            except Exception: stream.send_failed()  # noqa: BLE001 - the client has left
+        if each.is_over: break
     self._count(made, sends)
     return not each.is_over and each.at == len(each.streams)
 
+# %% ../../nbs/core/rounds.ipynb #5d0c1c7e
 @patch
 def _count(self: Rounds, made: tuple[bytes, int, int] | None, sends: int):
     if made is None or not made[1]: return

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from fastcore.basics import patch
 
 from ..asgi.scheduler import FlushScheduler
+from ..asgi.server_stream import encode_chunk
 from ..asgi.stream import Stream
 from .connections import ClosableQueue, ConnectionState, SSEConnection
 from ..events.log import Log
@@ -34,11 +35,14 @@ class FeedingHub(Protocol):
     max_queue_size: int
     queue_timeout: float
     def spill(self): ...
+    def in_round(self) -> bool: ...
+    def heartbeat_frame(self, marks: str = '') -> bytes: ...
+    def heartbeat_chunk(self) -> bytes: ...
 
 # %% ../../nbs/core/subscribers.ipynb #a0380052
 class StreamConnection(Stream, SSEConnection):
     "A connection that is an open response"
-    is_stream, queued, is_leaving, needs_task = True, False, False, False
+    is_stream, queued, is_leaving, needs_task, written_upto = True, False, False, False, 0
 
     def __init__(self, hub: FeedingHub, mailbox: Mailbox, user: str | None = None,
         metadata: dict[str, Any] | None = None):
@@ -46,6 +50,16 @@ class StreamConnection(Stream, SSEConnection):
         about = dict(metadata=metadata or {}, created_at=started, last_activity=started)
         SSEConnection.__init__(self, mailbox.connection_id, mailbox, **about)
         self.hub, self.user, self.send_timeout = hub, user, hub.delivery.send_timeout
+        self.renderer = mailbox.renderer
+
+    @property
+    def queue(self) -> Mailbox:
+        "Return the mailbox; rounds pass the stream over until it is flushed again"
+        self._leave_rounds()
+        return self._mailbox
+
+    @queue.setter
+    def queue(self, mailbox: Mailbox): self._mailbox = mailbox
 
     def offer(self, event: Event):
         "Add the newest event to the mailbox, and schedule a flush"
@@ -62,11 +76,6 @@ class StreamConnection(Stream, SSEConnection):
         self.queue.reset(reason)
         self.hub.scheduler.add(self)
 
-    def reconnect(self):
-        "End the stream soon, so that its rights are decided again; it sends no event until then"
-        self.is_leaving = True
-        self.hub.scheduler.add(_Leaving(self))
-
     def stop(self): "Nothing runs besides the response"
 
     def close(self):
@@ -81,16 +90,16 @@ class StreamConnection(Stream, SSEConnection):
     def end_in_child(self):
         "Belong to the parent process alone, after a fork"
         super().end_in_child()
-        self.ended, self.server_send, self.cycle = True, None, None
+        self.ended, self.server_send, self.cycle, self.write_chunk = True, None, None, None
 
     @property
     def has_rights(self) -> bool: return bool(self.topics or self.user) # Whether it gets more than events for all
 
     @property
-    def cursor(self) -> int: return self.queue.cursor
+    def cursor(self) -> int: return self._mailbox.cursor if self.write_chunk is None else self.written_upto
 
     @property
-    def behind(self) -> bool: return self.queue.behind
+    def behind(self) -> bool: return self._mailbox.behind
 
 # %% ../../nbs/core/subscribers.ipynb #6c08e3dd
 class _Leaving:
@@ -105,6 +114,13 @@ class _Leaving:
 
     def abort(self, reason: str): self.stream.abort(reason)
 
+@patch
+def reconnect(self: StreamConnection):
+    "End the stream soon, so that its rights are decided again; it sends no event until then"
+    self.is_leaving = True
+    self._leave_rounds()
+    self.hub.scheduler.add(_Leaving(self))
+
 # %% ../../nbs/core/subscribers.ipynb #320d3769
 @patch
 async def send(self: StreamConnection, data: BroadcastMessage, timeout: float = 1.0) -> bool:
@@ -116,7 +132,7 @@ async def send(self: StreamConnection, data: BroadcastMessage, timeout: float = 
 async def send_message(self: StreamConnection, message: BroadcastMessage) -> bool:
     "Add `message` to the mailbox, rendered as this stream's route renders events"
     check_name(message.type)
-    try: frame = self.queue.renderer.render(message, message.to_json())
+    try: frame = self.renderer.render(message, message.to_json())
     except RenderError:
         self.hub.spill()
         if self.is_active() and self.queue.put_reset(): self.hub.scheduler.add(self)
@@ -159,34 +175,48 @@ def flush(self: StreamConnection) -> bool: # Whether it may have taken longer th
     if self.writer is not None or self.server_send is None or self.ended: return False
     if body := self.take(): self.send_now(body)
     if waits := self.queue.has_more(): self.hub.scheduler.add(self)
+    self._join_rounds()
     return waits or len(body) >= SMALL_BATCH
 
 # %% ../../nbs/core/subscribers.ipynb #f899a93a
 @patch
-def write_chunk(self: StreamConnection, made: tuple[bytes, int, int], before: int, upto: int) -> bool:
-    "Write the chunk of the events from `before` to `upto`; False if they have to go through the mailbox"
-    (chunk, frames, _), cycle, queue = made, self.cycle, self.queue
-    if cycle is None or cycle.disconnected or cycle.flow.write_paused or self.writer is not None: return False
-    if self.ended or self.is_leaving or queue.marks or queue.cursor >= before or queue.has_more(): return False
-    queue.cursor = upto
-    if not frames: return True
-    self.wrote, self.last_activity = True, self.hub.scheduler.now
-    self.message_count += frames
-    try: cycle.transport.write(chunk)
-    except Exception: self.send_failed()  # noqa: BLE001 - the client has left
-    return True
+def _join_rounds(self: StreamConnection):
+    cycle, mailbox = self.cycle, self._mailbox
+    if cycle is None or self.writer is not None or self.ended or self.is_leaving: return
+    if mailbox.marks or mailbox.behind or mailbox.qsize() or mailbox.has_more(): return
+    self.flow, self.written_upto, self.write_chunk = cycle.flow, mailbox.cursor, cycle.transport.write
+
+@patch
+def _leave_rounds(self: StreamConnection):
+    if self.write_chunk is None: return
+    self.write_chunk, self._mailbox.cursor = None, self.written_upto
 
 # %% ../../nbs/core/subscribers.ipynb #782ee347
 _HEARTBEAT = encode_comment('heartbeat')
 
 @patch
-def send_heartbeat(self: StreamConnection):
-    "Send a heartbeat if nothing was sent since the last one"
-    self.hub.spill()
+def send_heartbeat(self: StreamConnection, is_due: bool = False) -> bool: # Whether nothing else was sent
+    "Send a heartbeat if nothing was sent since the last call, or in any case if it `is_due`"
     wrote, self.wrote = self.wrote, False
-    if wrote or self.writer is not None or self.server_send is None or self.ended or self.is_leaving: return
-    if self.queue.advance_if_idle(): self.send_now(self.hub.heartbeat_frame(self.queue.marks))
-    elif self.queue.ahead: self.send_now(_HEARTBEAT)
+    is_over = self.server_send is None or self.ended or self.is_leaving
+    if is_over or self.writer is not None or (wrote and not is_due): return False
+    if self.write_chunk is not None and not self.flow.write_paused: self._write_heartbeat()
+    else: self._send_heartbeat()
+    self.wrote = False
+    return not wrote
+
+@patch
+def _write_heartbeat(self: StreamConnection):
+    chunk = encode_chunk(_HEARTBEAT)
+    if not self.hub.in_round(): self.written_upto, chunk = self.hub.log.head, self.hub.heartbeat_chunk()
+    try: self.write_chunk(chunk)
+    except Exception: self.send_failed()  # noqa: BLE001 - the client has left
+
+@patch
+def _send_heartbeat(self: StreamConnection):
+    if self.queue.ahead or self.hub.in_round(): self.send_now(_HEARTBEAT)
+    elif self.queue.advance_if_idle(): self.send_now(self.hub.heartbeat_frame(self.queue.marks))
+    self._join_rounds()
 
 # %% ../../nbs/core/subscribers.ipynb #79281d90
 class QueueConnection(SSEConnection):

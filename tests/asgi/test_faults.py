@@ -12,6 +12,7 @@ import threading
 import tracemalloc
 
 import pytest
+from cjm_fasthtml_sse.asgi.scheduler import SLOTS
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager
 from cjm_fasthtml_sse.events.wire import FrameError
 
@@ -308,7 +309,7 @@ def test_ten_thousand_heartbeats_leave_memory_flat():
         async def hours(intervals):
             counts = [0] * len(wires)
             for _ in range(intervals):
-                for _ in range(32): timer.tick()
+                for _ in range(SLOTS): timer.tick()
                 await until_here(lambda: all(wire.messages for wire in wires))
                 for i, wire in enumerate(wires):
                     counts[i] += sum(m['body'].count(b': heartbeat') for m in wire.messages)

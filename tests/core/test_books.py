@@ -99,18 +99,20 @@ def test_the_session_is_the_applications():
 def test_a_heartbeat_that_fails_is_one_streams_affair(caplog):
     class Broken:
         dropped = None
-        def send_heartbeat(self): raise ZeroDivisionError
+        def send_heartbeat(self, is_due): raise ZeroDivisionError
         def abort(self, reason): self.dropped = reason
 
     class Quiet:
         beats = 0
-        def send_heartbeat(self): self.beats += 1
+        def send_heartbeat(self, is_due):
+            self.beats += 1
+            return True
 
     async def story():
         manager = BroadcastManager()
         broken, quiet = Broken(), [Quiet() for _ in range(40)]
         for stream in (broken, *quiet): manager.hub.heartbeats.add(stream)
-        for _ in range(16): manager.hub.heartbeats.tick()
+        for _ in range(64): manager.hub.heartbeats.tick()
         for stream in (broken, *quiet): manager.hub.heartbeats.discard(stream)
         assert broken.dropped == "error" and {stream.beats for stream in quiet} == {1}
         assert "could not be written" in caplog.text and not manager.hub.heartbeats.is_running

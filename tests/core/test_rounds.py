@@ -35,7 +35,8 @@ class Transport(asyncio.Transport):
         self.written, self.is_closed, self.is_lost, self.is_paused, self.wrongs = bytearray(), False, False, False, []
 
     def write(self, data):
-        if self.is_paused or self.is_lost: self.wrongs.append(bytes(data))
+        has_ended = self.written.endswith(b"\r\n0\r\n\r\n")
+        if self.is_paused or self.is_lost or has_ended: self.wrongs.append(bytes(data))
         self.written += data
 
     def close(self):
@@ -142,6 +143,10 @@ class App:
             data = self.data(0) | dict(is_private=True)
             self.private[data["n"]] = await self.manager.send_to(f"c{given[0]}", "note", data)
         elif what == "statistics": self.manager.statistics()
+        elif what == "close":
+            connection = self.manager.hub.registry.get_connection(f"c{given[0]}")
+            if connection is not None: connection.close()
+            if reader := self.reader(given[0]): reader.has_left = True
         elif reader := self.reader(given[0]): getattr(reader, what)()
 
     def data(self, size):
@@ -168,7 +173,8 @@ STEP = st.one_of(
     SEND, SEND, SEND, st.tuples(st.just("turn"), st.sampled_from((1, 1, 1, 2, TURNS))),
     st.tuples(st.just("join"), st.sampled_from(ASKED)),
     st.tuples(st.sampled_from(("pause", "resume", "leave")), READER),
-    st.tuples(st.just("revoke"), READER, st.sampled_from(("a", "b/1", "b/*"))), st.tuples(st.just("private"), READER),
+    st.tuples(st.just("revoke"), READER, st.sampled_from(("a", "b/1", "b/*"))),
+    st.tuples(st.sampled_from(("private", "private", "close")), READER),
     st.just(("statistics",)))
 
 

@@ -101,7 +101,7 @@ fault('shut queue starves full ones', (hub.Hub, 'catch_up', (
 fault('right given back', (admission, 'update_marks', (
     'return lacking if regained else lacking | earlier, regained', 'return lacking, False')))
 fault('heartbeat of a dead epoch', (hub.Hub, 'heartbeat_frame', (
-    'if self._heartbeat_frame[0] != id:', "if self._heartbeat_frame[0].rpartition('-')[2] != id.rpartition('-')[2]:")))
+    'self._heartbeat_frame[0] != id', "self._heartbeat_frame[0].rpartition('-')[2] != id.rpartition('-')[2]")))
 fault('revoke not heard by all', (dispatch.Dispatcher, 'dispatch', (
     'control = self.controls.get(record.type)',
     'control = self.controls.get(record.type)\n        import asyncio\n        if record.type == "revoke": '
@@ -109,8 +109,8 @@ fault('revoke not heard by all', (dispatch.Dispatcher, 'dispatch', (
 fault('controls let go', (dispatch.Dispatcher, 'swap_log', ('self.on_log_loaded(is_new, missed)', 'pass')))
 fault('denied by its own dead line', *((module, 'check_capacity', (
     'if user is None or old.user != user: raise', 'if True: raise')) for module in (admission, routes)))
-fault('reader that is ahead', (subscribers.StreamConnection, 'send_heartbeat', (
-    'elif self.queue.ahead: self.send_now(_HEARTBEAT)', '')))
+fault('reader that is ahead', (subscribers.StreamConnection, '_send_heartbeat', (
+    'self.queue.ahead or ', '')))
 fault('reset by a worker not yet back', (reader.Reader, 'knows', (
     'position = place()', 'return True\n    position = place()')))
 fault('refused but seen', (outgoing.OutgoingQueue, 'requeue', (
@@ -167,14 +167,12 @@ sentence('a round is offered again', (rounds, '_offer', (
     'if event.position > stream.queue.cursor: stream.offer(event)', 'stream.offer(event)')))
 sentence('a round forgets who is excluded', (rounds, '_without', (
     'each.connection_id not in exclude', 'True')))
-sentence('a round writes to a paused transport', (subscribers.StreamConnection, 'write_chunk', (
-    ' or cycle.flow.write_paused', '')))
-sentence('a round writes to a stream that is to leave', (subscribers.StreamConnection, 'write_chunk', (
-    'self.ended or self.is_leaving or queue.marks', 'queue.marks')))
-sentence('a round passes a mailbox over', (subscribers.StreamConnection, 'write_chunk', (
-    ' or queue.has_more()', '')))
-sentence('a heartbeat overtakes a round', (subscribers.StreamConnection, 'send_heartbeat', (
-    'self.hub.spill()', 'pass')))
+sentence('a round writes to a paused transport', (rounds.Rounds, '_write', (
+    ' and not stream.flow.write_paused', '')))
+sentence('an opened mailbox is passed over', (subscribers.StreamConnection, '_leave_rounds', (
+    'self.write_chunk, self._mailbox.cursor = None, self.written_upto', 'self._mailbox.cursor = self.written_upto')))
+sentence('a heartbeat overtakes a round', (subscribers.StreamConnection, '_write_heartbeat', (
+    'if not self.hub.in_round():', 'if True:')))
 sentence('the first bytes of a stream have no time limit', (response.SSEResponse, '__call__', (
     'asyncio.timeout(stream.send_timeout)', 'asyncio.timeout(None)')))
 
