@@ -189,9 +189,12 @@ def add_size(self: Log,
 
 @patch
 def _event_at(self: Log, position: int) -> Event | None:
+    i = len(self._events) - 1 - self.head + position # Its index, unless an event after it was removed
+    found = self._events[i] if self._first <= i < len(self._events) else None
+    if found is not None and found.position == position: return found
     i = self._index_of(position)
-    event = self._events[i] if i < len(self._events) else None
-    return event if event is not None and event.position == position else None
+    found = self._events[i] if i < len(self._events) else None
+    return found if found is not None and found.position == position else None
 
 # %% ../../nbs/events/log.ipynb #736b4eef
 @patch

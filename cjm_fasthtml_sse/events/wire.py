@@ -159,6 +159,7 @@ def validate(
     depth: int = 0, # Depth of nesting
 ) -> Any: # A copy of all dicts and lists, safe to keep
     "Return a copy of `data`; raise `FrameError` with the path of a value that cannot be sent"
+    if data.__class__ is str: return _validate_text(data, path)
     if data is None or isinstance(data, (bool, int, datetime, date, time)) or is_markup(data): return data
     if isinstance(data, str): return _validate_text(data, path)
     if isinstance(data, float):
