@@ -173,9 +173,9 @@ static uint32_t percentile(double p, long all) {
 
 static void show(double wall, double cpu, double user, double own, long rounds, long all) {
   qsort(delays, ndelays, sizeof *delays, by_us);
-  printf("{\"wall\": %.6f, \"server_cpu\": %.6f, \"server_user\": %.6f, \"load_cpu\": %.6f, "
+  printf("{\"readers\": %d, \"wall\": %.6f, \"server_cpu\": %.6f, \"server_user\": %.6f, \"load_cpu\": %.6f, "
          "\"rounds\": %ld, \"deliveries\": %ld, \"bytes\": %lld, \"p50\": %.6f, \"p99\": %.6f, \"max\": %.6f}\n",
-         wall, cpu, user, own, rounds, all, bytes,
+         nconns, wall, cpu, user, own, rounds, all, bytes,
          percentile(.5, all) * 1e-6, percentile(.99, all) * 1e-6, percentile(1, all) * 1e-6);
 }
 

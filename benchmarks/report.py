@@ -113,9 +113,46 @@ def panel(title, sub, systems: dict, keys: list, fmt, labels: dict) -> tuple[str
         y += 24
     return '\n'.join(out), y + 22
 
+PARTS = [('kernel', 'the kernel', 'bar'), ('transport', "the loop's transports", 'bar light'),
+         ('own', 'the package', 'ours')]
+
+def split(figures: dict, bare: dict) -> dict:
+    "Return the parts of a delivery's CPU: the kernel's, that of bare transports outside of the kernel, and the rest."
+    kernel, alone = figures['cpu'] * figures['kernel_share'], bare['cpu'] * (1 - bare['kernel_share'])
+    own = figures['cpu'] - kernel - alone
+    return dict(kernel=kernel, transport=min(alone, figures['cpu'] - kernel), own=max(0, own))
+
+def parts_panel(rows: list) -> tuple[str, int]:
+    "Draw one bar for each of `rows`, (label, figures, bare figures), divided into its parts."
+    top, y, x = max(f['cpu'] for _, f, _ in rows), 66, 0
+    title, sub = 'Where the CPU of a delivery goes', 'One event at a time; bare transports are the limit of the loop'
+    out = [f'<text class="title" y="14">{title}</text><text class="sub" y="32">{sub}</text>']
+    for _, text, cls in PARTS:
+        out.append(f'<rect class="{cls}" x="{x}" y="42" width="12" height="12" rx="2"/>')
+        out.append(f'<text class="label" x="{x + 18}" y="53">{escape(text)}</text>')
+        x += 34 + 7 * len(text)
+    for label, figures, bare in rows:
+        x = LABEL + 8
+        for key, _, cls in PARTS:
+            width = BARS * split(figures, bare)[key] / top
+            out.append(f'<rect class="{cls}" x="{x:.1f}" y="{y}" width="{width:.1f}" height="16"/>')
+            x += width
+        out.append(f'<text class="label" x="{LABEL}" y="{y + 13}" text-anchor="end">{escape(label)}</text>')
+        out.append(f'<text x="{x + 6:.1f}" y="{y + 13}">{us(figures["cpu"])}</text>')
+        y += 24
+    return '\n'.join(out), y + 22
+
+def parts_rows(scenarios: dict) -> list:
+    "Return the bars of the parts: bare transports and the package, for 1,000 and for 19,000 readers."
+    names = {'transports': 'transports alone', 'package': 'this package', 'package-left': 'with its HttpTools'}
+    return [(f'{readers} tabs, {label}', found[system], found['transports'])
+            for scenario, readers in (('fanout', '1,000'), ('many', '19,000')) if (found := scenarios.get(scenario))
+            for system, label in names.items() if {system, 'transports'} <= set(found)]
+
 def svg(scenarios: dict, labels: dict) -> str:
     "Draw the plot: one panel below the other for each measured figure, legible on a light and a dark background."
     panels = [panel(t, sub, scenarios[sc], keys, fmt, labels) for t, sub, sc, keys, fmt in PANELS if sc in scenarios]
+    if rows := parts_rows(scenarios): panels.insert(0, parts_panel(rows))
     parts, y = [], 20
     for body, height in panels:
         parts.append(f'<g transform="translate(16,{y})">{body}</g>')

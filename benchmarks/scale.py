@@ -1,12 +1,14 @@
 """Measure what many readers cost besides deliveries: heartbeats, turns of the loop, and 100,000 readers on one host.
 
-    python benchmarks/scale.py [--quick] [--only idle,turns,host] [--out DIR]
+    python benchmarks/scale.py [--quick] [--only idle,turns,paced,host] [--out DIR]
 
 - `idle`: 19,000 readers in one process get no events for a minute, only heartbeats, one in 15 seconds. Bare transports
   do the same beside it. A heartbeat touches memory that has been idle for seconds. On a virtual machine, that alone may
   cost more than the rest.
 - `turns`: the process of 19,000 readers also has a timer of a millisecond. How late it is shows how long one turn of
   the loop takes while events are written, one after the other.
+- `paced`: one process with 19,000 readers gets an event a second for 20 seconds. Between two events, other memory
+  enters the caches, so that a delivery costs more than in `fanout.py`, where one event follows the other.
 - `host`: six processes share a SQLite file and hold 100,000 readers, 16,667 each. One of them sends an event a second
   for a minute. Each process has a load generator, and all share the cores of the machine. A reader that misses an
   event, or gets one twice, ends the run with an error. A delay runs from the second at which an event is due.
@@ -57,6 +59,13 @@ def turns(tools: Tools, quick: bool, system: str) -> dict:
         s.answer()
     return dict(readers=n, turns=len(late), p50=late[len(late) // 2], p99=late[int(len(late) * .99)], max=late[-1])
 
+def paced(tools: Tools, quick: bool, system: str) -> dict:
+    "Return the figures of one process that gets an event a second"
+    n, events = (2_000, 3) if quick else (READERS, 20)
+    with Session(tools, system) as s:
+        s.tell('connect', n)
+        return dict(readers=n, events=events, period=PERIOD, **follow([s], events))
+
 def host(tools: Tools, quick: bool, system: str) -> dict:
     "Return the figures of one host with many processes"
     n, events = (6_000, 5) if quick else (HOST_READERS, 60)
@@ -65,36 +74,38 @@ def host(tools: Tools, quick: bool, system: str) -> dict:
         file = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory())) / 'events.db'
         workers = [stack.enter_context(Session(tools, system, backplane=f'sqlite:///{file}')) for _ in range(WORKERS)]
         before = sum(each.rss() for each in workers)
-        start = time.monotonic()
-        together(workers, [('connect', count) for count in share])
-        connected = time.monotonic() - start
+        for each, count in zip(workers, share, strict=True): each.ask('connect', count)
+        for each in workers: each.answer()
         memory = (sum(each.rss() for each in workers) - before) / n
-        publish = stack.enter_context(socket.create_connection(('127.0.0.1', workers[0].hello['publish'])))
-        first = time.monotonic() + 3
-        for each in workers: each.ask('follow', first, PERIOD, events)
+        return dict(readers=n, workers=WORKERS, events=events, period=PERIOD, memory=memory, **follow(workers, events))
+
+def follow(workers: list[Session], events: int) -> dict:
+    "Send an event each period through the first process, and return the figures of all readers"
+    first = time.monotonic() + 3
+    for each in workers: each.ask('follow', first, PERIOD, events)
+    with socket.create_connection(('127.0.0.1', workers[0].hello['publish'])) as publish:
         for i in range(events):
             time.sleep(max(0, first + i * PERIOD - time.monotonic()))
             publish.sendall(b'.')
         results = [each.answer() for each in workers]
-    cpu, all_ = sum(each['server_cpu'] for each in results), sum(each['deliveries'] for each in results)
+    cpu, deliveries = sum(each['server_cpu'] for each in results), sum(each['deliveries'] for each in results)
+    readers = sum(each['readers'] for each in results)
     delays = {name: max(each[name] for each in results) for name in ('p50', 'p99', 'max')}
-    return dict(readers=n, workers=WORKERS, events=events, period=PERIOD, connected=connected, memory=memory,
-                deliveries=all_, lost=n * events - all_, cpu=cpu / all_, cores=cpu / (events * PERIOD), **delays)
-
-def together(workers: list[Session], commands: list[tuple]):
-    for each, command in zip(workers, commands, strict=True): each.ask(*command)
-    for each in workers: each.answer()
+    return dict(deliveries=deliveries, lost=readers * events - deliveries, cpu=cpu / deliveries,
+                cores=cpu / (events * PERIOD), **delays)
 
 NAMES = {'transports': 'asyncio transports alone', 'package': 'the package', 'package-left': 'with its `HttpTools`'}
+FOLLOWED = [('deliveries lost', 'lost', str), ('CPU a delivery', 'cpu', report.us),
+            ('cores in use', 'cores', '{:.2f}'.format), ('delay p50', 'p50', report.ms), ('p99', 'p99', report.ms),
+            ('longest', 'max', report.ms)]
 COLUMNS = {
     'idle': [('readers without events', 'readers', '{:,}'.format), ('share of a core', 'share', '{:.1%}'.format),
              ('bytes a reader and second', lambda r: r['bytes'] / r['seconds'], '{:.1f}'.format)],
     'turns': [('readers', 'readers', '{:,}'.format), ('a timer is late, half the time', 'p50', report.ms),
               ('p99', 'p99', report.ms), ('at most', 'max', report.ms)],
+    'paced': [('readers', 'readers', '{:,}'.format), ('events', 'events', str), *FOLLOWED],
     'host': [('readers', 'readers', '{:,}'.format), ('processes', 'workers', str), ('events', 'events', str),
-             ('deliveries lost', 'lost', str), ('memory a reader', 'memory', report.kib),
-             ('CPU a delivery', 'cpu', report.us), ('cores in use', 'cores', '{:.2f}'.format),
-             ('delay p50', 'p50', report.ms), ('p99', 'p99', report.ms), ('longest', 'max', report.ms)]}
+             ('memory a reader', 'memory', report.kib), *FOLLOWED]}
 
 def table(part: str, results: dict) -> str:
     heads = ['', *(head for head, *_ in COLUMNS[part])]
@@ -102,7 +113,8 @@ def table(part: str, results: dict) -> str:
     rows = [[NAMES[system], *(cell(res, *col[1:]) for col in COLUMNS[part])] for system, res in results.items()]
     return report.grid(heads, rows)
 
-PARTS = {'idle': (idle, tuple(NAMES)), 'turns': (turns, tuple(SYSTEMS)), 'host': (host, tuple(SYSTEMS))}
+PARTS = {'idle': (idle, tuple(NAMES)), 'turns': (turns, SYSTEMS), 'paced': (paced, tuple(NAMES)),
+         'host': (host, SYSTEMS)}
 
 def main():
     p = argparse.ArgumentParser(description='Measure many readers.')
