@@ -51,7 +51,8 @@ def size(n: float) -> str:
 def number(x: float) -> str: return f'{x:,.0f}' if x >= 10 else f'{x:.1f}' if x >= 1 else f'{x:.2f}'
 
 def estimates(costs: dict) -> str:
-    heads = ['tabs', 'that get', 'cores', 'processes', 'memory', 'memory with `HttpTools`', 'reads of the engine a second']
+    heads = ['tabs', 'that get', 'cores', 'processes', 'memory', 'memory with `HttpTools`',
+             'reads of the engine a second']
     rows = []
     for n in SIZES:
         for name, rate in RATES.items():
