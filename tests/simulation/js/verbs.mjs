@@ -98,6 +98,7 @@ const VERBS = {
         world.oracle.rightsChanged(user, topic);
     },
     allow(world, user, topic) {
+        world.oracle.rightsChanged();  // until now, it was missing
         world.server.rights.get(user).add(topic);
         world.oracle.rightsChanged();
     },
