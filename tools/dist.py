@@ -160,7 +160,7 @@ def description_problems(wheel: Path) -> list[str]:
 
 def alone_problems(built: Path, folder: Path) -> list[str]:
     "Install `built` in an empty environment, import it and run the demo there, and return what fails."
-    venv.create(folder, with_pip=True)
+    venv.create(folder, symlinks=True, with_pip=True)  # a copy that another thread forks beside is busy
     python = python_of(folder)
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", built, cwd=folder)
     found = json.loads(run(python, "-I", "-c", ALONE, cwd=folder))
