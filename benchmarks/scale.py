@@ -2,12 +2,12 @@
 
     python benchmarks/scale.py [--quick] [--only idle,turns,paced,host] [--out DIR]
 
-- `idle`: 19,000 readers in one process get no events for a minute, only heartbeats, one in 15 seconds. Bare transports
-  do the same beside it. A heartbeat touches memory that has been idle for seconds. On a virtual machine, that alone may
+- `idle`: 19,000 readers in one process get no events for 45 seconds, only heartbeats, one in 15 seconds. Bare
+  transports do the same beside it. A heartbeat touches memory that has been idle for seconds. On a virtual machine, that alone may
   cost more than the rest.
 - `turns`: the process of 19,000 readers also has a timer of a millisecond. How late it is shows how long one turn of
   the loop takes while events are written, one after the other.
-- `paced`: one process with 19,000 readers gets an event a second for 20 seconds. Between two events, other memory
+- `paced`: one process with 19,000 readers gets an event a second for 15 seconds. Between two events, other memory
   enters the caches, so that a delivery costs more than in `fanout.py`, where one event follows the other.
 - `host`: six processes share a SQLite file and hold 100,000 readers, 16,667 each. One of them sends an event a second
   for a minute. Each process has a load generator, and all share the cores of the machine. A reader that misses an
@@ -37,7 +37,7 @@ SYSTEMS = 'package', 'package-left'
 
 def idle(tools: Tools, quick: bool, system: str) -> dict:
     "Return the share of a core that heartbeats take"
-    n, seconds = (2_000, 16) if quick else (READERS, 60)
+    n, seconds = (2_000, 16) if quick else (READERS, 45)
     with Session(tools, system, heartbeats=True) as s:
         s.tell('connect', n)
         s.tell('run', .2, 3, 1, 's')
@@ -61,7 +61,7 @@ def turns(tools: Tools, quick: bool, system: str) -> dict:
 
 def paced(tools: Tools, quick: bool, system: str) -> dict:
     "Return the figures of one process that gets an event a second"
-    n, events = (2_000, 3) if quick else (READERS, 20)
+    n, events = (2_000, 3) if quick else (READERS, 15)
     with Session(tools, system) as s:
         s.tell('connect', n)
         return dict(readers=n, events=events, period=PERIOD, **follow([s], events))
