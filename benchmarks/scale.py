@@ -3,8 +3,8 @@
     python benchmarks/scale.py [--quick] [--only idle,turns,paced,host] [--out DIR]
 
 - `idle`: 19,000 readers in one process get no events for 45 seconds, only heartbeats, one in 15 seconds. Bare
-  transports do the same beside it. A heartbeat touches memory that has been idle for seconds. On a virtual machine, that
-  alone may cost more than the rest.
+  transports do the same beside it. A heartbeat touches memory that has been idle for seconds. On a virtual machine,
+  that alone may cost more than the rest.
 - `turns`: the process of 19,000 readers also has a timer of a millisecond. How late it is shows how long one turn of
   the loop takes while events are written, one after the other.
 - `paced`: one process with 19,000 readers gets an event a second for 15 seconds. Between two events, other memory
