@@ -131,6 +131,7 @@ def _write(self: Rounds, each: Round) -> bool: # Whether all readers are done
             if each.is_over: return False
             chunk, frames, _ = made or (None, 0, 0)
         each.at += 1
+        if stream.write_chunk is None: stream.join_rounds()
         write = stream.write_chunk
         is_ready = write is not None and chunk is not None and not stream.flow.write_paused
         if not is_ready or stream.written_upto >= before: _offer([stream], each.events)

@@ -175,12 +175,12 @@ def flush(self: StreamConnection) -> bool: # Whether it may have taken longer th
     if self.writer is not None or self.server_send is None or self.ended: return False
     if body := self.take(): self.send_now(body)
     if waits := self.queue.has_more(): self.hub.scheduler.add(self)
-    self._join_rounds()
+    self.join_rounds()
     return waits or len(body) >= SMALL_BATCH
 
 # %% ../../nbs/core/subscribers.ipynb #f899a93a
 @patch
-def _join_rounds(self: StreamConnection):
+def join_rounds(self: StreamConnection): # Let rounds write, if the stream is caught up and nothing waits for it
     cycle, mailbox = self.cycle, self._mailbox
     if cycle is None or self.writer is not None or self.ended or self.is_leaving: return
     if mailbox.marks or mailbox.behind or mailbox.qsize() or mailbox.has_more(): return
@@ -216,7 +216,7 @@ def _write_heartbeat(self: StreamConnection):
 def _send_heartbeat(self: StreamConnection):
     if self.queue.ahead or self.hub.in_round(): self.send_now(_HEARTBEAT)
     elif self.queue.advance_if_idle(): self.send_now(self.hub.heartbeat_frame(self.queue.marks))
-    self._join_rounds()
+    self.join_rounds()
 
 # %% ../../nbs/core/subscribers.ipynb #79281d90
 class QueueConnection(SSEConnection):
