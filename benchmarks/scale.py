@@ -55,7 +55,8 @@ def turns(tools: Tools, quick: bool, system: str) -> dict:
         s.tell('connect', n)
         s.control('g')
         windows = [lateness(s) for _ in range(WINDOWS)]
-    return dict(readers=n, windows=WINDOWS, **{name: statistics.median(w[name] for w in windows) for name in windows[0]})
+    medians = {name: statistics.median(each[name] for each in windows) for name in windows[0]}
+    return dict(readers=n, windows=WINDOWS, **medians)
 
 def lateness(s: Session) -> dict:
     "Return the figures of two seconds"
