@@ -85,6 +85,11 @@ Modules:
 - `cjm_fasthtml_sse.events.renderer`: Renders each event once for all subscribers of a route
 - `cjm_fasthtml_sse.events.topics`: Find the subscribers of an event by a few dictionary look-ups
 - `cjm_fasthtml_sse.events.wire`: Encode Server-Sent Events as bytes, and check the data that they carry
+- `cjm_fasthtml_sse.live.live`: One function a view: pages show it, and it is rendered again for all of them when what it depends on was touched
+- `cjm_fasthtml_sse.live.markup`: What a region returned, as HTML that can be compared: whole, or child by child
+- `cjm_fasthtml_sse.live.renderings`: Render a view once for all who look at it, when something that it depends on was touched
+- `cjm_fasthtml_sse.live.requests`: The request in whose context a region is called, or a name is touched
+- `cjm_fasthtml_sse.live.views`: A region with its arguments, as a topic that only the server can make
 - `cjm_fasthtml_sse.runtime.process`: Identify a process, check whether another one is alive, and reset state after a fork
 - `cjm_fasthtml_sse.runtime.time`: Clocks, random delays and random names, in one object that a test can replace
 - `cjm_fasthtml_sse.testing.acts`: What a click, a submit and other events in a page set in motion, as htmx and a browser do it

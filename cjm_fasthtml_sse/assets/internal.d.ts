@@ -117,6 +117,7 @@ interface InternalSubscription extends Subscription {
   readonly group: Group | undefined;
   own: { stream: Stream, handlers: Handlers } | undefined;
   onretry(): void;
+  oncaughtup?(): void;
   close(end?: State, status?: number, ended?: boolean): void;
   mirror(status?: number): void;
   take(block: Block): void;
@@ -134,6 +135,10 @@ interface Sink {
   onstate(state: State, status?: number): void;
   /** Let htmx make a new request if it has dropped the element; false if it has not. */
   reopen?(): boolean;
+  /** Called for a reset, in place of a refresh. */
+  onreset?(entry: Attached, block: Block): void;
+  /** The element has all that the server sent before; what was sent on another way until now may be lost. */
+  oncaughtup?(): void;
 }
 
 interface Attached extends Sink {
@@ -263,6 +268,14 @@ interface Internals extends SSE {
   // unshown.js
   /** Note an event's name, and look later at all names of its stream. */
   noteEvent?(block: Block, entry: Attached): void;
+  // morph.js
+  /** Merge `html` into an element. A child with an id of `unchanged` is a stub for the one that stands there. */
+  morph(elt: Element, html: string, options?: { outer?: boolean, unchanged?: Set<string> }): Promise<void>;
+  /** Remember the markup of an element as the server's last word. */
+  noteBase?(elt: Element): void;
+  // live.js
+  /** Whether an earlier script element has defined the regions. */
+  hasLive?: boolean;
   // stats.js
   pollStats(settings: { endpoint: string, interval: number, debug: boolean }): void;
   // settings.js

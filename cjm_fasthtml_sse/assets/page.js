@@ -21,7 +21,7 @@
   const attached = new Map();
 
   /** @type {Internals["elements"]} */
-  const elements = sse.elements = (root = document) => [...root.querySelectorAll(CONNECTS)];
+  sse.elements = (root = document) => [...root.querySelectorAll(CONNECTS)];
 
   /** @type {Internals["isLive"]} */
   sse.isLive = elt => !["closed", "denied", undefined].includes(attached.get(elt)?.subscription.state);
@@ -113,7 +113,7 @@
   }
 
   /** @type {Internals["attach"]} */
-  sse.attach = (elt, url, {headers, sink, onstate, reopen}) => {
+  sse.attach = (elt, url, {headers, sink, onstate, reopen, onreset, oncaughtup}) => {
     const before = attached.get(elt);
     if (before?.url === url && sse.isLive(elt)) {  // htmx has processed the element again: the stream goes to the new sink
       before.onreplaced?.();
@@ -125,7 +125,7 @@
     checkId(elt, url);
     const same = before?.url === url ? before : undefined, cursor = same?.subscription.cursor ?? "";
     /** @type {Attached} A refresh that is under way goes on. */
-    const entry = Object.assign(same ?? {isStale: false}, {elt, url, sink, onstate, reopen, subscription: /** @type {any} */ (undefined)});
+    const entry = Object.assign(same ?? {isStale: false}, {elt, url, sink, onstate, reopen, onreset, oncaughtup, subscription: /** @type {any} */ (undefined)});
     attached.set(elt, entry);
     entry.subscription = subscribe(entry, headers ?? {}, cursor);
     showDenied(entry);
@@ -150,6 +150,7 @@
       showDenied(entry);
       showState(entry);
     },
+    oncaughtup: () => entry.oncaughtup?.(),
     onretry: () => sse.open(entry.elt),
   });
 
@@ -158,7 +159,7 @@
     if (entry.seen && block.id && !block.data?.includes("regained") && !sse.isLater(block.id, entry.seen)) return;
     sse.warn?.("event", block, entry);
     entry.sink(block);
-    if (block.event === "sse-reset") sse.onReset(entry, block);
+    if (block.event === "sse-reset") (entry.onreset ?? sse.onReset)(entry, block);
   };
 
   /** An element that is no longer in the page needs no stream. */
@@ -173,8 +174,8 @@
 
   // Leaving and returning
 
-  /** The network or the user is back. @param {ParentNode} [root] */
-  const reconnectAll = root => elements(root).filter(elt => !sse.isEnded(elt)).forEach(sse.open);
+  /** The network or the user is back. @param {Node} [root] */
+  const reconnectAll = (root = document) => [...attached.keys()].filter(elt => root.contains(elt) && !sse.isEnded(elt)).forEach(sse.open);
 
   /** @type {Subscription[]} */
   let paused = [];
@@ -202,7 +203,7 @@
   });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) reconnectAll(); });
   addEventListener("htmx:sseReconnect", ({target}) => {
-    if (target instanceof Element && target.matches(CONNECTS)) return sse.open(target);
+    if (target instanceof Element && attached.has(target)) return sse.open(target);
     reconnectAll(target instanceof Element ? target : document);
   }, true);  // in the capture phase, for events that do not bubble
   addEventListener("load", () => setTimeout(() => sse.subscriptions.size || sse.askUserCheck()));

@@ -16,6 +16,8 @@ interface SubscriptionOptions {
   onstate(state: State, status?: number): void;
   /** The denied topics have changed. */
   ondenied?(): void;
+  /** The subscription has all that the server sent before. What was sent on another way until now may be lost. */
+  oncaughtup?(): void;
   /** The server has decided anew about a denied subscription. By default, it is resumed. */
   onretry?(): void;
 }

@@ -35,16 +35,19 @@
     #isDetached = false;
     #wasOpen = false;
     #hasEvents = false;
+    /** Whether the own stream has not sent all that the server had when it was opened. */
+    #isBehind = false;
     /** @type {any} */
     #timer;
 
     /** @param {SubscriptionOptions} options */
-    constructor({url, headers, share, cursor, onevent, onstate, ondenied, onretry}) {
+    constructor({url, headers, share, cursor, onevent, onstate, ondenied, oncaughtup, onretry}) {
       this.#headers = headers;
       this.#onevent = onevent;
       this.#onstate = onstate;
       this.#ondenied = ondenied;
       this.onretry = onretry ?? (() => this.resume());
+      this.oncaughtup = oncaughtup;
       const parts = sse.splitURL(url, cursor);
       this.#url = parts.url;
       this.key = parts.key;
@@ -189,6 +192,10 @@
           }
           this.take(block);
           if (block.event === "sse-close") return this.close("closed", undefined, true);
+          if (this.#isBehind && sse.isMark(block)) {
+            this.#isBehind = false;
+            attempt(() => this.oncaughtup?.());
+          }
           const {group} = this;
           if (group && sse.isMark(block)) this.follower.onCaughtUp(group);
           const main = group?.leader.main;
@@ -208,6 +215,7 @@
     #onOwnOpen(response, opening) {
       if (sse.lostTopics(this.topics, opening)) return this.close("denied", response.status, true);
       this.tag = response.headers.get("SSE-User") ?? "";
+      this.#isBehind = true;
       this.grant(opening?.topics ?? this.topics);
       if (this.#shares && this.tag && !this.group) sse.joinGroup(this);  // it was denied before
       const {group} = this;

@@ -42,6 +42,7 @@ def open_stream(
     tabs: int = 1, # Browser tabs that share it
     requested: Iterable[str] = (), # Topics that its page asks for, if these are more
     revoked: Iterable[str] = (), # Topics that were revoked from its user
+    private: Iterable[str] = (), # Private topics that come with the others
     metadata: Mapping[str, Any] | None = None, # The application's own
 ) -> StreamConnection: # In all books, not yet begun
     "Open a stream; raises `ConnectionRefused` (400, 409, 429, 503). It ends at once if the server is shutting down"
@@ -49,7 +50,7 @@ def open_stream(
     marks, regained = update_marks(hub.log.marks(last_event_id), requested or topics, topics, revoked)
     if regained and (hub.log.parse_id(last_event_id) or 0) > hub.log.head:
         raise ConnectionRefused('This process has not read that far yet; try again', 503)
-    if user is not None: topics |= {user_topic(user)}
+    topics |= {*private, *([] if user is None else [user_topic(user)])}
     if connection_id and _SERVER_IDS.fullmatch(check_connection_id(connection_id)):
         raise ConnectionRefused(f'{connection_id!r} has the form of ids that the server makes; choose another', 409)
     connection_id = connection_id or hub.registry.new_id('conn')

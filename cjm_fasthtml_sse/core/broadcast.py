@@ -83,14 +83,15 @@ def setup_broadcast_routes(
     if not prefix.startswith('/') or prefix.endswith('/'):
         raise ValueError(f'prefix must start with "/" and not end with it, got {prefix!r}')
     handler = create_broadcast_handler(manager, element_builder, named=named, policy=policy)
-    _register_manager(app, manager, prefix)
+    register_manager(app, manager, prefix)
     app.get(f'{prefix}/broadcast')(handler)
     for route in info_routes(app, manager, policy): app.get(f'{prefix}/{route.__name__}', name=route.__name__)(route)
     serve_assets(app, prefix)
     bypass_middleware(app)
     wrap_lifespan(app, manager.lifespan)
 
-def _register_manager(app: Any, manager: BroadcastManager, prefix: str):
+# %% ../../nbs/core/broadcast.ipynb #54a03271
+def register_manager(app: Any, manager: BroadcastManager, prefix: str):
     known = getattr(app.state, 'sse_managers', None) or {}
     if known.get(prefix, manager) is not manager:
         what = '%s/broadcast belongs to another manager from now on, so pages no longer get events of the first one. %s'

@@ -13,6 +13,7 @@ __all__ = []
 import logging
 from collections import deque
 from contextlib import suppress
+from typing import Any, Protocol
 
 from fastcore.basics import patch
 
@@ -41,6 +42,7 @@ class Dispatcher:
         self.on_log_loaded = lambda is_new, missed: None # See `swap_log`
         self.on_control_lost = lambda position: None # Called if a control may have been missed
         self.on_dispatched = lambda event, count: None # Called with each event, and how many subscribers took it
+        self.observers = [] # See `Observer`
 
     def dispatch(self,
         record: Record, # A new event
@@ -56,6 +58,7 @@ class Dispatcher:
         self.broadcasts += 1
         count = self.hub.fan_out(event)
         self.on_dispatched(event, count)
+        self._tell('on_event', event)
         _logger.debug('%.80r has reached %s subscribers', record.type, count)
         if not count:
             with suppress(Exception): explain_unread(self.hub, record.topic)
@@ -68,6 +71,19 @@ class Dispatcher:
 
     def new_log(self, epoch: str) -> Log: return self.log.new(epoch) # Make an empty log for `epoch`
 
+# %% ../../nbs/core/dispatch.ipynb #188b33a5
+class Observer(Protocol):
+    "A part of the process that follows all events"
+    def on_event(self, event: Event): "An event has its place"
+    def on_gap(self): "Events may have been missed"
+
+@patch
+def _tell(self: Dispatcher, call: str, *args: Any):
+    for each in self.observers:
+        try: getattr(each, call)(*args)
+        except Exception: _logger.exception('%s of %r failed', call, each)
+
+
 # %% ../../nbs/core/dispatch.ipynb #abad4897
 @patch
 def swap_log(self: Dispatcher, log: Log, reason: str | None):
@@ -77,6 +93,7 @@ def swap_log(self: Dispatcher, log: Log, reason: str | None):
     missed = floor if reason == 'expired' or ((reason or not is_new) and floor > known) else None
     self.log.replace_with(log)
     self.on_log_loaded(is_new, missed)
+    self._tell('on_gap')
     kept = [event for event in log.latest(self.history.maxlen) if not (event.topic or '').startswith(PRIVATE)]
     self.history.clear()
     self.history.extend(event.message for event in kept)
@@ -118,7 +135,7 @@ def mark_lost(self: Dispatcher, log: Log | None, topic: str | None, position: in
     if topic != CONTROL:
         for each in self.hub.subscribers_in(topic):
             if each.cursor < position: each.reset('expired')
-        return
+        return self._tell('on_gap')
     self.on_control_lost(position)
     for each in self.hub.connections():
         if each.has_rights: each.reconnect()

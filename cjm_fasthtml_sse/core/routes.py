@@ -11,7 +11,7 @@ __all__ = []
 
 # %% ../../nbs/core/routes.ipynb #7075271a
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -123,8 +123,14 @@ async def _admit(self: BroadcastResponse, scope: Scope, controls: list[tuple]):
     topics = users.check_grants(user, granted, cursor, controls)
     about = dict(tabs=asked.tabs, requested=asked.topics | granted.keys(), metadata=asked.metadata)
     about['revoked'] = users.revocations.revoked_topics(user)
+    about['private'] = self.private_topics(user, topics)
     stream = open_stream(manager.hub, self.renderer, asked.connection_id, user, topics, last_event_id, **about)
     self.open, self.opening = lambda scope: stream, _opening(stream, asked)
+
+@patch
+def private_topics(self: BroadcastResponse, user: str | None, topics: Iterable[str]) -> Iterable[str]:
+    "Return the private topics that come with `topics`; here none"
+    return ()
 
 @patch
 def _needs_guest_names(self: BroadcastResponse) -> bool:
