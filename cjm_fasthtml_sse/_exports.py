@@ -82,4 +82,6 @@ modules = {
     "StreamConfig": "core.streaming",
     "SSEStream": "core.streaming",
     "OOBStreamBuilder": "core.streaming",
+    "Live": "live.live",
+    "Gone": "live.markup",
 }

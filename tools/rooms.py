@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "backplanes": ("runtime", "events"),
     "cluster": ("runtime", "events", "backplanes"),
     "core": ("runtime", "events", "asgi", "browser", "backplanes", "cluster"),
-    "testing": ("runtime", "events", "asgi", "browser", "backplanes", "cluster", "core"),
+    "live": ("runtime", "events", "asgi", "browser", "backplanes", "cluster", "core"),
+    "testing": ("runtime", "events", "asgi", "browser", "backplanes", "cluster", "core", "live"),
 }
 WINGS = tuple(MAY_IMPORT)
 APART = ("testing",)  # Wings whose names are imported from the wing itself, and not from the package

@@ -12,6 +12,7 @@ __all__ = []
 # %% ../../nbs/core/dispatch.ipynb #e5f044e0
 import logging
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -58,7 +59,7 @@ class Dispatcher:
         self.broadcasts += 1
         count = self.hub.fan_out(event)
         self.on_dispatched(event, count)
-        self._tell('on_event', event)
+        self.tell('on_event', event)
         _logger.debug('%.80r has reached %s subscribers', record.type, count)
         if not count:
             with suppress(Exception): explain_unread(self.hub, record.topic)
@@ -76,9 +77,10 @@ class Observer(Protocol):
     "A part of the process that follows all events"
     def on_event(self, event: Event): "An event has its place"
     def on_gap(self): "Events may have been missed"
+    def on_topics_changed(self, connection: SSEConnection, topics: Iterable[str]): "`connection` got or lost `topics`"
 
 @patch
-def _tell(self: Dispatcher, call: str, *args: Any):
+def tell(self: Dispatcher, call: str, *args: Any):
     for each in self.observers:
         try: getattr(each, call)(*args)
         except Exception: _logger.exception('%s of %r failed', call, each)
@@ -93,7 +95,7 @@ def swap_log(self: Dispatcher, log: Log, reason: str | None):
     missed = floor if reason == 'expired' or ((reason or not is_new) and floor > known) else None
     self.log.replace_with(log)
     self.on_log_loaded(is_new, missed)
-    self._tell('on_gap')
+    self.tell('on_gap')
     kept = [event for event in log.latest(self.history.maxlen) if not (event.topic or '').startswith(PRIVATE)]
     self.history.clear()
     self.history.extend(event.message for event in kept)
@@ -135,7 +137,7 @@ def mark_lost(self: Dispatcher, log: Log | None, topic: str | None, position: in
     if topic != CONTROL:
         for each in self.hub.subscribers_in(topic):
             if each.cursor < position: each.reset('expired')
-        return self._tell('on_gap')
+        return self.tell('on_gap')
     self.on_control_lost(position)
     for each in self.hub.connections():
         if each.has_rights: each.reconnect()

@@ -136,7 +136,10 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
 
     def _connect_parts(self):
         hub, cluster, users, tracker = self.hub, self.cluster, self.users, self.tracker
-        hub.on_topics_changed, hub.on_ahead = tracker.on_topics_changed, cluster.read_soon
+        def on_topics_changed(connection, topics):
+            tracker.on_topics_changed(connection, topics)
+            self.dispatcher.tell('on_topics_changed', connection, topics)
+        hub.on_topics_changed, hub.on_ahead = on_topics_changed, cluster.read_soon
         self.dispatcher.controls = dict(revoke=users.on_revoke, disconnect=users.on_disconnect)
         self.dispatcher.on_log_loaded = users.on_log_loaded
         self.dispatcher.on_control_lost = users.revocations.raise_floor

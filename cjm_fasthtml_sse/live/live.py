@@ -2,7 +2,7 @@
 
 A region is a function that returns an element. A page calls it like any other function. What it returns stays live: after `live.touch(name)`, every page that shows a region which depends on `name` gets the new markup. There is one function for the first page and for every change after it.
 
-A page needs no stream, no cursor and no refresh. After a sleep, a restart, or at another worker, it shows the present state, and keeps what a person was doing in it.
+A page needs no stream, no cursor and no refresh. After a sleep, a restart, or at another worker, it shows the present state.
 
 ```python
 from fasthtml.common import Div, FastHTML, P, Titled
@@ -32,13 +32,14 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/live/live.html.md"""
 # %% auto #0
 __all__ = ['Live']
 
-# %% ../../nbs/live/live.ipynb #fcf7c9d8
-import inspect, logging
+# %% ../../nbs/live/live.ipynb #6577f915
+import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial, update_wrapper
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from fastcore.basics import patch
@@ -50,101 +51,57 @@ from starlette.responses import Response
 from ..asgi.response import bypass_middleware
 from ..asgi.shutdown import wrap_lifespan
 from ..browser.scripts import asset_url, serve_assets
+from ..cluster.home_loop import running_loop
 from ..core.access import AccessPolicy, check_origin, check_user, find_user, guest_user, secret_key_of
 from ..core.broadcast import register_manager
+from ..core.connections import SSEConnection
 from ..core.manager import BroadcastManager
+from ..core.presence import Presence
 from ..core.routes import BroadcastResponse, info_routes, refusal_response
 from ..events.record import Event
 from ..events.topics import check_topic
-from ..events.wire import ConnectionRefused, check_numbers, to_json
-from .markup import Markup, make_markup
-from .renderings import LiveRenderer, Renderings, touch_topic, touched_name
+from ..events.wire import ConnectionRefused, to_json
+from .markup import Gone, Markup
+from .regions import Region, RoomName
+from .renderings import LiveRenderer, Renderings, touch_topic, touched_name, until_times
 from .requests import RequestLayer, current_request
-from .views import View, make_view, read_view, region_of
+from .rooms import Rooms
+from .views import View, read_view, region_of
 
 _logger = logging.getLogger(__name__)
 
-# %% ../../nbs/live/live.ipynb #42232b27
-USER_PARAMETERS = ('auth', 'user')
-
-class Region:
-    "A function whose result stays live in the pages that show it"
-    def __init__(self, live: 'Live', function: Callable[..., Any], depends: Iterable[str], min_interval: float,
-        every: float | None):
-        self.live, self.function, self.depends = live, function, depends
-        self.min_interval, self.every = min_interval, every
-        self.name, self.is_async = function.__name__, inspect.iscoroutinefunction(function)
-        self.parameters = inspect.signature(function).parameters
-        self.user_parameter = next((name for name in self.parameters if name in USER_PARAMETERS), None)
-        if any(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in self.parameters.values()):
-            raise ValueError(f'{self.name} has * parameters; a region names all of its arguments')
-        update_wrapper(self, function)
-
-    def view(self, *args: Any, **kwargs: Any) -> View:
-        "Return the view of a call, for the user of the current request"
-        if self.user_parameter in kwargs: raise TypeError(f'{self.user_parameter} of {self.name} is filled by the request')
-        signature = inspect.Signature([each for each in self.parameters.values() if each.name != self.user_parameter])
-        bound = signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        user = self.live.current_user() if self.user_parameter else None
-        return make_view(self.live.key, self.name, bound.arguments.values(), user)
-
-    def arguments(self, view: View) -> dict[str, Any]:
-        "Return the arguments of a view by their names"
-        names = [name for name in self.parameters if name != self.user_parameter]
-        return dict(zip(names, view.args, strict=True))
-
-    def names(self, view: View) -> list[str]: return [name.format(**self.arguments(view)) for name in self.depends]
-
-    def call(self, view: View) -> Any:
-        "Call the function for a view"
-        user = {self.user_parameter: view.user} if self.user_parameter else {}
-        return self.function(**self.arguments(view), **user)
-
-# %% ../../nbs/live/live.ipynb #edde6579
-@patch
-def __call__(self: Region, *args: Any, **kwargs: Any) -> Any: # Markup; to be awaited if the function is `async`
-    view, cursor = self.view(*args, **kwargs), self.live.manager.cursor()
-    result = self.call(view)
-    if self.is_async: return self._show_awaited(view, cursor, result)
-    return self.live.show(self, view, cursor, make_markup(result))
-
-@patch
-async def _show_awaited(self: Region, view: View, cursor: str, result: Any) -> NotStr:
-    return self.live.show(self, view, cursor, make_markup(await result))
-
-# %% ../../nbs/live/live.ipynb #d2a94b3a
+# %% ../../nbs/live/live.ipynb #edfb55e9
 class Live:
     "The live regions of an application"
+    Gone = Gone
+
     def __init__(self,
         app: Any, # A FastHTML app
         *,
         manager: BroadcastManager | None = None, # Orders the touches; None for one of its own, in this process only
         prefix: str = '/live', # URL prefix of its routes
-        policy: AccessPolicy = AccessPolicy(), # `allow_origins` only; the user is the `auth` of a request
+        allow_origins: Iterable[str] = (), # Other sites whose pages may show regions
     ):
         if not isinstance(app, Starlette):
             raise TypeError(f'app must be a FastHTML app, got {app!r:.60}; app, rt = fast_app() returns it first')
-        if policy.authorize is not None or policy.identify is not None:
-            raise ValueError('Live decides who may read a view; policy has only allow_origins here')
-        self.app, self.manager, self.prefix = app, manager or BroadcastManager(), prefix
-        self.policy, self.regions, self.key = replace(policy, authorize=self._authorize), {}, secret_key_of(app)
-        self.renderer = LiveRenderer()
+        if not prefix.startswith('/') or prefix.endswith('/'):
+            raise ValueError(f'prefix must start with "/" and not end with it, got {prefix!r}')
+        self.app, self.manager, self.prefix, self.key = app, manager or BroadcastManager(), prefix, secret_key_of(app)
+        self.policy = AccessPolicy(authorize=self._authorize, allow_origins=allow_origins)
+        self.regions, self.renderer = {}, LiveRenderer()
         self.renderings = Renderings(self.manager.hub, self.renderer)
+        self.rooms = Rooms(self.manager, self.touch, self.renderings.render)
         self.manager.dispatcher.observers.append(self)
         self._add_routes()
 
     def region(self,
-        *depends: str, # Names that it depends on; a name may have arguments in braces
+        *depends: str | RoomName, # Names, which may have arguments in braces, or `live.presence(…)`
         min_interval: float = 0.1, # Seconds between two renderings of a view at least, 0 or more
         every: float | None = None, # Seconds after which it is rendered again while somebody looks; None for never
     ) -> Callable[[Callable[..., Any]], Region]: # A decorator
         "Make a function a region; raises `ValueError` for a bad name or interval, or a second region of that name"
-        if depends and callable(depends[0]): raise TypeError('region takes names: write @live.region("cards")')
-        for name in depends: check_topic(name)
-        check_numbers(min_interval=min_interval, every=every)
-        if min_interval < 0 or (every is not None and every <= 0):
-            raise ValueError(f'min_interval must be 0 or more, and every over 0, got {min_interval!r} and {every!r}')
+        if any(not isinstance(each, str | RoomName) for each in depends):
+            raise TypeError(f'region takes names, got {depends[0]!r:.60}; write @live.region("cards")')
         def add(function: Callable[..., Any]) -> Region:
             made = Region(self, function, depends, min_interval, every)
             if made.name in self.regions: raise ValueError(f'There is a region {made.name!r} already; rename one')
@@ -152,19 +109,36 @@ class Live:
             return made
         return add
 
-    def touch(self,
-        *names: str, # Names that regions depend on
-    ) -> list[Future]: # Done when the touch has its place; nothing needs to wait for it
-        """Render again what depends on `names`, in all processes; callable from any thread or task.
+    def presence(self,
+        room: str, # Name of the room, which may have arguments in braces
+    ) -> RoomName: # For `region`
+        "Count the pages of a region in `room`; a parameter `presence` of the function gets the result"
+        return RoomName(room)
 
-        While the engine takes no events, a touch is kept. Raises `ValueError` for a bad name."""
-        for name in names: check_topic(name)
-        futures = [self._publish(name) for name in names]
-        request = current_request.get()
-        if request is not None: request.touches += futures
-        return futures
+# %% ../../nbs/live/live.ipynb #0b3f58c1
+@patch
+def touch(self: Live,
+    *names: str, # Names that regions depend on
+) -> list[Future]: # Each is done when its touch has its place; nothing needs to wait for it
+    """Render again what depends on `names`, in all processes; callable from any thread or task.
 
-# %% ../../nbs/live/live.ipynb #bd7e8ec9
+    While the engine takes no events, a touch is kept. Raises `ValueError` for a bad name."""
+    for name in names: check_topic(name)
+    futures = [self._publish(name) for name in names]
+    request = current_request.get()
+    if request is not None: request.touches += futures
+    return futures
+
+@patch
+def until(self: Live,
+    time: datetime | float, # When the region changes: local or aware time, or seconds as of `time.time()`
+):
+    "Render the region in which this is called again at `time`; raises `RuntimeError` outside of one"
+    times = until_times.get()
+    if times is None: raise RuntimeError('until is called inside a region, while it is rendered')
+    times.append(time.timestamp() if isinstance(time, datetime) else float(time))
+
+# %% ../../nbs/live/live.ipynb #a63ec79b
 @patch
 def _publish(self: Live, name: str) -> Future:
     future = self.manager.broadcast_threadsafe('touch', {}, topic=touch_topic(name), key='touch', buffer=True)
@@ -175,6 +149,7 @@ def _log_lost(name: str, future: Future):
     error = None if future.cancelled() else future.exception()
     if error is not None: _logger.error('A touch of %.60r was lost', name, exc_info=error)
 
+# %% ../../nbs/live/live.ipynb #cd86b270
 @patch
 def on_event(self: Live, event: Event):
     "Render what depends on a touched name"
@@ -182,8 +157,16 @@ def on_event(self: Live, event: Event):
 
 @patch
 def on_gap(self: Live):
-    "Render everything, since touches may have been missed"
+    "Render everything"
     self.renderings.touch(None, self.manager.log.head)
+
+@patch
+def on_topics_changed(self: Live, connection: SSEConnection, topics: Iterable[str]):
+    "Note who enters and leaves, and watch views of a clock"
+    self.rooms.on_topics_changed(connection, topics)
+    for topic in topics:
+        state = self.renderings.known(topic)
+        if state is not None and running_loop() is not None: running_loop().call_soon(self.renderings.watch, state)
 
 # %% ../../nbs/live/live.ipynb #40f89030
 @patch
@@ -197,9 +180,9 @@ def read_view(self: Live, topic: str, user: str | None) -> tuple[Region, View]:
 def current_user(self: Live) -> str | None:
     "Return the user of the current request; None outside of a request, and for an anonymous one"
     request = current_request.get()
-    user = None if request is None else request.scope.get('auth')
-    if request is not None and not user: return guest_user(request.scope, False, self.manager.time)
-    return None if user is None else check_user(user)
+    if request is None: return None
+    user = request.scope.get('auth')
+    return check_user(user) if user else guest_user(request.scope, False, self.manager.time)
 
 @patch
 async def _authorize(self: Live, topics, req) -> list[str]:
@@ -210,6 +193,7 @@ async def _authorize(self: Live, topics, req) -> list[str]:
         allowed.append(topic)
     return allowed
 
+# %% ../../nbs/live/live.ipynb #d5984cd8
 class LiveResponse(BroadcastResponse):
     "The stream of the views of a page"
     def __init__(self, live: Live, connection_id: str):
@@ -217,12 +201,14 @@ class LiveResponse(BroadcastResponse):
         self.live = live
 
     def private_topics(self, user: str | None, topics: Iterable[str]) -> list[str]:
-        "Return the topics of the touches that the views depend on"
-        views = [self.live.read_view(topic, user) for topic in topics]
-        states = [self.live.renderings.state(view, region) for region, view in views]
-        return [touch_topic(name) for state in states for name in state.names]
+        "Return the topics of the names that the views depend on, and of their rooms"
+        found = []
+        for region, view in (self.live.read_view(topic, user) for topic in topics):
+            state = self.live.renderings.state(view, region)
+            found += [*map(touch_topic, state.names), *map(self.live.rooms.topic, region.rooms_of(view))]
+        return found
 
-# %% ../../nbs/live/live.ipynb #9fb39592
+# %% ../../nbs/live/live.ipynb #2b8a1fa6
 @patch
 def _add_routes(self: Live):
     app, prefix = self.app, self.prefix
@@ -233,31 +219,23 @@ def _add_routes(self: Live):
         app.get(f'{prefix}/{route.__name__}', name=f'live_{route.__name__}')(route)
     serve_assets(app, prefix)
     app.hdrs += [Script(src=asset_url(prefix, name=name)) for name in ('sse', 'live')]
-    app.add_middleware(RequestLayer, cursor=self.manager.cursor)
+    app.add_middleware(RequestLayer, cursor=self.cursor)
     bypass_middleware(app)
     wrap_lifespan(app, self._lifespan)
 
 @patch
 async def _answer(self: Live, req: Request) -> Response:
-    headers, query = {'cache-control': 'no-store'}, req.query_params
+    headers, query, log = {'cache-control': 'no-store'}, req.query_params, self.manager.log
     try:
         headers |= check_origin(req.headers, self.policy.allow_origins)
         region, view = self.read_view(query.get('topic', ''), await find_user(req.scope))
         await self.manager.ready(query.get('at'))
-        state = self.renderings.state(view, region)
-        made = await self.renderings.current(state, self.manager.log.position_of(query.get('at')) or 0)
+        made = await self.renderings.current(self.renderings.state(view, region), log.position_of(query.get('at')) or 0)
     except ConnectionRefused as e: return refusal_response(e, headers, self.manager.time)
     headers |= {'sse-at': made.cursor, 'sse-hash': made.markup.hash}
     if made.markup.is_gone: headers['sse-gone'] = 'true'
     if query.get('hash') == made.markup.hash: return Response(status_code=204, headers=headers)
     return Response(made.markup.html, headers=headers, media_type='text/html')
-
-# %% ../../nbs/live/live.ipynb #c92aafa1
-@patch
-def show(self: Live, region: Region, view: View, cursor: str, markup: Markup) -> NotStr:
-    "Return the markup of a view for a page"
-    about = dict(view=view.topic, at=cursor, hash=markup.hash, names=region.names(view), url=f'{self.prefix}/stream')
-    return NotStr(markup.with_attribute('data-sse-live', to_json(about)))
 
 # %% ../../nbs/live/live.ipynb #e4101878
 @patch
@@ -265,4 +243,23 @@ def show(self: Live, region: Region, view: View, cursor: str, markup: Markup) ->
 async def _lifespan(self: Live) -> AsyncIterator[None]:
     async with self.manager.lifespan():
         try: yield
-        finally: self.renderings.stop()
+        finally:
+            self.rooms.stop()
+            self.renderings.stop()
+
+# %% ../../nbs/live/live.ipynb #bc200456
+@patch
+def cursor(self: Live) -> str: return self.manager.cursor() # The place in the log
+
+@patch
+def show(self: Live, region: Region, view: View, markup: Markup, until: float | None = None, **about: Any) -> NotStr:
+    "Return the markup of a view for a page"
+    about |= dict(view=view.topic, names=region.names(view), url=f'{self.prefix}/stream')
+    if until is not None: about['after'] = round(max(0, until - self.manager.time.wall()), 3)
+    return NotStr(markup.with_attribute('data-sse-live', to_json(about)))
+
+@patch
+def known_in(self: Live, room: str) -> Presence: return self.rooms.known(room) # Who was in a room last
+
+@patch
+async def find_in(self: Live, room: str) -> Presence: return await self.rooms.find(room) # Who is in a room now

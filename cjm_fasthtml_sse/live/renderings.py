@@ -19,6 +19,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from fastcore.basics import patch
@@ -62,8 +63,9 @@ class ViewSource(Protocol):
     min_interval: float
     every: float | None
     def names(self, view: View) -> Iterable[str]: "Return the names that a view depends on"
-    def call(self, view: View) -> Any: "Call the function; the result may have to be awaited"
     is_async: bool
+    async def prepare(self, view: View) -> dict[str, Any]: "Return the arguments that are found by waiting"
+    def call(self, view: View, **prepared: Any) -> Any: "Call the function; the result may have to be awaited"
 
 class Rendering(NamedTuple):
     "A view at one moment"
@@ -118,6 +120,8 @@ class Renderings:
         if len(self._states) > MAX_IDLE: self._drop_idle()
         return found
 
+    def known(self, topic: str) -> ViewState | None: return self._states.get(topic) # The state of a view, if there is one
+
     def streams(self, state: ViewState) -> list[StreamConnection]:
         "Return the streams of this process that show a view"
         found = self.hub.streams_in(state.view.topic)
@@ -158,11 +162,10 @@ async def _render(self: Renderings, state: ViewState):
 
 @patch
 async def _call(self: Renderings, state: ViewState) -> Markup:
-    loop, source = asyncio.get_running_loop(), state.source
-    if source.is_async:
-        result = await source.call(state.view)
-        make = lambda: make_markup(result)
-    else: make = lambda: make_markup(source.call(state.view))
+    loop, source, view = asyncio.get_running_loop(), state.source, state.view
+    prepared = await source.prepare(view)
+    if source.is_async: make = partial(make_markup, await source.call(view, **prepared))
+    else: make = lambda: make_markup(source.call(view, **prepared))
     if self._thread is None: self._thread = ThreadPoolExecutor(1, thread_name_prefix='sse-live')
     return await loop.run_in_executor(self._thread, contextvars.copy_context().run, make)
 
@@ -201,6 +204,11 @@ def touch(self: Renderings, name: str | None, position: int):
         self.schedule(state)
 
 @patch
+def render(self: Renderings, name: str):
+    "Render again in this process what depends on `name`, without a touch"
+    for state in list(self._by_name.get(name, ())): self.schedule(state)
+
+@patch
 def schedule(self: Renderings, state: ViewState, pause: float = 0.0):
     "Render a view after `pause` seconds if a page shows it; not before the interval is over"
     if state.task is not None or not self.streams(state): return
@@ -220,8 +228,13 @@ def _plan_next(self: Renderings, state: ViewState):
     made, time = state.rendering, self.hub.log.time
     if state.failures: return self.schedule(state, min(RETRY_RANGE[0] * 2 ** (state.failures - 1), RETRY_RANGE[1]))
     if made is None or state.dirty > made.position: return self.schedule(state)
-    waits = [] if state.source.every is None else [state.source.every]
-    if made.until is not None: waits.append(made.until - time.wall())
+    waits = [] if made.until is None else [made.until - time.wall()]
+    self.watch(state, *waits)
+
+@patch
+def watch(self: Renderings, state: ViewState, *waits: float):
+    "Render a view of a clock again in time, as long as somebody looks"
+    waits = [*waits, *([] if state.source.every is None else [state.source.every])]
     if waits: self.schedule(state, max(0.0, min(waits)))
 
 # %% ../../nbs/live/renderings.ipynb #caa77586

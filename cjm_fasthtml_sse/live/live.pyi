@@ -1,0 +1,94 @@
+# Written by `make export` from the module beside this file: do not edit.
+from cjm_fasthtml_sse.core.connections import SSEConnection
+from cjm_fasthtml_sse.core.manager import BroadcastManager
+from cjm_fasthtml_sse.core.presence import Presence
+from cjm_fasthtml_sse.events.record import Event
+from cjm_fasthtml_sse.live.markup import Markup
+from cjm_fasthtml_sse.live.regions import Region
+from cjm_fasthtml_sse.live.regions import RoomName
+from cjm_fasthtml_sse.live.views import View
+from collections.abc import Callable
+from collections.abc import Iterable
+from concurrent.futures import Future
+from datetime import datetime
+from fasthtml.common import NotStr
+from typing import Any
+
+__all__ = ['Live']
+
+class Live:
+    """The live regions of an application"""
+    app: Any
+    prefix: str
+    def __init__(self, app: Any, *, manager: BroadcastManager | None=None, prefix: str='/live', allow_origins: Iterable[str]=...) -> None:
+        """
+        Args:
+            app: A FastHTML app
+            manager: Orders the touches; None for one of its own, in this process only
+            prefix: URL prefix of its routes
+            allow_origins: Other sites whose pages may show regions
+        """
+    def region(self, *depends: str | RoomName, min_interval: float=0.1, every: float | None=None) -> Callable[[Callable[..., Any]], Region]:
+        """Make a function a region; raises `ValueError` for a bad name or interval, or a second region of that name
+
+        Args:
+            depends: Names, which may have arguments in braces, or `live.presence(…)`
+            min_interval: Seconds between two renderings of a view at least, 0 or more
+            every: Seconds after which it is rendered again while somebody looks; None for never
+
+        Returns:
+            A decorator
+        """
+    def presence(self, room: str) -> RoomName:
+        """Count the pages of a region in `room`; a parameter `presence` of the function gets the result
+
+        Args:
+            room: Name of the room, which may have arguments in braces
+
+        Returns:
+            For `region`
+        """
+    def touch(self, *names: str) -> list[Future]:
+        """Render again what depends on `names`, in all processes; callable from any thread or task.
+
+        While the engine takes no events, a touch is kept. Raises `ValueError` for a bad name.
+
+        Args:
+            names: Names that regions depend on
+
+        Returns:
+            Each is done when its touch has its place; nothing needs to wait for it
+        """
+    def until(self, time: datetime | float) -> None:
+        """Render the region in which this is called again at `time`; raises `RuntimeError` outside of one
+
+        Args:
+            time: When the region changes: local or aware time, or seconds as of `time.time()`
+        """
+    def on_event(self, event: Event) -> None:
+        """Render what depends on a touched name"""
+    def on_gap(self) -> None:
+        """Render everything"""
+    def on_topics_changed(self, connection: SSEConnection, topics: Iterable[str]) -> None:
+        """Note who enters and leaves, and watch views of a clock"""
+    def read_view(self, topic: str, user: str | None) -> tuple[Region, View]:
+        """Return the view of a topic and its region; raises `ConnectionRefused` (403) for one that is not valid for `user`"""
+    def current_user(self) -> str | None:
+        """Return the user of the current request; None outside of a request, and for an anonymous one"""
+    def cursor(self) -> str:
+        """
+        Returns:
+            The place in the log
+        """
+    def show(self, region: Region, view: View, markup: Markup, until: float | None=None, **about: Any) -> NotStr:
+        """Return the markup of a view for a page"""
+    def known_in(self, room: str) -> Presence:
+        """
+        Returns:
+            Who was in a room last
+        """
+    async def find_in(self, room: str) -> Presence:
+        """
+        Returns:
+            Who is in a room now
+        """
