@@ -85,6 +85,7 @@ Modules:
 - `cjm_fasthtml_sse.events.renderer`: Renders each event once for all subscribers of a route
 - `cjm_fasthtml_sse.events.topics`: Find the subscribers of an event by a few dictionary look-ups
 - `cjm_fasthtml_sse.events.wire`: Encode Server-Sent Events as bytes, and check the data that they carry
+- `cjm_fasthtml_sse.live.host`: The routes of an application's regions, who may read a view, and what a touch does
 - `cjm_fasthtml_sse.live.live`: One function a view: pages show it, and it is rendered again for all of them when what it depends on was touched
 - `cjm_fasthtml_sse.live.markup`: What a region returned, as HTML that can be compared: whole, or child by child
 - `cjm_fasthtml_sse.live.regions`: A function whose result stays live: its arguments, its user, and the names that it depends on

@@ -299,9 +299,6 @@ comments = {
         'presence': 'Args:\n    room: Name of the room, which may have arguments in braces\n\nReturns:\n    For `region`',
         'touch': 'Args:\n    names: Names that regions depend on\n\nReturns:\n    Each is done when its touch has its place; nothing needs to wait for it',
         'until': 'Args:\n    time: When the region changes: local or aware time, or seconds as of `time.time()`',
-        'cursor': 'Returns:\n    The place in the log',
-        'known_in': 'Returns:\n    Who was in a room last',
-        'find_in': 'Returns:\n    Who is in a room now',
     },
     'Gone': {
         '__init__': 'Args:\n    content: Elements or text, shown in place of the region',

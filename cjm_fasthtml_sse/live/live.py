@@ -32,43 +32,19 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/live/live.html.md"""
 # %% auto #0
 __all__ = ['Live']
 
-# %% ../../nbs/live/live.ipynb #6577f915
-import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+# %% ../../nbs/live/live.ipynb #33296ef3
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
-from fastcore.basics import patch
-from fasthtml.common import NotStr, Script
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
 
-from ..asgi.response import bypass_middleware
-from ..asgi.shutdown import wrap_lifespan
-from ..browser.scripts import asset_url, serve_assets
-from ..cluster.home_loop import running_loop
-from ..core.access import AccessPolicy, check_origin, check_user, find_user, guest_user, secret_key_of
-from ..core.broadcast import register_manager
-from ..core.connections import SSEConnection
 from ..core.manager import BroadcastManager
-from ..core.presence import Presence
-from ..core.routes import BroadcastResponse, info_routes, refusal_response
-from ..events.record import Event
-from ..events.topics import check_topic
-from ..events.wire import ConnectionRefused, to_json
-from .markup import Gone, Markup
+from .host import LiveHost
+from .markup import Gone
 from .regions import Region, RoomName
-from .renderings import LiveRenderer, Renderings, touch_topic, touched_name, until_times
-from .requests import RequestLayer, current_request
-from .rooms import Rooms
-from .views import View, read_view, region_of
-
-_logger = logging.getLogger(__name__)
+from .renderings import until_times
 
 # %% ../../nbs/live/live.ipynb #edfb55e9
 class Live:
@@ -86,13 +62,8 @@ class Live:
             raise TypeError(f'app must be a FastHTML app, got {app!r:.60}; app, rt = fast_app() returns it first')
         if not prefix.startswith('/') or prefix.endswith('/'):
             raise ValueError(f'prefix must start with "/" and not end with it, got {prefix!r}')
-        self.app, self.manager, self.prefix, self.key = app, manager or BroadcastManager(), prefix, secret_key_of(app)
-        self.policy = AccessPolicy(authorize=self._authorize, allow_origins=allow_origins)
-        self.regions, self.renderer = {}, LiveRenderer()
-        self.renderings = Renderings(self.manager.hub, self.renderer)
-        self.rooms = Rooms(self.manager, self.touch, self.renderings.render)
-        self.manager.dispatcher.observers.append(self)
-        self._add_routes()
+        self.manager = manager or BroadcastManager()
+        self.host = LiveHost(app, self.manager, prefix, allow_origins)
 
     def region(self,
         *depends: str | RoomName, # Names, which may have arguments in braces, or `live.presence(…)`
@@ -100,13 +71,11 @@ class Live:
         every: float | None = None, # Seconds after which it is rendered again while somebody looks; None for never
     ) -> Callable[[Callable[..., Any]], Region]: # A decorator
         "Make a function a region; raises `ValueError` for a bad name or interval, or a second region of that name"
-        if any(not isinstance(each, str | RoomName) for each in depends):
-            raise TypeError(f'region takes names, got {depends[0]!r:.60}; write @live.region("cards")')
+        wrong = [each for each in depends if not isinstance(each, str | RoomName)]
+        if wrong: raise TypeError(f'region takes names, got {wrong[0]!r:.60}; write @live.region("cards")')
         def add(function: Callable[..., Any]) -> Region:
-            made = Region(self, function, depends, min_interval, every)
-            if made.name in self.regions: raise ValueError(f'There is a region {made.name!r} already; rename one')
-            self.regions[made.name] = made
-            return made
+            self.host.add(region := Region(self.host, function, depends, min_interval, every))
+            return region
         return add
 
     def presence(self,
@@ -115,151 +84,18 @@ class Live:
         "Count the pages of a region in `room`; a parameter `presence` of the function gets the result"
         return RoomName(room)
 
-# %% ../../nbs/live/live.ipynb #0b3f58c1
-@patch
-def touch(self: Live,
-    *names: str, # Names that regions depend on
-) -> list[Future]: # Each is done when its touch has its place; nothing needs to wait for it
-    """Render again what depends on `names`, in all processes; callable from any thread or task.
+    def touch(self,
+        *names: str, # Names that regions depend on
+    ) -> list[Future]: # Each is done when its touch has its place; nothing needs to wait for it
+        """Render again what depends on `names`, in all processes; callable from any thread or task.
 
-    While the engine takes no events, a touch is kept. Raises `ValueError` for a bad name."""
-    for name in names: check_topic(name)
-    futures = [self._publish(name) for name in names]
-    request = current_request.get()
-    if request is not None: request.touches += futures
-    return futures
+        While the engine takes no events, a touch is kept. Raises `ValueError` for a bad name."""
+        return self.host.touch(*names)
 
-@patch
-def until(self: Live,
-    time: datetime | float, # When the region changes: local or aware time, or seconds as of `time.time()`
-):
-    "Render the region in which this is called again at `time`; raises `RuntimeError` outside of one"
-    times = until_times.get()
-    if times is None: raise RuntimeError('until is called inside a region, while it is rendered')
-    times.append(time.timestamp() if isinstance(time, datetime) else float(time))
-
-# %% ../../nbs/live/live.ipynb #a63ec79b
-@patch
-def _publish(self: Live, name: str) -> Future:
-    future = self.manager.broadcast_threadsafe('touch', {}, topic=touch_topic(name), key='touch', buffer=True)
-    future.add_done_callback(partial(_log_lost, name))
-    return future
-
-def _log_lost(name: str, future: Future):
-    error = None if future.cancelled() else future.exception()
-    if error is not None: _logger.error('A touch of %.60r was lost', name, exc_info=error)
-
-# %% ../../nbs/live/live.ipynb #cd86b270
-@patch
-def on_event(self: Live, event: Event):
-    "Render what depends on a touched name"
-    if (name := touched_name(event)) is not None: self.renderings.touch(name, event.position)
-
-@patch
-def on_gap(self: Live):
-    "Render everything"
-    self.renderings.touch(None, self.manager.log.head)
-
-@patch
-def on_topics_changed(self: Live, connection: SSEConnection, topics: Iterable[str]):
-    "Note who enters and leaves, and watch views of a clock"
-    self.rooms.on_topics_changed(connection, topics)
-    for topic in topics:
-        state = self.renderings.known(topic)
-        if state is not None and running_loop() is not None: running_loop().call_soon(self.renderings.watch, state)
-
-# %% ../../nbs/live/live.ipynb #40f89030
-@patch
-def read_view(self: Live, topic: str, user: str | None) -> tuple[Region, View]:
-    "Return the view of a topic and its region; raises `ConnectionRefused` (403) for one that is not valid for `user`"
-    region = self.regions.get(region_of(topic))
-    if region is None: raise ConnectionRefused('There is no such region; load the page again', 403)
-    return region, read_view(self.key, topic, user if region.user_parameter else None)
-
-@patch
-def current_user(self: Live) -> str | None:
-    "Return the user of the current request; None outside of a request, and for an anonymous one"
-    request = current_request.get()
-    if request is None: return None
-    user = request.scope.get('auth')
-    return check_user(user) if user else guest_user(request.scope, False, self.manager.time)
-
-@patch
-async def _authorize(self: Live, topics, req) -> list[str]:
-    user, allowed = await find_user(req.scope), []
-    for topic in topics:
-        try: self.read_view(topic, user)
-        except ConnectionRefused: continue
-        allowed.append(topic)
-    return allowed
-
-# %% ../../nbs/live/live.ipynb #d5984cd8
-class LiveResponse(BroadcastResponse):
-    "The stream of the views of a page"
-    def __init__(self, live: Live, connection_id: str):
-        super().__init__(live.manager, live.renderer, live.policy, connection_id)
-        self.live = live
-
-    def private_topics(self, user: str | None, topics: Iterable[str]) -> list[str]:
-        "Return the topics of the names that the views depend on, and of their rooms"
-        found = []
-        for region, view in (self.live.read_view(topic, user) for topic in topics):
-            state = self.live.renderings.state(view, region)
-            found += [*map(touch_topic, state.names), *map(self.live.rooms.topic, region.rooms_of(view))]
-        return found
-
-# %% ../../nbs/live/live.ipynb #2b8a1fa6
-@patch
-def _add_routes(self: Live):
-    app, prefix = self.app, self.prefix
-    register_manager(app, self.manager, prefix)
-    async def stream(connection_id: str = ''): return LiveResponse(self, connection_id)
-    async def view(req): return await self._answer(req)
-    for route in (stream, view, *info_routes(app, self.manager, self.policy)):
-        app.get(f'{prefix}/{route.__name__}', name=f'live_{route.__name__}')(route)
-    serve_assets(app, prefix)
-    app.hdrs += [Script(src=asset_url(prefix, name=name)) for name in ('sse', 'live')]
-    app.add_middleware(RequestLayer, cursor=self.cursor)
-    bypass_middleware(app)
-    wrap_lifespan(app, self._lifespan)
-
-@patch
-async def _answer(self: Live, req: Request) -> Response:
-    headers, query, log = {'cache-control': 'no-store'}, req.query_params, self.manager.log
-    try:
-        headers |= check_origin(req.headers, self.policy.allow_origins)
-        region, view = self.read_view(query.get('topic', ''), await find_user(req.scope))
-        await self.manager.ready(query.get('at'))
-        made = await self.renderings.current(self.renderings.state(view, region), log.position_of(query.get('at')) or 0)
-    except ConnectionRefused as e: return refusal_response(e, headers, self.manager.time)
-    headers |= {'sse-at': made.cursor, 'sse-hash': made.markup.hash}
-    if made.markup.is_gone: headers['sse-gone'] = 'true'
-    if query.get('hash') == made.markup.hash: return Response(status_code=204, headers=headers)
-    return Response(made.markup.html, headers=headers, media_type='text/html')
-
-# %% ../../nbs/live/live.ipynb #e4101878
-@patch
-@asynccontextmanager
-async def _lifespan(self: Live) -> AsyncIterator[None]:
-    async with self.manager.lifespan():
-        try: yield
-        finally:
-            self.rooms.stop()
-            self.renderings.stop()
-
-# %% ../../nbs/live/live.ipynb #bc200456
-@patch
-def cursor(self: Live) -> str: return self.manager.cursor() # The place in the log
-
-@patch
-def show(self: Live, region: Region, view: View, markup: Markup, until: float | None = None, **about: Any) -> NotStr:
-    "Return the markup of a view for a page"
-    about |= dict(view=view.topic, names=region.names(view), url=f'{self.prefix}/stream')
-    if until is not None: about['after'] = round(max(0, until - self.manager.time.wall()), 3)
-    return NotStr(markup.with_attribute('data-sse-live', to_json(about)))
-
-@patch
-def known_in(self: Live, room: str) -> Presence: return self.rooms.known(room) # Who was in a room last
-
-@patch
-async def find_in(self: Live, room: str) -> Presence: return await self.rooms.find(room) # Who is in a room now
+    def until(self,
+        time: datetime | float, # When the region changes: local or aware time, or seconds as of `time.time()`
+    ):
+        "Render the region in which this is called again at `time`; raises `RuntimeError` outside of one"
+        times = until_times.get()
+        if times is None: raise RuntimeError('until is called inside a region, while it is rendered')
+        times.append(time.timestamp() if isinstance(time, datetime) else float(time))

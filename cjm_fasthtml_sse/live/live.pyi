@@ -1,25 +1,17 @@
 # Written by `make export` from the module beside this file: do not edit.
-from cjm_fasthtml_sse.core.connections import SSEConnection
 from cjm_fasthtml_sse.core.manager import BroadcastManager
-from cjm_fasthtml_sse.core.presence import Presence
-from cjm_fasthtml_sse.events.record import Event
-from cjm_fasthtml_sse.live.markup import Markup
 from cjm_fasthtml_sse.live.regions import Region
 from cjm_fasthtml_sse.live.regions import RoomName
-from cjm_fasthtml_sse.live.views import View
 from collections.abc import Callable
 from collections.abc import Iterable
 from concurrent.futures import Future
 from datetime import datetime
-from fasthtml.common import NotStr
 from typing import Any
 
 __all__ = ['Live']
 
 class Live:
     """The live regions of an application"""
-    app: Any
-    prefix: str
     def __init__(self, app: Any, *, manager: BroadcastManager | None=None, prefix: str='/live', allow_origins: Iterable[str]=...) -> None:
         """
         Args:
@@ -64,31 +56,4 @@ class Live:
 
         Args:
             time: When the region changes: local or aware time, or seconds as of `time.time()`
-        """
-    def on_event(self, event: Event) -> None:
-        """Render what depends on a touched name"""
-    def on_gap(self) -> None:
-        """Render everything"""
-    def on_topics_changed(self, connection: SSEConnection, topics: Iterable[str]) -> None:
-        """Note who enters and leaves, and watch views of a clock"""
-    def read_view(self, topic: str, user: str | None) -> tuple[Region, View]:
-        """Return the view of a topic and its region; raises `ConnectionRefused` (403) for one that is not valid for `user`"""
-    def current_user(self) -> str | None:
-        """Return the user of the current request; None outside of a request, and for an anonymous one"""
-    def cursor(self) -> str:
-        """
-        Returns:
-            The place in the log
-        """
-    def show(self, region: Region, view: View, markup: Markup, until: float | None=None, **about: Any) -> NotStr:
-        """Return the markup of a view for a page"""
-    def known_in(self, room: str) -> Presence:
-        """
-        Returns:
-            Who was in a room last
-        """
-    async def find_in(self, room: str) -> Presence:
-        """
-        Returns:
-            Who is in a room now
         """

@@ -19,7 +19,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from fastcore.basics import patch
@@ -164,8 +163,8 @@ async def _render(self: Renderings, state: ViewState):
 async def _call(self: Renderings, state: ViewState) -> Markup:
     loop, source, view = asyncio.get_running_loop(), state.source, state.view
     prepared = await source.prepare(view)
-    if source.is_async: make = partial(make_markup, await source.call(view, **prepared))
-    else: make = lambda: make_markup(source.call(view, **prepared))
+    result = await source.call(view, **prepared) if source.is_async else None
+    def make(): return make_markup(result if source.is_async else source.call(view, **prepared))
     if self._thread is None: self._thread = ThreadPoolExecutor(1, thread_name_prefix='sse-live')
     return await loop.run_in_executor(self._thread, contextvars.copy_context().run, make)
 
