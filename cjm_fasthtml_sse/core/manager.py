@@ -13,7 +13,7 @@ __all__ = ['Statistics', 'BroadcastManager']
 
 # %% ../../nbs/core/manager.ipynb #93a76618
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -26,7 +26,7 @@ from ..cluster.link import Cluster
 from ..cluster.local import LocalCluster
 from ..cluster.relay import Relay
 from .calls import ClusterCalls, OldAttributes, UserCalls, WorkerCheck
-from .connections import Capacity
+from .connections import Capacity, SSEConnection
 from .dispatch import Dispatcher
 from .hub import Hub
 from .presence import count_local
@@ -91,6 +91,10 @@ class ReadingCalls(OldAttributes):
         if self.app is not None: return self.app.secret_key
         raise ValueError('This manager has no routes yet; call setup_broadcast_routes(app, manager) first')
 
+    def _on_topics_changed(self, connection: SSEConnection, topics: Iterable[str]):
+        self.tracker.on_topics_changed(connection, topics)
+        self.dispatcher.tell('on_topics_changed', connection, topics)
+
 # %% ../../nbs/core/manager.ipynb #481e72be
 class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
     "Manages SSE broadcast connections across multiple tabs/clients"
@@ -136,10 +140,7 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
 
     def _connect_parts(self):
         hub, cluster, users, tracker = self.hub, self.cluster, self.users, self.tracker
-        def on_topics_changed(connection, topics):
-            tracker.on_topics_changed(connection, topics)
-            self.dispatcher.tell('on_topics_changed', connection, topics)
-        hub.on_topics_changed, hub.on_ahead = on_topics_changed, cluster.read_soon
+        hub.on_topics_changed, hub.on_ahead = self._on_topics_changed, cluster.read_soon
         self.dispatcher.controls = dict(revoke=users.on_revoke, disconnect=users.on_disconnect)
         self.dispatcher.on_log_loaded = users.on_log_loaded
         self.dispatcher.on_control_lost = users.revocations.raise_floor

@@ -164,7 +164,8 @@ async def _answer(self: LiveHost, req: Request) -> Response:
         headers |= check_origin(req.headers, self.policy.allow_origins)
         region, view = self.find_view(query.get('topic', ''), await find_user(req.scope))
         await self.manager.ready(query.get('at'))
-        made = await self.renderings.current(self.renderings.state(view, region), log.position_of(query.get('at')) or 0)
+        state, at_least = self.renderings.state(view, region), log.position_of(query.get('at')) or 0
+        made = await self.renderings.current(state, at_least)
     except ConnectionRefused as e: return refusal_response(e, headers, self.manager.time)
     headers |= {'sse-at': made.cursor, 'sse-hash': made.markup.hash}
     if made.markup.is_gone: headers['sse-gone'] = 'true'
@@ -186,12 +187,13 @@ async def _lifespan(self: LiveHost) -> AsyncIterator[None]:
 def cursor(self: LiveHost) -> str: return self.manager.cursor() # The place in the log
 
 @patch
-def show(self: LiveHost, region: Region, view: View, markup: Markup, until: float | None = None, **about: Any) -> NotStr:
+def show(self: LiveHost, region: Region, view: View, markup: Markup, **about: Any) -> NotStr:
     "Return the markup of a view for a page"
     about |= dict(view=view.topic, names=region.names(view), url=f'{self.prefix}/stream')
-    if until is not None: about['after'] = round(max(0, until - self.manager.time.wall()), 3)
+    if 'until' in about: about['after'] = round(max(0, about.pop('until') - self.manager.time.wall()), 3)
     return NotStr(markup.with_attribute('data-sse-live', to_json(about)))
 
+# %% ../../nbs/live/host.ipynb #3a63cad3
 @patch
 def known_in(self: LiveHost, room: str) -> Presence: return self.rooms.known(room) # Who was in a room last
 

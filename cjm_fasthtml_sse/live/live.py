@@ -49,7 +49,6 @@ from .renderings import until_times
 # %% ../../nbs/live/live.ipynb #edfb55e9
 class Live:
     "The live regions of an application"
-    Gone = Gone
 
     def __init__(self,
         app: Any, # A FastHTML app
@@ -64,6 +63,8 @@ class Live:
             raise ValueError(f'prefix must start with "/" and not end with it, got {prefix!r}')
         self.manager = manager or BroadcastManager()
         self.host = LiveHost(app, self.manager, prefix, allow_origins)
+
+    Gone: type[Gone] # What a region returns last
 
     def region(self,
         *depends: str | RoomName, # Names, which may have arguments in braces, or `live.presence(…)`
@@ -99,3 +100,5 @@ class Live:
         times = until_times.get()
         if times is None: raise RuntimeError('until is called inside a region, while it is rendered')
         times.append(time.timestamp() if isinstance(time, datetime) else float(time))
+
+Live.Gone = Gone

@@ -8,7 +8,7 @@ from cjm_fasthtml_sse.live.markup import difference, make_markup
 ```
 
 ```python
-before, after = (make_markup(Ul(*(Li(text, id=f'row-{i}') for i, text in enumerate(rows)))) for rows in (['a', 'b'], ['a', 'c']))
+before, after = (make_markup(Ul(Li('a', id='row-1'), Li(text, id='row-2'))) for text in 'bc')
 difference(before, after)
 ```
 

@@ -89,7 +89,9 @@ def view(self: Region, *args: Any, **kwargs: Any) -> View:
     return make_view(self.host.key, self.name, bound.arguments.values(), user)
 
 @patch
-def arguments(self: Region, view: View) -> dict[str, Any]: return dict(zip(self.signature.parameters, view.args, strict=True))
+def arguments(self: Region, view: View) -> dict[str, Any]: # By the names of the parameters
+    "Return the arguments of a view"
+    return dict(zip(self.signature.parameters, view.args, strict=True))
 
 @patch
 def names(self: Region, view: View) -> list[str]: # What is touched to render the view again

@@ -89,7 +89,7 @@ class ViewState:
 
 # %% ../../nbs/live/renderings.ipynb #27aed76e
 MAX_IDLE = 1_000  # Views that are kept although nobody looks at them
-until_times: contextvars.ContextVar[list[float] | None] = contextvars.ContextVar('times given to until', default=None)
+until_times = contextvars.ContextVar('times given to `until` in a region, by the wall clock', default=None)
 
 class Renderings:
     "The views of a process"
@@ -119,7 +119,7 @@ class Renderings:
         if len(self._states) > MAX_IDLE: self._drop_idle()
         return found
 
-    def known(self, topic: str) -> ViewState | None: return self._states.get(topic) # The state of a view, if there is one
+    def known(self, topic: str) -> ViewState | None: return self._states.get(topic) # None for any other topic
 
     def streams(self, state: ViewState) -> list[StreamConnection]:
         "Return the streams of this process that show a view"
@@ -142,8 +142,7 @@ RETRY_RANGE = (1.0, 60.0)  # Seconds before a region that failed is called again
 async def _render(self: Renderings, state: ViewState):
     log = self.hub.log
     state.started, position, cursor = log.time.monotonic(), log.head, log.cursor()
-    times: list[float] = []
-    token = until_times.set(times)
+    token = until_times.set(times := [])
     try: markup = await self._call(state)
     except Exception:
         state.failures += 1
@@ -202,6 +201,7 @@ def touch(self: Renderings, name: str | None, position: int):
         if name is None: state.rendering = None
         self.schedule(state)
 
+# %% ../../nbs/live/renderings.ipynb #447ebf16
 @patch
 def render(self: Renderings, name: str):
     "Render again in this process what depends on `name`, without a touch"
@@ -222,6 +222,7 @@ def _on_time(self: Renderings, state: ViewState):
     state.timer = None
     if self.streams(state): self._start(state)
 
+# %% ../../nbs/live/renderings.ipynb #abf4605e
 @patch
 def _plan_next(self: Renderings, state: ViewState):
     made, time = state.rendering, self.hub.log.time
@@ -236,7 +237,7 @@ def watch(self: Renderings, state: ViewState, *waits: float):
     waits = [*waits, *([] if state.source.every is None else [state.source.every])]
     if waits: self.schedule(state, max(0.0, min(waits)))
 
-# %% ../../nbs/live/renderings.ipynb #caa77586
+# %% ../../nbs/live/renderings.ipynb #c987977a
 @patch
 def _push_rendering(self: Renderings, state: ViewState):
     before, (markup, _, cursor, _) = state.pushed, state.rendering

@@ -30,12 +30,11 @@ class CurrentRequest:
     scope: Scope
     touches: list[Future] = field(default_factory=list)
 
-current_request: ContextVar[CurrentRequest | None] = ContextVar('the request of a handler', default=None)
+current_request = ContextVar('the request of a handler', default=None)
 
 class RequestLayer:
     "Notes the request for its handler, and names the place that a write has reached"
-    def __init__(self, app: ASGIApp, cursor: Callable[[], str]):
-        self.app, self.cursor = app, cursor
+    def __init__(self, app: ASGIApp, cursor: Callable[[], str]): self.app, self.cursor = app, cursor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send):
         if scope['type'] != 'http': return await self.app(scope, receive, send)
