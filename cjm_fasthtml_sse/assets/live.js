@@ -67,7 +67,7 @@
     #shown = Promise.resolve();
 
     /** @param {Element} elt @param {any} about */
-    constructor(elt, {view, at, hash, names, url}) {
+    constructor(elt, {view, at, hash, names, url, after}) {
       this.elt = elt;
       this.view = view;
       this.names = names;
@@ -89,6 +89,7 @@
         },
         oncaughtup: () => { if (this.#lacks) this.#fetchSoon(); },
       });
+      if (after !== undefined) setTimeout(() => { if (this.hash === hash) this.#fetchSoon(); }, after * 1000);
     }
 
     get #lacks() { return Boolean(this.#need) && (!this.at || sse.isLater(this.#need, this.at)); }
@@ -151,14 +152,20 @@
         return this.#fetchSoon(REACH_PERIOD);
       }
       this.#floor = "";
-      const {elt} = this, root = this.#next, unchanged = this.#unchanged;
+      const root = this.#next, unchanged = this.#unchanged;
       this.#next = undefined;
-      for (const {name, value} of elt.attributes) if (name.startsWith("data-sse-")) root.setAttribute(name, value);
-      this.#shown = this.#shown.then(() => sse.morph(elt, root.outerHTML, {outer: true, unchanged})).catch(error => {
+      this.#shown = this.#shown.then(() => this.#merge(root, unchanged)).catch(error => {
         console.error("cjm-fasthtml-sse:", error);
         this.hash = "";  // what the page shows is not known
       });
       this.#mark(false);
+    }
+
+    /** @param {Element} root @param {Set<string>} unchanged */
+    async #merge(root, unchanged) {
+      const {elt} = this;
+      for (const {name, value} of elt.attributes) if (name.startsWith("data-sse-")) root.setAttribute(name, value);
+      await sse.morph(elt, root.outerHTML, {outer: true, unchanged});
       if (this.isGone) this.entry.subscription.close("closed", undefined, true);
     }
 

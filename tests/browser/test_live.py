@@ -1,0 +1,270 @@
+"Live regions in browsers: every tab shows what a fresh load would show, and keeps what the person just did"
+import random
+import time
+from contextlib import ExitStack
+
+import pytest
+from fasthtml.common import Beforeware, Button, Div, FastHTML, Input, Li, Link, P, RedirectResponse, Span, Title, Ul
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from until import until
+
+from cjm_fasthtml_sse import Live
+from .engines import expect
+from .live import NPM
+
+pytestmark = pytest.mark.sample(1)
+
+# The markup of all regions, without what the script adds
+SHOWN = """() => [...document.querySelectorAll('[data-sse-live]')].map(region => {
+    const copy = region.cloneNode(true);
+    for (const elt of [copy, ...copy.querySelectorAll('*')])
+        for (const {name} of [...elt.attributes]) if (name.startsWith('data-sse')) elt.removeAttribute(name);
+    return copy.outerHTML; }).join('\\n')"""
+OPEN = "() => [...document.querySelectorAll('[data-sse-live]')].every(each => each.dataset.sseState === 'open')"
+COUNT = """() => { window.changes = 0;
+    new MutationObserver(found => { window.changes += found.filter(each => !each.attributeName?.startsWith('data-sse')).length; })
+        .observe(document.getElementById('board'), {subtree: true, childList: true, characterData: true, attributes: true}); }"""
+ACTS = ('insert', 'update', 'delete', 'move', 'bulk', 'same')
+
+
+class App:
+    "Rows in memory, shown by two regions, and changed by requests or by the test"
+    def __init__(self, htmx, **settings):
+        self.rows, self.calls, self.wait, self.fails, self.banned = dict(a='one', b='two', c='three'), 0, 0, False, set()
+        self.rt = app = FastHTML(default_hdrs=False, hdrs=[Link(rel='icon', href='data:,'), *self.scripts(htmx)],
+            before=Beforeware(self.sign_in), secret_key='a secret of the tests')
+        app.router.routes[:0] = [Mount('/npm', StaticFiles(directory=NPM))]
+        self.live = live = Live(app, **settings)
+        self.flat = live.region('rows', min_interval=0)(self.flat)
+        self.board = live.region('rows', 'board/{name}', min_interval=0)(self.board)
+        self.mine = live.region('mine')(self.mine)
+        self.clock = live.region(every=.05)(self.clock)
+        self.soon = live.region('soon')(self.soon)
+        self.who = live.region(live.presence('room/{room}'))(self.who)
+        pages = dict(index=lambda: (self.board('x'), self.flat()), own=lambda: self.mine(3), ticks=lambda: self.clock(),
+                     later=lambda: self.soon(), room=lambda: self.who('a'))
+        for name, content in pages.items(): app.get('/' if name == 'index' else f'/{name}')(self.page(content))
+        app.get('/as/{who}')(self.become)
+        app.post('/put')(self.put)
+
+    @staticmethod
+    def scripts(htmx): return [elt for elt in htmx.head() if 'htmx.min.js' in str(elt) or elt.tag == 'meta']
+
+    @staticmethod
+    def page(content):
+        return lambda: (Title('Live'), content(), Button('put', id='put', hx_post='/put?key=a&text=mine', hx_swap='none'))
+
+    def sign_in(self, req, sess): req.scope['auth'] = sess.get('auth')
+
+    def become(self, sess, who: str):
+        sess['auth'] = who
+        return RedirectResponse('/own', status_code=303)
+
+    def put(self, key: str, text: str):
+        time.sleep(self.wait)
+        self.rows[key] = text
+        self.live.touch('rows')
+
+    # Regions
+
+    def board(self, name: str):
+        self.calls += 1
+        if self.fails: raise RuntimeError('this board fails')
+        if name in self.banned: return self.live.Gone(P('You were removed', id='gone'))
+        return Div(*(P(text, id=f'row-{key}') for key, text in list(self.rows.items())), id='board')
+
+    def flat(self):
+        return Ul(*(Li(Span(text), Input(name=key, value=text)) for key, text in list(self.rows.items())), id='flat')
+
+    def mine(self, n: int, auth): return P(f'{auth} {n}', id='mine')
+
+    def clock(self): return P(time.monotonic(), id='clock')
+
+    def soon(self):
+        self.calls += 1
+        if self.calls < 4: self.live.until(time.time() + .2)
+        return P(self.calls, id='soon')
+
+    def who(self, room: str, presence): return P(' '.join(presence.users), id='who')
+
+    # Changes from the test's thread
+
+    def edit(self, rnd):
+        "Change the rows at random, as a person or a job would"
+        keys, n = list(self.rows), rnd.randrange(10**6)
+        act = rnd.choice(ACTS) if 2 < len(keys) < 30 else 'delete' if len(keys) >= 30 else 'insert'
+        if act == 'insert': self.rows[f'k{n}'] = f'new {n}'
+        elif act == 'update': self.rows[rnd.choice(keys)] = f'changed {n}'
+        elif act == 'delete': del self.rows[rnd.choice(keys)]
+        elif act == 'move': self.rows = {key: self.rows[key] for key in rnd.sample(keys, len(keys))}
+        elif act == 'bulk': self.rows = {key: f'{text}.' for key, text in self.rows.items()}
+        self.live.touch('rows')
+
+
+@pytest.fixture
+def live(serve, htmx):
+    "`live(**settings)` serves an app of the test's version of htmx"
+    with ExitStack() as stack:
+        def start(port=None, **settings):
+            app = App(htmx, **settings)
+            app.stack = stack.enter_context(ExitStack())
+            app.url = app.stack.enter_context(serve(app.rt, port=port))
+            return app
+        yield start
+
+
+def opened(tabs, url):
+    "Open a tab, and wait for its regions"
+    tab = tabs(url)
+    tab.wait_for_function(OPEN)
+    return tab
+
+
+def expect_fresh(tabs, pages, url):
+    "Wait until all tabs show what a fresh load shows"
+    fresh = tabs(url)
+    want = fresh.evaluate(SHOWN)
+    fresh.close()
+    for page in pages: until(lambda page=page: page.evaluate(SHOWN) == want, lambda: f'{page.evaluate(SHOWN)} is not {want}')
+
+
+def test_a_touch_reaches_every_tab_and_is_rendered_once(live, tabs):
+    app = live()
+    pages = [opened(tabs, app.url) for _ in range(3)]
+    calls = app.calls
+    app.rows['a'] = 'changed'
+    app.live.touch('rows')
+    for page in pages: expect(page.locator('#row-a')).to_have_text('changed')
+    assert app.calls == calls + 1
+    app.live.touch('board/other', 'nothing')
+    app.rows['b'] = 'again'
+    app.live.touch('board/x')
+    for page in pages: expect(page.locator('#row-b')).to_have_text('again')
+    assert app.calls == calls + 2
+    expect(pages[0].locator('#flat span').nth(1)).to_have_text('two')  # it does not depend on the board
+
+
+def test_what_was_touched_while_a_tab_was_offline_is_shown(live, tabs, context, console):
+    console.allow_failing()
+    app = live()
+    page = opened(tabs, app.url)
+    page.evaluate("window.same = document.getElementById('board')")
+    context.set_offline(True)
+    app.rows = dict(b='moved', a='one', d='new')
+    app.live.touch('rows')
+    context.set_offline(False)
+    expect_fresh(tabs, [page], app.url)
+    assert page.evaluate("same === document.getElementById('board')")
+
+
+def test_after_a_restart_the_present_state_is_shown(live, tabs, console):
+    console.allow_failing()
+    app = live()
+    page = opened(tabs, app.url)
+    port = int(app.url.rsplit(':', 1)[1])
+    app.stack.close()
+    again = live(port=port)
+    again.rows = dict(z='after the restart')
+    expect(page.locator('#row-z')).to_have_text('after the restart')
+    expect_fresh(tabs, [page], app.url)
+
+
+def test_ones_own_write_is_not_undone_by_an_older_rendering(live, tabs):
+    "A script has shown the change already; while the handler runs, others change the rows"
+    app = live()
+    page, other = (opened(tabs, app.url) for _ in range(2))
+    app.wait = .4
+    page.evaluate("document.getElementById('row-a').textContent = 'mine'")
+    page.evaluate(COUNT)
+    page.click('#put')
+    for n in range(5):
+        app.live.touch('rows')
+        app.rows['c'] = f'other {n}'
+        app.live.touch('rows')
+    for each in (page, other):
+        expect(each.locator('#row-a')).to_have_text('mine')
+        expect(each.locator('#row-c')).to_have_text('other 4')
+    assert page.evaluate('changes') <= 2, 'only the row of the others changes, and once'
+
+
+def test_who_is_removed_sees_that_and_reads_no_more(live, tabs):
+    app = live()
+    page = opened(tabs, app.url)
+    app.banned.add('x')
+    app.live.touch('board/x')
+    expect(page.locator('#gone')).to_have_text('You were removed')
+    until(lambda: page.evaluate("document.querySelector('#gone').parentElement.dataset.sseState") == 'closed')
+    app.banned.clear()
+    app.rows['a'] = 'secret'
+    app.live.touch('rows')
+    expect(page.locator('#flat span').first).to_have_text('secret')
+    assert page.locator('#row-a').count() == 0
+
+
+def test_a_region_that_fails_keeps_what_it_shows(live, tabs):
+    app = live()
+    page = opened(tabs, app.url)
+    app.fails = True
+    app.live.touch('board/x')
+    expect(page.locator('#board')).to_have_attribute('data-sse-state', 'stale')
+    expect(page.locator('#row-a')).to_have_text('one')
+    app.rows['a'], app.fails = 'back', False
+    expect(page.locator('#row-a')).to_have_text('back')
+    expect(page.locator('#board')).to_have_attribute('data-sse-state', 'open')
+
+
+def test_a_region_of_a_user_is_only_for_this_user(live, tabs, browser, console):
+    app = live()
+    page = opened(tabs, f'{app.url}/as/ann')
+    expect(page.locator('#mine')).to_have_text('ann 3')
+    view = page.evaluate("JSON.parse(document.getElementById('mine').dataset.sseLive).view")
+    ask = 'async view => (await fetch(`/live/view?topic=${encodeURIComponent(view)}`)).status'
+    assert page.evaluate(ask, view) == 200
+    console.allow_failing()
+    other = browser.new_context().new_page()
+    other.goto(f'{app.url}/as/bob')
+    expect(other.locator('#mine')).to_have_text('bob 3')
+    assert other.evaluate(ask, view) == 403
+    assert other.evaluate('async view => (await fetch(`/live/stream?topic=${encodeURIComponent(view)}`)).status', view) == 403
+    other.context.close()
+
+
+def test_time_alone_renders_again(live, tabs):
+    app = live()
+    page = opened(tabs, f'{app.url}/ticks')
+    seen = page.text_content('#clock')
+    until(lambda: page.text_content('#clock') != seen)
+    app.calls = 0
+    page.goto(f'{app.url}/later')
+    expect(page.locator('#soon')).to_have_text('4')
+
+
+def test_presence_says_who_shows_a_region(live, tabs, browser):
+    app = live()
+    tabs(f'{app.url}/as/ann')
+    page = opened(tabs, f'{app.url}/room')
+    expect(page.locator('#who')).to_have_text('ann')
+    other = browser.new_context().new_page()
+    other.goto(f'{app.url}/as/bob')
+    other.goto(f'{app.url}/room')
+    for each in (page, other): expect(each.locator('#who')).to_have_text('ann bob')
+    other.context.close()
+    expect(page.locator('#who')).to_have_text('ann')
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize('seed', range(3))
+def test_every_tab_equals_a_fresh_load(live, tabs, context, console, seed):
+    "Random edits, while tabs are reloaded and go offline"
+    console.allow_failing()
+    app, rnd = live(), random.Random(seed)
+    pages = [opened(tabs, app.url) for _ in range(3)]
+    for _ in range(4):
+        is_offline = False
+        for _ in range(50):
+            app.edit(rnd)
+            if rnd.random() < .1: context.set_offline(is_offline := not is_offline)
+            if rnd.random() < .1 and not is_offline: rnd.choice(pages).reload(wait_until='commit')
+        context.set_offline(False)
+        expect_fresh(tabs, pages, app.url)
