@@ -169,6 +169,7 @@
   /** @param {TextField} elt @returns {() => void} */
   function holdText(elt) {
     const isMine = isTyped(elt), was = givenValue(elt), mine = elt.value;
+    if (isMine && mine === was) elt.value = mine;  // without this, the browser follows the attribute
     return () => {
       const theirs = givenValue(elt);
       if (isMine) return judge(elt, was, mine, theirs);

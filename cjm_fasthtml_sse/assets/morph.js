@@ -39,6 +39,12 @@
   /** @param {Element} elt */
   const merges = elt => isMorph(sse.attribute(elt, "hx-swap"));
 
+  /** Note what an element shows when the page gets it. @param {Element} elt */
+  function begin(elt) {
+    sse.noteNew(elt);
+    if (merges(elt) && !last.has(elt)) last.set(elt, elt.innerHTML);
+  }
+
   // Idiomorph
 
   /** @type {Promise<void> | undefined} */
@@ -166,7 +172,15 @@
     merged.add(target);
     for (const each of toRead) if (each.isConnected) htmx.process(each, true);
     checkRows(target);
-    return sse.is4() ? found : added;
+    return withoutFocus(sse.is4() ? found : added);
+  }
+
+  /** htmx focuses new fields with `autofocus`. A reader who is in another field stays there. @param {Element[]} added */
+  function withoutFocus(added) {
+    if (document.activeElement === document.body) return added;
+    const focused = added.filter(each => each.matches("[autofocus], :has([autofocus])"));
+    for (const each of focused) htmx.process(each);
+    return added.filter(each => !focused.includes(each));
   }
 
   /** @param {Element} target */
@@ -236,7 +250,9 @@
   document.addEventListener("DOMContentLoaded", () => {
     install();
     sse.noteNew(document.body);
-    if (window.htmx && !sse.is4() && document.querySelector("[hx-swap^=morph], [data-hx-swap^=morph]")) load();
+    const found = document.querySelectorAll("[hx-swap^=morph], [data-hx-swap^=morph]");
+    found.forEach(begin);
+    if (found.length && window.htmx && !sse.is4()) load();
   }, true);
 
   // What the server says by other swaps
@@ -285,7 +301,7 @@
 
   // On htmx 2, the events of an element wait until Idiomorph is there, and keep their order.
   sse.attach = (elt, address, given) => {
-    sse.noteNew(elt);
+    begin(elt);
     if (sse.is4()) return attach(elt, address, given);
     if (merges(elt)) load();
     /** @type {Block[]} */
