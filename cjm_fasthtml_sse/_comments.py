@@ -136,7 +136,7 @@ comments = {
         '': 'Args:\n    texts: Other texts for some of `STATES` and for the button (`reload`)\n    attrs: Additional attributes for the element; they override those made here\n\nReturns:\n    Element that the script updates',
     },
     'sse_headers': {
-        '': "Args:\n    htmx: Major version of htmx on the page: 2 or 4\n    local: URL of a folder like `node_modules`, or one a package; None: the CDN\n    nonce: Nonce of the page's Content Security Policy\n    src: Prefix of the routes that serve the script; None: inline script\n    share: Whether the page's tabs may share a connection\n    teach: Whether to warn about mistakes of the page in the console\n\nReturns:\n    Elements for `fast_app(hdrs=…)`",
+        '': "Args:\n    htmx: Major version of htmx on the page: 2 or 4\n    local: URL of a folder like `node_modules`, or one a package; None: the CDN\n    nonce: Nonce of the page's Content Security Policy\n    src: Prefix of the routes that serve the script; None: inline script\n    share: Whether the page's tabs may share a connection\n    teach: Whether to warn about mistakes of the page in the console\n    morph: Whether the page uses the swap style `morph`\n\nReturns:\n    Elements for `fast_app(hdrs=…)`",
     },
     'cleanup_sse_on_unload': {
         '': "Args:\n    nonce: Nonce of the page's Content Security Policy\n    src: Prefix of the routes that serve the script; None: inline script\n\nReturns:\n    Script element",

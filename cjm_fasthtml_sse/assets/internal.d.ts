@@ -268,14 +268,29 @@ interface Internals extends SSE {
   // unshown.js
   /** Note an event's name, and look later at all names of its stream. */
   noteEvent?(block: Block, entry: Attached): void;
-  // morph.js
-  /** Merge `html` into an element. A child with an id of `unchanged` is a stub for the one that stands there. */
+  // merge.js and morph.js, which a page may leave out
+  /** Whether the page has them. */
+  canMorph?: boolean;
+  /** Note the attributes of an element and of all in it as the server's last word. */
+  noteBase(elt: Element): void;
+  /** Note the elements that have no such note, and return them without those inside others. */
+  noteNew(elt: Element): Element[];
+  /** Note the text of an element that has no elements in it. */
+  noteText(elt: Element): void;
+  /** Hold values, focus and scroll positions in `root`; returns a function that gives them back after a merge. */
+  holdPage(root: Element): () => void;
+  /** Merge the attributes of two matched elements. `isDone`: the content stays. `isRead`: htmx has to read the element again. */
+  mergeNode(old: Element, theirs: Element): { isDone: boolean, isRead: boolean };
+  /**
+   * Merge `html` into `elt`, with `outer` into the element itself. `unchanged`: ids of elements that `html` has as empty
+   * stubs. They keep their content and attributes, and get the stub's place.
+   */
   morph(elt: Element, html: string, options?: { outer?: boolean, unchanged?: Set<string> }): Promise<void>;
-  /** Remember the markup of an element as the server's last word. */
-  noteBase?(elt: Element): void;
   // live.js
   /** Whether an earlier script element has defined the regions. */
   hasLive?: boolean;
+  /** Whether both elements are the same view. A region inside another one is kept by its own renderings. */
+  isSameView?(old: Element, theirs: Element): boolean;
   // stats.js
   pollStats(settings: { endpoint: string, interval: number, debug: boolean }): void;
   // settings.js
@@ -283,5 +298,5 @@ interface Internals extends SSE {
   isLoaded?: boolean;
 }
 
-interface Window { cjmSSE: any; htmx: any }
+interface Window { cjmSSE: any; htmx: any; Idiomorph: any }
 declare const htmx: any;

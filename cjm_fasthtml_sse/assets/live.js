@@ -36,14 +36,10 @@
     return [...holder.content.children];
   };
 
-  sse.morph ??= async (elt, html, {unchanged = new Set()} = {}) => {  // until morph.js is here
-    const [root] = parse(html);
-    for (const child of [...root.children]) if (unchanged.has(child.id)) child.replaceWith(/** @type {Element} */ (document.getElementById(child.id)));
-    for (const {name} of [...elt.attributes]) if (!root.hasAttribute(name)) elt.removeAttribute(name);
-    for (const {name, value} of root.attributes) elt.setAttribute(name, value);
-    elt.replaceChildren(...root.childNodes);
-    htmx?.process(elt);
-  };
+  /** @param {Element} elt */
+  const viewOf = elt => sse.parseJSON(elt.getAttribute("data-sse-live") ?? "").view;
+
+  sse.isSameView = (old, theirs) => old.matches(LIVE) && viewOf(old) === viewOf(theirs);
 
   class Region {
     /** The id of the newest touch. */
@@ -79,7 +75,7 @@
       this.url = new URL(address);
       this.url.pathname = address.pathname.replace(/stream$/, "view");
       if (this.at) address.searchParams.set("last_event_id", this.at);
-      sse.noteBase?.(elt);
+      sse.noteBase(elt);
       this.entry = sse.attach(elt, address.href, {
         sink: block => this.#take(block),
         onstate: () => {},
@@ -231,7 +227,7 @@
     for (const elt of regions.keys()) if (!elt.isConnected) regions.delete(elt);
   }
 
-  new MutationObserver(() => attachAll(document)).observe(document.documentElement, {childList: true, subtree: true});
+  new MutationObserver(() => attachAll(document)).observe(document.documentElement, {childList: true, subtree: true, attributeFilter: ["data-sse-live"]});
   attachAll(document);
 
   // Writes of the page

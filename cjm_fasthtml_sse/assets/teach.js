@@ -44,6 +44,7 @@
 
   /** Warn if no element has connected. An element with a trigger may still wait for it. */
   function checkElements() {
+    checkMorph(sse.elements().some(elt => /^morph\b/.test(sse.attribute(elt, "hx-swap") ?? "")));
     if (!isSecureContext && sse.sharing.on && sse.elements().length) {
       teach("alone", "Tabs share a connection only on https and on localhost. Here each tab has its own, and a browser opens "
         + "six to a host over HTTP/1.1.", "tabs-that-do-not-share");
@@ -63,6 +64,12 @@
     }
   }
 
+  /** Warn about the swap style `morph` without its script. @param {boolean} isUsed */
+  function checkMorph(isUsed) {
+    if (isUsed && !sse.canMorph) teach("morph", "This page uses the swap style morph, but it lacks the script for it. Write "
+      + "sse_headers(morph=True).", "no-script-for-morph");
+  }
+
   /** @param {Element} elt @returns {string | undefined} The id of the target. */
   function target(elt) {
     const value = elt.getAttribute("hx-swap-oob") ?? elt.getAttribute("data-hx-swap-oob") ?? "";
@@ -73,6 +80,7 @@
   /** Warn about targets that are missing both before and after the swap. @param {string} [html] */
   function checkTargets(html) {
     if (!html?.includes("hx-swap-oob")) return;
+    checkMorph(/hx-swap-oob=["']?morph\b/.test(html));
     const holder = document.createElement("template");
     holder.innerHTML = html;
     const roots = [holder, ...holder.content.querySelectorAll("template")].map(each => each.content);

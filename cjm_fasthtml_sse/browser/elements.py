@@ -61,7 +61,7 @@ def _stream_url(url: str, topics: list[str] | None, cursor: str | None) -> str:
 
 # %% ../../nbs/browser/elements.ipynb #65692cad
 SWAP_STYLES = frozenset('''innerHTML outerHTML textContent beforebegin afterbegin beforeend afterend delete none
-    innerMorph outerMorph'''.split())
+    innerMorph outerMorph morph'''.split())
 _STYLES_BY_CASE = {style.lower(): style for style in SWAP_STYLES - {'delete', 'none'}} # these two may name events
 
 def _parse_swap(strategy: str) -> tuple[str, str | None]:
@@ -167,6 +167,15 @@ def _package_url(local: str | Mapping[str, str], package: str) -> str:
     url = local[package] if isinstance(local, Mapping) else f'{_checked_url(local, "local").rstrip("/")}/{package}'
     return _checked_url(url, 'local').rstrip('/')
 
+# %% ../../nbs/browser/elements.ipynb #5ad51aa9
+_IDIOMORPH = '''idiomorph 0.7.4 dist/idiomorph.min.js
+    YWh9vmu1Q6BptPp1emqfsNatFASVLolFKP/5f4LWR6eGMLEhBDh1zcwU2OzfVCe9'''.split()
+
+def _idiomorph(local: str | Mapping[str, str] | None) -> dict[str, dict[str, str]]:
+    package, version, path, sha384 = _IDIOMORPH
+    if local is not None: return dict(morph=dict(url=f'{_package_url(local, package)}/{path}'))
+    return dict(morph=dict(url=f'{_CDN}/{package}@{version}/{path}', integrity=f'sha384-{sha384}'))
+
 # %% ../../nbs/browser/elements.ipynb #1dac0529
 def sse_headers(
     htmx: int = 2, # Major version of htmx on the page: 2 or 4
@@ -176,12 +185,14 @@ def sse_headers(
     src: str | None = None, # Prefix of the routes that serve the script; None: inline script
     share: bool = True, # Whether the page's tabs may share a connection
     teach: bool = True, # Whether to warn about mistakes of the page in the console
+    morph: bool = False, # Whether the page uses the swap style `morph`
 ) -> tuple[FT, ...]: # Elements for `fast_app(hdrs=…)`
     "Return the elements for the head of a page with `create_sse_element`, in addition to FastHTML's own"
     if isinstance(htmx, bool) or htmx not in _EXTENSIONS: raise ValueError(f'htmx is {htmx!r:.80}; give 2 or 4')
     package, version, path, sha384 = _EXTENSIONS[htmx]
     own = [_script_element(nonce, src, **({} if share else dict(share=False)))]
     if teach: own.append(_script_element(nonce, src, 'teach'))
+    if morph: own.append(_script_element(nonce, src, 'morph', **(_idiomorph(local) if htmx == 2 else {})))
     if local is None:
         src = f'{_CDN}/{package}@{version}/{path}'
         return Script(src=src, integrity=f'sha384-{sha384}', crossorigin='anonymous', nonce=nonce), *own
@@ -189,6 +200,12 @@ def sse_headers(
     scripts = [Script(src=f'{_package_url(local, package)}/{path}', nonce=nonce) for package, path in paths]
     config = [Meta(name='htmx-config', content='{"metaCharacter": "-"}')] if htmx == 4 else []
     return *config, *scripts, *own
+
+# %% ../../nbs/browser/elements.ipynb #5b54393a
+def region_scripts(src: str, local: str | Mapping[str, str] | None = None) -> list[FT]:
+    "Return the script elements for pages with live regions; `src` and `local` are those of `sse_headers`"
+    return [_script_element(None, src, name, **(_idiomorph(local) if name == 'morph' else {}))
+        for name in ('sse', 'morph', 'live')]
 
 # %% ../../nbs/browser/elements.ipynb #90dfbf69
 def cleanup_sse_on_unload(

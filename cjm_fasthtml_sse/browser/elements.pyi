@@ -41,7 +41,7 @@ def connection_indicator(*, texts: Mapping[str, str] | None=None, **attrs: Any) 
         Element that the script updates
     """
 
-def sse_headers(htmx: int=2, *, local: str | Mapping[str, str] | None=None, nonce: str | None=None, src: str | None=None, share: bool=True, teach: bool=True) -> tuple[FT, ...]:
+def sse_headers(htmx: int=2, *, local: str | Mapping[str, str] | None=None, nonce: str | None=None, src: str | None=None, share: bool=True, teach: bool=True, morph: bool=False) -> tuple[FT, ...]:
     """Return the elements for the head of a page with `create_sse_element`, in addition to FastHTML's own
 
     Args:
@@ -51,6 +51,7 @@ def sse_headers(htmx: int=2, *, local: str | Mapping[str, str] | None=None, nonc
         src: Prefix of the routes that serve the script; None: inline script
         share: Whether the page's tabs may share a connection
         teach: Whether to warn about mistakes of the page in the console
+        morph: Whether the page uses the swap style `morph`
 
     Returns:
         Elements for `fast_app(hdrs=…)`

@@ -38,8 +38,7 @@ from starlette.routing import Route
 FILES = dict(
     sse=tuple('''parse retry stream topics tabs election leader group follower subscription
         page refresh htmx htmx2 htmx4 stats settings'''.split()),
-    teach=('teach', 'unshown'),
-    live=('live',))
+    teach=('teach', 'unshown'), morph=('merge', 'morph'), live=('live',))
 
 # %% ../../nbs/browser/scripts.ipynb #b4e07a92
 def _minified(name: str) -> str:

@@ -268,7 +268,7 @@ def _with_parents(element: Any) -> Any:
     return element
 
 # %% ../../nbs/core/streaming.ipynb #76d06b9a
-_REPLACING = ('true', 'outerHTML', 'outerMorph')
+_REPLACING = ('true', 'outerHTML', 'outerMorph', 'morph')
 _INSERTING = ('beforebegin', 'afterbegin', 'beforeend', 'afterend')
 SWAP_MODES = ('innerHTML', *_INSERTING, 'delete', 'none', 'textContent', 'innerMorph', *_REPLACING)
 

@@ -13,20 +13,21 @@ __all__ = []
 
 # %% ../../nbs/live/host.ipynb #a89ec72c
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
 from fastcore.basics import patch
-from fasthtml.common import FastHTML, NotStr, Script
+from fasthtml.common import FastHTML, NotStr
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..asgi.response import bypass_middleware
 from ..asgi.shutdown import wrap_lifespan
-from ..browser.scripts import asset_url, serve_assets
+from ..browser.elements import region_scripts
+from ..browser.scripts import serve_assets
 from ..cluster.home_loop import running_loop
 from ..core.access import AccessPolicy, check_origin, check_user, find_user, guest_user, secret_key_of
 from ..core.broadcast import register_manager
@@ -49,14 +50,15 @@ _logger = logging.getLogger(__name__)
 # %% ../../nbs/live/host.ipynb #eb28b4ea
 class LiveHost:
     "The regions of one application and their pages"
-    def __init__(self, app: FastHTML, manager: BroadcastManager, prefix: str, allow_origins: Iterable[str] = ()):
+    def __init__(self, app: FastHTML, manager: BroadcastManager, prefix: str, allow_origins: Iterable[str] = (),
+        local: str | Mapping[str, str] | None = None):
         self.app, self.manager, self.prefix, self.key = app, manager, prefix, secret_key_of(app)
         self.policy = AccessPolicy(authorize=self.authorize, allow_origins=allow_origins)
         self.regions, self.renderer = {}, LiveRenderer()
         self.renderings = Renderings(manager.hub, self.renderer)
         self.rooms = Rooms(manager, self.touch, self.renderings.render)
         manager.dispatcher.observers.append(self)
-        self._add_routes()
+        self._add_routes(local)
 
     def add(self, region: Region):
         "Add a region; raises `ValueError` if there is one of that name"
@@ -142,9 +144,9 @@ class LiveResponse(BroadcastResponse):
             found += [*map(touch_topic, state.names), *map(self.host.rooms.topic, region.rooms_of(view))]
         return found
 
-# %% ../../nbs/live/host.ipynb #5a416df6
+# %% ../../nbs/live/host.ipynb #987f6c0d
 @patch
-def _add_routes(self: LiveHost):
+def _add_routes(self: LiveHost, local: str | Mapping[str, str] | None):
     app, prefix = self.app, self.prefix
     register_manager(app, self.manager, prefix)
     async def stream(connection_id: str = ''): return LiveResponse(self, connection_id)
@@ -152,7 +154,7 @@ def _add_routes(self: LiveHost):
     for route in (stream, view, *info_routes(app, self.manager, self.policy)):
         app.get(f'{prefix}/{route.__name__}', name=f'live_{route.__name__}')(route)
     serve_assets(app, prefix)
-    app.hdrs += [Script(src=asset_url(prefix, name=name)) for name in ('sse', 'live')]
+    app.hdrs += region_scripts(prefix, local)
     app.add_middleware(RequestLayer, cursor=self.cursor)
     bypass_middleware(app)
     wrap_lifespan(app, self._lifespan)

@@ -32,8 +32,8 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/live/live.html.md"""
 # %% auto #0
 __all__ = ['Live']
 
-# %% ../../nbs/live/live.ipynb #33296ef3
-from collections.abc import Callable, Iterable
+# %% ../../nbs/live/live.ipynb #28658de1
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 from typing import Any
@@ -56,13 +56,14 @@ class Live:
         manager: BroadcastManager | None = None, # Orders the touches; None for one of its own, in this process only
         prefix: str = '/live', # URL prefix of its routes
         allow_origins: Iterable[str] = (), # Other sites whose pages may show regions
+        local: str | Mapping[str, str] | None = None, # Where Idiomorph is, as in `sse_headers`; None: the CDN
     ):
         if not isinstance(app, Starlette):
             raise TypeError(f'app must be a FastHTML app, got {app!r:.60}; app, rt = fast_app() returns it first')
         if not prefix.startswith('/') or prefix.endswith('/'):
             raise ValueError(f'prefix must start with "/" and not end with it, got {prefix!r}')
         self.manager = manager or BroadcastManager()
-        self.host = LiveHost(app, self.manager, prefix, allow_origins)
+        self.host = LiveHost(app, self.manager, prefix, allow_origins, local)
 
     Gone: type[Gone] # What a region returns last
 

@@ -2,7 +2,7 @@
 
 `swap` takes a page, an element of it and the HTML that arrived, and changes the page in place. It follows all swap styles of htmx 2 and htmx 4, out-of-band elements, `<hx-partial>`, `hx-preserve` and `<title>`. The order is that of the version: htmx 2 swaps out-of-band elements first, htmx 4 swaps the target first.
 
-Only the resulting tree counts. Delays, transitions, scrolling and focus have no effect, and a morph of htmx 4 is a replacement. Scripts in the HTML do not run. Mistakes that htmx passes over in silence, such as an unknown style, raise `ValueError`.
+Only the resulting tree counts. Delays, transitions, scrolling and focus have no effect, and a morph is a replacement. Scripts in the HTML do not run. Mistakes that htmx passes over in silence, such as an unknown style, raise `ValueError`.
 
 ```python
 from cjm_fasthtml_sse.testing.pages import find_one, read_page
@@ -36,7 +36,7 @@ from .pages import read_fragment, read_page
 
 # %% ../../nbs/testing/swap.ipynb #e485734a
 STYLES = frozenset('innerHTML outerHTML textContent beforebegin afterbegin beforeend afterend delete none'.split())
-_MORPHS = frozenset(['innerMorph', 'outerMorph'])
+_MORPHS = frozenset(['innerMorph', 'outerMorph', 'morph'])
 _SHORT = dict(before='beforebegin', after='afterend', prepend='afterbegin', append='beforeend')
 _FREE2 = frozenset('swap settle transition ignoreTitle scroll show focus-scroll'.split())
 _FREE4 = frozenset('''swap settle transition ignoreTitle scroll scrollTarget show showTarget focusScroll strip target
@@ -71,6 +71,7 @@ def parse_swap(self: Htmx4, text: str | None) -> Swap:  # noqa: F811
     if text and not re.match(r'\S*:', text): style, _, rest = text.partition(' ')
     found, style = parse_pairs(rest), _SHORT.get(style, style)
     _checked(style, [*found], STYLES | _MORPHS | {'outerSync'}, _FREE4, text)
+    style = 'innerMorph' if style == 'morph' else style
     return Swap(style, bool(found.get('ignoreTitle')), found.get('target'), found.get('strip'), found.get('swapEmpty'))
 
 # %% ../../nbs/testing/swap.ipynb #01f3cd71
@@ -154,7 +155,7 @@ def read_response(self: Htmx4, text: str) -> tuple[BeautifulSoup, str | None]: #
 @patch
 def _oob(self: Htmx2, element: Tag, value: str) -> list[Tag]:
     style, colon, selector = value.partition(':')
-    style = 'outerHTML' if value == 'true' else style
+    style = 'outerHTML' if value in ('true', 'morph') else style
     _checked(style, [], STYLES | _MORPHS, _FREE2, value)
     for name in ('hx-swap-oob', 'data-hx-swap-oob'): element.attrs.pop(name, None)
     if colon: targets = self.find_all(self.document.html, selector, 'hx-swap-oob')
@@ -197,7 +198,7 @@ class _Task:
 def _task(self: Htmx4, element: Tag, value: str) -> list[_Task]:
     selector = None
     if value and value != 'true' and ' ' not in value: value, _, selector = value.partition(':')
-    swap = self.parse_swap('outerHTML' if value in ('true', '') else value)
+    swap = self.parse_swap({'true': 'outerHTML', '': 'outerHTML', 'morph': 'outerMorph'}.get(value, value))
     if swap.target: selector = swap.target
     if not selector and not element.get('id'): return []
     targets = select(self.document, selector, 'hx-swap-oob') if selector else \

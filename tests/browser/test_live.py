@@ -1,10 +1,11 @@
 "Live regions in browsers: every tab shows what a fresh load would show, and keeps what the person just did"
 import random
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 from fasthtml.common import Beforeware, Button, Div, FastHTML, Input, Li, Link, P, RedirectResponse, Span, Title, Ul
+from playwright.sync_api import Error
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from until import until
@@ -15,16 +16,18 @@ from .live import NPM
 
 pytestmark = pytest.mark.sample(1)
 
-# The markup of all regions, without what the script adds
+# The markup of all regions, without what the script adds, and the empty class that htmx 2 leaves
 SHOWN = """() => [...document.querySelectorAll('[data-sse-live]')].map(region => {
     const copy = region.cloneNode(true);
     for (const elt of [copy, ...copy.querySelectorAll('*')])
-        for (const {name} of [...elt.attributes]) if (name.startsWith('data-sse')) elt.removeAttribute(name);
+        for (const {name, value} of [...elt.attributes])
+            if (name.startsWith('data-sse') || `${name}${value}` === 'class') elt.removeAttribute(name);
     return copy.outerHTML; }).join('\\n')"""
 OPEN = "() => [...document.querySelectorAll('[data-sse-live]')].every(each => each.dataset.sseState === 'open')"
 COUNT = """() => { window.changes = 0;
-    new MutationObserver(found => { window.changes += found.filter(each => !each.attributeName?.startsWith('data-sse')).length; })
-        .observe(document.getElementById('board'), {subtree: true, childList: true, characterData: true, attributes: true}); }"""
+    const row = document.getElementById('row-a'), mine = each => row.contains(each.target) || [...each.addedNodes, ...each.removedNodes].includes(row);
+    new MutationObserver(found => { window.changes += found.filter(mine).length; })
+        .observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true}); }"""
 ACTS = ('insert', 'update', 'delete', 'move', 'bulk', 'same')
 
 
@@ -35,7 +38,7 @@ class App:
         self.rt = app = FastHTML(default_hdrs=False, hdrs=[Link(rel='icon', href='data:,'), *self.scripts(htmx)],
             before=Beforeware(self.sign_in), secret_key='a secret of the tests')
         app.router.routes[:0] = [Mount('/npm', StaticFiles(directory=NPM))]
-        self.live = live = Live(app, **settings)
+        self.live = live = Live(app, local='/npm', **settings)
         self.flat = live.region('rows', min_interval=0)(self.flat)
         self.board = live.region('rows', 'board/{name}', min_interval=0)(self.board)
         self.mine = live.region('mine')(self.mine)
@@ -126,7 +129,13 @@ def expect_fresh(tabs, pages, url):
     fresh = tabs(url)
     want = fresh.evaluate(SHOWN)
     fresh.close()
-    for page in pages: until(lambda page=page: page.evaluate(SHOWN) == want, lambda: f'{page.evaluate(SHOWN)} is not {want}')
+    for page in pages: until(lambda page=page: shown(page) == want, lambda: f'{shown(page)} is not {want}')
+
+
+def shown(page):
+    "What the regions of a page show; nothing while it is loaded"
+    try: return page.evaluate(SHOWN)
+    except Error: return ''
 
 
 def test_a_touch_reaches_every_tab_and_is_rendered_once(live, tabs):
@@ -185,7 +194,7 @@ def test_ones_own_write_is_not_undone_by_an_older_rendering(live, tabs):
     for each in (page, other):
         expect(each.locator('#row-a')).to_have_text('mine')
         expect(each.locator('#row-c')).to_have_text('other 4')
-    assert page.evaluate('changes') <= 2, 'only the row of the others changes, and once'
+    assert page.evaluate('changes') == 0, 'the row of the person was changed once more'
 
 
 def test_who_is_removed_sees_that_and_reads_no_more(live, tabs):
@@ -265,6 +274,7 @@ def test_every_tab_equals_a_fresh_load(live, tabs, context, console, seed):
         for _ in range(50):
             app.edit(rnd)
             if rnd.random() < .1: context.set_offline(is_offline := not is_offline)
-            if rnd.random() < .1 and not is_offline: rnd.choice(pages).reload(wait_until='commit')
+            if rnd.random() < .1 and not is_offline:
+                with suppress(Error): rnd.choice(pages).reload(wait_until='commit')  # it may still load
         context.set_offline(False)
         expect_fresh(tabs, pages, app.url)

@@ -82,6 +82,22 @@ def test_no_element_with_that_id(site, told, any_htmx, wrong):
     assert '"nowhere"' in said and 'troubleshooting.html#no-element-with-that-id' in said
 
 
+@pytest.mark.parametrize('swap', ['morph', 'none'])
+@pytest.mark.needs('messages')
+@pytest.mark.feature('console warnings for mistakes in a page')
+def test_a_merge_without_its_script(site, told, console, htmx, swap):
+    "The element merges, or an event"
+    console.allow('Unknown swap style')
+    stream, path = site.stream()
+    content = create_sse_element(path, swap_strategy=swap), Div('old', id='here')
+    def send(page):
+        stream.wait(readers=1)
+        if swap == 'morph': return
+        with page.expect_console_message(lambda m: 'morph=True' in m.text): stream.send(oob('morph', 'here'))
+    said, = told(site.page(*content, head=htmx.head()), send)
+    assert 'sse_headers(morph=True)' in said and 'troubleshooting.html#no-script-for-morph' in said
+
+
 def test_what_finds_its_place_and_what_is_not_shown_at_all(site, told, any_htmx):
     "A selector with any id; a deletion; a target that the previous event made; another name"
     stream, path = site.stream()

@@ -105,7 +105,7 @@ def element(kind: str, data: Any) -> Any: return P(f"{kind}: {data['text']}")
 
 def application() -> None:
     "An application with routes, access and the elements of a page."
-    app, _ = fast_app(hdrs=(*sse_headers(4, nonce="n", teach=False), *sse_headers(local={"htmx.org": "/htmx"})))
+    app, _ = fast_app(hdrs=(*sse_headers(4, nonce="n", morph=True), *sse_headers(local={"htmx.org": "/htmx"})))
     manager = BroadcastManager(100, 50, 0.1, False, backplane="sqlite:///events.db", heartbeat_interval=10,
         replay=Replay(max_events=500, max_age=60), delivery=Delivery(overflow="disconnect", send_timeout=5),
         capacity=Capacity(max_connections=100, max_topics=MAX_TOPICS), cluster=Cluster(buffer=True, open_timeout=1))

@@ -53,7 +53,7 @@ const MUTANTS = [
         ['leader', 'this.#announce(/** @type {string} */ (id), true);', 'this.#announce(/** @type {string} */ (id));']],
     ['reset-is-dropped', 'A tab that missed events gets a reset.',
         ['page', 'entry.sink(block);', 'if (block.event !== "sse-reset") entry.sink(block);'],
-        ['page', 'if (block.event === "sse-reset") sse.onReset(entry, block);', '']],
+        ['page', 'if (block.event === "sse-reset") (entry.onreset ?? sse.onReset)(entry, block);', '']],
     ['held-are-lost', 'Relayed events are held back while a tab catches up.',
         ['follower', 'this.#held.push(...events);', '']],
     ['mark-before-events', 'An id is not later than the events that were shown.',
