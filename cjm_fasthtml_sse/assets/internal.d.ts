@@ -292,7 +292,7 @@ interface Internals extends SSE {
   /** Whether both elements are the same view. A region inside another one is kept by its own renderings. */
   isSameView?(old: Element, theirs: Element): boolean;
   // stats.js
-  pollStats(settings: { endpoint: string, interval: number, debug: boolean }): void;
+  polls?: Map<string, () => void>;
   // settings.js
   /** Whether an earlier script element has defined all of this. */
   isLoaded?: boolean;

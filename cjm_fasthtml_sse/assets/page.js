@@ -21,7 +21,7 @@
   const attached = new Map();
 
   /** @type {Internals["elements"]} */
-  sse.elements = (root = document) => [...root.querySelectorAll(CONNECTS)];
+  const elements = sse.elements = (root = document) => [...root.querySelectorAll(CONNECTS)];
 
   /** @type {Internals["isLive"]} */
   sse.isLive = elt => !["closed", "denied", undefined].includes(attached.get(elt)?.subscription.state);
@@ -174,8 +174,8 @@
 
   // Leaving and returning
 
-  /** The network or the user is back. @param {Node} [root] */
-  const reconnectAll = (root = document) => [...attached.keys()].filter(elt => root.contains(elt) && !sse.isEnded(elt)).forEach(sse.open);
+  /** The network or the user is back. @param {ParentNode} [root] */
+  const reconnectAll = root => (root ? elements(root) : [...attached.keys()]).filter(elt => !sse.isEnded(elt)).forEach(sse.open);
 
   /** @type {Subscription[]} */
   let paused = [];

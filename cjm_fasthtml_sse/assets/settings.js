@@ -4,8 +4,7 @@
   /** @type {Internals} */
   const sse = window.cjmSSE;
   sse.isLoaded = true;
-  const {share, retry, stats} = JSON.parse(document.currentScript?.dataset.sse || "{}");
+  const {share, retry} = JSON.parse(document.currentScript?.dataset.sse || "{}");
   if (share !== undefined) sse.sharing.on = share;
   if (retry) Object.assign(sse.policy, retry);
-  if (stats) sse.pollStats(stats);
 })();

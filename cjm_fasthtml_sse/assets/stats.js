@@ -6,11 +6,10 @@
 (() => {
   "use strict";
   /** @type {Internals} */
-  const sse = window.cjmSSE ??= {};
-  if (sse.isLoaded) return;
+  const sse = window.cjmSSE;
 
   /** @type {Map<string, () => void>} The function that stops the polling, by endpoint. */
-  const running = new Map();
+  const running = sse.polls ??= new Map();
 
   /** @param {any} stats @param {string} path @returns {unknown} */
   const at = (stats, path) =>
@@ -25,7 +24,8 @@
     document.dispatchEvent(new CustomEvent("sse:stats", {detail: stats}));
   }
 
-  sse.pollStats = ({endpoint, interval, debug}) => {
+  /** @param {{endpoint: string, interval: number, debug: boolean}} settings */
+  function poll({endpoint, interval, debug}) {
     running.get(endpoint)?.();
     const stopped = new AbortController();
     /** @type {number | undefined} */
@@ -58,5 +58,7 @@
     document.addEventListener("DOMContentLoaded", ask, whileRunning);
     running.set(endpoint, () => stopped.abort());
     if (document.readyState !== "loading") ask();
-  };
+  }
+
+  poll(JSON.parse(document.currentScript?.dataset.sse || "{}").stats);
 })();

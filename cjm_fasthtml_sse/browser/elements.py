@@ -242,4 +242,4 @@ def create_connection_manager_script(
     "Create a script that shows the server's statistics in `[data-sse-stats]` elements"
     settings = dict(debug=bool(debug), endpoint=_checked_url(registry_endpoint, 'registry_endpoint'))
     settings['interval'] = _whole_number(update_interval, 'update_interval', 1, 'milliseconds')
-    return _script_element(nonce, src, stats=settings)
+    return _script_element(nonce, src, 'stats', stats=settings)

@@ -1,1 +1,1 @@
-(()=>{"use strict";const sse=window.cjmSSE;sse.isLoaded=!0;const{share:s,retry:t,stats:e}=JSON.parse(document.currentScript?.dataset.sse||"{}");void 0!==s&&(sse.sharing.on=s),t&&Object.assign(sse.policy,t),e&&sse.pollStats(e)})();
+(()=>{"use strict";const sse=window.cjmSSE;sse.isLoaded=!0;const{share:s,retry:t}=JSON.parse(document.currentScript?.dataset.sse||"{}");void 0!==s&&(sse.sharing.on=s),t&&Object.assign(sse.policy,t)})();

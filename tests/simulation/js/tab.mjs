@@ -7,7 +7,7 @@ import {createHtmx} from './htmx.mjs';
 const assets = new URL('../../../cjm_fasthtml_sse/assets/', import.meta.url);
 const scripts = readFileSync(new URL('../browser/scripts.py', assets), 'utf8');
 /** The files in the order in which `browser/scripts.py` joins them. */
-export const FILES = scripts.match(/sse=tuple\('''([^']*)'''/)[1].split(/\s+/).filter(Boolean);
+export const FILES = scripts.match(/_SSE = '''([^']*)'''/)[1].split(/\s+/).filter(Boolean);
 
 /** @returns {Map<string, string>} The text of each file. */
 export const readSources = () => new Map(FILES.map(name => [name, readFileSync(new URL(`${name}.js`, assets), 'utf8')]));
