@@ -76,7 +76,8 @@
   function readStyle(text) {
     const {style} = document.createElement("i");
     style.cssText = text ?? "";
-    return new Map([...style].map(name => [name, `${style.getPropertyValue(name)} ${style.getPropertyPriority(name)}`.trim()]));
+    const value = (/** @type {string} */ name) => `${style.getPropertyValue(name)} ${style.getPropertyPriority(name)}`.trim();
+    return new Map([...style].map(name => [name, value(name)]));
   }
 
   /** Set single properties, which a Content Security Policy allows. @param {any} elt @param {string | null} was @param {string | null} theirs */
@@ -112,7 +113,8 @@
         continue;
       }
       const value = name === "class" && mine !== before ? mergeClass(before, mine, now) : choose(before, mine, now);
-      if (setAttribute(old, theirs.getAttributeNode(name), name, value)) isRead ||= /^(data-)?(hx|sse)-/.test(name);
+      const isChanged = setAttribute(old, theirs.getAttributeNode(name), name, value);
+      isRead ||= isChanged && /^(data-)?(hx|sse)-/.test(name);
     }
     return isRead;
   }
@@ -124,7 +126,9 @@
     if (elt instanceof HTMLTextAreaElement) return elt.defaultValue.replace(/\r\n?/g, "\n");
     if (elt.value === elt.defaultValue) return elt.value;
     const twin = document.createElement("input");
-    for (const name of ["type", "multiple", "min", "max", "step", "value"]) setAttribute(twin, null, name, elt.getAttribute(name));
+    for (const name of ["type", "multiple", "min", "max", "step", "value"]) {
+      setAttribute(twin, null, name, elt.getAttribute(name));
+    }
     return twin.value;
   }
 
@@ -169,7 +173,7 @@
   /** @param {TextField} elt @returns {() => void} */
   function holdText(elt) {
     const isMine = isTyped(elt), was = givenValue(elt), mine = elt.value;
-    if (isMine && mine === was) elt.value = mine;  // without this, the browser follows the attribute
+    if (elt === composing && mine === was) elt.value = mine;  // without this, the browser follows the attribute
     return () => {
       const theirs = givenValue(elt);
       if (isMine) return judge(elt, was, mine, theirs);
@@ -237,13 +241,15 @@
     };
   }
 
+  /** @type {Record<string, ((elt: any) => () => void) | undefined>} By the type of a field; radio buttons are held as groups, and files need no help. */
+  const HOLDS = {checkbox: holdBox, "select-one": holdChoice, "select-multiple": holdChoices, radio: undefined, file: undefined};
+
   /** @param {Element} root @returns {(() => void)[]} */
   function holdFields(root) {
     const held = [];
     for (const elt of /** @type {Iterable<any>} */ (tree(root))) {
       if (!elt.matches(FIELDS)) continue;
-      const hold = elt.type === "checkbox" ? holdBox : elt.type === "select-multiple" ? holdChoices : elt.type === "select-one" ? holdChoice
-        : /^(radio|file)$/.test(elt.type) ? undefined : holdText;
+      const hold = elt.type in HOLDS ? HOLDS[elt.type] : holdText;
       const give = hold?.(elt);
       if (give) held.push(() => { if (elt.isConnected) give(); });
     }
@@ -259,7 +265,8 @@
       const {scrollTop, scrollLeft} = elt;
       if (!elt.isConnected || !(scrollTop || scrollLeft)) scrolled.delete(elt);
       else if (root.contains(elt)) held.push(() => {
-        if (elt.isConnected && !elt.scrollTop && !elt.scrollLeft) elt.scrollTo({top: scrollTop, left: scrollLeft, behavior: "instant"});
+        if (!elt.isConnected || elt.scrollTop || elt.scrollLeft) return;
+        elt.scrollTo({top: scrollTop, left: scrollLeft, behavior: "instant"});
       });
     }
     return held;
@@ -314,10 +321,11 @@
     const server = /** @type {string} */ (elt.getAttribute(CONFLICT));
     if ((isEditable(elt) ? elt.innerHTML : elt.value) === server) return mark(elt);
     if (elt.type !== "radio" || elt.checked) return;
-    const chosen = [...document.querySelectorAll('input[type="radio" i]:checked')].find((/** @type {any} */ each) => each.name === elt.name && each.form === elt.form);
+    const radios = /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll('input[type="radio" i]:checked')]);
+    const chosen = radios.find(each => each.name === elt.name && each.form === elt.form);
     const origin = origins.get(elt) ?? "";
     mark(elt);
-    if (!chosen || /** @type {any} */ (chosen).value === server) return;
+    if (!chosen || chosen.value === server) return;
     origins.set(chosen, origin);
     chosen.setAttribute(CONFLICT, server);
   }
@@ -328,5 +336,7 @@
   document.addEventListener("reset", () => setTimeout(checkMarks), true);  // the fields are reset after the event
   document.addEventListener("compositionstart", ({target}) => { composing = target; }, true);
   document.addEventListener("compositionend", () => { composing = null; }, true);
-  document.addEventListener("scroll", ({target}) => { if (target instanceof Element) scrolled.add(target); }, {capture: true, passive: true});
+  document.addEventListener("scroll", ({target}) => {
+    if (target instanceof Element) scrolled.add(target);
+  }, {capture: true, passive: true});
 })();

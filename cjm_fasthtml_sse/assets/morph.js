@@ -55,9 +55,10 @@
     const done = () => {
       isReady = true;
       if (!window.Idiomorph) {
-        console.warn(`cjm-fasthtml-sse: ${url ? `Idiomorph cannot be loaded from ${url}` : "The script has no URL of Idiomorph"}, `
-          + "so events with the swap style morph replace the content, and what a reader has typed is lost. Let the Content Security "
-          + "Policy allow this URL, or serve the file yourself: sse_headers(morph=True, local=…).");
+        const why = url ? `Idiomorph cannot be loaded from ${url}` : "The script has no URL of Idiomorph";
+        console.warn(`cjm-fasthtml-sse: ${why}, so events with the swap style morph replace the content, and what a reader `
+          + "has typed is lost. Let the Content Security Policy allow this URL, or serve the file yourself: "
+          + "sse_headers(morph=True, local=…).");
       }
       resolve();
     };
@@ -187,8 +188,8 @@
   /** @param {Element} target */
   function checkRows(target) {
     if (!sse.teach || !target.querySelector(ROWS)) return;
-    sse.teach("rows", "A list that is merged has fields in its rows, and the rows have no ids. If a row is added, what a reader typed can get "
-      + "into another row. Give each row an id.", "rows-without-ids");
+    sse.teach("rows", "A list that is merged has fields in its rows, and the rows have no ids. If a row is added, what a "
+      + "reader typed can get into another row. Give each row an id.", "rows-without-ids");
   }
 
   /** Replace the content, without Idiomorph. @param {Element} target @param {DocumentFragment} fragment @param {boolean} outer */
@@ -239,8 +240,9 @@
     isInstalled = true;
     if (sse.is4()) {
       const isAllowed = htmx.registerExtension(NAME, extension4) !== false;
-      if (!isAllowed) console.warn(`cjm-fasthtml-sse: htmx may not use the extension ${NAME}, so it has no swap style morph. Add it to htmx.config.extensions.`);
-      return;
+      if (isAllowed) return;
+      return console.warn(`cjm-fasthtml-sse: htmx may not use the extension ${NAME}, so it has no swap style morph. `
+        + "Add it to htmx.config.extensions.");
     }
     htmx.defineExtension(NAME, extension2);
     const root = document.documentElement;  // all elements inherit its extensions
