@@ -60,6 +60,7 @@ Modules:
 - `cjm_fasthtml_sse.core.access`: Decides which user a request belongs to, which site it comes from, and which topics it may subscribe to.
 - `cjm_fasthtml_sse.core.admission`: How connections enter a hub: streams of browsers, and queues of the application
 - `cjm_fasthtml_sse.core.broadcast`: Broadcast events to every open tab
+- `cjm_fasthtml_sse.core.callers`: Find the tab whose request causes an event, so that it can be left out
 - `cjm_fasthtml_sse.core.calls`: Connections, users and processes, as an application calls them
 - `cjm_fasthtml_sse.core.connections`: Keeps the connections of a process in one registry, with their ids, queues and states.
 - `cjm_fasthtml_sse.core.dispatch`: Give each event its place in the log, the history and the hub, in this order

@@ -126,10 +126,11 @@ class UserCalls(DirectCalls):
         *,
         key: str | None = None, # Replaces older events of this user and key that were not read yet
         retain: bool = False, # Whether later connections get the newest event of this key
+        others: bool = False, # Whether to leave out the tab whose request causes the event
     ) -> int: # Number of connections of this process that took it
         "Send a message to all connections of one user, in all processes"
         topic = user_topic(checked_user(user))
-        return await self.broadcast(message_type, data, metadata, topic=topic, key=key, retain=retain)
+        return await self.broadcast(message_type, data, metadata, topic=topic, key=key, retain=retain, others=others)
 
     async def revoke(self,
         user: Any, # The user, as `auth` or `identify` names them

@@ -25,6 +25,7 @@ from ..cluster.home_loop import HomeLoop
 from ..cluster.link import Cluster
 from ..cluster.local import LocalCluster
 from ..cluster.relay import Relay
+from .callers import Callers
 from .calls import ClusterCalls, OldAttributes, UserCalls, WorkerCheck
 from .connections import Capacity
 from .dispatch import Dispatcher
@@ -121,7 +122,7 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
         self.hub = Hub(self.log, HomeLoop(), *limits)
         self.dispatcher = Dispatcher(self.log, self.hub, history_limit)
         self.cluster = self._make_cluster(engine)
-        self.users = Users(self.hub, self.cluster, self.time)
+        self.users, self.callers = Users(self.hub, self.cluster, self.time), Callers(lambda: self.app)
         self.tracker = PresenceTracker(self.hub, self.cluster, self.broadcast)
         self._connect_parts()
         in_each_child(self._begin_in_child)

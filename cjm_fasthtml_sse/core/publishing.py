@@ -20,6 +20,7 @@ from typing import Any
 from ..asgi.sources import check_source, open_source
 from ..cluster.link import Cluster
 from ..cluster.local import LocalCluster
+from .callers import Callers
 from .dispatch import message_of
 from .hub import Hub
 from ..events.record import Record, decode_record, encode_record, make_record
@@ -32,6 +33,7 @@ class PublishingCalls:
     hub: Hub
     cluster: LocalCluster
     settings: Cluster
+    callers: Callers
 
     async def broadcast(self,
         message_type: str,  # Its type, the builder's first argument; with `named`, the event's name in the page
@@ -43,12 +45,14 @@ class PublishingCalls:
         key: str | None = None, # Replaces older events of this topic and key that were not read yet
         retain: bool = False, # Whether new subscribers get the newest event of this key
         buffer: bool | None = None, # Whether to keep it while the engine takes none; None for the setting
+        others: bool = False, # Whether to leave out the tab whose request causes the event
     ) -> int: # Number of connections of this process that took it
         """Broadcast a message to all connected clients.
 
         A kept event returns 0. Raises `FrameError` for bad data, `ValueError` for a bad topic or key, and
         `BackplaneError` if the engine did not take it or, with `doubtful`, if that is unknown."""
-        record = self._make_record(message_type, data, metadata, exclude, topic, key, retain)
+        echo = await self.callers.find() if others else None
+        record = self._make_record(message_type, data, metadata, exclude, topic, key, retain, echo=echo)
         count = await self.cluster.publish(record, self.settings.buffer if buffer is None else buffer)
         if self.hub.has_deferred(): await asyncio.sleep(0) # full queues get their turn
         return count
@@ -62,9 +66,11 @@ class PublishingCalls:
         topic: str | None = None, # Its topic; None for all connections
         key: str | None = None, # Replaces older events of this topic and key that were not read yet
         retain: bool = False, # Whether new subscribers get the newest event of this key
+        others: bool = False, # Whether to leave out the tab whose request causes the event
     ) -> int: # Number of connections that took it
         "`broadcast` for a plain function on the loop, not for a handler in a thread; else raises `RuntimeError`"
-        record = self._make_record(message_type, data, metadata, exclude, topic, key, retain)
+        echo = self.callers.find_now() if others else None
+        record = self._make_record(message_type, data, metadata, exclude, topic, key, retain, echo=echo)
         return self.cluster.publish_nowait(record)
 
     def broadcast_threadsafe(self,
@@ -77,14 +83,18 @@ class PublishingCalls:
         key: str | None = None, # Replaces older events of this topic and key that were not read yet
         retain: bool = False, # Whether new subscribers get the newest event of this key
         buffer: bool | None = None, # Whether to keep it while the engine takes none; None for the setting
+        others: bool = False, # Whether to leave out the tab whose request causes the event
     ) -> Future[int]: # Of the number of connections; `.result()` waits, in any thread but the loop's own
         "`broadcast` from any thread, as in a handler that is not `async`; a bad event raises immediately"
-        record = self._make_record(message_type, data, metadata, exclude, topic, key, retain)
+        echo = self.callers.find_now() if others else None
+        record = self._make_record(message_type, data, metadata, exclude, topic, key, retain, echo=echo)
         return self.cluster.publish_threadsafe(record, self.settings.buffer if buffer is None else buffer)
 
-    def _make_record(self, *args: Any) -> Record:
+    def _make_record(self, *args: Any, echo: str | None = None) -> Record:
         if self.hub.registry.left_in_parent: self.hub.warn_of_fork()
-        return make_record(*args, max_event_bytes=self.hub.delivery.max_event_bytes, time=self.hub.log.time)
+        limits = dict(max_event_bytes=self.hub.delivery.max_event_bytes, time=self.hub.log.time)
+        record = make_record(*args, **limits)
+        return record if echo is None else record._replace(echo=echo)
 
 # %% ../../nbs/core/publishing.ipynb #7371f251
 class SendingCalls(PublishingCalls):
