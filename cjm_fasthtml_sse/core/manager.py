@@ -33,6 +33,7 @@ from .hub import Hub
 from .presence import count_local
 from .presence_events import PresenceTracker
 from .publishing import on_send_to
+from .rates import Rates
 from .users import Users
 from ..events.log import Log, Replay
 from ..events.mailbox import Delivery
@@ -123,6 +124,7 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
         self.dispatcher = Dispatcher(self.log, self.hub, history_limit)
         self.cluster = self._make_cluster(engine)
         self.users, self.callers = Users(self.hub, self.cluster, self.time), Callers(lambda: self.app)
+        self.rates = Rates(self.hub.home, lambda *event: self.cluster.publish(*event))
         self.tracker = PresenceTracker(self.hub, self.cluster, self.broadcast)
         self._connect_parts()
         in_each_child(self._begin_in_child)
@@ -155,6 +157,7 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
         self.hub.registry.node = self.cluster.node if self._has_engine else None
         self.dispatcher.broadcasts = 0
         self.worker_check.reset()
+        self.rates.reset()
         self.users.reset()
         self.tracker.reset()
 

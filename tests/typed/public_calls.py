@@ -130,13 +130,14 @@ async def use_manager(manager: BroadcastManager) -> None:
     assert_type(queue, asyncio.Queue[Any])
     await manager.unregister(connection_id)
     sent = await manager.broadcast("note", ROW, {"by": "ana"}, {connection_id}, topic="job/1", key="row", retain=True,
-        buffer=False, others=True)
+        buffer=False, others=True, every=0.5)
     assert_type(sent, int)
     assert_type(manager.broadcast_nowait("note", ROW, topic="job/1", others=True), int)
-    assert_type(manager.broadcast_threadsafe("note", ROW, others=True), Future[int])
+    assert_type(manager.broadcast_threadsafe("note", ROW, others=True, key="row", every=2), Future[int])
     assert_type(await manager.send_to(connection_id, "note", ROW, metadata=None), bool)
-    assert_type(await manager.send_to_user("ana", "note", ROW, key="row", retain=True, others=True), int)
-    assert_type(await manager.stream_to("job/1", [1, 2], "item", None, transform_fn=str, key="row", retain=True), int)
+    assert_type(await manager.send_to_user("ana", "note", ROW, key="row", others=True, every=1), int)
+    assert_type(await manager.stream_to("job/1", [1, 2], "item", None, transform_fn=str, key="row", retain=True,
+        every=1), int)
     assert_type(await manager.revoke("ana", ["job/*"]), int)
     assert_type(await manager.disconnect({"user": ["ana", "ben"]}, reconnect=True), int)
     use_presence(await manager.presence("job/1"))
