@@ -60,6 +60,7 @@ Modules:
 - `cjm_fasthtml_sse.core.access`: Decides which user a request belongs to, which site it comes from, and which topics it may subscribe to.
 - `cjm_fasthtml_sse.core.admission`: How connections enter a hub: streams of browsers, and queues of the application
 - `cjm_fasthtml_sse.core.broadcast`: Broadcast events to every open tab
+- `cjm_fasthtml_sse.core.callers`: Find the tab whose request causes an event, so that it can be left out
 - `cjm_fasthtml_sse.core.calls`: Connections, users and processes, as an application calls them
 - `cjm_fasthtml_sse.core.connections`: Keeps the connections of a process in one registry, with their ids, queues and states.
 - `cjm_fasthtml_sse.core.dispatch`: Give each event its place in the log, the history and the hub, in this order
@@ -70,6 +71,7 @@ Modules:
 - `cjm_fasthtml_sse.core.presence_events`: Announce joins and leaves of a topic's users to the topic
 - `cjm_fasthtml_sse.core.presence_rooms`: Joins, leaves and counts to announce for one topic
 - `cjm_fasthtml_sse.core.publishing`: The calls of a manager that send events: to all subscribers, to a topic, to one connection
+- `cjm_fasthtml_sse.core.rates`: Send at most one event of a key in a period, and always the last one
 - `cjm_fasthtml_sse.core.revocations`: Remembers which topics were revoked from which user, by position in the log instead of by time.
 - `cjm_fasthtml_sse.core.rounds`: One event is written to all its readers together, from bytes that are made once
 - `cjm_fasthtml_sse.core.routes`: Read a request, decide about it, and answer with a stream or a refusal

@@ -14,7 +14,8 @@ __all__ = ['StreamMiddleware', 'bypass_middleware', 'SSEResponse']
 # %% ../../nbs/asgi/response.ipynb #0b4df297
 import asyncio, json
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
@@ -54,6 +55,14 @@ class _ObservedSend:
             await asyncio.wait([self.waiter], timeout=HANDOVER_TIMEOUT)
         return bool(self.opened)
 
+# %% ../../nbs/asgi/response.ipynb #b954ab19
+class Caller(NamedTuple):
+    "A request, for the code that runs on its behalf"
+    scope: Scope # With what the middleware and the application have added by now
+    loop: asyncio.AbstractEventLoop # That answers it
+
+caller = ContextVar('the request on whose behalf code runs', default=None)
+
 # %% ../../nbs/asgi/response.ipynb #a69640e9
 def _takeover_of(scope: Scope) -> Any: return scope.get('extensions', {}).get(TAKEOVER) # A `Takeover`, or None
 
@@ -68,11 +77,14 @@ class StreamMiddleware:
         if scope['type'] != 'http' or _SEND_KEY in scope: return await self.app(scope, receive, send)
         nudged = NudgedResponse(send) if needs_nudges(scope.get('headers', ())) else None
         observed = scope[_SEND_KEY] = _ObservedSend(send, nudged)
+        before = caller.get()
+        caller.set(Caller(scope, asyncio.get_running_loop()))
         try: await self.app(scope, receive, observed)
         except BaseException:
             if observed.stream is not None: await observed.stream.discard()
             raise
         finally:
+            caller.set(before)
             if nudged is not None: await nudged.end()
         del scope[_SEND_KEY]
         if (stream := observed.stream) is None: return

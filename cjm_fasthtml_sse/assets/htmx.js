@@ -52,6 +52,9 @@
     return takeFrom(holder.content) ? found.map(elt => elt.outerHTML) : null;
   };
 
+  /** @type {Internals["nameTab"]} */
+  sse.nameTab = (address, headers) => { if (new URL(address, document.baseURI).origin === location.origin) headers["SSE-Tab"] = sse.tabId; };
+
   /** A response may name its user. @param {string | null | undefined} tag */
   const onUser = tag => { if (tag) sse.userChanged(tag); };
 

@@ -63,6 +63,8 @@
     }
   }
 
+  sse.on("htmx:configRequest", ({detail: {path, headers}}) => sse.nameTab(path, headers));
+
   // A message of out-of-band elements only would empty the connecting element.
   sse.on("htmx:sseBeforeMessage", event => {
     const {target: elt, detail: message} = event;

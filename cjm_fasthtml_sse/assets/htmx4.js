@@ -76,6 +76,7 @@
   });
 
   on("htmx:config:request", ({detail: {ctx}}) => {
+    sse.nameTab(ctx.request.action, ctx.request.headers);
     const elt = ctx.sourceElement;
     const url = elt?.matches(CONNECTS) && url4(elt);
     if (!url || new URL(url, document.baseURI).pathname !== new URL(ctx.request.action, document.baseURI).pathname) return;

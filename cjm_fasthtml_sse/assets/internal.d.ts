@@ -110,6 +110,8 @@ interface Follower {
 }
 
 interface InternalSubscription extends Subscription {
+  /** The server's name for this tab, which events have that this tab causes. */
+  echo: string | null;
   readonly key: string;
   readonly signed: string[];
   readonly granted: string[];
@@ -253,6 +255,8 @@ interface Internals extends SSE {
   swappedEvents(elt: Element): string[] | undefined;
   /** The out-of-band elements of `html`, or null if it has other content than these in empty wrappers. */
   onlyOutOfBand(html: string): string[] | null;
+  /** Name this tab in a request to the own server, which can then leave the tab out of the events that the request causes. */
+  nameTab(address: string, headers: Record<string, string>): void;
   // htmx2.js
   /** Whether htmx has asked for a stream. */
   isAsked?: boolean;

@@ -19,7 +19,7 @@
   };
 
   /**
-   * Parses by WHATWG HTML 9.2.6. A block keeps every field, `topic` included, and comments are blocks of their own. Only
+   * Parses by WHATWG HTML 9.2.6. A block keeps every field, `topic` and `echo` included, and comments are blocks of their own. Only
    * new text is searched for line ends. The pieces of a line are joined once, when it ends.
    * @type {Internals["createParser"]}
    */
@@ -49,7 +49,7 @@
     function readField(line, blocks) {
       const [, field, value] = /** @type {RegExpMatchArray} */ (line.match(/^([^:]*):? ?(.*)$/s));
       if (field === "data") block.data = block.data === undefined ? value : `${block.data}\n${value}`;
-      else if (field === "event" || field === "topic") block[field] = value;
+      else if (field === "event" || field === "topic" || field === "echo") block[field] = value;
       else if (field === "id" && !value.includes("\0")) block.id = value;
       else if (field === "retry" && /^\d+$/.test(value)) block.retry = Number(value);
       else if (!field) blocks.push({comment: value});

@@ -2,7 +2,7 @@
 type State = "connecting" | "open" | "reconnecting" | "closed" | "denied";
 
 /** One block of an event stream, with the fields that it has. */
-interface Block { id?: string, event?: string, data?: string, retry?: number, topic?: string, comment?: string }
+interface Block { id?: string, event?: string, data?: string, retry?: number, topic?: string, echo?: string, comment?: string }
 
 interface SubscriptionOptions {
   url: string;
@@ -45,6 +45,8 @@ interface Subscription {
 }
 
 interface SSE {
+  /** The random name of this tab. htmx sends it in the header `SSE-Tab`, and so can a script that uses `fetch`. */
+  tabId: string;
   /** Open a subscription in a script, without an element. */
   subscribe(options: SubscriptionOptions): Subscription;
   /** The subscriptions of this tab that are not closed. */

@@ -56,6 +56,8 @@
       this.cursor = parts.cursor;
       this.#mayShare = share && sse.sharing.on && parts.mayShare;
       this.tag = "";
+      /** @type {string | null} */
+      this.echo = null;
       this.granted = this.topics;
       /** @type {string[]} */
       this.denied = [];
@@ -138,10 +140,10 @@
       this.group?.reconnectNow();
     }
 
-    /** @param {Block} block */
+    /** An event that this tab has caused is not shown here. @param {Block} block */
     take(block) {
       if (block.id !== undefined) this.cursor = block.id;
-      if (block.data === undefined) return;
+      if (block.data === undefined || (this.echo && block.echo?.includes(this.echo))) return;
       this.#hasEvents = true;
       attempt(() => this.#onevent(block));
     }
@@ -216,6 +218,7 @@
       if (sse.lostTopics(this.topics, opening)) return this.close("denied", response.status, true);
       this.tag = response.headers.get("SSE-User") ?? "";
       this.#isBehind = true;
+      this.echo = response.headers.get("SSE-Echo");
       this.grant(opening?.topics ?? this.topics);
       if (this.#shares && this.tag && !this.group) sse.joinGroup(this);  // it was denied before
       const {group} = this;

@@ -16,7 +16,7 @@
   const QUERY_TIMEOUT = 2000;  // ms for the browser to list its locks
 
   let canShare = Boolean(window.isSecureContext && navigator.locks && window.BroadcastChannel);
-  const tabId = `${Math.random()}${Math.random()}`;
+  const tabId = sse.tabId = crypto.getRandomValues(new Uint32Array(4)).join("-");
   /** @type {Map<string, Group>} */
   const groups = new Map();
   /** @type {Set<InternalSubscription>} */
@@ -45,7 +45,7 @@
   /** @param {unknown} list */
   const areTexts = list => Array.isArray(list) && list.every(isText);
   /** @param {any} each */
-  const isBlock = each => Object(each) === each && ["id", "event", "data", "topic"].every(name => each[name] === undefined || isText(each[name]));
+  const isBlock = each => Object(each) === each && ["id", "event", "data", "topic", "echo"].every(name => each[name] === undefined || isText(each[name]));
 
   /** Whether a message is from a leader. Other scripts may know the name of the channel. @param {any} message */
   const isFromLeader = ({type, term, number, coverage, events, state}) => [term * 2, number].every(Number.isSafeInteger) && (

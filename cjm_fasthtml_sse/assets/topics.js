@@ -67,7 +67,7 @@
     const isSameOrigin = url.origin === location.origin;
     const byHeader = isSameOrigin && /^[\x20-\x7e]+$/.test(id);
     if (id && (!byHeader || sse.asksByQuery)) url.searchParams.set("last_event_id", id);
-    return {url: url.href, id, headers: {Accept: "text/event-stream", ...isSameOrigin && {...headers, "SSE-Version": sse.VERSION}, ...byHeader && {"Last-Event-ID": id}}};
+    return {url: url.href, id, headers: {Accept: "text/event-stream", ...isSameOrigin && {...headers, "SSE-Version": sse.VERSION, "SSE-Tab": sse.tabId}, ...byHeader && {"Last-Event-ID": id}}};
   };
 
   /** @type {Internals["lostTopics"]} */

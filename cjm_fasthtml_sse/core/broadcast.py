@@ -62,6 +62,7 @@ def create_broadcast_handler(
         raise ValueError(f'{wrong}; fetch what it needs before you broadcast')
     manager.users.keep_revocations(policy.token_max_age)
     note_routes(manager.hub)
+    manager.callers.add(policy.identify)
     renderer = Renderer(element_builder, named, manager.hub.counters, manager.time)
     respond = partial(BroadcastResponse, manager, renderer, policy)
     async def broadcast_stream(connection_id: str = ''): return respond(connection_id)

@@ -25,6 +25,7 @@ from .hub import Hub
 from .presence import Presence, count_presence
 from .presence_events import PresenceTracker
 from .publishing import DirectCalls
+from .rates import Rates
 from .users import Users, checked_user
 from ..events.log import is_id
 from ..events.record import BroadcastMessage
@@ -126,10 +127,13 @@ class UserCalls(DirectCalls):
         *,
         key: str | None = None, # Replaces older events of this user and key that were not read yet
         retain: bool = False, # Whether later connections get the newest event of this key
+        others: bool = False, # Whether to leave out the tab whose request causes the event
+        every: float | None = None, # Seconds of which each sends one event of this key; None for all events
     ) -> int: # Number of connections of this process that took it
         "Send a message to all connections of one user, in all processes"
         topic = user_topic(checked_user(user))
-        return await self.broadcast(message_type, data, metadata, topic=topic, key=key, retain=retain)
+        about = dict(topic=topic, key=key, retain=retain, others=others, every=every)
+        return await self.broadcast(message_type, data, metadata, **about)
 
     async def revoke(self,
         user: Any, # The user, as `auth` or `identify` names them
@@ -193,6 +197,7 @@ class ClusterCalls:
     users: Users
     tracker: PresenceTracker
     worker_check: WorkerCheck
+    rates: Rates
 
     async def ready(self,
         last_event_id: str | None = None, # The id that a client received last, perhaps from another process
@@ -218,7 +223,9 @@ class ClusterCalls:
         try: await self.ready()
         except BackplaneError as e: _logger.warning('Starting without the backplane: %s', e)
         try: yield
-        finally: await self.hub.home.run(self.cluster.close())
+        finally:
+            await self.hub.home.run(self.rates.flush())
+            await self.hub.home.run(self.cluster.close())
 
     async def survey(self,
         kind: str, # Which of the cluster's `handlers` to ask
@@ -244,6 +251,7 @@ class ClusterCalls:
         await self.hub.home.run(self._close())
 
     async def _close(self):
+        await self.rates.flush()
         self.hub.start_close()
         self.cluster.start_close()
         await self.tracker.stop()

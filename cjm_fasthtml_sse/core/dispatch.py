@@ -68,7 +68,7 @@ class Dispatcher:
     def append(self, log: Log, record: Record, position: int | None, age: float) -> Event:
         "Add an event to `log`"
         about = (record.topic, record.key, record.retain, record.exclude)
-        return log.append(message_of(record), record.json, *about, position=position, age=age)
+        return log.append(message_of(record), record.json, *about, echo=record.echo, position=position, age=age)
 
     def new_log(self, epoch: str) -> Log: return self.log.new(epoch) # Make an empty log for `epoch`
 

@@ -25,6 +25,7 @@ from ..cluster.home_loop import HomeLoop
 from ..cluster.link import Cluster
 from ..cluster.local import LocalCluster
 from ..cluster.relay import Relay
+from .callers import Callers
 from .calls import ClusterCalls, OldAttributes, UserCalls, WorkerCheck
 from .connections import Capacity, SSEConnection
 from .dispatch import Dispatcher
@@ -32,6 +33,7 @@ from .hub import Hub
 from .presence import count_local
 from .presence_events import PresenceTracker
 from .publishing import on_send_to
+from .rates import Rates
 from .users import Users
 from ..events.log import Log, Replay
 from ..events.mailbox import Delivery
@@ -125,7 +127,8 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
         self.hub = Hub(self.log, HomeLoop(), *limits)
         self.dispatcher = Dispatcher(self.log, self.hub, history_limit)
         self.cluster = self._make_cluster(engine)
-        self.users = Users(self.hub, self.cluster, self.time)
+        self.users, self.callers = Users(self.hub, self.cluster, self.time), Callers(lambda: self.app)
+        self.rates = Rates(self.hub.home, lambda *event: self.cluster.publish(*event))
         self.tracker = PresenceTracker(self.hub, self.cluster, self.broadcast)
         self._connect_parts()
         in_each_child(self._begin_in_child)
@@ -158,6 +161,7 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
         self.hub.registry.node = self.cluster.node if self._has_engine else None
         self.dispatcher.broadcasts = 0
         self.worker_check.reset()
+        self.rates.reset()
         self.users.reset()
         self.tracker.reset()
 

@@ -94,7 +94,7 @@ class BroadcastManager:
             cluster: How to deal with an engine and other processes
             clock: Seconds, for ages of events; or all time and chance
         """
-    async def send_to_user(self, user: Any, message_type: str, data: dict[str, Any], metadata: dict[str, Any] | None=None, *, key: str | None=None, retain: bool=False) -> int:
+    async def send_to_user(self, user: Any, message_type: str, data: dict[str, Any], metadata: dict[str, Any] | None=None, *, key: str | None=None, retain: bool=False, others: bool=False, every: float | None=None) -> int:
         """Send a message to all connections of one user, in all processes
 
         Args:
@@ -104,6 +104,8 @@ class BroadcastManager:
             metadata: Optional metadata
             key: Replaces older events of this user and key that were not read yet
             retain: Whether later connections get the newest event of this key
+            others: Whether to leave out the tab whose request causes the event
+            every: Seconds of which each sends one event of this key; None for all events
 
         Returns:
             Number of connections of this process that took it
@@ -163,7 +165,7 @@ class BroadcastManager:
         Returns:
             True if the connection took it; False if it is unknown, or full
         """
-    async def stream_to(self, topic: str, source: Any, message_type: str='item', end_type: str | None='end', *, transform_fn: Callable[[Any], Any] | None=None, key: str | None=None, retain: bool=False) -> int:
+    async def stream_to(self, topic: str, source: Any, message_type: str='item', end_type: str | None='end', *, transform_fn: Callable[[Any], Any] | None=None, key: str | None=None, retain: bool=False, every: float | None=None) -> int:
         """Broadcast what `source` yields; raises what the source raises, and what `broadcast` does
 
         Args:
@@ -174,15 +176,17 @@ class BroadcastManager:
             transform_fn: Changes an item first, sync or async; None skips the item
             key: Replaces older items of this topic and key that were not read yet
             retain: Whether new subscribers get the newest item of this key
+            every: Seconds of which each sends one item of this key; None for all items
 
         Returns:
             Number of items sent
         """
-    async def broadcast(self, message_type: str, data: dict[str, Any], metadata: dict[str, Any] | None=None, exclude: set[str] | None=None, *, topic: str | None=None, key: str | None=None, retain: bool=False, buffer: bool | None=None) -> int:
+    async def broadcast(self, message_type: str, data: dict[str, Any], metadata: dict[str, Any] | None=None, exclude: set[str] | None=None, *, topic: str | None=None, key: str | None=None, retain: bool=False, buffer: bool | None=None, others: bool=False, every: float | None=None) -> int:
         """Broadcast a message to all connected clients.
 
-        A kept event returns 0. Raises `FrameError` for bad data, `ValueError` for a bad topic or key, and
-        `BackplaneError` if the engine did not take it or, with `doubtful`, if that is unknown.
+        An event that is kept, or waits for its period, returns 0. Raises `FrameError` for bad data, `ValueError` for
+        a bad topic, key or rate, and `BackplaneError` if the engine did not take it or, with `doubtful`, if that is
+        unknown.
 
         Args:
             message_type: Its type, the builder's first argument; with `named`, the event's name in the page
@@ -193,11 +197,13 @@ class BroadcastManager:
             key: Replaces older events of this topic and key that were not read yet
             retain: Whether new subscribers get the newest event of this key
             buffer: Whether to keep it while the engine takes none; None for the setting
+            others: Whether to leave out the tab whose request causes the event
+            every: Seconds of which each sends one event of this key; None for all events
 
         Returns:
             Number of connections of this process that took it
         """
-    def broadcast_nowait(self, message_type: str, data: dict[str, Any], metadata: dict[str, Any] | None=None, exclude: set[str] | None=None, *, topic: str | None=None, key: str | None=None, retain: bool=False) -> int:
+    def broadcast_nowait(self, message_type: str, data: dict[str, Any], metadata: dict[str, Any] | None=None, exclude: set[str] | None=None, *, topic: str | None=None, key: str | None=None, retain: bool=False, others: bool=False, every: float | None=None) -> int:
         """`broadcast` for a plain function on the loop, not for a handler in a thread; else raises `RuntimeError`
 
         Args:
@@ -208,11 +214,13 @@ class BroadcastManager:
             topic: Its topic; None for all connections
             key: Replaces older events of this topic and key that were not read yet
             retain: Whether new subscribers get the newest event of this key
+            others: Whether to leave out the tab whose request causes the event
+            every: Seconds of which each sends one event of this key; None for all events
 
         Returns:
             Number of connections that took it
         """
-    def broadcast_threadsafe(self, message_type: str, data: dict[str, Any], metadata: dict[str, Any] | None=None, exclude: set[str] | None=None, *, topic: str | None=None, key: str | None=None, retain: bool=False, buffer: bool | None=None) -> Future[int]:
+    def broadcast_threadsafe(self, message_type: str, data: dict[str, Any], metadata: dict[str, Any] | None=None, exclude: set[str] | None=None, *, topic: str | None=None, key: str | None=None, retain: bool=False, buffer: bool | None=None, others: bool=False, every: float | None=None) -> Future[int]:
         """`broadcast` from any thread, as in a handler that is not `async`; a bad event raises immediately
 
         Args:
@@ -224,6 +232,8 @@ class BroadcastManager:
             key: Replaces older events of this topic and key that were not read yet
             retain: Whether new subscribers get the newest event of this key
             buffer: Whether to keep it while the engine takes none; None for the setting
+            others: Whether to leave out the tab whose request causes the event
+            every: Seconds of which each sends one event of this key; None for all events
 
         Returns:
             Of the number of connections; `.result()` waits, in any thread but the loop's own

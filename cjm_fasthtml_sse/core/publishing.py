@@ -20,8 +20,10 @@ from typing import Any
 from ..asgi.sources import check_source, open_source
 from ..cluster.link import Cluster
 from ..cluster.local import LocalCluster
+from .callers import Callers
 from .dispatch import message_of
 from .hub import Hub
+from .rates import Pending, Rates, check_every
 from ..events.record import Record, decode_record, encode_record, make_record
 from ..events.topics import check_topic
 from ..events.wire import SSEError, check_name
@@ -32,6 +34,8 @@ class PublishingCalls:
     hub: Hub
     cluster: LocalCluster
     settings: Cluster
+    callers: Callers
+    rates: Rates
 
     async def broadcast(self,
         message_type: str,  # Its type, the builder's first argument; with `named`, the event's name in the page
@@ -43,13 +47,18 @@ class PublishingCalls:
         key: str | None = None, # Replaces older events of this topic and key that were not read yet
         retain: bool = False, # Whether new subscribers get the newest event of this key
         buffer: bool | None = None, # Whether to keep it while the engine takes none; None for the setting
+        others: bool = False, # Whether to leave out the tab whose request causes the event
+        every: float | None = None, # Seconds of which each sends one event of this key; None for all events
     ) -> int: # Number of connections of this process that took it
         """Broadcast a message to all connected clients.
 
-        A kept event returns 0. Raises `FrameError` for bad data, `ValueError` for a bad topic or key, and
-        `BackplaneError` if the engine did not take it or, with `doubtful`, if that is unknown."""
-        record = self._make_record(message_type, data, metadata, exclude, topic, key, retain)
-        count = await self.cluster.publish(record, self.settings.buffer if buffer is None else buffer)
+        An event that is kept, or waits for its period, returns 0. Raises `FrameError` for bad data, `ValueError` for
+        a bad topic, key or rate, and `BackplaneError` if the engine did not take it or, with `doubtful`, if that is
+        unknown."""
+        echo = await self.callers.find() if others else None
+        event = (message_type, data, metadata, exclude, topic, key, retain)
+        count = 0
+        for each in self._due(event, echo, buffer, every): count = await self.cluster.publish(*each)
         if self.hub.has_deferred(): await asyncio.sleep(0) # full queues get their turn
         return count
 
@@ -62,10 +71,15 @@ class PublishingCalls:
         topic: str | None = None, # Its topic; None for all connections
         key: str | None = None, # Replaces older events of this topic and key that were not read yet
         retain: bool = False, # Whether new subscribers get the newest event of this key
+        others: bool = False, # Whether to leave out the tab whose request causes the event
+        every: float | None = None, # Seconds of which each sends one event of this key; None for all events
     ) -> int: # Number of connections that took it
         "`broadcast` for a plain function on the loop, not for a handler in a thread; else raises `RuntimeError`"
-        record = self._make_record(message_type, data, metadata, exclude, topic, key, retain)
-        return self.cluster.publish_nowait(record)
+        event = (message_type, data, metadata, exclude, topic, key, retain)
+        echo, count = self.callers.find_now() if others else None, 0
+        if self._has_engine or self.hub.home.off_loop(): self.cluster.publish_nowait(self._make_record(*event))
+        for record, _ in self._due(event, echo, False, every): count = self.cluster.publish_nowait(record)
+        return count
 
     def broadcast_threadsafe(self,
         message_type: str,  # Type of the message
@@ -77,14 +91,30 @@ class PublishingCalls:
         key: str | None = None, # Replaces older events of this topic and key that were not read yet
         retain: bool = False, # Whether new subscribers get the newest event of this key
         buffer: bool | None = None, # Whether to keep it while the engine takes none; None for the setting
+        others: bool = False, # Whether to leave out the tab whose request causes the event
+        every: float | None = None, # Seconds of which each sends one event of this key; None for all events
     ) -> Future[int]: # Of the number of connections; `.result()` waits, in any thread but the loop's own
         "`broadcast` from any thread, as in a handler that is not `async`; a bad event raises immediately"
-        record = self._make_record(message_type, data, metadata, exclude, topic, key, retain)
-        return self.cluster.publish_threadsafe(record, self.settings.buffer if buffer is None else buffer)
+        event = (message_type, data, metadata, exclude, topic, key, retain)
+        echo, future = self.callers.find_now() if others else None, None
+        for each in self._due(event, echo, buffer, every): future = self.cluster.publish_threadsafe(*each)
+        return future or _done(0)
 
-    def _make_record(self, *args: Any) -> Record:
+    def _due(self, event: tuple, echo: str | None, buffer: bool | None, every: float | None) -> list[Pending]:
+        check_every(every, event[5])
+        record = self._make_record(*event, echo=echo)
+        return self.rates.admit(Pending(record, self.settings.buffer if buffer is None else buffer), every)
+
+    def _make_record(self, *args: Any, echo: str | None = None) -> Record:
         if self.hub.registry.left_in_parent: self.hub.warn_of_fork()
-        return make_record(*args, max_event_bytes=self.hub.delivery.max_event_bytes, time=self.hub.log.time)
+        limits = dict(max_event_bytes=self.hub.delivery.max_event_bytes, time=self.hub.log.time)
+        record = make_record(*args, **limits)
+        return record if echo is None else record._replace(echo=echo)
+
+def _done(result: int) -> Future[int]:
+    future = Future()
+    future.set_result(result)
+    return future
 
 # %% ../../nbs/core/publishing.ipynb #7371f251
 class SendingCalls(PublishingCalls):
@@ -98,10 +128,12 @@ class SendingCalls(PublishingCalls):
         transform_fn: Callable[[Any], Any] | None = None, # Changes an item first, sync or async; None skips the item
         key: str | None = None, # Replaces older items of this topic and key that were not read yet
         retain: bool = False, # Whether new subscribers get the newest item of this key
+        every: float | None = None, # Seconds of which each sends one item of this key; None for all items
     ) -> int: # Number of items sent
         "Broadcast what `source` yields; raises what the source raises, and what `broadcast` does"
         check_source(source)
         check_topic(topic)
+        check_every(every, key)
         for name in (message_type, *([] if end_type is None else [end_type])): check_name(name)
         sent, reason = 0, 'stopped'
         try:
@@ -109,7 +141,7 @@ class SendingCalls(PublishingCalls):
                 async for item in items:
                     if transform_fn is not None and isawaitable(item := transform_fn(item)): item = await item
                     if item is None: continue
-                    await self.broadcast(message_type, item, topic=topic, key=key, retain=retain)
+                    await self.broadcast(message_type, item, topic=topic, key=key, retain=retain, every=every)
                     sent += 1
                     await asyncio.sleep(0)
             reason = 'done'
@@ -118,6 +150,7 @@ class SendingCalls(PublishingCalls):
             raise
         finally:
             if end_type is not None:
+                if every is not None: await self.hub.home.run(self.rates.flush((topic, key)))
                 with suppress(SSEError if reason != 'done' else ()):
                     await self.broadcast(end_type, dict(reason=reason, items=sent), topic=topic)
         return sent

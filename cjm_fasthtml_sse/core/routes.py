@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from ..asgi.response import SSEResponse, encode_opening
+from ..asgi.response import SSEResponse, caller, encode_opening
 from .access import AccessPolicy, call_hook, check_origin, find_user, resolve_topics, user_tag
 from .admission import check_capacity, check_requested_topics, open_stream
 from .connections import SSEConnection
@@ -92,6 +92,7 @@ class BroadcastResponse(SSEResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send):
         refused, cors = None, {}
+        caller.set(None)  # what the stream starts lives longer than its request
         try:
             cors = check_origin(Headers(scope=scope), self.policy.allow_origins)
             self.headers.update(cors)
@@ -115,6 +116,7 @@ async def _admit(self: BroadcastResponse, scope: Scope, controls: list[tuple]):
     needs_name = bool(asked.connection_id) or self._needs_guest_names()
     user = await find_user(scope, self.policy.identify, needs_name, manager.time)
     self.headers['sse-user'] = user_tag(scope.get('app'), user)
+    if echo := manager.callers.echo(scope, user): self.headers['sse-echo'] = echo
     self.headers['sse-heartbeat'] = f'{manager.hub.heartbeats.interval:g}'
     granted, cursor, last_event_id = await self._decide(scope, user, asked)
     if scope['method'] == 'HEAD': return

@@ -98,6 +98,7 @@ def append(self: Log,
     retain: bool = False, # Whether new readers get the newest event of this key
     exclude: frozenset[str] = frozenset(), # Ids of connections that do not get the event
     *,
+    echo: str | None = None, # Echoes of the tab that caused the event
     position: int | None = None, # Position from a backplane, beyond the head; None for the next one
     age: float = 0.0, # Seconds since the backplane assigned the position
 ) -> Event: # The event at its position
@@ -106,7 +107,8 @@ def append(self: Log,
     json, message.id = message.to_json() if json is None else json, self.cursor()
     length = len(json) if json.isascii() else len(json.encode())
     size, added_at = EVENT_OVERHEAD + length, self.time.monotonic() - age
-    event = Event(self.head, message.id, message, json, topic, key, exclude, added_at, size, length=length)
+    about = (message, json, topic, key, exclude, added_at, size)
+    event = Event(self.head, message.id, *about, length=length, echo=echo)
     if key is not None: self._supersede(event, retain)
     self._events.append(event)
     self._by_topic.add(topic, self.head)
@@ -213,7 +215,7 @@ def new_epoch(self: Log):
     kept = {event.position: event for event in (*self.retained.events(), *self.latest(self.event_count))}
     for position, event in sorted(kept.items()):
         about = (event.topic, event.key, event in self.retained, event.exclude)
-        other.append(event.message, event.json, *about, position=position, age=now - event.added_at)
+        other.append(event.message, event.json, *about, echo=event.echo, position=position, age=now - event.added_at)
     other.head = self.head
     self.replace_with(other)
 

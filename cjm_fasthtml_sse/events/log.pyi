@@ -64,7 +64,7 @@ class Log:
         Returns:
             Names position 0 if the log has had no event
         """
-    def append(self, message: BroadcastMessage, json: str | None=None, topic: str | None=None, key: str | None=None, retain: bool=False, exclude: frozenset[str]=..., *, position: int | None=None, age: float=0.0) -> Event:
+    def append(self, message: BroadcastMessage, json: str | None=None, topic: str | None=None, key: str | None=None, retain: bool=False, exclude: frozenset[str]=..., *, echo: str | None=None, position: int | None=None, age: float=0.0) -> Event:
         """Append `message` at the next position
 
         Args:
@@ -74,6 +74,7 @@ class Log:
             key: Replaces the older event of this topic and key
             retain: Whether new readers get the newest event of this key
             exclude: Ids of connections that do not get the event
+            echo: Echoes of the tab that caused the event
             position: Position from a backplane, beyond the head; None for the next one
             age: Seconds since the backplane assigned the position
 

@@ -280,7 +280,7 @@ def _frame(self: Mailbox, event: Event | bytes, with_id: bool = True) -> bytes |
     if isinstance(event, bytes): return event
     if event.excluded_for(self.connection_id): return None
     frame = self.renderer.frame(event, self.log, with_id and not self.marks)
-    return f'id: {event.id}{self.marks}\n'.encode() + frame if frame and with_id and self.marks else frame
+    return event.head(self.marks) + frame if frame and with_id and self.marks else frame
 
 @patch
 def add_marks(self: Mailbox,

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from fastcore.xml import NotStr
 
-from .topics import PrivateTopic, check_topic
+from .topics import PRIVATE, PrivateTopic, check_topic
 from .wire import BackplaneError, FrameError
 from .wire import check_name, encode_frame, is_markup, to_json, validate
 from ..runtime.time import Time
@@ -64,6 +64,7 @@ class Event:
     frames: dict[Any, bytes | None] = field(default_factory=dict) # Frames by renderer
     length: int = 0 # Bytes of its JSON
     superseded: frozenset[str] | None = None # Connections excluded by all newer events of its key; None if none
+    echo: str | None = None # Echoes of the tab that caused it, which does not show it; None if each tab does
 
     def excluded_for(self,
         connection_id: str, # Id of a connection
@@ -71,6 +72,12 @@ class Event:
         "Return whether `connection_id` is excluded, or gets a newer event of this key"
         if self.exclude and connection_id in self.exclude: return True
         return self.superseded is not None and connection_id not in self.superseded
+
+    def head(self,
+        marks: str, # End of the id
+    ) -> bytes: # To be put before a frame without an id
+        "Return the fields that a frame with an id has and one without does not"
+        return (f'id: {self.id}{marks}\n' + (f'echo: {self.echo}\n' if self.echo else '')).encode()
 
 # %% ../../nbs/events/record.ipynb #4ab6b7d8
 EVENT_OVERHEAD = 400  # bytes of the objects around the JSON of an event
@@ -87,6 +94,7 @@ class Record(NamedTuple):
     retain: bool = False # Whether new subscribers get the event
     exclude: frozenset[str] = frozenset() # Ids of connections that do not get it
     json: str | None = None # The message as JSON
+    echo: str | None = None # Echoes of the tab that caused it, separated by a space
 
 # %% ../../nbs/events/record.ipynb #4c7ff2c5
 def make_record(
@@ -118,6 +126,7 @@ def make_record(
 
 # %% ../../nbs/events/record.ipynb #f85d5b99
 VERSION = 1  # of this encoding; a process skips records of a later version
+_ECHO = f'{PRIVATE}echo:'  # begins the echoes among the excluded ids; no id of a connection begins so
 
 # %% ../../nbs/events/record.ipynb #1988e7c2
 _TYPE_NAMES = {datetime: 'datetime', date: 'date', clock_time: 'time'}
@@ -150,7 +159,8 @@ def encode_record(
     message = dict(type=record.type, data=record.data, timestamp=record.timestamp, metadata=record.metadata)
     text = record.json or to_json(message)
     typed = _find_typed(dict(data=record.data, metadata=record.metadata), (), [])
-    head = [VERSION, publisher, number, record.topic, record.key, record.retain, sorted(record.exclude), typed]
+    excluded = sorted(record.exclude) + ([f'{_ECHO}{record.echo}'] if record.echo else [])
+    head = [VERSION, publisher, number, record.topic, record.key, record.retain, excluded, typed]
     return f'{_encode(head)}\n{text}'.encode()
 
 def decode_record(
@@ -166,7 +176,8 @@ def decode_record(
         message = (decoded['type'], decoded['data'], decoded['timestamp'], decoded['metadata'])
         texts = [publisher, message[0], message[2], topic or '', key or '', *exclude]
         if not all(isinstance(each, str) for each in texts): raise ValueError('a field has the wrong type')
-        fields = (topic or None, key or None, retain is True, frozenset(exclude))
-        return publisher, int(number), Record(*message, *fields, text)
+        echo = next((each.removeprefix(_ECHO) for each in exclude if each.startswith(_ECHO)), None)
+        fields = (topic or None, key or None, retain is True, frozenset(e for e in exclude if not e.startswith(_ECHO)))
+        return publisher, int(number), Record(*message, *fields, text, echo)
     except (ValueError, KeyError, IndexError, TypeError, RecursionError) as e:
         raise BackplaneError(f'A backplane entry is not an event of this package: {e}; {body[:60]!r}') from e

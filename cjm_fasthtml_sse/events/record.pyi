@@ -61,6 +61,7 @@ class Event:
         frames: Frames by renderer
         length: Bytes of its JSON
         superseded: Connections excluded by all newer events of its key; None if none
+        echo: Echoes of the tab that caused it, which does not show it; None if each tab does
     """
     position: int
     id: str | None
@@ -74,6 +75,7 @@ class Event:
     frames: dict[Any, bytes | None] = ...
     length: int = 0
     superseded: frozenset[str] | None = None
+    echo: str | None = None
     def excluded_for(self, connection_id: str) -> bool:
         """Return whether `connection_id` is excluded, or gets a newer event of this key
 
@@ -82,6 +84,15 @@ class Event:
 
         Returns:
             Whether the connection does not get this event
+        """
+    def head(self, marks: str) -> bytes:
+        """Return the fields that a frame with an id has and one without does not
+
+        Args:
+            marks: End of the id
+
+        Returns:
+            To be put before a frame without an id
         """
 
 class Record(NamedTuple):
@@ -97,6 +108,7 @@ class Record(NamedTuple):
         retain: Whether new subscribers get the event
         exclude: Ids of connections that do not get it
         json: The message as JSON
+        echo: Echoes of the tab that caused it, separated by a space
     """
     type: str
     data: Any
@@ -107,6 +119,7 @@ class Record(NamedTuple):
     retain: bool = False
     exclude: frozenset[str] = ...
     json: str | None = None
+    echo: str | None = None
 
 def make_record(message_type: str, data: Any, metadata: dict[str, Any] | None=None, exclude: set[str] | str | None=None, topic: str | None=None, key: str | None=None, retain: bool=False, max_event_bytes: int=..., time: Time=...) -> Record:
     """Check an event; raise `FrameError` for data that cannot be sent, `ValueError` for a bad type, topic or key

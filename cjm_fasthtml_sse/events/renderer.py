@@ -80,7 +80,8 @@ class Renderer:
         key = self if with_id else (self, 'without id')
         try: return event.frames[key]
         except KeyError: self._check_not_failed(event, log.time.monotonic())
-        try: frame = self.render(event.message, event.json, event.id if with_id else None, frame_topic(event.topic))
+        about = (event.id, frame_topic(event.topic), event.echo) if with_id else (None, frame_topic(event.topic))
+        try: frame = self.render(event.message, event.json, *about)
         except RenderError:
             self._failed[event.id] = log.time.monotonic() + FAILURE_PERIOD
             raise
@@ -99,6 +100,7 @@ def render(self: Renderer,
     json: str, # The message as JSON
     id: str | None = None, # Id of the frame
     topic: str | None = None, # Topic of the frame
+    echo: str | None = None, # Echoes of the frame
 ) -> bytes | None: # The frame, or None if the builder shows nothing
     "Render a message without storing the frame; raise `RenderError` if the builder fails"
     try:
@@ -107,7 +109,8 @@ def render(self: Renderer,
             element = self.builder(message.type, message.data)
             if element is None or element in ([], ()): return self._log_empty(message.type, element)
             text, name = render_html(_checked_element(element)), None
-        return encode_frame(text, event=check_name(message.type) if self.named else name, id=id, topic=topic)
+        name = check_name(message.type) if self.named else name
+        return encode_frame(text, event=name, id=id, topic=topic, echo=echo)
     except BaseException as e:  # noqa: BLE001 - application code; every error is logged
         if isinstance(e, (KeyboardInterrupt, SystemExit)): raise
         self._log_failure(message.type, self.time.monotonic())

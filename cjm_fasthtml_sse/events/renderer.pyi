@@ -52,7 +52,7 @@ class Renderer:
         Returns:
             The frame, or None if the route does not show this event
         """
-    def render(self, message: BroadcastMessage, json: str, id: str | None=None, topic: str | None=None) -> bytes | None:
+    def render(self, message: BroadcastMessage, json: str, id: str | None=None, topic: str | None=None, echo: str | None=None) -> bytes | None:
         """Render a message without storing the frame; raise `RenderError` if the builder fails
 
         Args:
@@ -60,6 +60,7 @@ class Renderer:
             json: The message as JSON
             id: Id of the frame
             topic: Topic of the frame
+            echo: Echoes of the frame
 
         Returns:
             The frame, or None if the builder shows nothing

@@ -119,10 +119,11 @@ def encode_frame(
     id: str | None = None, # Id that a client returns as `Last-Event-ID`
     retry: int | None = None, # Milliseconds before a client reconnects
     topic: str | None = None, # Topic of the event, for tabs that share a stream; other clients ignore it
+    echo: str | None = None, # Names the tab that does not show the event; other clients ignore it
 ) -> bytes: # The frame as UTF-8, with its closing blank line
     """Encode one event as bytes.
 
-    Raise `FrameError` for CR, LF or NUL in `event`, `id` or `topic`, for a `retry` that is not a whole number or that
+    Raise `FrameError` for CR, LF or NUL in any text but `data`, for a `retry` that is not a whole number or that
     stands alone, for text that is not valid Unicode, and for an empty frame. Format: WHATWG HTML 9.2.5."""
     lines = []
     if event is not None: lines.append(f'event: {_field("name", event)}\n')
@@ -131,6 +132,7 @@ def encode_frame(
         if data is None and event is None: raise FrameError('retry stands alone; send it with data or a named event')
         lines.append(f'retry: {_retry(retry)}\n')
     if topic is not None: lines.append(f'topic: {_field("topic", topic)}\n')
+    if echo is not None: lines.append(f'echo: {_field("echo", echo)}\n')
     if data is not None: lines += [f'data: {line}\n' for line in split_lines(data)]
     if not lines: raise FrameError('A frame needs data, an event or an id; for a comment use encode_comment')
     try: return ''.join((*lines, '\n')).encode()

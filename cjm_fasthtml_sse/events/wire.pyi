@@ -39,10 +39,10 @@ class BackplaneError(SSEError):
             doubtful: Whether it is unknown if the event was published
         """
 
-def encode_frame(data: str | None=None, event: str | None=None, id: str | None=None, retry: int | None=None, topic: str | None=None) -> bytes:
+def encode_frame(data: str | None=None, event: str | None=None, id: str | None=None, retry: int | None=None, topic: str | None=None, echo: str | None=None) -> bytes:
     """Encode one event as bytes.
 
-    Raise `FrameError` for CR, LF or NUL in `event`, `id` or `topic`, for a `retry` that is not a whole number or that
+    Raise `FrameError` for CR, LF or NUL in any text but `data`, for a `retry` that is not a whole number or that
     stands alone, for text that is not valid Unicode, and for an empty frame. Format: WHATWG HTML 9.2.5.
 
     Args:
@@ -51,6 +51,7 @@ def encode_frame(data: str | None=None, event: str | None=None, id: str | None=N
         id: Id that a client returns as `Last-Event-ID`
         retry: Milliseconds before a client reconnects
         topic: Topic of the event, for tabs that share a stream; other clients ignore it
+        echo: Names the tab that does not show the event; other clients ignore it
 
     Returns:
         The frame as UTF-8, with its closing blank line

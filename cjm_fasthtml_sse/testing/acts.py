@@ -81,7 +81,7 @@ async def act(self: Page, element: Tag, button: Tag | None = None, fields: Mappi
 async def send(self: Page, asked: HtmxRequest):
     "Send a request of htmx, and show the answer"
     body, kind = encode_form(asked.body, asked.encoding) if asked.method != 'GET' and asked.body else (b'', '')
-    headers = dict(asked.headers) | ({'content-type': kind} if kind else {})
+    headers = dict(asked.headers) | {'sse-tab': self.name} | ({'content-type': kind} if kind else {})
     try: found = await self.tab.fetch(asked.method, path_of(asked.url, self.url), headers, body)
     except LineLost: return self.end_request(asked, False) # htmx fires `htmx:sendError`, and the page stays as it is
     if self.is_left or self.tab.page is not self: return

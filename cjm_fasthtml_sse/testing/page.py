@@ -81,6 +81,7 @@ class Page:
     "A document with its streams"
     def __init__(self, tab: Any, answer: Answer, htmx: int | None):
         self.tab, self.url, self.status, self.is_left, self.is_frozen = tab, answer.url, answer.status, False, False
+        self.name = next(tab.world.names)
         is_html = 'html' in answer.headers.get('content-type', 'text/html')
         self.document = read_page(answer.text if is_html else '')
         self.htmx, self.attached, self._parked = htmx or htmx_version(answer.text), {}, []

@@ -28,9 +28,9 @@ from .stream import Block, StreamRequest, is_later, parse_json
 OPTIONS = ('topic', 'last_event_id', 'tabs', 'signed') # Parameters in which the members of a group may differ
 VERSION = '1' # Of the protocol between script and server
 
-def request_to(path: str, pairs: list[tuple], id: str) -> StreamRequest:
-    "Make the request for a stream"
-    headers = {'accept': 'text/event-stream', 'sse-version': VERSION, 'cache-control': 'no-cache'}
+def request_to(path: str, pairs: list[tuple], id: str, name: str) -> StreamRequest:
+    "Make the request of a page for a stream"
+    headers = {'accept': 'text/event-stream', 'sse-version': VERSION, 'sse-tab': name, 'cache-control': 'no-cache'}
     if id: headers['last-event-id'] = id
     return StreamRequest(path + ('?' + urlencode(pairs) if pairs else ''), headers, id)
 
@@ -41,6 +41,7 @@ class Subscription:
         on_state: Callable[[str, int | None], None], cursor: str = ''):
         parts, query = urlsplit(url), parse_qsl(urlsplit(url).query, keep_blank_values=True)
         self.tab, self.on_event, self.on_state, self.path = tab, on_event, on_state, parts.path
+        self.name, self.echo = tab.page.name, ''
         self.topics = list(dict.fromkeys(value for name, value in query if name == 'topic'))
         self.signed = [value for name, value in query if name == 'signed'] if self.topics else []
         kept = {*OPTIONS} - (set() if self.topics else {'signed'})
@@ -68,6 +69,12 @@ def open_own(self: Subscription):
     self.own = self.tab.open_stream(self)
 
 @patch
+def ask_anew(self: Subscription):
+    "Read on its own until the server has answered for another user"
+    self.is_relayed = False
+    self.open_own()
+
+@patch
 def close_own(self: Subscription):
     own, self.own = self.own, None
     if own is not None: own.close()
@@ -84,7 +91,8 @@ def grant(self: Subscription, topics: list[str]):
 def take(self: Subscription, block: Block):
     "Receive a block"
     if block.id is not None: self.cursor = block.id
-    if block.data is not None: self.on_event(block)
+    is_own = self.echo and self.echo in (block.echo or '')
+    if block.data is not None and not is_own: self.on_event(block)
 
 # %% ../../nbs/testing/sharing.ipynb #e6d45a70
 @patch
@@ -118,11 +126,11 @@ def reconnect_now(self: Subscription):
 @patch
 def stream_request(self: Subscription) -> StreamRequest:
     pairs = self.rest + [('topic', each) for each in self.topics] + [('signed', each) for each in self.signed]
-    return request_to(self.path, pairs, self.cursor)
+    return request_to(self.path, pairs, self.cursor, self.name)
 
 @patch
 def on_open(self: Subscription, headers: Headers, opening: dict):
-    self.tag = headers.get('sse-user', '')
+    self.tag, self.echo = headers.get('sse-user', ''), headers.get('sse-echo', '')
     self.grant(opening.get('topics', self.topics))
 
 @patch
@@ -171,7 +179,7 @@ class Group:
             self.stream.owner = self
             self._follow(member)
             return self.on_blocks(rest)
-        self.members.append(member)
+        if member not in self.members: self.members.append(member)
         if member.tag != self.tag: return self.reopen() # Another user has signed in
         if not set(member.topics) <= set(self.asked) or not set(member.signed) <= set(self.signed): return self.reopen()
         if is_later(self.last_id, member.cursor): return # It reads on its own until it has caught up with the group
@@ -213,15 +221,16 @@ def stream_request(self: Group) -> StreamRequest:
     self.tabs = len({each.tab for each in self.members})
     pairs = [*self.key[1], *(('topic', each) for each in self.asked), *(('signed', each) for each in self.signed)]
     if self.tabs > 1: pairs.append(('tabs', str(self.tabs)))
-    return request_to(self.key[0], pairs, self.last_id)
+    return request_to(self.key[0], pairs, self.last_id, self.members[0].name)
 
 @patch
 def on_open(self: Group, headers: Headers, opening: dict):
     self.tag, self.granted = headers.get('sse-user', ''), opening.get('topics', self.asked)
     for each in list(self.members):
-        if each.own is None or is_later(self.last_id, each.cursor): continue
-        each.close_own()
-        self._follow(each)
+        if each.is_relayed and each.tag != self.tag: each.ask_anew()
+        elif each.own is not None and not is_later(self.last_id, each.cursor):
+            each.close_own()
+            self._follow(each)
 
 @patch
 def on_blocks(self: Group, blocks: list[Block]):

@@ -29,6 +29,7 @@ class Block:
     data: str | None = None
     id: str | None = None
     topic: str | None = None
+    echo: str | None = None
     retry: int | None = None
     comment: str | None = None
 
@@ -55,7 +56,7 @@ class BlockParser:
         name, _, value = line.partition(':')
         value = value.removeprefix(' ')
         if not name: return found.append(Block(comment=value))
-        if name not in ('event', 'data', 'id', 'topic', 'retry'): return
+        if name not in ('event', 'data', 'id', 'topic', 'echo', 'retry'): return
         block = self._block = self._block or Block()
         if name == 'data': block.data = value if block.data is None else f'{block.data}\n{value}'
         elif name == 'retry': block.retry = int(value) if value.isascii() and value.isdigit() else block.retry

@@ -18,6 +18,7 @@ import asyncio, gc
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -61,6 +62,7 @@ class World(Checks):
         self.published, self.browsers, self._block_limit, self._spawned = Broadcasts(), [], block_limit, set()
         self._count, self._engine, self.engine, self._followed, self._exits = workers, engine, None, [], None
         self.thread, self._failures = None, {} # By manager
+        self.names = (f'page-{number:011}' for number in count(1)) # Of loaded pages, as in the header `SSE-Tab`
         self.nobody, self.clock, self.server = _Nobody(), Clock(self), Server(self, self.source, self._count)
 
     def __enter__(self) -> 'World':

@@ -64,9 +64,10 @@ async def burst(tag, n, at_once=50):
 
 def routes(app):
     async def note(n: str = '0', size: int = 0, topic: str = None, key: str = None, retain: bool = False,
-        exclude: str = None):
+        exclude: str = None, others: bool = False):
         data = {'n': json.loads(n)} | ({'text': 'x' * size} if size else {})
-        return JSONResponse(await send(data, topic=topic, key=key, retain=retain, exclude=exclude))
+        about = dict(topic=topic, key=key, retain=retain, exclude=exclude, others=others)
+        return JSONResponse(await send(data, **about))
 
     async def begin(what: str, tag: str, n: int, rate: float = 0):
         work = load(tag, rate, n) if what == 'load' else burst(tag, n)

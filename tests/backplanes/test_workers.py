@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
+import httpx2
 import pytest
 
 from .machines import Worker, check_received, until
@@ -159,6 +160,20 @@ def test_send_to_one_connection_and_exclude_one(pair, tab):
     again = tab(lambda: [there], since=other.ids()[0], connection_id='mine-again')
     until(lambda: len(again.events) == 3, 'the replay')
     assert again.data() == ['all', 'all but one', 'all']
+
+
+def test_an_event_has_the_echo_of_its_tab_in_every_process(pair):
+    here, there = pair
+    names = {'sse-tab': 'a-name-of-32-characters-or-so'}
+    with httpx2.Client(headers=names, timeout=40) as client:
+        for asked, read in ((here, there), (there, here)):
+            with client.stream('GET', f'http://127.0.0.1:{read.port}/sse/broadcast') as response:
+                lines = response.iter_lines()
+                assert next(line for line in lines if line.startswith('id: '))
+                note = client.get(f'http://127.0.0.1:{asked.port}/note', params=dict(n='"mine"', others='true'))
+                assert note.json()[0] == 'sent'
+                echo = response.headers['sse-echo']
+                assert next(line for line in lines if line.startswith('echo: ')) == f'echo: {echo}'
 
 
 def test_counts_over_processes(pair, tab):

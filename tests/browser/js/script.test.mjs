@@ -11,7 +11,7 @@ const read = name => readFileSync(new URL(`${name}.js`, assets), 'utf8');
 /** Load the files that need no document, after `first`; `globals` replace those of a browser. */
 function load(globals = {}, first = '') {
     const window = { isSecureContext: false };
-    const context = vm.createContext({ window, navigator: {}, console, URL, AbortController, TextDecoder, ReadableStream, setTimeout, clearTimeout, performance,
+    const context = vm.createContext({ window, navigator: {}, console, crypto, URL, AbortController, TextDecoder, ReadableStream, setTimeout, clearTimeout, performance,
         document: { baseURI: 'http://host/page', hidden: false }, location: { origin: 'http://host' }, ...globals });
     for (const text of [first, ...FILES.map(read)]) vm.runInContext(text, context);
     return window.cjmSSE;
@@ -27,6 +27,7 @@ const CASES = [
     ['id: e-7\n\n', [{ id: 'e-7' }]],
     ['id: bad\0\ndata: x\n\n', [{ data: 'x' }]],
     ['event: done\nid: e-8\nretry: 20\ntopic: job/42\ndata: x\n\n', [{ event: 'done', id: 'e-8', retry: 20, topic: 'job/42', data: 'x' }]],
+    ['id: e-9\necho: a1 b2\ndata: x\n\n', [{ id: 'e-9', echo: 'a1 b2', data: 'x' }]],
     ['retry: soon\nretry: 3\n\n', [{ retry: 3 }]],
     ['data: a: b\nunknown: x\n\ndata: never', [{ data: 'a: b' }]],
     ['data: \u2028\u0085\n\n', [{ data: '\u2028\u0085' }]],

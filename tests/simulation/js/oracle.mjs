@@ -24,8 +24,9 @@ export class Oracle {
         return view;
     }
 
-    publish({topic, user, isBad}) {
-        const n = this.events.push({n: this.events.length, topic, user, isBad}) - 1;
+    /** @param {any} about `tab` is the page that causes the event and does not show it. */
+    publish({topic, user, isBad, tab}) {
+        const n = this.events.push({n: this.events.length, topic, user, isBad, tab, by: this.world.user}) - 1;
         for (const each of this.views) each.note(n);
         return n;
     }
@@ -76,7 +77,7 @@ class View {
 
     #asksFor({topic, user}) { return user !== undefined ? this.users.has(user) : topic === undefined || this.topics.some(each => contains(each, topic)); }
 
-    #isDue(event) { return (event.n > this.covered || this.owed.has(event.n)) && this.#asksFor(event) && (event.user === undefined || this.users.size === 1); }
+    #isDue(event) { return event.tab !== this.tab && (event.n > this.covered || this.owed.has(event.n)) && this.#asksFor(event) && (event.user === undefined || this.users.size === 1); }
 
     #mayRead({topic, user}) {
         if (user !== undefined || topic === undefined) return true;
@@ -96,6 +97,8 @@ class View {
         this.tab.world.trace?.(this.tab, `shows ${n} in ${this.label}`);
         if (this.isOver) return;
         if (!event) return this.#fail('invented', `was shown ${n}, which was never sent`);
+        const isOwn = event.tab === this.tab && this.users.size === 1 && this.users.has(event.by) && !event.isBad;
+        if (isOwn) return this.#fail('echo', `was shown ${n}, which it has caused`);
         if (!this.#asksFor(event)) return this.#fail('leak', `was shown ${n} of ${event.topic ?? event.user}, for which it did not ask`);
         const isAllowed = (this.#allowed.has(n) || this.#mayRead(event)) && (isLate || !this.#showsDenied(event));
         if (!isAllowed) return this.#fail('leak', `was shown ${n} of ${event.topic}, which it may not read`);

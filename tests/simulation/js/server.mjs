@@ -10,15 +10,15 @@ export const contains = (pattern, topic) => pattern === topic || (pattern.endsWi
 
 const markOf = topic => [...topic].map(char => char.charCodeAt(0).toString(16)).join('').padEnd(8, '0').slice(0, 8);
 
-const frame = ({event, id, retry, topic, data}) => [event && `event: ${event}`, id && `id: ${id}`, retry !== undefined && `retry: ${retry}`,
-    topic && `topic: ${topic}`, data !== undefined && `data: ${data}`].filter(Boolean).join('\n') + '\n\n';
+const frame = ({event, id, retry, topic, echo, data}) => [event && `event: ${event}`, id && `id: ${id}`, retry !== undefined && `retry: ${retry}`,
+    topic && `topic: ${topic}`, echo && `echo: ${echo}`, data !== undefined && `data: ${data}`].filter(Boolean).join('\n') + '\n\n';
 
 export class Server {
     heartbeat = 5;  // seconds
     epoch = 0;
     /** The number of all events before this epoch. */
     start = 0;
-    /** @type {{n: number, topic?: string, user?: string, isBad: boolean, at: number}[]} Of this epoch. */
+    /** @type {{n: number, topic?: string, user?: string, isBad: boolean, echo?: string, at: number}[]} Of this epoch. */
     log = [];
     trimmed = 0;
     isDown = false;
@@ -54,8 +54,10 @@ export class Server {
 
     // What the application does
 
-    publish(n, {topic, user, isBad = false}) {
-        this.log.push({n, topic, user, isBad, at: this.scheduler.now});
+    /** @param {any} about `by` is the name of the tab that causes the event. */
+    publish(n, {topic, user, isBad = false, by}) {
+        const echo = by && this.#echoOf(by, this.world.user);
+        this.log.push({n, topic, user, isBad, echo, at: this.scheduler.now});
         for (const each of this.streams) this.#wake(each);
     }
 
@@ -101,6 +103,9 @@ export class Server {
 
     #farewell() { return frame({event: 'sse-retry', retry: this.chance.between(500, 3000)}); }
 
+    /** The echo of a tab, beside that of another route. */
+    #echoOf(tab, user) { return `${tab}.other ${tab}.${user || 'anonymous'}`; }
+
     // Requests
 
     /** @param {{url: URL, headers: Record<string, string>, user: string, pipe: any}} request */
@@ -121,7 +126,7 @@ export class Server {
         if (old) this.#end(old, frame({event: 'sse-close', data: '{"reason": "taken over"}'}));
         const seen = headers['Last-Event-ID'] || query.get('last_event_id') || '';
         this.#open({pipe, user, name, asked: topics, granted, seen});
-        return {status: 200, headers: {'Content-Type': 'text/event-stream; charset=utf-8', 'SSE-User': tag, 'SSE-Heartbeat': String(this.heartbeat)}, isStream: true};
+        return {status: 200, headers: {'Content-Type': 'text/event-stream; charset=utf-8', 'SSE-User': tag, 'SSE-Heartbeat': String(this.heartbeat), 'SSE-Echo': `${headers['SSE-Tab']}.${user || 'anonymous'}`}, isStream: true};
     }
 
     #decide(user, topics, tokens) {
@@ -197,7 +202,7 @@ export class Server {
             if (!this.#isFor(stream, event)) continue;
             const id = this.idOf(stream.position, stream.marks);
             text += event.isBad ? frame({event: 'sse-reset', id, topic: event.topic, data: JSON.stringify({reason: 'render', last_event_id: id})})
-                : frame({event: 'note', id, topic: event.topic, data: JSON.stringify({n: event.n, text: 'é ☃'})});
+                : frame({event: 'note', id, topic: event.topic, echo: event.echo, data: JSON.stringify({n: event.n, text: 'é ☃'})});
         }
         if (stream.owesMark) text += frame({id: this.idOf(head, stream.marks)});
         stream.owesMark = false;

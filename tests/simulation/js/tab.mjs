@@ -15,7 +15,7 @@ export const readSources = () => new Map(FILES.map(name => [name, readFileSync(n
 const GLOBALS = ['window', 'document', 'navigator', 'location', 'performance', 'console', 'fetch', 'setTimeout', 'clearTimeout', 'setInterval',
     'clearInterval', 'queueMicrotask', 'addEventListener', 'BroadcastChannel', 'MutationObserver', 'Date', 'Math', 'htmx', 'Element',
     'HTMLTemplateElement', 'Event', 'CustomEvent', 'MessageEvent', 'EventTarget', 'ReadableStream', 'Response', 'URL', 'AbortController',
-    'TextDecoder', 'TextEncoder'];
+    'TextDecoder', 'TextEncoder', 'crypto'];
 
 /**
  * Both versions of a script that tabs may have: today's, and one whose messages have other names.
@@ -115,7 +115,8 @@ export class Tab {
             },
             Date: {now: () => Math.floor(1.7e12 + tab.now), parse: Date.parse}, Math: MathOfTab,
             Element: FakeElement, HTMLTemplateElement, Event: FakeEvent, CustomEvent: FakeEvent, MessageEvent: FakeEvent, EventTarget: FakeTarget,
-            ReadableStream: FakeStream, Response: FakeResponse, URL, AbortController, TextDecoder, TextEncoder};
+            ReadableStream: FakeStream, Response: FakeResponse, URL, AbortController, TextDecoder, TextEncoder,
+            crypto: {getRandomValues: array => array.fill(0).map(() => this.chance.random() * 2 ** 32)}};
         globals.htmx = window.htmx = this.spec.door === 'plain' ? undefined : createHtmx(this, globals);
         world.guard(() => world.compiled[this.spec.version === 2 ? 1 : 0](...GLOBALS.map(name => globals[name])));
         this.sse = window.cjmSSE;

@@ -62,6 +62,7 @@ const VERBS = {
         });
     },
     publish(world, topic, more = {}) { world.publish({topic: topic ?? undefined, ...more}); },
+    act(world, slot, topic) { on(world, slot, tab => world.publish({topic: topic ?? undefined, tab, by: tab.sse.tabId})); },
     cut(world, slot, ms) { on(world, slot, tab => { for (const each of world.network.of_tab(tab)) each.cut(ms); }); },
     cutAll(world, ms) { for (const each of [...world.network.pipes]) each.cut(ms); },
     stall(world, slot, ms) { on(world, slot, tab => { for (const each of world.network.of_tab(tab)) each.stall(ms); }); },
@@ -240,7 +241,7 @@ export function draw(c) {
 
 const waiting = c => c.pick([c.below(60), c.below(400), c.below(2500), c.below(2500), c.below(12_000), c.below(60_000)]);
 
-const sent = (c, isPrivate) => c.happens(isPrivate) ? ['publish', null, {user: c.pick(['ana', 'ben'])}] : ['publish', c.pick([...TOPICS, ...TOPICS, null])];
+const sent = (c, isPrivate) => c.happens(0.25) ? ['act', slot(c), c.pick([...TOPICS, null])] : c.happens(isPrivate) ? ['publish', null, {user: c.pick(['ana', 'ben'])}] : ['publish', c.pick([...TOPICS, ...TOPICS, null])];
 
 function openTab(c, slot, has) {
     const spec = {door: has.doors ? c.pick(has.refresh ? ['htmx2', 'htmx4'] : ['plain', 'htmx2', 'htmx4']) : 'plain', elements: []};

@@ -28,7 +28,7 @@ import {Tab} from './tab.mjs';
 import {apply, mayBeAlone} from './verbs.mjs';
 
 const PATIENCE = 240_000;  // ms until all tabs have to be live after the last fault
-const MAX_TIMERS = 12, MAX_LISTENERS = 6, MAX_LOCKS = 2;  // of one tab; timers and locks also for each stream
+const MAX_TIMERS = 12, MAX_LISTENERS = 7, MAX_LOCKS = 2;  // of one tab; timers and locks also for each stream
 
 export class World {
     scheduler = new Scheduler();
