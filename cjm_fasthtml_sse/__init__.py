@@ -92,7 +92,7 @@ Modules:
 - `cjm_fasthtml_sse.live.markup`: What a region returned, as HTML that can be compared: whole, or child by child
 - `cjm_fasthtml_sse.live.regions`: A function whose result stays live: its arguments, its user, and the names that it depends on
 - `cjm_fasthtml_sse.live.renderings`: Render a view once for all who look at it, when something that it depends on was touched
-- `cjm_fasthtml_sse.live.requests`: The request in whose context a region is called, or a name is touched
+- `cjm_fasthtml_sse.live.requests`: The touches of a request, and the place that its response names
 - `cjm_fasthtml_sse.live.rooms`: Who shows a region: rendered again when somebody enters or leaves
 - `cjm_fasthtml_sse.live.views`: A region with its arguments, as a topic that only the server can make
 - `cjm_fasthtml_sse.runtime.process`: Identify a process, check whether another one is alive, and reset state after a fork

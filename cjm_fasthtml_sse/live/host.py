@@ -24,7 +24,7 @@ from fasthtml.common import FastHTML, NotStr
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..asgi.response import bypass_middleware
+from ..asgi.response import bypass_middleware, caller
 from ..asgi.shutdown import wrap_lifespan
 from ..browser.elements import region_scripts
 from ..browser.scripts import serve_assets
@@ -41,7 +41,7 @@ from ..events.wire import ConnectionRefused, to_json
 from .markup import Markup
 from .regions import Region
 from .renderings import LiveRenderer, Renderings, touch_topic, touched_name
-from .requests import RequestLayer, current_request
+from .requests import RequestLayer, request_touches
 from .rooms import Rooms
 from .views import View, read_view, region_of
 
@@ -71,8 +71,8 @@ def touch(self: LiveHost, *names: str) -> list[Future]:
     "Touch `names`; raises `ValueError` for a bad one, and touches none then"
     for name in names: check_topic(name)
     futures = [self._publish(name) for name in names]
-    request = current_request.get()
-    if request is not None: request.touches += futures
+    touches = request_touches.get()
+    if touches is not None: touches += futures
     return futures
 
 @patch
@@ -115,7 +115,7 @@ def find_view(self: LiveHost, topic: str, user: str | None) -> tuple[Region, Vie
 @patch
 def current_user(self: LiveHost) -> str | None:
     "Return the user of the current request; None outside of a request, and for an anonymous one"
-    request = current_request.get()
+    request = caller.get()
     if request is None: return None
     user = request.scope.get('auth')
     return check_user(user) if user else guest_user(request.scope, False, self.manager.time)

@@ -1,8 +1,6 @@
-"""The request in whose context a region is called, or a name is touched
+"""The touches of a request, and the place that its response names
 
-A handler calls a region like any function, and does not pass it the request. A layer around the application notes the request for the handler, its threads and its tasks. So a region can be called for the user of the request.
-
-The layer also says what a write has reached. It waits for the touches of a request, and its response then names the newest place of the log. A page that waits for the response knows by that place which renderings are older than its own write.
+A response says what a write has reached. A layer around the application collects the touches of a request, also those of its threads and tasks. The response waits for them, and then names the newest place of the log. A page that waits for the response knows by that place which renderings are older than its own write.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/live/requests.html.md"""
 
@@ -16,7 +14,6 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,31 +21,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MAX_WAIT = 2.0  # Seconds that a response waits for the touches of its request
 REACHED = b'sse-reached'  # Header of a response: the newest place of the log, with all touches of the request
 
-@dataclass(eq=False)
-class CurrentRequest:
-    "A request and what it touched"
-    scope: Scope
-    touches: list[Future] = field(default_factory=list)
-
-current_request = ContextVar('the request of a handler', default=None)
+request_touches = ContextVar('what the request of a handler has touched', default=None)
 
 class RequestLayer:
-    "Notes the request for its handler, and names the place that a write has reached"
+    "Collects what a request touches, and names the place that this has reached"
     def __init__(self, app: ASGIApp, cursor: Callable[[], str]): self.app, self.cursor = app, cursor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send):
         if scope['type'] != 'http': return await self.app(scope, receive, send)
-        request = CurrentRequest(scope)
+        touches = []
         async def send_on(message: Message):
-            if request.touches and message['type'] == 'http.response.start':
-                message = message | dict(headers=[*message.get('headers', ()), *await self._reached(request)])
+            if touches and message['type'] == 'http.response.start':
+                message = message | dict(headers=[*message.get('headers', ()), *await self._reached(touches)])
             await send(message)
-        token = current_request.set(request)
+        token = request_touches.set(touches)
         try: await self.app(scope, receive, send_on)
-        finally: current_request.reset(token)
+        finally: request_touches.reset(token)
 
-    async def _reached(self, request: CurrentRequest) -> list[tuple[bytes, bytes]]:
-        futures = [asyncio.wrap_future(each) for each in request.touches]
+    async def _reached(self, touches: list[Future]) -> list[tuple[bytes, bytes]]:
+        futures = [asyncio.wrap_future(each) for each in touches]
         done, waiting = await asyncio.wait(futures, timeout=MAX_WAIT)
         failed = [each for each in done if each.cancelled() or each.exception() is not None]
         return [] if waiting or failed else [(REACHED, self.cursor().encode())]
