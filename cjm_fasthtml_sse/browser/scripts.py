@@ -37,9 +37,7 @@ from starlette.routing import Route
 # %% ../../nbs/browser/scripts.ipynb #ef9b16ce
 _SSE = '''parse retry stream topics tabs election leader group follower subscription
     page refresh htmx htmx2 htmx4 settings'''.split()
-FILES = dict(
-    sse=(*_SSE,), stats=(*_SSE, 'stats'),
-    teach=('teach', 'unshown'), morph=('merge', 'morph'), live=('live',))
+FILES = dict(sse=(*_SSE,), stats=(*_SSE, 'stats'), teach=('teach', 'unshown'), morph=('merge', 'morph'), live=('live',))
 
 # %% ../../nbs/browser/scripts.ipynb #b4e07a92
 def _minified(name: str) -> str:
