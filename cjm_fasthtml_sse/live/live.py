@@ -65,8 +65,6 @@ class Live:
         self.manager = manager or BroadcastManager()
         self.host = LiveHost(app, self.manager, prefix, allow_origins, local)
 
-    Gone: type[Gone] # What a region returns last
-
     def region(self,
         *depends: str | RoomName, # Names, which may have arguments in braces, or `live.presence(…)`
         min_interval: float = 0.1, # Seconds between two renderings of a view at least, 0 or more
@@ -86,6 +84,12 @@ class Live:
         "Count the pages of a region in `room`; a parameter `presence` of the function gets the result"
         return RoomName(room)
 
+    def Gone(self,
+        *content: Any, # Elements or text, shown in place of the region
+    ) -> Gone: # For a region to return
+        "Make what a region shows last: the view ends with it, for the page and for presence"
+        return Gone(*content)
+
     def touch(self,
         *names: str, # Names that regions depend on
     ) -> list[Future]: # Each is done when its touch has its place; nothing needs to wait for it
@@ -101,5 +105,3 @@ class Live:
         times = until_times.get()
         if times is None: raise RuntimeError('until is called inside a region, while it is rendered')
         times.append(time.timestamp() if isinstance(time, datetime) else float(time))
-
-Live.Gone = Gone

@@ -1,5 +1,71 @@
 # Written by `make export` from the module beside this file: do not edit.
+from cjm_fasthtml_sse.core.manager import BroadcastManager
+from cjm_fasthtml_sse.live.markup import Gone
+from cjm_fasthtml_sse.live.regions import Region
+from cjm_fasthtml_sse.live.regions import RoomName
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from concurrent.futures import Future
+from datetime import datetime
+from typing import Any
 
 __all__ = ['Live']
 
-Live: type
+class Live:
+    """The live regions of an application"""
+    def __init__(self, app: Any, *, manager: BroadcastManager | None=None, prefix: str='/live', allow_origins: Iterable[str]=..., local: str | Mapping[str, str] | None=None) -> None:
+        """
+        Args:
+            app: A FastHTML app
+            manager: Orders the touches; None for one of its own, in this process only
+            prefix: URL prefix of its routes
+            allow_origins: Other sites whose pages may show regions
+            local: Where Idiomorph is, as in `sse_headers`; None: the CDN
+        """
+    def region(self, *depends: str | RoomName, min_interval: float=0.1, every: float | None=None) -> Callable[[Callable[..., Any]], Region]:
+        """Make a function a region; raises `ValueError` for a bad name or interval, or a second region of that name
+
+        Args:
+            depends: Names, which may have arguments in braces, or `live.presence(…)`
+            min_interval: Seconds between two renderings of a view at least, 0 or more
+            every: Seconds after which it is rendered again while somebody looks; None for never
+
+        Returns:
+            A decorator
+        """
+    def presence(self, room: str) -> RoomName:
+        """Count the pages of a region in `room`; a parameter `presence` of the function gets the result
+
+        Args:
+            room: Name of the room, which may have arguments in braces
+
+        Returns:
+            For `region`
+        """
+    def Gone(self, *content: Any) -> Gone:
+        """Make what a region shows last: the view ends with it, for the page and for presence
+
+        Args:
+            content: Elements or text, shown in place of the region
+
+        Returns:
+            For a region to return
+        """
+    def touch(self, *names: str) -> list[Future]:
+        """Render again what depends on `names`, in all processes; callable from any thread or task.
+
+        While the engine takes no events, a touch is kept. Raises `ValueError` for a bad name.
+
+        Args:
+            names: Names that regions depend on
+
+        Returns:
+            Each is done when its touch has its place; nothing needs to wait for it
+        """
+    def until(self, time: datetime | float) -> None:
+        """Render the region in which this is called again at `time`; raises `RuntimeError` outside of one
+
+        Args:
+            time: When the region changes: local or aware time, or seconds as of `time.time()`
+        """

@@ -58,7 +58,8 @@ class App:
 
     @staticmethod
     def page(content):
-        return lambda: (Title('Live'), content(), Button('put', id='put', hx_post='/put?key=a&text=mine', hx_swap='none'))
+        button = Button('put', id='put', hx_post='/put?key=a&text=mine', hx_swap='none')
+        return lambda: (Title('Live'), content(), button)
 
     def sign_in(self, req, sess): req.scope['auth'] = sess.get('auth')
 

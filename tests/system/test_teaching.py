@@ -36,7 +36,8 @@ def sentences(text): return [each.strip() for each in re.split(r"(?<=[.?])\s+", 
 def warnings():
     "The sentences of the console's warnings, as patterns that have any value in the place of a value"
     assets, texts = ROOT / "cjm_fasthtml_sse/assets", []
-    script = "\n".join((assets / f"{name}.js").read_text("utf-8") for name in FILES["teach"])
+    names = {name for bundle in FILES.values() for name in bundle}
+    script = "\n".join((assets / f"{name}.js").read_text("utf-8") for name in sorted(names))
     for call in re.findall(r"\bteach\((.*?)\);$", script, re.S | re.M):
         literals = [one or other for one, other in re.findall(r'`([^`]*)`|"([^"\n]*)"', call)]
         texts += sentences(re.sub(r"\$\{.*?\}", "\0", "".join(each for each in literals if " " in each)))

@@ -40,7 +40,9 @@ from cjm_fasthtml_sse import (
     FrameError,
     FrameStream,
     Gap,
+    Gone,
     Limits,
+    Live,
     Log,
     Mailbox,
     MemoryBackplane,
@@ -123,6 +125,16 @@ def application() -> None:
     create_reconnection_script(1000, 3, True, src="/sse")
     create_connection_manager_script("/sse/connections", 5000, debug=True)
     assert_type(asset_url("/sse", name="teach"), str)
+
+
+def use_live(live: Live, gone: Gone) -> None:
+    @live.region("cards", "board/{project}", live.presence("room/{project}"), min_interval=0.5, every=60)
+    def board(project: int) -> Any:
+        live.until(datetime.now())
+        return live.Gone("You were removed") if project else gone
+    page: Any = board(3)
+    futures: list[Future[Any]] = live.touch("cards", "board/3")
+    print(page, futures, live.manager, gone.content)
 
 
 async def use_manager(manager: BroadcastManager) -> None:
@@ -241,7 +253,9 @@ def use_log(log: Log) -> None:
     log.new_epoch()
 
 
-def use_event(event: Event) -> None: assert_type(event.excluded_for("tab-1"), bool)
+def use_event(event: Event) -> None:
+    assert_type(event.excluded_for("tab-1"), bool)
+    assert_type(event.head(".0a1b2c3d"), bytes)
 
 
 def use_renderer(renderer: Renderer) -> None:
