@@ -66,8 +66,8 @@
 
   /** Warn about the swap style `morph` without its script. @param {boolean} isUsed */
   function checkMorph(isUsed) {
-    if (isUsed && !sse.canMorph) teach("morph", "This page uses the swap style morph, but it lacks the script for it. Write "
-      + "sse_headers(morph=True).", "no-script-for-morph");
+    if (isUsed && !sse.canMorph) teach("morph", "This page uses the swap style morph, but it lacks the script for it."
+      + " Write sse_headers(morph=True).", "no-script-for-morph");
   }
 
   /** @param {Element} elt @returns {string | undefined} The id of the target. */
