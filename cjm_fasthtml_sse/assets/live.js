@@ -184,6 +184,7 @@
       const hash = this.hash, at = this.at;
       this.#timer = setTimeout(() => {
         this.#timer = undefined;
+        if (!this.elt.isConnected) return;
         if (hash !== this.hash && at !== this.at && !this.#lacks) return this.show();
         this.#fetch().catch(() => this.#failures++).finally(() => {
           this.#request = undefined;

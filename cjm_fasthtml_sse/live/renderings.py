@@ -88,7 +88,7 @@ class ViewState:
     timer: asyncio.TimerHandle | None = None
 
 # %% ../../nbs/live/renderings.ipynb #27aed76e
-MAX_IDLE = 1_000  # Views that are kept although nobody looks at them
+MAX_IDLE = 1_000  # Views that are kept although nobody looks at them, or as many as are looked at
 until_times = contextvars.ContextVar('times given to `until` in a region, by the wall clock', default=None)
 
 class Renderings:
@@ -101,6 +101,7 @@ class Renderings:
     def reset(self):
         "Forget all views, as a forked process must"
         self._states, self._by_name, self._thread, self._loop = OrderedDict(), {}, None, None
+        self._limit = MAX_IDLE
 
     def stop(self):
         "End what runs, at the end of the application"
@@ -116,7 +117,7 @@ class Renderings:
             found = self._states[view.topic] = ViewState(view, source, frozenset(source.names(view)))
             for name in found.names: self._by_name.setdefault(name, {})[found] = None
         self._states.move_to_end(view.topic)
-        if len(self._states) > MAX_IDLE: self._drop_idle()
+        if len(self._states) > self._limit: self._drop_idle()
         return found
 
     def known(self, topic: str) -> ViewState | None: return self._states.get(topic) # None for any other topic
@@ -128,12 +129,13 @@ class Renderings:
 
     def _drop_idle(self):
         for topic, state in list(self._states.items()):
-            if len(self._states) <= MAX_IDLE // 2: return
+            if len(self._states) <= MAX_IDLE // 2: break
             if state.task is not None or self.streams(state): continue
             del self._states[topic]
             for name in state.names:
                 self._by_name[name].pop(state)
                 if not self._by_name[name]: del self._by_name[name]
+        self._limit = max(MAX_IDLE, 2 * len(self._states)) # So that a view is looked at twice on average
 
 # %% ../../nbs/live/renderings.ipynb #496166e6
 RETRY_RANGE = (1.0, 60.0)  # Seconds before a region that failed is called again
@@ -187,8 +189,9 @@ def _adopt_loop(self: Renderings):
 @patch
 async def current(self: Renderings, state: ViewState, at_least: int = 0) -> Rendering:
     "Return a rendering that began at `at_least` or later, and after the newest touch; raises what the region raises"
-    needed, asked = max(at_least, state.dirty), self.hub.log.time.wall()
-    while (made := state.rendering) is None or made.position < needed or (made.until or asked) < asked:
+    needed, old = max(at_least, state.dirty), state.rendering
+    if old is None or old.until is None or old.until > self.hub.log.time.wall(): old = None # It is not out of date
+    while (made := state.rendering) is None or made.position < needed or made is old:
         await asyncio.shield(self._start(state))
     return made
 
@@ -201,7 +204,9 @@ def touch(self: Renderings, name: str | None, position: int):
         if name is None: state.rendering = None
         self.schedule(state)
 
-# %% ../../nbs/live/renderings.ipynb #447ebf16
+# %% ../../nbs/live/renderings.ipynb #07ab99dd
+MIN_WAIT = 0.05  # Seconds
+
 @patch
 def render(self: Renderings, name: str):
     "Render again in this process what depends on `name`, without a touch"
@@ -235,7 +240,7 @@ def _plan_next(self: Renderings, state: ViewState):
 def watch(self: Renderings, state: ViewState, *waits: float):
     "Render a view of a clock again in time, as long as somebody looks"
     waits = [*waits, *([] if state.source.every is None else [state.source.every])]
-    if waits: self.schedule(state, max(0.0, min(waits)))
+    if waits: self.schedule(state, max(MIN_WAIT, min(waits)))
 
 # %% ../../nbs/live/renderings.ipynb #c987977a
 @patch
