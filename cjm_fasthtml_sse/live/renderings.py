@@ -191,9 +191,9 @@ async def current(self: Renderings, state: ViewState, at_least: int = 0) -> Rend
     "Return a rendering that began at `at_least` or later, and after the newest touch; raises what the region raises"
     needed, old = max(at_least, state.dirty), state.rendering
     if old is None or old.until is None or old.until > self.hub.log.time.wall(): old = None # It is not out of date
-    while (made := state.rendering) is None or made.position < needed or made is old:
-        await asyncio.shield(self._start(state))
-    return made
+    def is_due(made: Rendering | None) -> bool: return made is None or made.position < needed or made is old
+    while is_due(state.rendering): await asyncio.shield(self._start(state))
+    return state.rendering
 
 # %% ../../nbs/live/renderings.ipynb #7c7ef2eb
 @patch
