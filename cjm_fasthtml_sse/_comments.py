@@ -303,6 +303,7 @@ comments = {
         'until': 'Args:\n    time: When the region changes: local or aware time, or seconds as of `time.time()`',
     },
     'Gone': {
+        '': 'Attributes:\n    content: Elements or text',
         '__init__': 'Args:\n    content: Elements or text, shown in place of the region',
     },
     'Answer': {

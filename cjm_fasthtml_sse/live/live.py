@@ -69,11 +69,11 @@ class Live:
         *depends: str | RoomName, # Names, which may have arguments in braces, or `live.presence(…)`
         min_interval: float = 0.1, # Seconds between two renderings of a view at least, 0 or more
         every: float | None = None, # Seconds after which it is rendered again while somebody looks; None for never
-    ) -> Callable[[Callable[..., Any]], Region]: # A decorator
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]: # A decorator
         "Make a function a region; raises `ValueError` for a bad name or interval, or a second region of that name"
         wrong = [each for each in depends if not isinstance(each, str | RoomName)]
         if wrong: raise TypeError(f'region takes names, got {wrong[0]!r:.60}; write @live.region("cards")')
-        def add(function: Callable[..., Any]) -> Region:
+        def add(function: Callable[..., Any]) -> Callable[..., Any]:
             self.host.add(region := Region(self.host, function, depends, min_interval, every))
             return region
         return add

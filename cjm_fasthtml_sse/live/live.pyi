@@ -1,7 +1,6 @@
 # Written by `make export` from the module beside this file: do not edit.
 from cjm_fasthtml_sse.core.manager import BroadcastManager
 from cjm_fasthtml_sse.live.markup import Gone
-from cjm_fasthtml_sse.live.regions import Region
 from cjm_fasthtml_sse.live.regions import RoomName
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -23,7 +22,7 @@ class Live:
             allow_origins: Other sites whose pages may show regions
             local: Where Idiomorph is, as in `sse_headers`; None: the CDN
         """
-    def region(self, *depends: str | RoomName, min_interval: float=0.1, every: float | None=None) -> Callable[[Callable[..., Any]], Region]:
+    def region(self, *depends: str | RoomName, min_interval: float=0.1, every: float | None=None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Make a function a region; raises `ValueError` for a bad name or interval, or a second region of that name
 
         Args:

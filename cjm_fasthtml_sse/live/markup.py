@@ -23,6 +23,8 @@ from ..events.wire import is_markup, render_html
 # %% ../../nbs/live/markup.ipynb #16249748
 class Gone:
     "What a region shows last: its view ends with it, for the page and for presence"
+    content: tuple[Any, ...] # Elements or text
+
     def __init__(self, *content: Any): # Elements or text, shown in place of the region
         self.content = content
 

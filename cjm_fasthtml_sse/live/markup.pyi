@@ -4,7 +4,12 @@ from typing import Any
 __all__ = ['Gone']
 
 class Gone:
-    """What a region shows last: its view ends with it, for the page and for presence"""
+    """What a region shows last: its view ends with it, for the page and for presence
+
+    Attributes:
+        content: Elements or text
+    """
+    content: tuple[Any, ...]
     def __init__(self, *content: Any) -> None:
         """
         Args:
