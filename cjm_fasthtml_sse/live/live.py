@@ -49,6 +49,7 @@ from .renderings import until_times
 # %% ../../nbs/live/live.ipynb #edfb55e9
 class Live:
     "The live regions of an application"
+    manager: BroadcastManager # Orders the touches
 
     def __init__(self,
         app: Any, # A FastHTML app

@@ -12,7 +12,12 @@ from typing import Any
 __all__ = ['Live']
 
 class Live:
-    """The live regions of an application"""
+    """The live regions of an application
+
+    Attributes:
+        manager: Orders the touches
+    """
+    manager: BroadcastManager
     def __init__(self, app: Any, *, manager: BroadcastManager | None=None, prefix: str='/live', allow_origins: Iterable[str]=..., local: str | Mapping[str, str] | None=None) -> None:
         """
         Args:
