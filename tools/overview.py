@@ -310,12 +310,14 @@ def compact(name: str) -> str:
 
 
 def others() -> str:
-    "One line for each other room with public names, by wing."
+    "One line for each other room with public names, by wing, and one for the rooms inside the wing."
     lines = []
     for wing, rooms in groupby(ordered(all_rooms()), key=lambda room: room.wing):
         lines.append(f"- [`{wing}/`]({wing}/index.qmd): {page_description(wing)}")
-        shown = [room for room in rooms if room.public and room.name not in SEED and wing not in APART]
-        lines += [f"  - {linked(room)}: {description(room)}" for room in shown]
+        shown = [room for room in rooms if room.name not in SEED and wing not in APART]
+        lines += [f"  - {linked(room)}: {description(room)}" for room in shown if room.public]
+        inside = ", ".join(linked(room) for room in shown if not room.public)
+        if inside: lines.append(f"  - Inside: {inside}")
     return "### Other modules\n\n" + "\n".join(lines)
 
 
