@@ -102,7 +102,7 @@ def structure() -> str:
              ("tools/", "Checks, and the generators of README, site and wheel")]
     width = max(len(name) for name, _ in rows)
     lines = "\n".join(f"{name:{width}}  # {about}" for name, about in rows)
-    return ("## Project Structure\n\nThe notebooks in `nbs/` are the source of all Python. The package has eight "
+    return ("## Project Structure\n\nThe notebooks in `nbs/` are the source of all Python. The package has nine "
             "wings, and each has a folder of notebooks. The number of notebooks is in parentheses.\n\n"
             f"``` text\n{lines}\n```")
 
