@@ -198,7 +198,8 @@ def test_a_chosen_file_stays(opened, chromium_page, htmx):
 def test_no_click_is_lost_at_a_hundred_swaps_a_second(opened, chromium_page, htmx):
     page = chromium_page
     def rows(n):
-        return ''.join(f'<li id=r{i}>{n} <button id=b{i} class="c{n}">{n}</button></li>' for i in range(20))
+        wide = 'style="width: 9em"'  # so that the button stays under the mouse
+        return ''.join(f'<li id=r{i}><button id=b{i} class="c{n}" {wide}>{n}</button> {n}</li>' for i in range(20))
     send = opened(page, htmx, f'<ul>{rows(0)}</ul>')
     page.evaluate('''() => { window.clicks = 0; window.seen = 0;
         addEventListener('click', ({target}) => { clicks += target.id === 'b7'; });
