@@ -29,7 +29,7 @@ from ..asgi.shutdown import wrap_lifespan
 from ..browser.elements import region_scripts
 from ..browser.scripts import serve_assets
 from ..cluster.home_loop import running_loop
-from ..core.access import AccessPolicy, check_origin, check_user, find_user, guest_user, secret_key_of
+from ..core.access import AccessPolicy, check_origin, check_user, find_user, is_anonymous, secret_key_of
 from ..core.broadcast import register_manager
 from ..core.connections import SSEConnection
 from ..core.manager import BroadcastManager
@@ -110,15 +110,15 @@ def find_view(self: LiveHost, topic: str, user: str | None) -> tuple[Region, Vie
     "Return the view of a topic and its region; raises `ConnectionRefused` (403) for one that is not valid for `user`"
     region = self.regions.get(region_of(topic))
     if region is None: raise ConnectionRefused('There is no such region; load the page again', 403)
-    return region, read_view(self.key, topic, user if region.user_parameter else None)
+    is_named = region.user_parameter is not None and not is_anonymous(user)
+    return region, read_view(self.key, topic, user if is_named else None)
 
 @patch
 def current_user(self: LiveHost) -> str | None:
     "Return the user of the current request; None outside of a request, and for an anonymous one"
     request = caller.get()
-    if request is None: return None
-    user = request.scope.get('auth')
-    return check_user(user) if user else guest_user(request.scope, False, self.manager.time)
+    user = None if request is None else request.scope.get('auth')
+    return check_user(user) if user else None
 
 @patch
 async def authorize(self: LiveHost, topics, req) -> list[str]:
