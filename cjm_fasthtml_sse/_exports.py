@@ -82,6 +82,7 @@ modules = {
     "StreamConfig": "core.streaming",
     "SSEStream": "core.streaming",
     "OOBStreamBuilder": "core.streaming",
+    "MAX_STREAM": "live.live",
     "Live": "live.live",
     "Gone": "live.markup",
 }
