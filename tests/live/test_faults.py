@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import weakref
+from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
@@ -335,6 +336,12 @@ def test_touches_of_another_epoch_are_rendered_and_the_order_of_the_old_one_is_f
     hold.set()
     site.region('rows', min_interval=0)(board)
     put = board_of(site, 'other')
+    renderings, asked = site.live.host.renderings, threading.Event()
+    current = renderings.current
+    def note(*args):
+        asked.set()
+        return current(*args)
+    renderings.current = note
     start(site)
     with site.looking('/board', '/other') as reader:
         for _ in range(100): site.live.touch('nothing')
@@ -343,6 +350,10 @@ def test_touches_of_another_epoch_are_rendered_and_the_order_of_the_old_one_is_f
         calls.clear()
         site.live.touch('rows')
         until(lambda: calls)
+        answers, at = [], site.manager.cursor()
+        fetch = threading.Thread(target=lambda: answers.append(site.fetch(reader.views[0], at=at)))
+        fetch.start()
+        assert asked.wait(60)
         def begin_epoch():
             dispatcher = site.manager.dispatcher
             dispatcher.swap_log(dispatcher.new_log('another'), None)
@@ -350,6 +361,8 @@ def test_touches_of_another_epoch_are_rendered_and_the_order_of_the_old_one_is_f
         shown[0] = 'new'
         hold.set()
         reader.until_shown('new')
+        fetch.join()
+        assert answers[0].text == '<p>new</p>', 'a request from before is answered'
         shown[0] = 'newer'
         site.live.touch('rows')
         reader.until_shown('newer')
@@ -531,3 +544,37 @@ def test_middleware_before_and_after(start):
     assert client.get('/fails').status_code == 500
     assert 'sse-reached' not in client.get('/fails').headers
 
+
+
+class Marks:
+    "A middleware that marks the context of each request"
+    def __init__(self, app): self.app = app
+
+    async def __call__(self, scope, receive, send):
+        of_request.set('that of a request')
+        await self.app(scope, receive, send)
+
+
+of_request = ContextVar('of a request', default='none')
+
+
+def test_a_rendering_has_no_context_of_the_request_that_caused_it(start):
+    site, seen = Site(), []
+    async def on_loop():
+        seen.append(of_request.get())
+        return P(len(seen))
+    def plain():
+        seen.append(of_request.get())
+        return P(len(seen))
+    for each in (on_loop, plain): site.region('rows', min_interval=0)(each)
+    site.app.get('/touch')(lambda: site.live.touch('rows') and 'ok')
+    site.app.add_middleware(Marks)
+    start(site)
+    views = [site.view('/on_loop'), site.view('/plain')]
+    assert seen == ['that of a request'] * 2, 'a page calls its regions itself'
+    seen.clear()
+    for view in views: assert site.fetch(view).status_code == 200
+    with site.reader(*views) as reader:
+        site.get('/touch')
+        until(lambda: len(reader.renderings) == 2)
+    assert seen == ['none'] * 4
