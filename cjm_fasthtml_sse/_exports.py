@@ -82,7 +82,6 @@ modules = {
     "StreamConfig": "core.streaming",
     "SSEStream": "core.streaming",
     "OOBStreamBuilder": "core.streaming",
-    "MAX_STREAM": "live.live",
     "Live": "live.live",
     "Gone": "live.markup",
 }

@@ -162,6 +162,8 @@ class LiveResponse(BroadcastResponse):
 @patch
 def _add_routes(self: LiveHost, local: str | Mapping[str, str] | None):
     app, prefix = self.app, self.prefix
+    if any(getattr(route, 'path', '') == f'{prefix}/stream' for route in app.routes):
+        raise ValueError(f'This app has a Live at {prefix!r} already; use that one, or pass another prefix')
     register_manager(app, self.manager, prefix)
     async def stream(connection_id: str = ''): return LiveResponse(self, connection_id)
     async def view(req): return await self._answer(req)

@@ -9,10 +9,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from typing import Any
 
-__all__ = ['MAX_STREAM', 'Live']
-
-MAX_STREAM: int
-"""Views of one stream, which all tabs of a browser may share"""
+__all__ = ['Live']
 
 class Live:
     """The live regions of an application

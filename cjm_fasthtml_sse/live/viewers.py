@@ -27,6 +27,7 @@ from .views import region_of
 from ..runtime.process import in_each_child
 
 # %% ../../nbs/live/viewers.ipynb #e245c35c
+MAX_STREAM = 500  # Views of one stream, which all tabs of a browser may share
 FETCH_PERIOD = 10.0  # Seconds for which a view that was fetched counts
 _VIEWER = f'{PRIVATE}viewer '
 

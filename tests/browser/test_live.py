@@ -51,8 +51,9 @@ class App:
         self.watch = live.region(live.presence('room/{room}'))(self.watch)
         self.any, self.content = live.region('any', min_interval=0)(self.any), None
         self.outer = live.region('outer')(self.outer)
-        pages = dict(any=lambda: self.any(), nested=lambda: self.outer(), index=lambda: (self.board('x'), self.flat()), own=lambda: self.mine(3), ticks=lambda: self.clock(),
-                     later=lambda: self.soon(), room=lambda: self.who('a'), watch=lambda: self.watch('a'))
+        pages = dict(any=lambda: self.any(), nested=lambda: self.outer(), watch=lambda: self.watch('a'),
+                     index=lambda: (self.board('x'), self.flat()), own=lambda: self.mine(3), ticks=lambda: self.clock(),
+                     later=lambda: self.soon(), room=lambda: self.who('a'))
         for name, content in pages.items(): app.get('/' if name == 'index' else f'/{name}')(self.page(content))
         app.get('/as/{who}')(self.become)
         app.post('/put')(self.put)

@@ -1,11 +1,12 @@
-"Random broadcasts with rates, in virtual time: at most one event of a key in a period, in order, and always the last one"
+"Random broadcasts with rates, in virtual time: at most one event of a key in a period, in order, the last always sent"
 import asyncio
 
 import pytest
 from fasthtml.common import Li, fast_app
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from cjm_fasthtml_sse import BackplaneError, BroadcastManager, create_sse_element, setup_broadcast_routes, sse_headers
+from cjm_fasthtml_sse import (
+    BackplaneError, BroadcastManager, create_sse_element, setup_broadcast_routes, sse_headers)
 from cjm_fasthtml_sse.testing import TestEngine, live
 
 EVERY = 1.0
