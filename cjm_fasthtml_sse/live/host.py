@@ -97,6 +97,7 @@ def on_event(self: LiveHost, event: Event):
 @patch
 def on_gap(self: LiveHost):
     "Render everything"
+    self.renderings.forget_touches()
     self.renderings.touch(None, self.manager.log.head)
 
 @patch

@@ -223,7 +223,6 @@ async def current(self: Renderings, state: ViewState, at_least: int = 0) -> Rend
 def touch(self: Renderings, name: str | None, position: int):
     "Note that `name` was touched at `position`; None for every name"
     for state in list(self._states.values() if name is None else self._by_name.get(name, ())):
-        if name is None: state.dirty = 0
         state.dirty = max(state.dirty, position)
         if name is None: state.rendering = None
         self.schedule(state)
@@ -253,6 +252,12 @@ def schedule(self: Renderings, state: ViewState, pause: float = 0.0):
 def _on_time(self: Renderings, state: ViewState):
     state.timer = None
     if self.streams(state): self._start(state)
+
+# %% ../../nbs/live/renderings.ipynb #f3b7cf4a
+@patch
+def forget_touches(self: Renderings):
+    "Forget the places of all touches, as another log must"
+    for state in self._states.values(): state.dirty = 0
 
 # %% ../../nbs/live/renderings.ipynb #abf4605e
 @patch
