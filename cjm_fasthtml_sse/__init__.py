@@ -95,7 +95,9 @@ Modules:
 - `cjm_fasthtml_sse.live.renderings`: Render a view once for all who look at it, when something that it depends on was touched
 - `cjm_fasthtml_sse.live.requests`: The touches of a request, and the place that its response names
 - `cjm_fasthtml_sse.live.rooms`: Who shows a region: rendered again when somebody enters or leaves
+- `cjm_fasthtml_sse.live.viewers`: How many views one client may have rendered
 - `cjm_fasthtml_sse.live.views`: A region with its arguments, as a topic that only the server can make
+- `cjm_fasthtml_sse.live.worker`: Call the plain functions of all regions in one thread, with a limit for each call
 - `cjm_fasthtml_sse.runtime.process`: Identify a process, check whether another one is alive, and reset state after a fork
 - `cjm_fasthtml_sse.runtime.time`: Clocks, random delays and random names, in one object that a test can replace
 - `cjm_fasthtml_sse.testing.acts`: What a click, a submit and other events in a page set in motion, as htmx and a browser do it

@@ -63,11 +63,11 @@
     #shown = Promise.resolve();
 
     /** @param {Element} elt @param {any} about */
-    constructor(elt, {view, at, hash, names, url, after}) {
+    constructor(elt, {view, at, hash = "", names, url, after}) {
       this.elt = elt;
       this.view = view;
       this.names = names;
-      this.hash = hash ?? "";
+      this.hash = hash;
       this.at = at || regions.get(/** @type {Element} */ (elt.parentElement?.closest(LIVE)))?.at || "";
       this.#ids = [...elt.children].map(each => each.id);
       const address = new URL(url, document.baseURI);

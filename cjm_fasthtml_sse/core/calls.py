@@ -216,16 +216,15 @@ class ClusterCalls:
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         "Join the other processes before the application's first request, and leave at its end"
-        if self.cluster.report_interval is None:  # nothing to join, and the home loop may be another one
-            yield
-            return
-        if not self.hub.closed: self.cluster.reopen()
-        try: await self.ready()
+        is_alone = self.cluster.report_interval is None  # nothing to join, and the home loop may be another one
+        try:
+            if not is_alone and not self.hub.closed: self.cluster.reopen()
+            if not is_alone: await self.ready()
         except BackplaneError as e: _logger.warning('Starting without the backplane: %s', e)
         try: yield
         finally:
-            await self.hub.home.run(self.rates.flush())
-            await self.hub.home.run(self.cluster.close())
+            await self.rates.flush_all()
+            if not is_alone: await self.hub.home.run(self.cluster.close())
 
     async def survey(self,
         kind: str, # Which of the cluster's `handlers` to ask

@@ -68,12 +68,11 @@ class Rates:
     def admit(self, pending: Pending, every: float | None) -> list[Pending]: # Empty if it waits
         "Return what has to be sent now, oldest first"
         if pending.record.key is None or (every is None and not self._periods): return [pending]
-        name = (pending.record.topic, pending.record.key)
+        name, loop = (pending.record.topic, pending.record.key), self.home.loop or running_loop()
         with self._guard:
             period = self._periods.get(name)
             due = without_replaced([*(period.pending if period else ()), pending])
             if period is not None: period.pending = []
-            loop = self.home.loop or running_loop()
             if every is None or loop is None: return due
             if period is not None and not period.loop.is_closed():
                 period.every, period.pending = every, due
@@ -132,3 +131,11 @@ async def flush(self: Rates, *names: tuple):
     for name, period in () if names else found:
         self._periods.pop(name, None)
         if period.timer is not None and period.loop is running_loop(): period.timer.cancel()
+
+@patch
+async def flush_all(self: Rates):
+    "Send what waits, at the end of the application; a home loop that no longer runs does not delay it for long"
+    if self.is_idle(): return
+    try:
+        async with asyncio.timeout(FLUSH_TIMEOUT + 1): await self.home.run(self.flush())
+    except TimeoutError: _logger.error('Events that waited for their period were not sent: no loop runs for them')

@@ -76,6 +76,7 @@ def _script_version(headers: Headers) -> dict[str, int]:
 # %% ../../nbs/core/routes.ipynb #5dde46a6
 RETRY_AFTER_RANGE = (2, 10)  # Seconds
 RETRY_AFTER_TAKEN = (1, 3)  # Seconds, if an id is in use
+NO_ENGINE = 'This server cannot reach its events; come back later'
 
 def refusal_response(e: ConnectionRefused, headers: Mapping[str, str], time: Time) -> Response:
     "Answer with a refusal"
@@ -103,7 +104,7 @@ class BroadcastResponse(SSEResponse):
             raise
         except BackplaneError as e:
             _logger.warning('A stream was refused: %s', e)
-            refused = ConnectionRefused('This server cannot reach its events; come back later', 503)
+            refused = ConnectionRefused(NO_ENGINE, 503)
         if refused is not None: return await refusal_response(refused, cors, self.manager.time)(scope, receive, send)
         await super().__call__(scope, receive, send)
 

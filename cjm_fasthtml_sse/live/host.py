@@ -16,6 +16,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from contextvars import Context
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from fastcore.basics import patch
 from fasthtml.common import FastHTML, NotStr
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from ..asgi.response import bypass_middleware, caller
 from ..asgi.shutdown import wrap_lifespan
@@ -34,15 +36,16 @@ from ..core.broadcast import register_manager
 from ..core.connections import SSEConnection
 from ..core.manager import BroadcastManager
 from ..core.presence import Presence
-from ..core.routes import BroadcastResponse, info_routes, refusal_response
+from ..core.routes import NO_ENGINE, BroadcastResponse, info_routes, refusal_response
 from ..events.record import Event
 from ..events.topics import check_topic, touch_topic
-from ..events.wire import ConnectionRefused, to_json
+from ..events.wire import BackplaneError, ConnectionRefused, to_json
 from .markup import Markup
 from .regions import Region
-from .renderings import LiveRenderer, Renderings, touched_name
+from .renderings import LiveRenderer, Rendering, Renderings, touched_name, until_times
 from .requests import RequestLayer, request_touches
 from .rooms import Rooms
+from .viewers import Viewers, client_of
 from .views import View, read_view, region_of
 
 _logger = logging.getLogger(__name__)
@@ -51,11 +54,11 @@ _logger = logging.getLogger(__name__)
 class LiveHost:
     "The regions of one application and their pages"
     def __init__(self, app: FastHTML, manager: BroadcastManager, prefix: str, allow_origins: Iterable[str] = (),
-        local: str | Mapping[str, str] | None = None):
+        local: str | Mapping[str, str] | None = None, max_views: int = 1_000):
         self.app, self.manager, self.prefix, self.key = app, manager, prefix, secret_key_of(app)
         self.policy = AccessPolicy(authorize=self.authorize, allow_origins=allow_origins)
         self.regions, self.renderer = {}, LiveRenderer()
-        self.renderings = Renderings(manager.hub, self.renderer)
+        self.renderings, self.viewers = Renderings(manager.hub, self.renderer), Viewers(manager.hub, max_views)
         self.rooms = Rooms(manager, self.touch, self.renderings.render)
         manager.dispatcher.observers.append(self)
         self._add_routes(local)
@@ -72,7 +75,7 @@ def touch(self: LiveHost, *names: str) -> list[Future]:
     for name in names: check_topic(name)
     futures = [self._publish(name) for name in names]
     touches = request_touches.get()
-    if touches is not None: touches += futures
+    if touches is not None: touches.add(futures)
     return futures
 
 @patch
@@ -94,15 +97,18 @@ def on_event(self: LiveHost, event: Event):
 @patch
 def on_gap(self: LiveHost):
     "Render everything"
+    self.renderings.forget_touches()
     self.renderings.touch(None, self.manager.log.head)
 
 @patch
 def on_topics_changed(self: LiveHost, connection: SSEConnection, topics: Iterable[str]):
     "Note who enters and leaves, and watch views of a clock"
     self.rooms.on_topics_changed(connection, topics)
+    self.viewers.on_topics_changed(connection)
+    if (loop := running_loop()) is None: return
     for topic in topics:
         state = self.renderings.known(topic)
-        if state is not None and running_loop() is not None: running_loop().call_soon(self.renderings.watch, state)
+        if state is not None: loop.call_soon(self.renderings.watch, state, context=Context())
 
 # %% ../../nbs/live/host.ipynb #7e0f771a
 @patch
@@ -111,7 +117,10 @@ def find_view(self: LiveHost, topic: str, user: str | None) -> tuple[Region, Vie
     region = self.regions.get(region_of(topic))
     if region is None: raise ConnectionRefused('There is no such region; load the page again', 403)
     is_named = region.user_parameter is not None and not is_anonymous(user)
-    return region, read_view(self.key, topic, user if is_named else None)
+    view = read_view(self.key, topic, user if is_named else None)
+    try: region.names(view)
+    except ValueError as e: raise ConnectionRefused('This view is of an earlier version; load it again', 403) from e
+    return region, view
 
 @patch
 def current_user(self: LiveHost) -> str | None:
@@ -136,9 +145,15 @@ class LiveResponse(BroadcastResponse):
         super().__init__(host.manager, host.renderer, host.policy, connection_id)
         self.host = host
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send):
+        self.scope = scope
+        await super().__call__(scope, receive, send)
+
     def private_topics(self, user: str | None, topics: Iterable[str]) -> list[str]:
-        "Return the topics of the names that the views depend on, and of their rooms"
-        found = []
+        "Return the topics of the names that the views depend on, and of their rooms; raises `ConnectionRefused` (429)"
+        client = client_of(self.scope, user)
+        self.host.viewers.check(client, topics)
+        found = [self.host.viewers.topic(client)]
         for region, view in (self.host.find_view(topic, user) for topic in topics):
             state = self.host.renderings.state(view, region)
             found += [*map(touch_topic, state.names), *map(self.host.rooms.topic, region.rooms_of(view))]
@@ -148,6 +163,8 @@ class LiveResponse(BroadcastResponse):
 @patch
 def _add_routes(self: LiveHost, local: str | Mapping[str, str] | None):
     app, prefix = self.app, self.prefix
+    if any(getattr(route, 'path', '') == f'{prefix}/stream' for route in app.routes):
+        raise ValueError(f'This app has a Live at {prefix!r} already; use that one, or pass another prefix')
     register_manager(app, self.manager, prefix)
     async def stream(connection_id: str = ''): return LiveResponse(self, connection_id)
     async def view(req): return await self._answer(req)
@@ -161,18 +178,31 @@ def _add_routes(self: LiveHost, local: str | Mapping[str, str] | None):
 
 @patch
 async def _answer(self: LiveHost, req: Request) -> Response:
-    headers, query, log = {'cache-control': 'no-store'}, req.query_params, self.manager.log
+    headers, query = {'cache-control': 'no-store'}, req.query_params
     try:
         headers |= check_origin(req.headers, self.policy.allow_origins)
-        region, view = self.find_view(query.get('topic', ''), await find_user(req.scope))
+        region, view = self.find_view(query.get('topic', ''), user := await find_user(req.scope))
         await self.manager.ready(query.get('at'))
-        state, at_least = self.renderings.state(view, region), log.position_of(query.get('at')) or 0
-        made = await self.renderings.current(state, at_least)
+        call = self._current(region, view, client_of(req.scope, user), query.get('at'))
+        made = await self.manager.hub.home.run(call)
     except ConnectionRefused as e: return refusal_response(e, headers, self.manager.time)
+    except BackplaneError as e:
+        _logger.warning('A view was not rendered: %s', e)
+        return refusal_response(ConnectionRefused(NO_ENGINE, 503), headers, self.manager.time)
     headers |= {'sse-at': made.cursor, 'sse-hash': made.markup.hash}
     if made.markup.is_gone: headers['sse-gone'] = 'true'
     if query.get('hash') == made.markup.hash: return Response(status_code=204, headers=headers)
     return Response(made.markup.html, headers=headers, media_type='text/html')
+
+# %% ../../nbs/live/host.ipynb #a30b4c41
+@patch
+async def _current(self: LiveHost, region: Region, view: View, client: str, at: str | None) -> Rendering:
+    self.viewers.fetch(client, view.topic)
+    state = self.renderings.state(view, region)
+    try: return await self.renderings.current(state, self.manager.log.position_of(at) or 0)
+    except Exception as e:  # noqa: BLE001 - logged where it was raised
+        raise ConnectionRefused('This region has failed; it is called again later', 503) from e
+
 
 # %% ../../nbs/live/host.ipynb #95969793
 @patch
@@ -197,7 +227,10 @@ def show(self: LiveHost, region: Region, view: View, markup: Markup, **about: An
 
 # %% ../../nbs/live/host.ipynb #3a63cad3
 @patch
-def known_in(self: LiveHost, room: str) -> Presence: return self.rooms.known(room) # Who was in a room last
+def known_in(self: LiveHost, room: str) -> Presence:
+    "Return who was in a room last"
+    if not self.rooms.has_members(room): until_times.get().append(self.manager.time.wall())
+    return self.rooms.known(room)
 
 @patch
 async def find_in(self: LiveHost, room: str) -> Presence: return await self.rooms.find(room) # Who is in a room now

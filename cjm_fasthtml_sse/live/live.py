@@ -40,11 +40,13 @@ from typing import Any
 
 from starlette.applications import Starlette
 
+from ..core.connections import Capacity
 from ..core.manager import BroadcastManager
 from .host import LiveHost
 from .markup import Gone
 from .regions import Region, RoomName
 from .renderings import until_times
+from .viewers import MAX_STREAM
 
 # %% ../../nbs/live/live.ipynb #edfb55e9
 class Live:
@@ -58,24 +60,26 @@ class Live:
         prefix: str = '/live', # URL prefix of its routes
         allow_origins: Iterable[str] = (), # Other sites whose pages may show regions
         local: str | Mapping[str, str] | None = None, # Where Idiomorph is, as in `sse_headers`; None: the CDN
+        max_views: int = 1_000, # Views that one client may have in this process; more get 429
     ):
         if not isinstance(app, Starlette):
             raise TypeError(f'app must be a FastHTML app, got {app!r:.60}; app, rt = fast_app() returns it first')
         if not prefix.startswith('/') or prefix.endswith('/'):
             raise ValueError(f'prefix must start with "/" and not end with it, got {prefix!r}')
-        self.manager = manager or BroadcastManager()
-        self.host = LiveHost(app, self.manager, prefix, allow_origins, local)
+        self.manager = manager or BroadcastManager(capacity=Capacity(max_topics=MAX_STREAM))
+        self.host = LiveHost(app, self.manager, prefix, allow_origins, local, max_views)
 
     def region(self,
         *depends: str | RoomName, # Names, which may have arguments in braces, or `live.presence(…)`
         min_interval: float = 0.1, # Seconds between two renderings of a view at least, 0 or more
         every: float | None = None, # Seconds after which it is rendered again while somebody looks; None for never
+        timeout: float = 10.0, # Seconds after which a call has failed; the page then keeps what it shows
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]: # A decorator
-        "Make a function a region; raises `ValueError` for a bad name or interval, or a second region of that name"
+        "Make a function a region; raises `ValueError` for a bad name or time, or a second region of that name"
         wrong = [each for each in depends if not isinstance(each, str | RoomName)]
         if wrong: raise TypeError(f'region takes names, got {wrong[0]!r:.60}; write @live.region("cards")')
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
-            self.host.add(region := Region(self.host, function, depends, min_interval, every))
+            self.host.add(region := Region(self.host, function, depends, min_interval, every, timeout))
             return region
         return add
 

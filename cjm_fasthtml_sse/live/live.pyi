@@ -18,7 +18,7 @@ class Live:
         manager: Orders the touches
     """
     manager: BroadcastManager
-    def __init__(self, app: Any, *, manager: BroadcastManager | None=None, prefix: str='/live', allow_origins: Iterable[str]=..., local: str | Mapping[str, str] | None=None) -> None:
+    def __init__(self, app: Any, *, manager: BroadcastManager | None=None, prefix: str='/live', allow_origins: Iterable[str]=..., local: str | Mapping[str, str] | None=None, max_views: int=1000) -> None:
         """
         Args:
             app: A FastHTML app
@@ -26,14 +26,16 @@ class Live:
             prefix: URL prefix of its routes
             allow_origins: Other sites whose pages may show regions
             local: Where Idiomorph is, as in `sse_headers`; None: the CDN
+            max_views: Views that one client may have in this process; more get 429
         """
-    def region(self, *depends: str | RoomName, min_interval: float=0.1, every: float | None=None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Make a function a region; raises `ValueError` for a bad name or interval, or a second region of that name
+    def region(self, *depends: str | RoomName, min_interval: float=0.1, every: float | None=None, timeout: float=10.0) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Make a function a region; raises `ValueError` for a bad name or time, or a second region of that name
 
         Args:
             depends: Names, which may have arguments in braces, or `live.presence(…)`
             min_interval: Seconds between two renderings of a view at least, 0 or more
             every: Seconds after which it is rendered again while somebody looks; None for never
+            timeout: Seconds after which a call has failed; the page then keeps what it shows
 
         Returns:
             A decorator

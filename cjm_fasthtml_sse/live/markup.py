@@ -10,7 +10,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/live/markup.html.md"""
 __all__ = ['Gone']
 
 # %% ../../nbs/live/markup.ipynb #0a86d205
-import hashlib
+import hashlib, re
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from html import escape
@@ -52,11 +52,12 @@ class Markup:
 
 # %% ../../nbs/live/markup.ipynb #2d7e990f
 def make_markup(result: Any) -> Markup:
-    "Make the markup of what a region returned; raises `TypeError` if that is no element"
+    "Make the markup of what a region returned; raises `TypeError` if that is no element, or belongs to a whole page"
     is_gone = isinstance(result, Gone)
-    if not is_gone and result is not None and not _is_shown(result):
+    if not is_gone and not _is_shown(result):
         raise TypeError(f'A region returns an element, got {result!r:.60}; put it into one, such as P(…)')
     root = _as_element(result.content if is_gone else result)
+    for each in _flat([root, root.children]): _check_part(each)
     start, end = render_html(FT(root.tag, (), root.attrs)).removesuffix(f'</{root.tag}>'), f'</{root.tag}>'
     parts = list(_flat(root.children))
     rendered = [render_html(each) if isinstance(each, FT) else _text(each) for each in parts]
@@ -66,9 +67,17 @@ def make_markup(result: Any) -> Markup:
 
 def _is_shown(result: Any) -> bool:
     if isinstance(result, (list, tuple)): return all(map(_is_shown, result))
-    return isinstance(result, (str, FT)) or is_markup(result) or hasattr(type(result), '__ft__')
+    return result is None or result is False or isinstance(result, (str, FT)) or is_markup(result)
 
 def _text(part: Any) -> str: return render_html(FT('i', (part,), {}))[3:-4]
+
+# %% ../../nbs/live/markup.ipynb #50ce8889
+_WHOLE = re.compile(r'\s*<(!doctype|(html|head|body|title)[\s>])', re.IGNORECASE)
+
+def _check_part(part: Any):
+    is_whole = part.tag in ('html', 'head', 'body', 'title') if isinstance(part, FT) else _WHOLE.match(_text(part))
+    if not is_whole: return
+    raise TypeError(f'A region returns a part of a page, got {part!r:.60}; leave Titled, Title and Html out')
 
 # %% ../../nbs/live/markup.ipynb #e125ce56
 def _as_element(result: Any) -> FT:

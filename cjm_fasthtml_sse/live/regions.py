@@ -13,7 +13,8 @@ __all__ = []
 
 # %% ../../nbs/live/regions.ipynb #a0436b8e
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import update_wrapper
 from typing import Any, Protocol
@@ -25,7 +26,7 @@ from ..core.presence import Presence
 from ..events.topics import check_topic
 from ..events.wire import check_numbers
 from .markup import Markup, make_markup
-from .renderings import until_times
+from .renderings import rendered_view, until_times
 from .views import View, make_view
 
 # %% ../../nbs/live/regions.ipynb #3987e32c
@@ -51,8 +52,10 @@ USER_PARAMETERS, PRESENCE_PARAMETER = ('auth', 'user'), 'presence'
 class Region:
     "A function whose result stays live in the pages that show it"
     def __init__(self, host: RegionHost, function: Callable[..., Any], depends: Iterable[str | RoomName],
-        min_interval: float, every: float | None):
-        self.host, self.function, self.min_interval, self.every = host, function, min_interval, every
+        min_interval: float, every: float | None, timeout: float):
+        if not hasattr(function, '__name__'): raise TypeError(f'A region is a function, got {function!r:.60}')
+        self.host, self.function, self.timeout = host, function, timeout
+        self.min_interval, self.every = min_interval, every
         self.name, self.is_async = function.__name__, inspect.iscoroutinefunction(function)
         self.depends = [each for each in depends if isinstance(each, str)]
         self.rooms = [each.name for each in depends if isinstance(each, RoomName)]
@@ -65,9 +68,8 @@ class Region:
         update_wrapper(self, function)
 
     def _check(self, own: list[inspect.Parameter]):
-        if not callable(self.function): raise TypeError(f'A region is a function, got {self.function!r:.60}')
-        if any(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in own):
-            raise ValueError(f'{self.name} has a parameter with a star; a region names all of its arguments')
+        if any(each.kind not in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY) for each in own):
+            raise ValueError(f'{self.name} has a parameter without a name; leave out stars and slashes')
         if self.has_presence and len(self.rooms) != 1:
             raise ValueError(f'{self.name} takes presence, so it depends on one room: live.presence("room/{{room}}")')
         for name in (*self.depends, *self.rooms):
@@ -75,9 +77,10 @@ class Region:
             try: name.format(**dict.fromkeys(self.signature.parameters, 'x'))
             except (KeyError, IndexError, ValueError) as e:
                 raise ValueError(f'{name!r} is not a name with arguments of {self.name} in braces') from e
-        check_numbers(min_interval=self.min_interval, every=self.every)
-        if self.min_interval < 0 or (self.every is not None and self.every <= 0):
-            raise ValueError(f'min_interval is 0 or more, every over 0, got {self.min_interval!r}, {self.every!r}')
+        times = dict(min_interval=self.min_interval, every=self.every, timeout=self.timeout)
+        check_numbers(**times)
+        wrong = self.min_interval < 0 or self.timeout <= 0 or (self.every is not None and self.every <= 0)
+        if wrong: raise ValueError(f'min_interval is 0 or more, every and timeout over 0, got {times}')
 
 # %% ../../nbs/live/regions.ipynb #5f2415ff
 @patch
@@ -85,9 +88,18 @@ def view(self: Region, *args: Any, **kwargs: Any) -> View:
     "Return the view of a call, for the user of the current request"
     bound = self.signature.bind(*args, **kwargs)
     bound.apply_defaults()
-    user = self.host.current_user() if self.user_parameter else None
+    user = None if self.user_parameter is None else self._find_user()
     return make_view(self.host.key, self.name, bound.arguments.values(), user)
 
+@patch
+def _find_user(self: Region) -> str | None:
+    if (outer := rendered_view.get()) is None: return self.host.current_user()
+    region, view = outer
+    if region.user_parameter is not None: return view.user
+    what = f'{self.name} is for one user, and {region.name} around it for all; '
+    raise RuntimeError(f'{what}give {region.name} a parameter {self.user_parameter} too')
+
+# %% ../../nbs/live/regions.ipynb #bb1ee053
 @patch
 def arguments(self: Region, view: View) -> dict[str, Any]: # By the names of the parameters
     "Return the arguments of a view"
@@ -124,17 +136,22 @@ def call(self: Region, view: View, **prepared: Any) -> Any:
 def __call__(self: Region, *args: Any, **kwargs: Any) -> Any: # Markup; to be awaited if the function is `async`
     view, cursor, is_inside = self.view(*args, **kwargs), self.host.cursor(), until_times.get() is not None
     if self.is_async: return self._show_later(view, cursor, is_inside)
-    token = until_times.set(times := [])
-    try: markup = make_markup(self.call(view))
-    finally: until_times.reset(token)
+    with self._inside(view) as times: markup = make_markup(self.call(view))
     return self._show(view, cursor, is_inside, markup, times)
 
 @patch
 async def _show_later(self: Region, view: View, cursor: str, is_inside: bool) -> NotStr:
-    token = until_times.set(times := [])
-    try: markup = make_markup(await self.call(view))
-    finally: until_times.reset(token)
+    with self._inside(view) as times: markup = make_markup(await self.call(view))
     return self._show(view, cursor, is_inside, markup, times)
+
+# %% ../../nbs/live/regions.ipynb #d356936c
+@patch
+@contextmanager
+def _inside(self: Region, view: View) -> Iterator[list[float]]:
+    tokens = (until_times, until_times.set(times := [])), (rendered_view, rendered_view.set((self, view)))
+    try: yield times
+    finally:
+        for var, token in tokens: var.reset(token)
 
 @patch
 def _show(self: Region, view: View, cursor: str, is_inside: bool, markup: Markup, times: list[float]) -> NotStr:

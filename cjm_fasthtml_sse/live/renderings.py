@@ -14,11 +14,12 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/live/renderings.html.md"""
 __all__ = []
 
 # %% ../../nbs/live/renderings.ipynb #21784d93
-import asyncio, contextvars, logging
+import asyncio, logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Iterable
+from contextvars import Context, ContextVar, copy_context
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from fastcore.basics import patch
@@ -32,6 +33,7 @@ from ..events.topics import TOUCH
 from ..events.wire import encode_frame, to_json
 from .markup import Markup, difference, make_markup
 from .views import View
+from .worker import Worker, too_late
 from ..runtime.process import in_each_child
 
 _logger = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class ViewSource(Protocol):
     "The parts of a region that its renderings use"
     min_interval: float
     every: float | None
+    timeout: float
     def names(self, view: View) -> Iterable[str]: "Return the names that a view depends on"
     is_async: bool
     async def prepare(self, view: View) -> dict[str, Any]: "Return the arguments that are found by waiting"
@@ -79,33 +82,33 @@ class ViewState:
     dirty: int = 0 # Place of the newest touch
     rendering: Rendering | None = None # The newest
     pushed: Markup | None = None # What the readers have
-    started: float = field(default=float('-inf')) # When the last rendering began, by the log's clock
+    not_before: float = float('-inf') # When the next rendering may begin, by the loop's clock
     failures: int = 0 # In a row
     task: asyncio.Task | None = None
     timer: asyncio.TimerHandle | None = None
 
 # %% ../../nbs/live/renderings.ipynb #27aed76e
 MAX_IDLE = 1_000  # Views that are kept although nobody looks at them, or as many as are looked at
-until_times = contextvars.ContextVar('times given to `until` in a region, by the wall clock', default=None)
+until_times = ContextVar('times given to `until` in a region, by the wall clock', default=None)
+rendered_view = ContextVar('the region that is called, and its view', default=None)
 
 class Renderings:
     "The views of a process"
-    def __init__(self, hub: Hub, renderer: LiveRenderer, sleep: Callable[..., asyncio.TimerHandle] | None = None):
-        self.hub, self.renderer, self.sleep = hub, renderer, sleep
+    def __init__(self, hub: Hub, renderer: LiveRenderer):
+        self.hub, self.renderer, self.worker = hub, renderer, Worker()
         self.reset()
         in_each_child(self.reset)
 
     def reset(self):
         "Forget all views, as a forked process must"
-        self._states, self._by_name, self._thread, self._loop = OrderedDict(), {}, None, None
-        self._limit = MAX_IDLE
+        self._states, self._by_name, self._loop, self._limit = OrderedDict(), {}, None, MAX_IDLE
+        self.worker.reset()
 
     def stop(self):
         "End what runs, at the end of the application"
         for state in self._states.values():
             for each in (state.task, state.timer):
                 if each is not None: each.cancel()
-        if self._thread is not None: self._thread.shutdown(wait=False, cancel_futures=True)
         self.reset()
 
     def state(self, view: View, source: ViewSource) -> ViewState:
@@ -141,32 +144,44 @@ RETRY_RANGE = (1.0, 60.0)  # Seconds before a region that failed is called again
 
 @patch
 async def _render(self: Renderings, state: ViewState):
-    log = self.hub.log
-    state.started, position, cursor = log.time.monotonic(), log.head, log.cursor()
-    token = until_times.set(times := [])
+    log, time = self.hub.log, asyncio.get_running_loop().time
+    position, cursor, epoch = log.head, log.cursor(), log.epoch
+    state.not_before = time() + state.source.min_interval
+    until_times.set(times := [])
     try: markup = await self._call(state)
     except Exception:
-        state.failures += 1
+        state.failures, state.pushed = state.failures + 1, None
+        state.not_before = time() + min(RETRY_RANGE[0] * 2 ** min(state.failures - 1, 9), RETRY_RANGE[1])
         _logger.exception('The region %s failed; its readers keep what they see', state.view.region)
         self._push(state, dict(error=True), '')
         raise
     else:
         state.failures, until = 0, min(times, default=None)
-        state.rendering = Rendering(markup, position, cursor, until)
+        state.rendering = Rendering(markup, position if log.epoch == epoch else -1, cursor, until)
         self._push_rendering(state)
-    finally:
-        until_times.reset(token)
-        state.task = None
-        self._plan_next(state)
+    finally: state.task = None
 
+# %% ../../nbs/live/renderings.ipynb #09a5858c
 @patch
 async def _call(self: Renderings, state: ViewState) -> Markup:
-    loop, source, view = asyncio.get_running_loop(), state.source, state.view
-    prepared = await source.prepare(view)
-    result = await source.call(view, **prepared) if source.is_async else None
+    source, view = state.source, state.view
+    rendered_view.set((source, view))
+    prepared = await self._await(state, source.prepare(view))
+    result = await self._await(state, source.call(view, **prepared)) if source.is_async else None
     def make(): return make_markup(result if source.is_async else source.call(view, **prepared))
-    if self._thread is None: self._thread = ThreadPoolExecutor(1, thread_name_prefix='sse-live')
-    return await loop.run_in_executor(self._thread, contextvars.copy_context().run, make)
+    return await self.worker.call(view.region, view.topic, partial(copy_context().run, make), source.timeout)
+
+@patch
+async def _await(self: Renderings, state: ViewState, call: Awaitable[Any]) -> Any:
+    try:
+        async with asyncio.timeout(state.source.timeout) as limit: return await call
+    except TimeoutError as e:
+        if not limit.expired(): raise
+        raise too_late(state.view.region, state.source.timeout) from e
+    except asyncio.CancelledError as e:
+        if asyncio.current_task().cancelling(): raise
+        raise RuntimeError('The region was cancelled, and not by its caller') from e
+
 
 # %% ../../nbs/live/renderings.ipynb #8f098100
 @patch
@@ -174,24 +189,32 @@ def _start(self: Renderings, state: ViewState) -> asyncio.Task:
     self._adopt_loop()
     if state.task is None:
         if state.timer is not None: state.timer.cancel()
-        state.timer, state.task = None, asyncio.get_running_loop().create_task(self._render(state), name='sse-live')
-        state.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        about = dict(name='sse-live', context=Context())
+        state.timer, state.task = None, asyncio.get_running_loop().create_task(self._render(state), **about)
+        state.task.add_done_callback(partial(self._on_rendered, state))
     return state.task
 
 @patch
 def _adopt_loop(self: Renderings):
     loop = asyncio.get_running_loop()
-    if self._loop is not loop:
-        for state in self._states.values(): state.task = state.timer = None
+    if self._loop is loop: return
+    for state in self._states.values(): state.task, state.timer, state.not_before = None, None, float('-inf')
+    self.worker.reset()
     self._loop = loop
 
 @patch
 async def current(self: Renderings, state: ViewState, at_least: int = 0) -> Rendering:
     "Return a rendering that began at `at_least` or later, and after the newest touch; raises what the region raises"
-    needed, old = max(at_least, state.dirty), state.rendering
-    if old is None or old.until is None or old.until > self.hub.log.time.wall(): old = None # It is not out of date
-    def is_due(made: Rendering | None) -> bool: return made is None or made.position < needed or made is old
-    while is_due(state.rendering): await asyncio.shield(self._start(state))
+    log, needed, old, epoch = self.hub.log, max(at_least, state.dirty), state.rendering, self.hub.log.epoch
+    if old is None or old.until is None or old.until > log.time.wall(): old = None # It is not out of date
+    def is_due(made: Rendering | None) -> bool:
+        return made is None or made is old or made.position < (needed if log.epoch == epoch else state.dirty)
+    while is_due(state.rendering):
+        self._adopt_loop()
+        wait = 0 if state.task is not None else state.not_before - asyncio.get_running_loop().time()
+        if wait <= 0: await asyncio.shield(self._start(state))
+        elif state.failures: raise RuntimeError(f'{state.view.region} has failed; it is called again in {wait:.1f} s')
+        else: await asyncio.sleep(wait)
     return state.rendering
 
 # %% ../../nbs/live/renderings.ipynb #7c7ef2eb
@@ -214,25 +237,34 @@ def render(self: Renderings, name: str):
 @patch
 def schedule(self: Renderings, state: ViewState, pause: float = 0.0):
     "Render a view after `pause` seconds if a page shows it; not before the interval is over"
-    if state.task is not None or not self.is_shown(state): return
+    if not self.is_shown(state): return
     self._adopt_loop()
-    wait = max(pause, state.started + state.source.min_interval - self.hub.log.time.monotonic())
+    if state.task is not None: return
     loop = asyncio.get_running_loop()
-    if state.timer is not None: state.timer.cancel()
-    state.timer = (self.sleep or loop.call_later)(max(0, wait), self._on_time, state)
+    at = max(loop.time() + pause, state.not_before)
+    if state.timer is not None:
+        if state.timer.when() <= at: return
+        state.timer.cancel()
+    state.timer = loop.call_at(at, self._on_time, state, context=Context())
 
 @patch
 def _on_time(self: Renderings, state: ViewState):
     state.timer = None
     if self.is_shown(state): self._start(state)
 
+# %% ../../nbs/live/renderings.ipynb #f3b7cf4a
+@patch
+def forget_touches(self: Renderings):
+    "Forget the places of all touches, as another log must"
+    for state in self._states.values(): state.dirty = 0
+
 # %% ../../nbs/live/renderings.ipynb #abf4605e
 @patch
-def _plan_next(self: Renderings, state: ViewState):
-    made, time = state.rendering, self.hub.log.time
-    if state.failures: return self.schedule(state, min(RETRY_RANGE[0] * 2 ** (state.failures - 1), RETRY_RANGE[1]))
-    if made is None or state.dirty > made.position: return self.schedule(state)
-    waits = [] if made.until is None else [made.until - time.wall()]
+def _on_rendered(self: Renderings, state: ViewState, task: asyncio.Task):
+    if task.cancelled(): return
+    made, has_failed = state.rendering, task.exception() is not None
+    if has_failed or made is None or state.dirty > made.position: return self.schedule(state)
+    waits = [] if made.until is None else [made.until - self.hub.log.time.wall()]
     self.watch(state, *waits)
 
 @patch

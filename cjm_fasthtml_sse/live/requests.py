@@ -11,7 +11,7 @@ __all__ = []
 
 # %% ../../nbs/live/requests.ipynb #682cefc2
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextvars import ContextVar
 
@@ -23,23 +23,36 @@ REACHED = b'sse-reached'  # Header of a response: the newest place of the log, w
 
 request_touches = ContextVar('what the request of a handler has touched', default=None)
 
+class RequestTouches:
+    "The touches of a request, until its response begins"
+    def __init__(self): self.futures, self.is_open = [], True
+
+    def add(self, futures: Iterable[Future]):
+        "Add touches, if the response has not begun"
+        if self.is_open: self.futures += futures
+
 class RequestLayer:
     "Collects what a request touches, and names the place that this has reached"
     def __init__(self, app: ASGIApp, cursor: Callable[[], str]): self.app, self.cursor = app, cursor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send):
         if scope['type'] != 'http': return await self.app(scope, receive, send)
-        touches = []
+        touches = RequestTouches()
         async def send_on(message: Message):
-            if touches and message['type'] == 'http.response.start':
-                message = message | dict(headers=[*message.get('headers', ()), *await self._reached(touches)])
+            if touches.is_open and message['type'] == 'http.response.start':
+                touches.is_open = False
+                message = message | dict(headers=[*message.get('headers', ()), *await self._reached(touches.futures)])
             await send(message)
         token = request_touches.set(touches)
         try: await self.app(scope, receive, send_on)
-        finally: request_touches.reset(token)
+        finally:
+            touches.is_open = False
+            request_touches.reset(token)
 
     async def _reached(self, touches: list[Future]) -> list[tuple[bytes, bytes]]:
+        if not touches: return []
         futures = [asyncio.wrap_future(each) for each in touches]
+        for each in futures: each.add_done_callback(lambda future: future.cancelled() or future.exception())
         done, waiting = await asyncio.wait(futures, timeout=MAX_WAIT)
         failed = [each for each in done if each.cancelled() or each.exception() is not None]
         return [] if waiting or failed else [(REACHED, self.cursor().encode())]

@@ -2,7 +2,7 @@
 
 A view that depends on a room counts its readers in it. When the first page of somebody enters in a process, or the last one leaves, the views of the room are touched. Who is there is then asked of all processes, for each rendering once.
 
-A reload is no departure: who returns within two seconds has not left. A process that dies cannot say who was there, so a room is also looked at again after a while.
+A reload is no departure: who returns within two seconds has not left. A process that dies cannot say who was there. So the rooms are also looked at again when a process is gone, and after a while in any case.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/live/rooms.html.md"""
 
@@ -13,8 +13,9 @@ __all__ = []
 
 # %% ../../nbs/live/rooms.ipynb #5e50bb11
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
+from contextvars import Context
 from typing import Any
 
 from fastcore.basics import patch
@@ -30,8 +31,10 @@ from ..runtime.process import in_each_child
 # %% ../../nbs/live/rooms.ipynb #ca5d916b
 DOWN_PERIOD = 2.0  # Seconds within which somebody who returns has not left
 LOOK_AGAIN = 15.0  # Seconds after which a room is looked at again, while it has members here
+NODES_INTERVAL = 2.0  # Seconds between two looks at the other processes, while any room has members here
 MAX_KNOWN = 1_000  # Rooms of which the last members are remembered
 _ROOM = f'{PRIVATE}room '
+_HERE = float('inf')  # When a member that is here has left
 
 class Rooms:
     "The rooms of the regions of one process"
@@ -42,40 +45,77 @@ class Rooms:
 
     def reset(self):
         "Forget all rooms, as a forked process must"
-        self._known, self._timers, self._present = OrderedDict(), {}, {}
+        self._known, self._timers, self._counts = OrderedDict(), {}, {}
+        self._present = {} # Of each room: when its members left this process
+        self._nodes, self._nodes_timer, self._loop = frozenset(), None, None
 
     @staticmethod
     def topic(room: str) -> str: return private_topic(f'room {room}') # Topic of the streams in a room
 
     def on_topics_changed(self, connection: SSEConnection, topics: Iterable[str]):
         "Note who has entered or left; called on the home loop"
+        is_open, loop = self.manager.hub.registry.get_connection(connection.connection_id) is connection, running_loop()
         for topic in topics:
-            is_room = topic.startswith(_ROOM) and running_loop() is not None
-            if is_room: asyncio.get_running_loop().call_soon(self._look, topic[len(_ROOM):])
+            if not topic.startswith(_ROOM): continue
+            room, key = topic[len(_ROOM):], presence_key(connection, self.manager.cluster.node)
+            has_entered = is_open and topic in connection.topics
+            is_new = self._count(room, key, 1 if has_entered else -1, float('-inf') if loop is None else loop.time())
+            if is_new and loop is not None: loop.call_soon(self._touch, presence_name(room), context=Context())
+            if loop is not None: self._plan(room, LOOK_AGAIN if has_entered else DOWN_PERIOD)
 
-    def _members(self, room: str) -> set[str]:
-        streams = self.manager.hub.streams_in(self.topic(room))
-        return {presence_key(each, self.manager.cluster.node) for each in streams}
+    def _count(self, room: str, key: str, change: int, now: float) -> bool: # Whether somebody has entered
+        counts, present = self._counts.setdefault(room, Counter()), self._present.setdefault(room, {})
+        counts[key] += change
+        is_new = change > 0 and key not in present
+        if counts[key] > 0: present[key] = _HERE
+        else: present[key] = now
+        if counts[key] <= 0: del counts[key]
+        if not counts: del self._counts[room]
+        return is_new
 
-    def _look(self, room: str):
-        before, now = self._present.get(room, set()), self._members(room)
-        self._present[room] = now | before # Who has left may return
-        if now - before: self._touch(presence_name(room))
-        self._plan(room, LOOK_AGAIN if before <= now else DOWN_PERIOD)
+    def has_members(self, room: str) -> bool: return room in self._counts # In this process
 
-    def _look_again(self, room: str):
-        before, now = self._present.pop(room), self._members(room)
-        if now: self._present[room] = now
-        (self._render if now == before else self._touch)(presence_name(room))
-        self._plan(room, LOOK_AGAIN if now else None)
 
-    def _plan(self, room: str, wait: float | None):
-        if (timer := self._timers.pop(room, None)) is not None: timer.cancel()
-        if wait is not None: self._timers[room] = asyncio.get_running_loop().call_later(wait, self._look_again, room)
+# %% ../../nbs/live/rooms.ipynb #9f069fdd
+@patch
+def _plan(self: Rooms, room: str, wait: float):
+    loop = asyncio.get_running_loop()
+    if loop is not self._loop: self._loop, self._timers, self._nodes_timer = loop, {}, None
+    at, timer = loop.time() + wait, self._timers.get(room)
+    if timer is None or timer.when() > at:
+        if timer is not None: timer.cancel()
+        self._timers[room] = self._call_later(wait, self._look_again, room)
+    if self._nodes_timer is None: self._look_at_nodes()
 
-    def stop(self):
-        "Look at no room any more"
-        for room in list(self._timers): self._plan(room, None)
+@patch
+def _look_again(self: Rooms, room: str):
+    present, now = self._present.get(room, {}), asyncio.get_running_loop().time()
+    left = [key for key, at in present.items() if at + DOWN_PERIOD <= now]
+    for key in left: del present[key]
+    del self._timers[room]
+    if present: self._plan(room, min(LOOK_AGAIN, min(present.values()) + DOWN_PERIOD - now))
+    else: self._present.pop(room, None)
+    (self._touch if left else self._render)(presence_name(room))
+
+@patch
+def _look_at_nodes(self: Rooms):
+    before, self._nodes = self._nodes, frozenset(self.manager.cluster.nodes())
+    self._nodes_timer = self._call_later(NODES_INTERVAL, self._look_at_nodes) if self._present else None
+    for room in list(self._present) if before - self._nodes else (): self._render(presence_name(room))
+
+
+# %% ../../nbs/live/rooms.ipynb #95f1240f
+@patch
+def _call_later(self: Rooms, wait: float, call: Callable[..., None], *args: Any) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(wait, call, *args, context=Context())
+
+@patch
+def stop(self: Rooms):
+    "Look at no room any more"
+    for timer in (*self._timers.values(), self._nodes_timer):
+        if timer is not None: timer.cancel()
+    self.reset()
+
 
 # %% ../../nbs/live/rooms.ipynb #55f6ab39
 @patch

@@ -12,18 +12,55 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/live/views.html.md"""
 __all__ = []
 
 # %% ../../nbs/live/views.ipynb #f3a88e3d
-import hmac, json
+import hmac, json, math
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from ..events.topics import MAX_TOPIC
 from ..events.wire import ConnectionRefused
 
+# %% ../../nbs/live/views.ipynb #54947712
+_PLAIN = (str, int, float, bool, type(None))
+_encode = json.JSONEncoder(separators=(',', ':'), ensure_ascii=False).encode
+
+def encode_argument(value: Any) -> Any: # A JSON value
+    "Encode an argument of a region; raises `TypeError`, `ValueError`"
+    kind = type(value)
+    if kind is float and not math.isfinite(value): raise ValueError(f'An argument of a region is finite, got {value!r}')
+    if kind in _PLAIN: return value
+    if kind is date: return ['date', value.isoformat()]
+    if kind is datetime: return ['datetime', value.replace(tzinfo=None).isoformat(), value.fold, *_encode_zone(value)]
+    what = 'text, a number, a date, True, False or None'
+    raise TypeError(f'An argument of a region is {what}, got {value!r:.60} ({kind.__name__}); pass an id')
+
+def decode_argument(value: Any) -> Any:
+    "Decode what `encode_argument` returned"
+    if not isinstance(value, list): return value
+    kind, text, *about = value
+    if kind == 'date': return date.fromisoformat(text)
+    return datetime.fromisoformat(text).replace(fold=about[0], tzinfo=_decode_zone(*about[1:]))
+
+
+# %% ../../nbs/live/views.ipynb #caac941c
+def _encode_zone(value: datetime) -> list[Any]:
+    zone = value.tzinfo
+    if zone is None: return []
+    if type(zone) is ZoneInfo and zone.key: return [zone.key]
+    if type(zone) is timezone: return [(distance := zone.utcoffset(None)).days, distance.seconds, distance.microseconds]
+    raise TypeError(f'The time zone of an argument is a timezone or a ZoneInfo, got {zone!r:.60}; convert the time')
+
+def _decode_zone(*about: Any) -> tzinfo | None:
+    if not about: return None
+    if isinstance(about[0], str): return ZoneInfo(about[0])
+    return timezone(timedelta(*about))
+
+
 # %% ../../nbs/live/views.ipynb #94dd2a89
 VIEW = 'live'  # First part of the topics of views
-_PLAIN = (str, int, float, bool, type(None))
 
 @dataclass(frozen=True)
 class View:
@@ -34,12 +71,9 @@ class View:
     topic: str # Its name
 
 def make_view(key: bytes, region: str, args: Iterable[Any] = (), user: str | None = None) -> View:
-    "Name a view; raises `TypeError` for an argument that is no JSON value, `ValueError` for too long ones"
+    "Name a view; raises `TypeError` for an argument of another type, `ValueError` for too long or odd ones"
     args = tuple(args)
-    for each in args:
-        if isinstance(each, _PLAIN): continue
-        raise TypeError(f'An argument of a region is text, a number, True, False or None, got {each!r:.60}; pass an id')
-    text = json.dumps(args, ensure_ascii=False, separators=(',', ':'), allow_nan=False).encode() if args else b''
+    text = _encode([encode_argument(each) for each in args]).encode('utf-8', 'surrogatepass') if args else b''
     payload = urlsafe_b64encode(text).rstrip(b'=').decode()
     topic = '/'.join((VIEW, region, *([payload] if args else []), _sign(key, region, payload, user)))
     if len(topic) <= MAX_TOPIC: return View(region, args, user, topic)
@@ -63,4 +97,4 @@ def read_view(key: bytes, topic: str, user: str | None = None) -> View: # `user`
     if region is None or not hmac.compare_digest(parts[-1].encode(), _sign(key, region, payload, user).encode()):
         raise ConnectionRefused('This view is not valid here; load the page again', 403)
     args = json.loads(urlsafe_b64decode(payload + '=' * (-len(payload) % 4))) if payload else []
-    return View(region, tuple(args), user, topic)
+    return View(region, tuple(map(decode_argument, args)), user, topic)

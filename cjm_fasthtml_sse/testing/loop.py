@@ -38,7 +38,7 @@ class _Selector(selectors.DefaultSelector):
 # %% ../../nbs/testing/loop.ipynb #1aa8fea7
 SOURCE_WAIT = 0.05  # seconds for a thread that may wait for the application, such as that of a queue
 THREAD_WAIT = 0.02  # seconds between two looks at the threads
-_POOLS = ('concurrent/futures/thread.py', 'anyio/_backends/_asyncio.py')
+_POOLS = ('concurrent/futures/thread.py', 'anyio/_backends/_asyncio.py', 'cjm_fasthtml_sse/live/worker.py')
 
 def _waits(frame: FrameType | None) -> bool:
     "Return whether a thread of a pool waits in the midst of its work"

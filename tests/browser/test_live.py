@@ -1,5 +1,6 @@
 "Live regions in browsers: every tab shows what a fresh load would show, and keeps what the person just did"
 import random
+import re
 import subprocess
 import sys
 import time
@@ -48,8 +49,12 @@ class App:
         self.mine = live.region('mine')(self.mine)
         self.clock = live.region(every=.05)(self.clock)
         self.soon = live.region('soon')(self.soon)
-        self.who = live.region(live.presence('room/{room}'))(self.who)
-        pages = dict(index=lambda: (self.board('x'), self.flat()), own=lambda: self.mine(3), ticks=lambda: self.clock(),
+        self.who = live.region(live.presence('room/{room}'), 'members')(self.who)
+        self.watch = live.region(live.presence('room/{room}'))(self.watch)
+        self.any, self.content = live.region('any', min_interval=0)(self.any), None
+        self.outer = live.region('outer')(self.outer)
+        pages = dict(any=lambda: self.any(), nested=lambda: self.outer(), watch=lambda: self.watch('a'),
+                     index=lambda: (self.board('x'), self.flat()), own=lambda: self.mine(3), ticks=lambda: self.clock(),
                      later=lambda: self.soon(), room=lambda: self.who('a'))
         for name, content in pages.items(): app.get('/' if name == 'index' else f'/{name}')(self.page(content))
         app.get('/as/{who}')(self.become)
@@ -94,7 +99,15 @@ class App:
         if self.calls < 4: self.live.until(time.time() + .2)
         return P(self.calls, id='soon')
 
-    def who(self, room: str, presence): return P(' '.join(presence.users), id='who')
+    def who(self, room: str, presence):
+        if room in self.banned: return self.live.Gone(P('You were removed', id='gone'))
+        return P(' '.join(presence.users), id='who')
+
+    def watch(self, room: str, presence): return P(' '.join(presence.users), id='watch')
+
+    def any(self): return self.content
+
+    def outer(self): return Div(self.soon(), id='outer')
 
     # Changes from the test's thread
 
@@ -237,6 +250,30 @@ def test_a_region_that_fails_keeps_what_it_shows(live, tabs):
     expect(page.locator('#board')).to_have_attribute('data-sse-state', 'open')
 
 
+def test_a_region_that_failed_is_open_again_although_its_markup_is_the_same(live, tabs):
+    app = live()
+    page = opened(tabs, app.url)
+    app.fails = True
+    app.live.touch('board/x')
+    expect(page.locator('#board')).to_have_attribute('data-sse-state', 'stale')
+    app.fails = False
+    expect(page.locator('#board')).to_have_attribute('data-sse-state', 'open')
+
+
+def test_a_region_that_shows_nothing_keeps_its_place(live, tabs):
+    app = live()
+    page = opened(tabs, f'{app.url}/any')
+    for content in (P('one', id='one'), Ul(Li('two', id='two')), (P('three', id='three'), P('four'))):
+        app.content = content
+        app.live.touch('any')
+        expect(page.locator('[data-sse-live]')).to_have_text(re.compile('one|two|threefour'))
+        expect_fresh(tabs, [page], f'{app.url}/any')
+        app.content = None
+        app.live.touch('any')
+        expect(page.locator('div[data-sse-live]')).to_have_text('')
+        expect_fresh(tabs, [page], f'{app.url}/any')
+
+
 def test_a_region_of_a_user_is_only_for_this_user(live, tabs, browser, console):
     app = live()
     page = opened(tabs, f'{app.url}/as/ann')
@@ -261,6 +298,27 @@ def test_time_alone_renders_again(live, tabs):
     app.calls = 0
     page.goto(f'{app.url}/later')
     expect(page.locator('#soon')).to_have_text('4')
+
+
+def test_time_alone_renders_a_region_inside_another_one(live, tabs):
+    app = live()
+    page = opened(tabs, f'{app.url}/nested')
+    expect(page.locator('#soon')).to_have_text('4')
+
+
+def test_who_is_removed_is_no_longer_in_the_room(live, tabs, browser):
+    app = live()
+    tabs(f'{app.url}/as/ann')
+    page = opened(tabs, f'{app.url}/watch')
+    other = browser.new_context().new_page()
+    other.goto(f'{app.url}/as/bob')
+    other.goto(f'{app.url}/room')
+    expect(page.locator('#watch')).to_have_text('ann bob')
+    app.banned.add('a')
+    app.live.touch('members')
+    expect(other.locator('#gone')).to_have_text('You were removed')
+    expect(page.locator('#watch')).to_have_text('ann')
+    other.context.close()
 
 
 def test_presence_says_who_shows_a_region(live, tabs, browser):

@@ -128,7 +128,8 @@ def application() -> None:
 
 
 def use_live(live: Live, gone: Gone) -> None:
-    @live.region("cards", "board/{project}", live.presence("room/{project}"), min_interval=0.5, every=60)
+    @live.region("cards", "board/{project}", live.presence("room/{project}"), min_interval=0.5, every=60,
+                 timeout=5)
     def board(project: int) -> Any:
         live.until(datetime.now())
         return live.Gone("You were removed") if project else gone

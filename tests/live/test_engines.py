@@ -1,0 +1,65 @@
+"Live regions on an engine that cannot be reached, or takes no events, in the test kit's virtual time"
+import json
+import re
+from html import unescape
+
+from fasthtml.common import P, fast_app
+
+from cjm_fasthtml_sse import BroadcastManager, Cluster, Live, setup_broadcast_routes
+from cjm_fasthtml_sse.testing import TestEngine, live
+
+
+def make():
+    app, rt = fast_app(secret_key='the same in all workers')
+    manager = app.state.manager = BroadcastManager(cluster=Cluster(open_timeout=.5))
+    regions, app.state.rows = Live(app, manager=manager), ['first']
+    setup_broadcast_routes(app, manager)
+
+    @regions.region('rows')
+    def board(): return P(app.state.rows[-1])
+
+    @rt('/')
+    def index(): return board()
+
+    @rt('/put')
+    def put(text: str):
+        app.state.rows.append(text)
+        regions.touch('rows')
+        return 'ok'
+
+    return app
+
+
+def view_of(tab):
+    about, = re.findall('data-sse-live="(.*?)"', tab.request('GET', '/').text)
+    return json.loads(unescape(about))['view']
+
+
+def test_a_touch_waits_for_an_engine_that_takes_no_events():
+    with live(make, engine=TestEngine()) as world:
+        tab = world.tab()
+        view = view_of(tab)
+        assert 'first' in tab.request('GET', '/live/view', topic=view).text
+        world.engine.refuse_writes()
+        response = tab.request('POST', '/put', text='second')
+        assert response.status == 200
+        assert 'first' in tab.request('GET', '/live/view', topic=view).text, 'the touch has no place yet'
+        world.engine.come_back()
+        world.clock.advance(5)
+        assert 'second' in tab.request('GET', '/live/view', topic=view).text
+        reached = tab.request('POST', '/put', text='third').headers['sse-reached']
+        assert 'third' in tab.request('GET', '/live/view', topic=view, at=reached).text
+
+
+def test_without_an_engine_a_page_is_told_to_ask_again():
+    engine = TestEngine()
+    with live(make, engine=engine) as world:
+        engine.go_away()
+        world.server.restart()
+        tab = world.tab()
+        view = view_of(tab)
+        refused = tab.request('GET', '/live/view', topic=view)
+        assert refused.status == 503 and 'retry-after' in refused.headers
+        engine.come_back()
+        world.clock.advance(10)
+        assert 'first' in tab.request('GET', '/live/view', topic=view).text
