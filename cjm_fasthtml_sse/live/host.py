@@ -40,7 +40,7 @@ from ..events.topics import check_topic
 from ..events.wire import ConnectionRefused, to_json
 from .markup import Markup
 from .regions import Region
-from .renderings import LiveRenderer, Renderings, touch_topic, touched_name
+from .renderings import LiveRenderer, Renderings, seconds_until, touch_topic, touched_name
 from .requests import RequestLayer, request_touches
 from .rooms import Rooms
 from .views import View, read_view, region_of
@@ -102,7 +102,9 @@ def on_topics_changed(self: LiveHost, connection: SSEConnection, topics: Iterabl
     self.rooms.on_topics_changed(connection, topics)
     for topic in topics:
         state = self.renderings.known(topic)
-        if state is not None and running_loop() is not None: running_loop().call_soon(self.renderings.watch, state)
+        if state is None: continue
+        state.joined.add(connection)
+        if running_loop() is not None: running_loop().call_soon(self.renderings.watch, state)
 
 # %% ../../nbs/live/host.ipynb #7e0f771a
 @patch
@@ -171,6 +173,7 @@ async def _answer(self: LiveHost, req: Request) -> Response:
     except ConnectionRefused as e: return refusal_response(e, headers, self.manager.time)
     headers |= {'sse-at': made.cursor, 'sse-hash': made.markup.hash}
     if made.markup.is_gone: headers['sse-gone'] = 'true'
+    if made.until is not None: headers['sse-after'] = str(seconds_until(made.until, self.manager.time))
     if query.get('hash') == made.markup.hash: return Response(status_code=204, headers=headers)
     return Response(made.markup.html, headers=headers, media_type='text/html')
 
@@ -191,8 +194,10 @@ def cursor(self: LiveHost) -> str: return self.manager.cursor() # The place in t
 @patch
 def show(self: LiveHost, region: Region, view: View, markup: Markup, **about: Any) -> NotStr:
     "Return the markup of a view for a page"
+    if markup.is_gone: return NotStr(markup.html)
+    if region.every is not None: about['every'] = region.every
     about |= dict(view=view.topic, names=region.names(view), url=f'{self.prefix}/stream')
-    if 'until' in about: about['after'] = round(max(0, about.pop('until') - self.manager.time.wall()), 3)
+    if 'until' in about: about['after'] = seconds_until(about.pop('until'), self.manager.time)
     return NotStr(markup.with_attribute('data-sse-live', to_json(about)))
 
 # %% ../../nbs/live/host.ipynb #3a63cad3

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
+from weakref import WeakSet
 
 from fastcore.basics import patch
 
@@ -32,6 +33,7 @@ from ..events.wire import encode_frame, to_json
 from .markup import Markup, difference, make_markup
 from .views import View
 from ..runtime.process import in_each_child
+from ..runtime.time import Time
 
 _logger = logging.getLogger(__name__)
 
@@ -82,6 +84,7 @@ class ViewState:
     dirty: int = 0 # Place of the newest touch
     rendering: Rendering | None = None # The newest
     pushed: Markup | None = None # What the readers have
+    joined: WeakSet[StreamConnection] = field(default_factory=WeakSet) # Readers since then; they may have other markup
     started: float = field(default=float('-inf')) # When the last rendering began, by the log's clock
     failures: int = 0 # In a row
     task: asyncio.Task | None = None
@@ -149,7 +152,8 @@ async def _render(self: Renderings, state: ViewState):
     except Exception:
         state.failures += 1
         _logger.exception('The region %s failed; its readers keep what they see', state.view.region)
-        self._push(state, dict(error=True), '')
+        self._push(state, self.streams(state), dict(error=True))
+        state.pushed = None
         raise
     else:
         state.failures, until = 0, min(times, default=None)
@@ -189,8 +193,7 @@ def _adopt_loop(self: Renderings):
 @patch
 async def current(self: Renderings, state: ViewState, at_least: int = 0) -> Rendering:
     "Return a rendering that began at `at_least` or later, and after the newest touch; raises what the region raises"
-    needed, old = max(at_least, state.dirty), state.rendering
-    if old is None or old.until is None or old.until > self.hub.log.time.wall(): old = None # It is not out of date
+    needed, old = max(at_least, state.dirty), state.rendering if self._is_past(state) else None
     def is_due(made: Rendering | None) -> bool: return made is None or made.position < needed or made is old
     while is_due(state.rendering): await asyncio.shield(self._start(state))
     return state.rendering
@@ -203,6 +206,12 @@ def touch(self: Renderings, name: str | None, position: int):
         state.dirty = max(state.dirty, position)
         if name is None: state.rendering = None
         self.schedule(state)
+
+@patch
+def _is_past(self: Renderings, state: ViewState) -> bool: # Whether time alone may have changed the state
+    made, time, source = state.rendering, self.hub.log.time, state.source
+    if source.every is not None and time.monotonic() - state.started > source.min_interval: return True
+    return made is not None and made.until is not None and made.until <= time.wall()
 
 # %% ../../nbs/live/renderings.ipynb #07ab99dd
 MIN_WAIT = 0.05  # Seconds
@@ -245,22 +254,28 @@ def watch(self: Renderings, state: ViewState, *waits: float):
 # %% ../../nbs/live/renderings.ipynb #c987977a
 @patch
 def _push_rendering(self: Renderings, state: ViewState):
-    before, (markup, _, cursor, _) = state.pushed, state.rendering
-    if before is not None and before.hash == markup.hash: return
+    before, (markup, _, cursor, until), readers = state.pushed, state.rendering, self.streams(state)
     head = dict(at=cursor, hash=markup.hash) | (dict(gone=True) if markup.is_gone else {})
-    if before is not None and (found := difference(before, markup)) is not None:
-        head |= {'from': before.hash} | ({} if found.ids is None else dict(ids=found.ids))
-        sent = self._push(state, head, found.html)
-    else: sent = self._push(state, head, markup.html)
-    state.pushed = markup if sent else None
+    if until is not None: head['after'] = seconds_until(until, self.hub.log.time)
+    is_same = before is not None and before.hash == markup.hash
+    found = None if before is None or is_same else difference(before, markup)
+    joined = [each for each in readers if each in state.joined]
+    if is_same: self._push(state, joined, head | {'from': markup.hash})
+    elif found is None: self._push(state, readers, head, markup.html)
+    else:
+        change = {'from': before.hash} | ({} if found.ids is None else dict(ids=found.ids))
+        self._push(state, [each for each in readers if each not in state.joined], head | change, found.html)
+        self._push(state, joined, head, markup.html)
+    state.pushed = markup if readers else None
+    state.joined.clear()
+
+def seconds_until(until: float, time: Time) -> float: return round(max(0, until - time.wall()), 3)
 
 @patch
-def _push(self: Renderings, state: ViewState, head: dict, html: str) -> int: # Number of streams
-    streams = self.streams(state)
-    if not streams: return 0
+def _push(self: Renderings, state: ViewState, streams: Iterable[StreamConnection], head: dict, html: str = ''):
+    if not streams: return
     frame = encode_frame(f'{to_json(head)}\n{html}', event=LIVE_EVENT, topic=state.view.topic)
     self.hub.spill()
     for each in streams:
         if each.queue.put_private(frame): self.hub.scheduler.add(each)
         else: each.reset('overflow')
-    return len(streams)
