@@ -3,9 +3,13 @@
  * page knows of each region, and the renderings that wait to be shown.
  *
  * A touch is an event with an id. A rendering has no id: it names its view, the place from which it began (`at`), its hash, and
- * the hash of the rendering that it changes (`from`). A region that lacks a rendering fetches the present state: after a reset,
- * if a rendering changes another one than the region's, and if a touch was seen on one way (a stream, the relay of a leader)
- * and the rendering may have come on another.
+ * the hash of the rendering that it changes (`from`). A region fetches the present state after a reset, if a rendering changes
+ * another one than the region's, if its stream or its leader's has sent all and a touch has no rendering yet, after a time at
+ * which the state changes, and after a merge that failed.
+ *
+ * The server sends nothing for a touch that changes nothing. It compares with what it has sent last, and the page may have
+ * another rendering: one that it has fetched, or the one before another stream or leader. Then it also fetches if a touch is
+ * followed by nothing.
  *
  * While a request of the page writes, renderings wait. Its response names the place that it has reached, and a rendering from
  * an earlier place is shown only together with a later one. So an older state never undoes what the person just did.
@@ -19,10 +23,13 @@
 
   const LIVE = "[data-sse-live]";
   const SPREAD = 300, REACH_PERIOD = 300, WRITE_TIMEOUT = 5000, MAX_PAUSE = 60_000;  // ms
+  const GRACE = 2000, UNSURE_PERIOD = 5000, FETCH_TIMEOUT = 30_000, MAX_TIMER = 2 ** 31 - 1;  // ms
   const MAX_EARLY = 50;  // renderings
 
   /** @type {Map<Element, Region>} */
   const regions = new Map();
+  /** What an element shows. An empty hash stands for what is not known. @type {WeakMap<Element, {at: string, hash: string}>} */
+  const known = new WeakMap();
   /** Requests of the page that write. @type {Map<any, ReturnType<typeof setTimeout>>} */
   const writes = new Map();
 
@@ -52,23 +59,35 @@
     #unchanged = new Set();
     /** Ids of the children by the server's last word. @type {string[]} */
     #ids;
-    /** @type {AbortController | undefined} */
-    #request;
+    #isFetching = false;
+    /** Whether another request may be due after the one under way. */
+    #asksAgain = false;
+    /** In a row. */
     #failures = 0;
     /** Renderings that change another one than the region's, which the present state may be. @type {[any, string][]} */
     #early = [];
-    /** @type {any} */
+    /** Of a request. @type {any} */
     #timer;
-    /** @type {Promise<void>} */
-    #shown = Promise.resolve();
+    /** Until the state changes on its own. @type {any} */
+    #clock;
+    /** Until a rendering should have come. @type {any} */
+    #doubt;
+    /** Whether a time has passed at which the state changes. */
+    #isPast = false;
+    /** Until when the server's last rendering may be another one, by `Date.now()`. */
+    #unsureUntil = 0;
+    #isMerging = false;
+    /** Whether the rendering to be shown is the last. */
+    #isLast = false;
 
     /** @param {Element} elt @param {any} about */
-    constructor(elt, {view, at, hash = "", names, url, after}) {
+    constructor(elt, {view, at, hash = "", names, url, after, every}) {
       this.elt = elt;
       this.view = view;
       this.names = names;
       this.hash = hash;
-      this.at = at || regions.get(/** @type {Element} */ (elt.parentElement?.closest(LIVE)))?.at || "";
+      this.at = at || known.get(/** @type {Element} */ (elt.parentElement?.closest(LIVE)))?.at || "";
+      this.#note(this.hash);
       this.#ids = [...elt.children].map(each => each.id);
       const address = new URL(url, document.baseURI);
       address.searchParams.set("topic", view);
@@ -83,10 +102,22 @@
           this.#need = sse.parseJSON(data).last_event_id ?? id ?? this.#need;
           this.#fetchSoon();
         },
-        oncaughtup: () => { if (this.#lacks) this.#fetchSoon(); },
+        oncaughtup: () => {
+          this.#unsureUntil = Math.max(this.#unsureUntil, Date.now() + UNSURE_PERIOD);
+          this.#isPast ||= Boolean(every);
+          if (this.#isDue) this.#fetchSoon();
+        },
       });
-      if (after !== undefined) setTimeout(() => { if (this.hash === hash) this.#fetchSoon(); }, after * 1000);
+      this.#expectChange(after, 0);
     }
+
+    /** @param {string} hash Of what the element shows. */
+    #note(hash) { known.set(this.elt, {at: this.at, hash}); }
+
+    get #isOver() { return regions.get(this.elt) !== this; }
+
+    /** Whether the page may show an older state. */
+    get #isDue() { return this.#lacks || this.#isPast || this.entry.isStale || this.#early.length > 0; }
 
     get #lacks() { return Boolean(this.#need) && (!this.at || sse.isLater(this.#need, this.at)); }
 
@@ -95,23 +126,39 @@
       if (event !== "sse-live") return;
       const end = data.indexOf("\n"), head = sse.parseJSON(end < 0 ? data : data.slice(0, end));
       if (head.touched !== undefined) {
-        if (id && this.names.includes(head.touched)) this.#need = id;
-      } else if (topic === this.view) this.#accept(head, data.slice(end + 1));
+        if (!id || !this.names.includes(head.touched)) return;
+        this.#need = id;
+        if (Date.now() < this.#unsureUntil) this.#lookLater();
+      } else if (topic === this.view) {
+        if (head.hash && head.from === undefined) this.#early = [];  // they were sent before
+        this.#accept(head, data.slice(end + 1));
+      }
     }
 
-    /** Take a rendering: the whole, or what turns the last one into it. @param {any} head @param {string} html */
-    #accept({at, hash, from, ids, gone, error}, html) {
+    /** Take a rendering: the whole, or what turns the last one into it. @param {any} head @param {string} html @param {boolean} [isFetched] */
+    #accept(head, html, isFetched = false) {
+      const {at, hash, from, ids, gone, error, after} = head;
       if (error) return this.#mark(true);
-      if (isOlder(at, this.at)) return;
+      const isSame = hash === this.hash;
+      if (!isSame) this.#unsureUntil = Infinity;
+      if (isOlder(at, this.at)) return this.#lookLater();
       if (from !== undefined && from !== this.hash) {
-        this.#early = [...this.#early, /** @type {[any, string]} */ ([{at, hash, from, ids}, html])].slice(-MAX_EARLY);
+        this.#early = [...this.#early, /** @type {[any, string]} */ ([head, html])].slice(-MAX_EARLY);
         return this.#fetchSoon();
       }
+      if (!isFetched) this.#unsureUntil = 0;
       this.at = at;
+      this.#expectChange(after);
+      if (isSame) {
+        this.#mark(false);
+        return this.show();
+      }
       this.hash = hash;
       if (from === undefined) this.#replace(html);
       else this.#change(html, ids);
-      this.isGone = gone;
+      this.#isLast = Boolean(gone);
+      const next = this.#early.findIndex(([each]) => each.from === hash);
+      if (next >= 0) return this.#accept(.../** @type {[any, string]} */ (this.#early.splice(next, 1)[0]));
       this.show();
     }
 
@@ -140,9 +187,9 @@
       this.#ids = ids;
     }
 
-    /** Show what waits, unless a write of the page is under way, or it is older than that. */
+    /** Show what waits, unless a write of the page or a merge is under way, or it is older than that write. */
     show() {
-      if (!this.#next || writes.size) return;
+      if (!this.#next || writes.size || this.#isMerging || this.#isOver) return;
       if (isOlder(this.at, this.#floor)) {
         this.#need = this.#floor;
         return this.#fetchSoon(REACH_PERIOD);
@@ -150,9 +197,15 @@
       this.#floor = "";
       const root = this.#next, unchanged = this.#unchanged;
       this.#next = undefined;
-      this.#shown = this.#shown.then(() => this.#merge(root, unchanged)).catch(error => {
+      this.#isMerging = true;
+      this.#merge(root, unchanged).catch(error => {
         console.error("cjm-fasthtml-sse:", error);
-        this.hash = "";  // what the page shows is not known
+        this.hash = "";  // what the page shows is not known, so what waits cannot change it
+        this.#next = undefined;
+        this.#retry();
+      }).finally(() => {
+        this.#isMerging = false;
+        this.show();
       });
       this.#mark(false);
     }
@@ -161,8 +214,17 @@
     async #merge(root, unchanged) {
       const {elt} = this;
       for (const {name, value} of elt.attributes) if (name.startsWith("data-sse-")) root.setAttribute(name, value);
+      const {hash} = this, isLast = this.#isLast;
+      this.#note("");
       await sse.morph(elt, root.outerHTML, {outer: true, unchanged});
-      if (this.isGone) this.entry.subscription.close("closed", undefined, true);
+      this.#note(hash);
+      this.#failures = 0;
+      if (!isLast) return;
+      this.entry.subscription.close("closed", undefined, true);
+      elt.removeAttribute("data-sse-live");
+      sse.noteBase(elt);
+      regions.delete(elt);
+      known.delete(elt);
     }
 
     /** @param {string} reached */
@@ -177,42 +239,70 @@
       if (sse.isAttached(this.entry)) sse.showState(this.entry);
     }
 
+    /** The state changes on its own in `after` seconds. The server pushes that, unless no stream is open then. @param {any} after @param {number} [grace] In ms. */
+    #expectChange(after, grace = GRACE) {
+      clearTimeout(this.#clock);
+      this.#isPast = false;
+      if (after === undefined || after === null) return;
+      this.#clock = setTimeout(() => {
+        this.#isPast = true;
+        this.#fetchSoon();
+      }, Math.min(after * 1000 + grace, MAX_TIMER));
+    }
+
+    /** Fetch the present state if no rendering comes. */
+    #lookLater() {
+      this.#doubt ??= setTimeout(() => {
+        this.#doubt = undefined;
+        if (this.#lacks) this.#fetchSoon();
+      }, GRACE);
+    }
+
     /** Fetch the present state after a pause, unless it has come by then. @param {number} [pause] */
     #fetchSoon(pause = Math.random() * SPREAD) {
-      const isDue = !this.#request && this.#timer === undefined;
-      if (!isDue) return;
-      const hash = this.hash, at = this.at;
+      this.#asksAgain = true;
+      if (this.#isFetching || this.#timer !== undefined) return;
       this.#timer = setTimeout(() => {
         this.#timer = undefined;
-        if (!this.elt.isConnected) return;
-        if (hash !== this.hash && at !== this.at && !this.#lacks) return this.show();
-        this.#fetch().catch(() => this.#failures++).finally(() => {
-          this.#request = undefined;
-          if (this.#failures && this.elt.isConnected) {
-            this.#mark(true);
-            this.#fetchSoon(Math.min(MAX_PAUSE, SPREAD * 2 ** this.#failures) * (0.5 + Math.random() / 2));
-          }
+        if (this.#isOver) return;
+        if (!this.#isDue) return this.show();
+        this.#asksAgain = false;
+        this.#isFetching = true;
+        this.#fetch().then(() => {
+          this.#isFetching = false;
+          if (this.#asksAgain && this.#isDue) this.#fetchSoon();
+        }, () => {
+          this.#isFetching = false;
+          if (this.#isDue) this.#retry();
         });
       }, pause);
     }
 
+    /** The page may show an older state: mark it, and fetch the present one after a pause that grows. */
+    #retry() {
+      if (this.#isOver) return;
+      this.#mark(true);
+      this.#fetchSoon(Math.min(MAX_PAUSE, SPREAD * 2 ** ++this.#failures) * (0.5 + Math.random() / 2));
+    }
+
     async #fetch() {
-      this.#request = new AbortController();
-      const url = new URL(this.url), need = this.#need;
+      const url = new URL(this.url), need = this.#lacks ? this.#need : this.at, {hash} = this, early = this.#early;
       if (need) url.searchParams.set("at", need);
-      url.searchParams.set("hash", this.hash);
-      const response = await fetch(url, {cache: "no-store", signal: this.#request.signal});
+      url.searchParams.set("hash", hash);
+      const response = await fetch(url, {cache: "no-store", signal: AbortSignal.timeout(FETCH_TIMEOUT)});
       if (response.status === 403) return this.entry.subscription.close("denied", 403, true);
-      if (!response.ok) throw new Error(`${response.status}`);
-      const html = await response.text(), {headers} = response, at = headers.get("SSE-At") ?? "";
-      this.#failures = 0;
-      const early = this.#early;
-      this.#early = [];
+      const {headers} = response, at = headers.get("SSE-At"), after = headers.get("SSE-After");
+      if (!at || isOlder(at, need)) throw new Error(`${response.status}`);  // a sign-in page, or a process that is late
+      const html = await response.text();
+      if (this.#isOver) return;
       if (this.#need === need) this.#need = "";
-      if (response.status === 200) this.#accept({at, hash: headers.get("SSE-Hash"), gone: headers.has("SSE-Gone")}, html);
-      else if (!isOlder(at, this.at)) this.at = at;
-      for (const [head, text] of early) if (head.from === this.hash) this.#accept(head, text);
-      this.#mark(false);
+      if (response.status === 200) this.#accept({at, hash: headers.get("SSE-Hash"), gone: headers.has("SSE-Gone"), after}, html, true);
+      else if (hash === this.hash && !isOlder(at, this.at)) {
+        this.at = at;
+        this.#expectChange(after);
+        this.#mark(false);
+      }
+      this.#early = this.#early.filter(each => !early.includes(each));
       this.show();
     }
   }
@@ -223,7 +313,7 @@
   function attachAll(root) {
     for (const elt of root.querySelectorAll(LIVE)) {
       const about = sse.parseJSON(elt.getAttribute("data-sse-live") ?? "");
-      if (about.view && regions.get(elt)?.view !== about.view) regions.set(elt, new Region(elt, about));
+      if (about.view && regions.get(elt)?.view !== about.view) regions.set(elt, new Region(elt, {...about, ...known.get(elt)}));
     }
     for (const elt of regions.keys()) if (!elt.isConnected) regions.delete(elt);
   }

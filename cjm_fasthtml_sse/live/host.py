@@ -42,7 +42,8 @@ from ..events.topics import check_topic, touch_topic
 from ..events.wire import BackplaneError, ConnectionRefused, to_json
 from .markup import Markup
 from .regions import Region
-from .renderings import LiveRenderer, Rendering, Renderings, touched_name, until_times
+from .renderings import LiveRenderer, Rendering, Renderings, seconds_until, touched_name
+from .renderings import until_times
 from .requests import RequestLayer, request_touches
 from .rooms import Rooms
 from .viewers import Viewers, client_of
@@ -108,7 +109,9 @@ def on_topics_changed(self: LiveHost, connection: SSEConnection, topics: Iterabl
     if (loop := running_loop()) is None: return
     for topic in topics:
         state = self.renderings.known(topic)
-        if state is not None: loop.call_soon(self.renderings.watch, state, context=Context())
+        if state is None: continue
+        state.joined.add(connection)
+        if loop is not None: loop.call_soon(self.renderings.watch, state, context=Context())
 
 # %% ../../nbs/live/host.ipynb #7e0f771a
 @patch
@@ -191,6 +194,7 @@ async def _answer(self: LiveHost, req: Request) -> Response:
         return refusal_response(ConnectionRefused(NO_ENGINE, 503), headers, self.manager.time)
     headers |= {'sse-at': made.cursor, 'sse-hash': made.markup.hash}
     if made.markup.is_gone: headers['sse-gone'] = 'true'
+    if made.until is not None: headers['sse-after'] = str(seconds_until(made.until, self.manager.time))
     if query.get('hash') == made.markup.hash: return Response(status_code=204, headers=headers)
     return Response(made.markup.html, headers=headers, media_type='text/html')
 
@@ -221,8 +225,10 @@ def cursor(self: LiveHost) -> str: return self.manager.cursor() # The place in t
 @patch
 def show(self: LiveHost, region: Region, view: View, markup: Markup, **about: Any) -> NotStr:
     "Return the markup of a view for a page"
+    if markup.is_gone: return NotStr(markup.html)
+    if region.every is not None: about['every'] = region.every
     about |= dict(view=view.topic, names=region.names(view), url=f'{self.prefix}/stream')
-    if 'until' in about: about['after'] = round(max(0, about.pop('until') - self.manager.time.wall()), 3)
+    if 'until' in about: about['after'] = seconds_until(about.pop('until'), self.manager.time)
     return NotStr(markup.with_attribute('data-sse-live', to_json(about)))
 
 # %% ../../nbs/live/host.ipynb #3a63cad3

@@ -18,9 +18,10 @@ import asyncio, logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Iterable
 from contextvars import Context, ContextVar, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, Protocol
+from weakref import WeakSet
 
 from fastcore.basics import patch
 
@@ -35,6 +36,7 @@ from .markup import Markup, difference, make_markup
 from .views import View
 from .worker import Worker, too_late
 from ..runtime.process import in_each_child
+from ..runtime.time import Time
 
 _logger = logging.getLogger(__name__)
 
@@ -83,6 +85,7 @@ class ViewState:
     rendering: Rendering | None = None # The newest
     pushed: Markup | None = None # What the readers have
     not_before: float = float('-inf') # When the next rendering may begin, by the loop's clock
+    joined: WeakSet[StreamConnection] = field(default_factory=WeakSet) # Readers since then; they may have other markup
     failures: int = 0 # In a row
     task: asyncio.Task | None = None
     timer: asyncio.TimerHandle | None = None
@@ -153,7 +156,7 @@ async def _render(self: Renderings, state: ViewState):
         state.failures, state.pushed = state.failures + 1, None
         state.not_before = time() + min(RETRY_RANGE[0] * 2 ** min(state.failures - 1, 9), RETRY_RANGE[1])
         _logger.exception('The region %s failed; its readers keep what they see', state.view.region)
-        self._push(state, dict(error=True), '')
+        self._push(state, self.streams(state), dict(error=True))
         raise
     else:
         state.failures, until = 0, min(times, default=None)
@@ -206,7 +209,7 @@ def _adopt_loop(self: Renderings):
 async def current(self: Renderings, state: ViewState, at_least: int = 0) -> Rendering:
     "Return a rendering that began at `at_least` or later, and after the newest touch; raises what the region raises"
     log, needed, old, epoch = self.hub.log, max(at_least, state.dirty), state.rendering, self.hub.log.epoch
-    if old is None or old.until is None or old.until > log.time.wall(): old = None # It is not out of date
+    if not self._is_past(state): old = None
     def is_due(made: Rendering | None) -> bool:
         return made is None or made is old or made.position < (needed if log.epoch == epoch else state.dirty)
     while is_due(state.rendering):
@@ -225,6 +228,12 @@ def touch(self: Renderings, name: str | None, position: int):
         state.dirty = max(state.dirty, position)
         if name is None: state.rendering = None
         self.schedule(state)
+
+@patch
+def _is_past(self: Renderings, state: ViewState) -> bool: # Whether time alone may have changed the state
+    made, is_clock = state.rendering, state.source.every is not None
+    if is_clock and asyncio.get_running_loop().time() >= state.not_before: return True
+    return made is not None and made.until is not None and made.until <= self.hub.log.time.wall()
 
 # %% ../../nbs/live/renderings.ipynb #07ab99dd
 MIN_WAIT = 0.05  # Seconds
@@ -276,19 +285,25 @@ def watch(self: Renderings, state: ViewState, *waits: float):
 # %% ../../nbs/live/renderings.ipynb #c987977a
 @patch
 def _push_rendering(self: Renderings, state: ViewState):
-    before, (markup, _, cursor, _) = state.pushed, state.rendering
-    if before is not None and before.hash == markup.hash: return
+    before, (markup, _, cursor, until), readers = state.pushed, state.rendering, self.streams(state)
     head = dict(at=cursor, hash=markup.hash) | (dict(gone=True) if markup.is_gone else {})
-    if before is not None and (found := difference(before, markup)) is not None:
-        head |= {'from': before.hash} | ({} if found.ids is None else dict(ids=found.ids))
-        sent = self._push(state, head, found.html)
-    else: sent = self._push(state, head, markup.html)
-    state.pushed = markup if sent else None
+    if until is not None: head['after'] = seconds_until(until, self.hub.log.time)
+    is_same = before is not None and before.hash == markup.hash
+    found = None if before is None or is_same else difference(before, markup)
+    joined = [each for each in readers if each in state.joined]
+    if is_same: self._push(state, joined, head | {'from': markup.hash})
+    elif found is None: self._push(state, readers, head, markup.html)
+    else:
+        change = {'from': before.hash} | ({} if found.ids is None else dict(ids=found.ids))
+        self._push(state, [each for each in readers if each not in state.joined], head | change, found.html)
+        self._push(state, joined, head, markup.html)
+    state.pushed = markup if readers else None
+    state.joined.clear()
+
+def seconds_until(until: float, time: Time) -> float: return round(max(0, until - time.wall()), 3)
 
 @patch
-def _push(self: Renderings, state: ViewState, head: dict, html: str) -> int: # Number of streams
-    streams = self.streams(state)
-    if not streams: return 0
+def _push(self: Renderings, state: ViewState, streams: Iterable[StreamConnection], head: dict, html: str = ''):
+    if not streams: return
     frame = encode_frame(f'{to_json(head)}\n{html}', event=LIVE_EVENT, topic=state.view.topic)
     push(self.hub, frame, streams)
-    return len(streams)
