@@ -13,6 +13,7 @@ __all__ = ['Gone']
 import hashlib
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from typing import Any, NamedTuple
 
@@ -41,7 +42,7 @@ class Markup:
     @property
     def html(self) -> str: return self.start + self.inner + self.end
 
-    @property
+    @cached_property
     def hash(self) -> str: # 96 bits
         digest = hashlib.blake2b(f'{self.is_gone} {self.html}'.encode(), digest_size=12).digest()
         return urlsafe_b64encode(digest).decode()
@@ -73,8 +74,7 @@ def _text(part: Any) -> str: return render_html(FT('i', (part,), {}))[3:-4]
 # %% ../../nbs/live/markup.ipynb #e125ce56
 def _as_element(result: Any) -> FT:
     if hasattr(type(result), '__ft__'): result = result.__ft__()
-    is_whole = isinstance(result, FT) and render_html(result).endswith(f'</{result.tag}>')
-    return result if is_whole else FT('div', (result,), {})
+    return result if isinstance(result, FT) and not result.void_ else FT('div', (result,), {})
 
 def _flat(children: Any):
     for each in children:
