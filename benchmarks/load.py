@@ -118,10 +118,13 @@ class Load:
         each = sorted(d for d, k in self.delays for _ in range(k))
         return res | dict(bytes=self.bytes, p50=each[len(each) // 2], p99=each[len(each) * 99 // 100], max=each[-1])
 
-load = Load(*sys.argv[1:])
-for line in sys.stdin:
-    match line.split():
-        case ['connect', n]: res = load.connect(int(n))
-        case ['freeze', n]: res = load.connect(int(n), frozen=True)
-        case ['run', seconds, least, burst, kind]: res = load.run(float(seconds), int(least), int(burst), kind)
-    print(json.dumps(res), flush=True)
+def main():
+    load = Load(*sys.argv[1:])
+    for line in sys.stdin:
+        match line.split():
+            case ['connect', n]: res = load.connect(int(n))
+            case ['freeze', n]: res = load.connect(int(n), frozen=True)
+            case ['run', seconds, least, burst, kind]: res = load.run(float(seconds), int(least), int(burst), kind)
+        print(json.dumps(res), flush=True)
+
+if __name__ == '__main__': main()

@@ -18,7 +18,13 @@ ANSWER = 180 # Seconds to wait for a server or the load generator; the longest p
 PROGRAMS = { # Server of each system, in `systems/`
     'transports': 'transports', 'nchan': 'nchan', 'package': 'package', 'package-left': 'package',
     'starlette': 'starlette_bare', 'starlette-fasthtml': 'starlette_fasthtml',
-    'sse-starlette': 'sse_starlette_bare', 'published': 'package'}
+    'sse-starlette': 'sse_starlette_bare', 'published': 'package',
+    'events': 'live_events', 'region': 'live_region', 'region-each': 'live_region', 'whole': 'live_region',
+    'whole-each': 'live_region', 'readers': 'live_readers', 'readers-diffed': 'live_readers'}
+SETTINGS = { # Environment of a system's server
+    'package-left': dict(BENCH_HTTP='cjm_fasthtml_sse.asgi.uvicorn:HttpTools'),
+    'region-each': dict(BENCH_INTERVAL='0'), 'whole': dict(BENCH_WHOLE='1'),
+    'whole-each': dict(BENCH_INTERVAL='0', BENCH_WHOLE='1'), 'readers-diffed': dict(BENCH_DIFFED='1')}
 SERVER = 'benchmarks/systems/package.py' # Server of a checkout's own package, in that checkout
 
 class Failed(Exception): "A server or the load generator stopped or did not respond."
@@ -58,8 +64,9 @@ class Session:
         "Return the file of a system's server and its environment."
         env = dict(os.environ, PYTHONDONTWRITEBYTECODE='1')
         for k in [*env]:
-            if k == 'PYTHONPATH' or k.startswith('BENCH_'): del env[k]
-        if system == 'package-left': env['BENCH_HTTP'] = 'cjm_fasthtml_sse.asgi.uvicorn:HttpTools'
+            if k.startswith('BENCH_'): del env[k]
+        env['PYTHONPATH'] = str(HERE.parent) # Servers use the package of this checkout
+        env |= SETTINGS.get(system, {})
         if folder := tools.checkouts.get(system):
             # Compiled files stay outside of all checkouts: a server that compiles has different memory to reuse.
             del env['PYTHONDONTWRITEBYTECODE']

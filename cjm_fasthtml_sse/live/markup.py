@@ -36,19 +36,19 @@ class Markup:
     inner: str # Its content
     end: str # Its closing tag
     children: dict[str, str] | None # HTML of its children by id; None if one has no id, or two have the same
-    is_gone: bool = False # Whether it is the last
+    is_gone: bool # Whether it is the last
+    hash: str # 96 bits
 
     @property
     def html(self) -> str: return self.start + self.inner + self.end
 
-    @property
-    def hash(self) -> str: # 96 bits
-        digest = hashlib.blake2b(f'{self.is_gone} {self.html}'.encode(), digest_size=12).digest()
-        return urlsafe_b64encode(digest).decode()
-
     def with_attribute(self, name: str, value: str) -> str:
         "Return the HTML with an attribute added to the element"
         return f'{self.start[:-1]} {name}="{escape(value)}">{self.inner}{self.end}'
+
+def _hash(is_gone: bool, html: str) -> str:
+    digest = hashlib.blake2b(f'{is_gone} {html}'.encode(), digest_size=12).digest()
+    return urlsafe_b64encode(digest).decode()
 
 # %% ../../nbs/live/markup.ipynb #2d7e990f
 def make_markup(result: Any) -> Markup:
@@ -63,7 +63,8 @@ def make_markup(result: Any) -> Markup:
     rendered = [render_html(each) if isinstance(each, FT) else _text(each) for each in parts]
     ids = [str(each.attrs.get('id') or '') if isinstance(each, FT) else '' for each in parts]
     has_ids = all(ids) and len({*ids}) == len(ids)
-    return Markup(start, ''.join(rendered), end, dict(zip(ids, rendered, strict=True)) if has_ids else None, is_gone)
+    children, inner = dict(zip(ids, rendered, strict=True)) if has_ids else None, ''.join(rendered)
+    return Markup(start, inner, end, children, is_gone, _hash(is_gone, start + inner + end))
 
 def _is_shown(result: Any) -> bool:
     if isinstance(result, (list, tuple)): return all(map(_is_shown, result))
@@ -82,8 +83,7 @@ def _check_part(part: Any):
 # %% ../../nbs/live/markup.ipynb #e125ce56
 def _as_element(result: Any) -> FT:
     if hasattr(type(result), '__ft__'): result = result.__ft__()
-    is_whole = isinstance(result, FT) and render_html(result).endswith(f'</{result.tag}>')
-    return result if is_whole else FT('div', (result,), {})
+    return result if isinstance(result, FT) and not result.void_ else FT('div', (result,), {})
 
 def _flat(children: Any):
     for each in children:

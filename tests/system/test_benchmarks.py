@@ -25,9 +25,25 @@ def before():
         return importlib.import_module("before")
 
 
-def fanout(*args, seconds=60):
-    "Run the benchmark."
-    command = [sys.executable, BENCHMARKS / "fanout.py", *args]
+@pytest.fixture(scope="module")
+def regions():
+    "Import the module that measures live regions."
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(BENCHMARKS)
+        return importlib.import_module("live")
+
+
+@pytest.fixture(scope="module")
+def tabs():
+    "Import its load generator."
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(BENCHMARKS)
+        return importlib.import_module("tabs")
+
+
+def fanout(*args, seconds=60, program="fanout.py"):
+    "Run a benchmark."
+    command = [sys.executable, BENCHMARKS / program, *args]
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=seconds)
 
 
@@ -129,3 +145,86 @@ def test_a_round_comes_to_its_end(tmp_path):
     assert len(found["runs"]) == 2 * 3 and found["settings"]["rounds"] == 1
     assert all(row["ratio"]["median"] > 0 and row["ratio"]["low"] is None for row in found["rows"])
     assert "this / before" in done.stdout and "Fewer than 6 rounds" in done.stdout
+
+
+def row(job, number): return f'<li id="job-0-{job}"><progress value="{number}"></progress></li>'
+
+
+def rendering(html, **head): return f"event: sse-live\ntopic: live/x\ndata: {json.dumps(head)}\ndata: {html}".encode()
+
+
+def opened(tabs, *numbers):
+    "Return a tab whose page shows a job for each of `numbers`."
+    return tabs.Tab(None, 0, tabs.rows_of("".join(row(job, n) for job, n in enumerate(numbers))), "h0")
+
+
+@given(st.lists(st.integers(1, 40), max_size=30))
+def test_a_tab_reads_the_frames_of_a_body_however_it_arrives(tabs, sizes):
+    frames = [rendering(row(0, 1), at="1", hash="a"), b": heartbeat\nid: x-1", f"data: {row(1, 2)}".encode()]
+    parts = [frames[0] + b"\n\n" + frames[1][:5], frames[1][5:] + b"\n\n", frames[2] + b"\n\n"]
+    body, tab, found = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts), opened(tabs, 0, 0), []
+    for size in [*sizes, len(body)]:
+        found += tab.frames(body[:size])
+        body = body[size:]
+    assert found == frames
+
+
+def test_a_tab_shows_what_it_gets_and_names_the_writes_that_are_new(tabs):
+    tab = opened(tabs, 1, 2, 3)
+    for frame, kind, new in [
+            (rendering("<ul>" + row(0, 1) + row(1, 5) + row(2, 3) + "</ul>", at="1", hash="h1"), "whole", [5]),
+            (rendering(row(2, 6), at="2", hash="h2", **{"from": "h1"}), "some", [6]),
+            (f"id: x-1\ndata: {row(0, 7)}".replace("<li ", '<li hx-swap-oob="true" ').encode(), "some", [7]),
+            (f"data: <ul>{row(0, 7)}{row(1, 8)}{row(2, 6)}</ul>".encode(), "whole", [8])]:
+        found, rows, head = tabs.parse(frame)
+        assert (found, tab.take(rows, head)) == (kind, new)
+    assert tab.newest == 8 and tab.rows == opened(tabs, 7, 8, 6).rows
+    assert tabs.parse(b'event: sse-live\nid: x-1\ndata: {"touched": "list/0"}') == ("touch", {}, {})
+    assert tabs.parse(b"id: x-1") == ("other", {}, {})
+
+
+def test_a_tab_that_lacks_something_ends_the_run(tabs):
+    tab = opened(tabs, 1)
+    _, rows, head = tabs.parse(rendering(row(0, 2), at="1", hash="h2", **{"from": "h1"}))
+    with pytest.raises(ValueError, match="a tab lacks the rendering that one changes"): tab.take(rows, head)
+    for frame in (b'event: sse-reset\ndata: {"reason": "overflow"}', rendering("", error=True)):
+        with pytest.raises(ValueError, match="a tab got"): tabs.parse(frame)
+
+
+def test_tabs_are_compared_with_the_page(tabs):
+    pages = {0: opened(tabs, 1, 2)}
+    tabs.check([opened(tabs, 1, 2)], lambda number: (pages[number].rows, "", ""))
+    for other in (opened(tabs, 1, 1), opened(tabs, 1), opened(tabs, 1, 2, 3)):
+        with pytest.raises(ValueError, match="a tab of list 0 shows another state"):
+            tabs.check([opened(tabs, 1, 2), other], lambda number: (pages[number].rows, "", ""))
+
+
+def test_figures_of_live_regions_are_compared_within_a_round(regions):
+    def run(i, system, size): return dict(round=i, part="bars", system=system, figures=dict(bytes=size))
+    sizes = [(100, 90), (10, 13), (50, 55)]
+    rows = regions.judge([run(i, *each) for i, (ours, by_hand) in enumerate(sizes)
+                       for each in (("region", by_hand), ("events", ours))])
+    assert [(r["ratio"], r["target"], r["reached"]) for r in rows] == [(1.1, 1.2, True)]
+    assert rows[0]["values"] == [0.9, 1.1, 1.3]
+    assert not regions.judge([run(0, "region", 130), run(0, "events", 100)])[0]["reached"]
+    assert regions.judge([run(0, "region", 1), run(1, "events", 1)]) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
+@pytest.mark.parametrize("args, said", [
+    (["--only", "bars,rows"], "unknown: rows"), (["--rounds", "0"], "--rounds is at least 1")])
+def test_live_refuses_what_it_cannot_measure(tmp_path, args, said):
+    done = fanout(*args, "--out", tmp_path / "out", program="live.py")
+    assert done.returncode == 2 and said in done.stderr and not (tmp_path / "out").exists()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
+def test_a_round_of_live_regions_comes_to_its_end(tmp_path):
+    "All figures must be present, whatever their values; each tab is compared with its page."
+    done = fanout("--quick", "--out", tmp_path, program="live.py", seconds=300)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "live.json").read_text())
+    assert {part: len(systems) for part, systems in found["parts"].items()} == {"crowd": 4, "bars": 5}
+    assert all(value >= 0 for each in found["runs"] for value in each["figures"].values())
+    assert set(found["scripts"]) == {"sse", "morph", "live"} and "a live region" in done.stdout
