@@ -44,6 +44,7 @@ Modules:
 - `cjm_fasthtml_sse.backplanes.redis_scripts`: The keys of a backplane on a Redis or Valkey server, and the Lua scripts that change them
 - `cjm_fasthtml_sse.backplanes.sqlite`: A backplane in a SQLite file, for all processes of one machine and without a server
 - `cjm_fasthtml_sse.backplanes.sqlite_file`: The tables of a backplane in a SQLite file, its epoch, and the checks of the file
+- `cjm_fasthtml_sse.backplanes.sqlite_library`: The two Python libraries for SQLite, behind one small interface
 - `cjm_fasthtml_sse.backplanes.sqlite_notify`: Runs blocking calls in a thread, and wakes other processes after a write to a shared file
 - `cjm_fasthtml_sse.backplanes.sqlite_session`: Writes, trims and reads the tables of one open SQLite file
 - `cjm_fasthtml_sse.browser.elements`: Make the element, the scripts and the indicator that connect a page to a stream, on htmx 2 and htmx 4.
