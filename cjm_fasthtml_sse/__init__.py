@@ -96,9 +96,15 @@ Modules:
 - `cjm_fasthtml_sse.live.renderings`: Render a view once for all who look at it, when something that it depends on was touched
 - `cjm_fasthtml_sse.live.requests`: The touches of a request, and the place that its response names
 - `cjm_fasthtml_sse.live.rooms`: Who shows a region: rendered again when somebody enters or leaves
+- `cjm_fasthtml_sse.live.rows`: The rows of a query, each rendered by a function of one row
 - `cjm_fasthtml_sse.live.views`: A region with its arguments, as a topic that only the server can make
 - `cjm_fasthtml_sse.runtime.process`: Identify a process, check whether another one is alive, and reset state after a fork
 - `cjm_fasthtml_sse.runtime.time`: Clocks, random delays and random names, in one object that a test can replace
+- `cjm_fasthtml_sse.tables.connections`: What is rendered has a connection of its own, one for each thread
+- `cjm_fasthtml_sse.tables.databases`: Where an application's own database is, and which library opens it
+- `cjm_fasthtml_sse.tables.follower`: Follows the tables of an application's database: whoever writes, a touch is published after the commit
+- `cjm_fasthtml_sse.tables.triggers`: SQL triggers mark a table as changed, in the transaction of the row
+- `cjm_fasthtml_sse.tables.watch`: Notices that any program has written to a database file
 - `cjm_fasthtml_sse.testing.acts`: What a click, a submit and other events in a page set in motion, as htmx and a browser do it
 - `cjm_fasthtml_sse.testing.answers`: Do with a response what htmx does: swap it, trigger events, navigate.
 - `cjm_fasthtml_sse.testing.attributes`: Read the attributes of an element as htmx 2 or htmx 4 does: spelling, inheritance and selectors.

@@ -15,6 +15,7 @@ __all__ = []
 import os, sqlite3
 from collections.abc import Callable
 from importlib import import_module
+from time import monotonic, sleep
 from typing import Any, Protocol
 
 from ..events.wire import BackplaneError
@@ -64,7 +65,13 @@ class ApswLibrary:
         self.error = self._apsw.Error
 
     def connect(self, path: str, timeout: float, statements: int) -> Any:
-        con = self._apsw.Connection(path, statementcachesize=statements)
+        deadline = monotonic() + timeout
+        while True:
+            try: con = self._apsw.Connection(path, statementcachesize=statements)
+            except self._apsw.BusyError:
+                if monotonic() > deadline: raise
+                sleep(0.005)
+            else: break
         con.set_busy_timeout(int(timeout * 1000))
         return con
 
