@@ -97,6 +97,7 @@ Modules:
 - `cjm_fasthtml_sse.live.requests`: The touches of a request, and the place that its response names
 - `cjm_fasthtml_sse.live.rooms`: Who shows a region: rendered again when somebody enters or leaves
 - `cjm_fasthtml_sse.live.rows`: The rows of a query, each rendered by a function of one row
+- `cjm_fasthtml_sse.live.tables`: A region that depends on a table is rendered again after each commit that changed it, whoever wrote
 - `cjm_fasthtml_sse.live.views`: A region with its arguments, as a topic that only the server can make
 - `cjm_fasthtml_sse.runtime.process`: Identify a process, check whether another one is alive, and reset state after a fork
 - `cjm_fasthtml_sse.runtime.time`: Clocks, random delays and random names, in one object that a test can replace

@@ -12,7 +12,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/live/host.html.md"""
 __all__ = []
 
 # %% ../../nbs/live/host.ipynb #a89ec72c
-import logging
+import asyncio, logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
@@ -43,6 +43,8 @@ from .regions import Region
 from .renderings import LiveRenderer, Renderings, touched_name
 from .requests import RequestLayer, request_touches
 from .rooms import Rooms
+from .rows import RowsMarkup
+from .tables import LiveTables
 from .views import View, read_view, region_of
 
 _logger = logging.getLogger(__name__)
@@ -51,7 +53,8 @@ _logger = logging.getLogger(__name__)
 class LiveHost:
     "The regions of one application and their pages"
     def __init__(self, app: FastHTML, manager: BroadcastManager, prefix: str, allow_origins: Iterable[str] = (),
-        local: str | Mapping[str, str] | None = None):
+        local: str | Mapping[str, str] | None = None, tables: LiveTables | None = None):
+        self.tables = tables
         self.app, self.manager, self.prefix, self.key = app, manager, prefix, secret_key_of(app)
         self.policy = AccessPolicy(authorize=self.authorize, allow_origins=allow_origins)
         self.regions, self.renderer = {}, LiveRenderer()
@@ -80,6 +83,12 @@ def _publish(self: LiveHost, name: str) -> Future:
     future = self.manager.broadcast_threadsafe('touch', {}, topic=touch_topic(name), key='touch', buffer=True)
     future.add_done_callback(partial(_log_lost, name))
     return future
+
+@patch
+async def touch_all(self: LiveHost, names: list[str]) -> str: # The id of the newest touch
+    "Touch `names`, and return once they have their places; raises `BackplaneError` if one was not sent"
+    await asyncio.gather(*(asyncio.wrap_future(each) for each in self.touch(*names)))
+    return self.cursor()
 
 def _log_lost(name: str, future: Future):
     error = None if future.cancelled() else future.exception()
@@ -155,7 +164,7 @@ def _add_routes(self: LiveHost, local: str | Mapping[str, str] | None):
         app.get(f'{prefix}/{route.__name__}', name=f'live_{route.__name__}')(route)
     serve_assets(app, prefix)
     app.hdrs += region_scripts(prefix, local)
-    app.add_middleware(RequestLayer, cursor=self.cursor)
+    app.add_middleware(RequestLayer, cursor=self.cursor, tables=self.tables)
     bypass_middleware(app)
     wrap_lifespan(app, self._lifespan)
 
@@ -179,18 +188,26 @@ async def _answer(self: LiveHost, req: Request) -> Response:
 @asynccontextmanager
 async def _lifespan(self: LiveHost) -> AsyncIterator[None]:
     async with self.manager.lifespan():
+        if self.tables is not None: await self._start_tables()
         try: yield
         finally:
+            if self.tables is not None: await self.tables.stop()
             self.rooms.stop()
             self.renderings.stop()
 
 # %% ../../nbs/live/host.ipynb #d65d3f89
+@patch
+async def _start_tables(self: LiveHost):
+    manager = self.manager
+    await self.tables.start(self.touch_all, manager.ready, is_shared=manager.cluster.state != 'memory')
+
 @patch
 def cursor(self: LiveHost) -> str: return self.manager.cursor() # The place in the log
 
 @patch
 def show(self: LiveHost, region: Region, view: View, markup: Markup, **about: Any) -> NotStr:
     "Return the markup of a view for a page"
+    if isinstance(markup, RowsMarkup): about['rows'] = True
     about |= dict(view=view.topic, names=region.names(view), url=f'{self.prefix}/stream')
     if 'until' in about: about['after'] = round(max(0, about.pop('until') - self.manager.time.wall()), 3)
     return NotStr(markup.with_attribute('data-sse-live', to_json(about)))

@@ -40,11 +40,17 @@ from typing import Any
 
 from starlette.applications import Starlette
 
+from ..backplanes.sqlite import SqliteBackplane
 from ..core.manager import BroadcastManager
 from .host import LiveHost
 from .markup import Gone
 from .regions import Region, RoomName
 from .renderings import until_times
+from .rows import RowsQuery, row_maker
+from .tables import LiveTables
+from ..runtime.time import Time
+from ..tables.databases import Database, TableName, find_table
+from ..tables.triggers import remove_triggers
 
 # %% ../../nbs/live/live.ipynb #edfb55e9
 class Live:
@@ -53,8 +59,11 @@ class Live:
 
     def __init__(self,
         app: Any, # A FastHTML app
+        db: Any = None, # The database whose tables regions depend on: of fastlite, a connection, an engine, or a path
         *,
-        manager: BroadcastManager | None = None, # Orders the touches; None for one of its own, in this process only
+        library: str | None = None, # With a path: what the application opens it with, `sqlite3` or `apsw`
+        poll_interval: float = 0.25, # Seconds between two looks at the database where it cannot be watched
+        manager: BroadcastManager | None = None, # Orders the touches; None for one of its own
         prefix: str = '/live', # URL prefix of its routes
         allow_origins: Iterable[str] = (), # Other sites whose pages may show regions
         local: str | Mapping[str, str] | None = None, # Where Idiomorph is, as in `sse_headers`; None: the CDN
@@ -63,21 +72,51 @@ class Live:
             raise TypeError(f'app must be a FastHTML app, got {app!r:.60}; app, rt = fast_app() returns it first')
         if not prefix.startswith('/') or prefix.endswith('/'):
             raise ValueError(f'prefix must start with "/" and not end with it, got {prefix!r}')
-        self.manager = manager or BroadcastManager()
-        self.host = LiveHost(app, self.manager, prefix, allow_origins, local)
+        self.tables = None if db is None else LiveTables(db, library, poll_interval, manager.time if manager else Time())
+        self.manager = manager or BroadcastManager(backplane=None if db is None else _log_in(self.tables.database))
+        self.host = LiveHost(app, self.manager, prefix, allow_origins, local, self.tables)
 
     def region(self,
-        *depends: str | RoomName, # Names, which may have arguments in braces, or `live.presence(…)`
+        *depends: Any, # Names, which may have arguments in braces, tables, or `live.presence(…)`
         min_interval: float = 0.1, # Seconds between two renderings of a view at least, 0 or more
         every: float | None = None, # Seconds after which it is rendered again while somebody looks; None for never
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]: # A decorator
         "Make a function a region; raises `ValueError` for a bad name or interval, or a second region of that name"
-        wrong = [each for each in depends if not isinstance(each, str | RoomName)]
-        if wrong: raise TypeError(f'region takes names, got {wrong[0]!r:.60}; write @live.region("cards")')
+        depends = [each if isinstance(each, str | RoomName) else self._follow(each) for each in depends]
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
             self.host.add(region := Region(self.host, function, depends, min_interval, every))
             return region
         return add
+
+    def rows(self,
+        table: Any, # A table of the database
+        *,
+        where: str | None = None, # Which rows: SQL; its `?` or `:name` are arguments of the call
+        order_by: str | None = None, # Their order: SQL
+        limit: int | None = None, # The most rows
+        empty: Any = None, # Element that is shown if there are none
+        min_interval: float = 0.1, # Seconds between two renderings of a view at least, 0 or more
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]: # A decorator of a function of one row
+        "Make a function of a row a region of all rows, for an element that has nothing else"
+        name = self._follow(table)
+        about = dict(where=where, order_by=order_by, limit=limit, empty=empty)
+        def add(function: Callable[..., Any]) -> Callable[..., Any]:
+            query = RowsQuery(self.tables.connections, find_table(table).name, function, row_maker(table), **about)
+            self.host.add(region := Region(self.host, query, [name], min_interval, None))
+            return region
+        return add
+
+    def _follow(self, table: Any) -> str:
+        found = find_table(table)
+        if found is None: raise TypeError(f'This is no name and no table: {table!r:.60}; write @live.region("cards")')
+        if self.tables is not None: return self.tables.follow(found)
+        raise ValueError(f'To follow the table {found.name!r:.60}, pass its database: Live(app, db)')
+
+    def table(self,
+        name: str, # As it is in the schema
+    ) -> TableName: # For `region` and `rows`
+        "Name a table of the database, where no object stands for it"
+        return TableName(name)
 
     def presence(self,
         room: str, # Name of the room, which may have arguments in braces
@@ -90,6 +129,20 @@ class Live:
     ) -> Gone: # For a region to return
         "Make what a region shows last: the view ends with it, for the page and for presence"
         return Gone(*content)
+
+    def connection(self) -> Any:
+        "Return this thread's own connection to the database, which only reads: for regions without fastlite"
+        return self._database().connections.get()
+
+    def remove_triggers(self):
+        "Remove the triggers from the database, and the table of their marks; stop all processes of the application before"
+        con = self._database().database.connect()
+        try: remove_triggers(con)
+        finally: con.close()
+
+    def _database(self) -> LiveTables:
+        if self.tables is None: raise ValueError('There is no database; pass it: Live(app, db)')
+        return self.tables
 
     def touch(self,
         *names: str, # Names that regions depend on
@@ -106,3 +159,5 @@ class Live:
         times = until_times.get()
         if times is None: raise RuntimeError('until is called inside a region, while it is rendered')
         times.append(time.timestamp() if isinstance(time, datetime) else float(time))
+
+def _log_in(database: Database) -> SqliteBackplane: return SqliteBackplane(database.path, library=database.library)

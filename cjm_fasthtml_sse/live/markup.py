@@ -53,6 +53,7 @@ class Markup:
 # %% ../../nbs/live/markup.ipynb #2d7e990f
 def make_markup(result: Any) -> Markup:
     "Make the markup of what a region returned; raises `TypeError` if that is no element"
+    if isinstance(result, Markup): return result
     is_gone = isinstance(result, Gone)
     if not is_gone and result is not None and not _is_shown(result):
         raise TypeError(f'A region returns an element, got {result!r:.60}; put it into one, such as P(…)')

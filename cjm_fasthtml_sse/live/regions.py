@@ -62,7 +62,7 @@ class Region:
         own = [each for each in found if each.name not in (self.user_parameter, PRESENCE_PARAMETER)]
         self.signature = inspect.Signature(own)
         self._check(own)
-        update_wrapper(self, function)
+        update_wrapper(self, function, updated=())
 
     def _check(self, own: list[inspect.Parameter]):
         if not callable(self.function): raise TypeError(f'A region is a function, got {self.function!r:.60}')

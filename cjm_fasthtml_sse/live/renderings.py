@@ -32,6 +32,7 @@ from ..events.topics import TOUCH
 from ..events.wire import encode_frame, to_json
 from .markup import Markup, difference, make_markup
 from .views import View
+from ..tables.connections import rendering
 from ..runtime.process import in_each_child
 
 _logger = logging.getLogger(__name__)
@@ -144,7 +145,8 @@ async def _render(self: Renderings, state: ViewState):
     log = self.hub.log
     state.started, position, cursor = log.time.monotonic(), log.head, log.cursor()
     token = until_times.set(times := [])
-    try: markup = await self._call(state)
+    try:
+        with rendering(): markup = await self._call(state)
     except Exception:
         state.failures += 1
         _logger.exception('The region %s failed; its readers keep what they see', state.view.region)

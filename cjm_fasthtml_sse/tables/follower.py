@@ -130,7 +130,9 @@ class TableFollower:
         self._reset()
         in_each_child(self._reset)
 
-    def _reset(self): self._worker, self._task, self._woken, self._seen, self._lock = None, None, None, {}, None
+    def _reset(self):
+        self._worker, self._task, self._woken, self._seen, self._lock = None, None, None, {}, None
+        self._is_pending = False # Another process has claimed a table
 
     def follow(self, table: str) -> str: # Its name in the schema
         "Follow a table; raises `ValueError` for one that cannot have triggers"
@@ -182,8 +184,9 @@ async def _follow(self: TableFollower):
 @patch
 async def _wait(self: TableFollower, pause: float) -> bool:
     await asyncio.sleep(pause)
+    longest = SAFETY if self._watch.is_watching and not self._is_pending else self.poll_interval
     with suppress(TimeoutError):
-        async with asyncio.timeout(SAFETY if self._watch.is_watching else self.poll_interval): await self._woken.wait()
+        async with asyncio.timeout(longest): await self._woken.wait()
     return True
 
 @patch
@@ -195,8 +198,9 @@ async def _look_until_found(self: TableFollower):
 
 # %% ../../nbs/tables/follower.ipynb #6f33dc01
 @patch
-async def publish(self: TableFollower, marks: dict[str, Mark]) -> bool: # Whether anything was due
+async def publish(self: TableFollower, marks: dict[str, Mark]) -> bool: # Whether this process has touched any
     "Touch the tables that are marked as changed"
+    self._is_pending = False
     async with self._lock:
         if self.is_shared: return await self._publish_claimed(marks)
         due = {name: mark.changes for name, mark in marks.items() if mark.changes != self._seen.get(name, 0)}
@@ -211,4 +215,25 @@ async def _publish_claimed(self: TableFollower, marks: dict[str, Mark]) -> bool:
     if found:
         cursor = await self.touch([table for table, _ in found])
         await self._worker.submit(self._reader.note, found, cursor)
+    self._is_pending = not found
     return bool(found)
+
+@patch
+def is_published(self: TableFollower, mark: Mark) -> bool: # Whether all changes of a mark are known to the pages
+    if self.is_shared: return mark.changes <= mark.published
+    return mark.changes == self._seen.get(mark.table, 0)
+
+# %% ../../nbs/tables/follower.ipynb #0b7350a9
+@patch
+async def changes(self: TableFollower) -> dict[str, int]: # By table; nothing before the start
+    return {} if self._task is None else {name: mark.changes for name, mark in (await self.look()).items()}
+
+@patch
+async def settle(self: TableFollower, before: dict[str, int]) -> list[Mark]: # Of the tables that changed since `before`
+    "Wait until all changes until now are published"
+    while self._task is not None:
+        marks = await self.look()
+        changed = [mark for mark in marks.values() if mark.changes != before.get(mark.table)]
+        if all(map(self.is_published, changed)): return changed
+        if not await self.publish(marks): await asyncio.sleep(PAUSE)
+    return []
