@@ -33,6 +33,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/live/live.html.md"""
 __all__ = ['Live']
 
 # %% ../../nbs/live/live.ipynb #28658de1
+import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
@@ -74,6 +75,7 @@ class Live:
             raise ValueError(f'prefix must start with "/" and not end with it, got {prefix!r}')
         self.tables = None if db is None else LiveTables(db, library, poll_interval, manager.time if manager else Time())
         self.manager = manager or BroadcastManager(backplane=None if db is None else _log_in(self.tables.database))
+        if self.tables is not None: _check_log(self.manager, self.tables.database)
         self.host = LiveHost(app, self.manager, prefix, allow_origins, local, self.tables)
 
     def region(self,
@@ -161,3 +163,10 @@ class Live:
         times.append(time.timestamp() if isinstance(time, datetime) else float(time))
 
 def _log_in(database: Database) -> SqliteBackplane: return SqliteBackplane(database.path, library=database.library)
+
+def _check_log(manager: BroadcastManager, database: Database):
+    engine = getattr(getattr(manager.cluster, 'link', None), 'backplane', None)
+    is_same = isinstance(engine, SqliteBackplane) and os.path.realpath(engine.path) == database.path
+    if is_same and engine.library.name != database.library: raise ValueError(
+        f'{engine.name} would be opened by {engine.library.name}, and the application opens this file by '
+        f'{database.library}; two libraries on one file lose rows. Add ?library={database.library} to the URL')

@@ -9,8 +9,8 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/tables/databases.html.md"""
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/tables/databases.ipynb #7aa8067a
-import os
+# %% ../../nbs/tables/databases.ipynb #5b92b756
+import os, re
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,11 +31,28 @@ class Database:
 
 def _database(path: Any, library: str) -> Database:
     path = os.fspath(path)
-    if path and not path.startswith((':memory:', 'file:')): return Database(os.path.realpath(path), library)
+    if path and not path.startswith((':memory:', 'file:')): return _checked(os.path.realpath(path), library)
     raise ValueError(f'The database has to be a file, got {path!r:.80}: other processes, and the log of live pages, '
         'open it too')
 
-# %% ../../nbs/tables/databases.ipynb #98739c8f
+# %% ../../nbs/tables/databases.ipynb #6bb7a79a
+_REMOTE = re.compile('nfs|cifs|smb|9p|ceph|gluster|lustre|gpfs|beegfs|afs|sshfs|s3fs|davfs|glusterfs|ncpfs')
+
+def file_system(path: str, mounts: str = '/proc/self/mounts') -> str | None: # None if the system does not tell
+    "Return the kind of the file system of a path"
+    try:
+        with open(mounts, encoding='utf-8', errors='surrogateescape') as f: lines = [line.split() for line in f]
+    except OSError: return None
+    found = [(len(folder), kind) for _, folder, kind, *_ in lines if f'{path}/'.startswith(f'{folder.rstrip("/")}/')]
+    return max(found, default=(0, None))[1]
+
+def _checked(path: str, library: str) -> Database:
+    kind = file_system(path)
+    if kind is None or not _REMOTE.search(kind): return Database(path, library)
+    raise ValueError(f'{path} is on a file system of the network ({kind}), where SQLite cannot share a file between '
+        'processes; put it on a local disk')
+
+# %% ../../nbs/tables/databases.ipynb #8de2b049
 def find_database(
     source: Any, # A fastlite database, a connection, an engine of SQLAlchemy, or a path
     library: str | None = None, # Only for a path: `sqlite3` or `apsw`
@@ -64,7 +81,7 @@ def _database_of_engine(engine: Any) -> Database:
         f'{engine.dialect.name}; call touch after each write there')
     return _database(engine.url.database or ':memory:', 'sqlite3')
 
-# %% ../../nbs/tables/databases.ipynb #7984840d
+# %% ../../nbs/tables/databases.ipynb #69dcf0cb
 @dataclass(frozen=True)
 class TableName:
     "A table of the followed database"

@@ -146,9 +146,13 @@ class TableFollower:
         if self._woken is not None: self._woken.set()
 
     async def start(self):
-        "Make the triggers, and follow from now on; raises what the library raises if the file cannot be written"
+        "Make the triggers, and follow from now on; raises `RuntimeError` if the file cannot be written"
         self._worker, self._woken, self._lock = self._make_worker('sse-tables'), asyncio.Event(), asyncio.Lock()
-        await self._worker.submit(self._reader.open)
+        try: await self._worker.submit(self._reader.open)
+        except Exception as e:
+            await self.stop()
+            raise RuntimeError(f'{self.database.path}: its tables cannot be followed: {e}; file and folder have to be '
+                'writable, because the triggers are in the file') from e
         if not self.is_shared: self._seen = {each.table: each.changes for each in (await self.look()).values()}
         self._watch.start()
         self._task = asyncio.create_task(self._follow(), name='sse-tables')

@@ -59,8 +59,8 @@ def make_triggers(con: SqliteConnection, tables: Iterable[str]) -> list[str]: # 
     "Make the triggers that are missing, and mark their tables; raises `ValueError` for a table that is gone"
     if not missing_triggers(con, tables): return []
     with _schema_change(con):
-        con.execute(_MARKS)
         missing = missing_triggers(con, tables)
+        con.execute(_MARKS)
         for table, event in missing:
             schema_name(con, table)
             con.execute(f'DROP TRIGGER IF EXISTS {_quoted(_trigger_name(event, table))}')
