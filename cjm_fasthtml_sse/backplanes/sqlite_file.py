@@ -18,7 +18,7 @@ from time import monotonic, sleep
 from fastcore.basics import patch
 
 from .base import Unable
-from .sqlite_library import SqliteConnection, SqliteLibrary, StandardLibrary, claim, unclaim
+from .sqlite_library import STANDARD, SqliteConnection, SqliteLibrary, claim, unclaim
 from ..runtime.process import in_each_child
 from ..runtime.time import Time
 from ..events.wire import BackplaneError
@@ -125,7 +125,7 @@ in_each_child(_after_fork)
 class DatabaseFile:
     "A SQLite file with the tables of a backplane, and the connections of one opening"
     def __init__(self, name: str, path: str, durable: bool, timeout: float, time: Time = Time(),
-        library: SqliteLibrary = StandardLibrary()):
+        library: SqliteLibrary = STANDARD):
         self.library, self._claimed = library, None
         self.name, self.path, self.durable, self.timeout, self.time = name, path, durable, timeout, time
         self.inodes, self._connections, self._next_truncate = None, [], float('-inf')
@@ -143,34 +143,6 @@ class DatabaseFile:
         if any(file.inodes and file.inodes[0] == inode for file in _INHERITED): raise BackplaneError(
             f'{self.name}: it was opened before this process was forked; open it after the fork')
 
-    def connect(self) -> SqliteConnection:
-        "Return a new connection in WAL mode"
-        self._claim()
-        con = self.library.connect(self.path, self.timeout, 2 * BATCH_ROWS)
-        self._claim() # it may be new
-        self._connections.append(con)
-        _OPEN_FILES.add(self)
-        if self.time.wall is not Time.wall: self.library.add_function(con, 'julianday', self._julian_day)
-        self._change_to_wal(con)
-        settings = f'journal_size_limit = {WAL_BYTES}', 'secure_delete = OFF', 'synchronous = FULL'
-        for setting in settings: con.execute(f'PRAGMA {setting}')
-        return con
-
-    def _claim(self):
-        if self._claimed is None and os.path.exists(self.path): self._claimed = claim(self.path, self.library, self.name)
-
-    def _julian_day(self, _) -> float: return self.time.wall() / 86400 + 2440587.5
-
-    def _change_to_wal(self, con: SqliteConnection):
-        deadline = monotonic() + self.timeout
-        while True:
-            try: mode, = con.execute('PRAGMA journal_mode = WAL').fetchone()
-            except self.library.error as e:
-                if (self.library.code(e) or 0) & 0xff != sqlite3.SQLITE_BUSY or monotonic() > deadline: raise
-                sleep(0.005)
-            else: break
-        if mode != 'wal': raise BackplaneError(f'{self.name}: its file system does not support WAL mode')
-
     def close(self):
         "Close all connections"
         for con in reversed(self._connections):
@@ -178,6 +150,41 @@ class DatabaseFile:
         if self._claimed is not None: unclaim(self._claimed)
         self._claimed = None
         _OPEN_FILES.discard(self)
+
+# %% ../../nbs/backplanes/sqlite_file.ipynb #48d9b028
+@patch
+def connect(self: DatabaseFile) -> SqliteConnection:
+    "Return a new connection in WAL mode"
+    self._claim()
+    con = self.library.connect(self.path, self.timeout, 2 * BATCH_ROWS)
+    self._claim() # it may be new
+    self._connections.append(con)
+    _OPEN_FILES.add(self)
+    if self.time.wall is not Time.wall: self.library.add_function(con, 'julianday', self._julian_day)
+    self._change_to_wal(con)
+    settings = f'journal_size_limit = {WAL_BYTES}', 'secure_delete = OFF', 'synchronous = FULL'
+    for setting in settings: con.execute(f'PRAGMA {setting}')
+    return con
+
+@patch
+def _claim(self: DatabaseFile):
+    is_new = self._claimed is None and os.path.exists(self.path)
+    if is_new: self._claimed = claim(self.path, self.library, self.name)
+
+@patch
+def _julian_day(self: DatabaseFile, _) -> float: return self.time.wall() / 86400 + 2440587.5
+
+# %% ../../nbs/backplanes/sqlite_file.ipynb #4f4a9ca5
+@patch
+def _change_to_wal(self: DatabaseFile, con: SqliteConnection):
+    deadline = monotonic() + self.timeout
+    while True:
+        try: mode, = con.execute('PRAGMA journal_mode = WAL').fetchone()
+        except self.library.error as e:
+            if (self.library.code(e) or 0) & 0xff != sqlite3.SQLITE_BUSY or monotonic() > deadline: raise
+            sleep(0.005)
+        else: break
+    if mode != 'wal': raise BackplaneError(f'{self.name}: its file system does not support WAL mode')
 
 # %% ../../nbs/backplanes/sqlite_file.ipynb #d1c8dc72
 @patch

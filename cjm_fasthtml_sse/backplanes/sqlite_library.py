@@ -34,7 +34,7 @@ class SqliteLibrary(Protocol):
     name: str
     error: type[Exception] # Base of its errors
     def connect(self, path: str, timeout: float, statements: int) -> SqliteConnection: "Open a file, or create it"
-    def add_function(self, con: SqliteConnection, name: str, function: Callable): "Add a function of one argument"
+    def add_function(self, con: SqliteConnection, name: str, f: Callable): "Add a function of one argument"
     def code(self, error: Exception) -> int | None: "Return the extended result code of SQLite, if it has one"
     def code_name(self, error: Exception) -> str: "Return the name of that code"
 
@@ -47,11 +47,13 @@ class StandardLibrary:
         options = dict(isolation_level=None, check_same_thread=False, cached_statements=statements)
         return sqlite3.connect(path, timeout=timeout, **options)
 
-    def add_function(self, con: sqlite3.Connection, name: str, function: Callable): con.create_function(name, 1, function)
+    def add_function(self, con: SqliteConnection, name: str, function: Callable): con.create_function(name, 1, function)
 
     def code(self, error: Exception) -> int | None: return getattr(error, 'sqlite_errorcode', None)
 
     def code_name(self, error: Exception) -> str: return error.sqlite_errorname
+
+STANDARD = StandardLibrary()
 
 # %% ../../nbs/backplanes/sqlite_library.ipynb #47d8d9e0
 class ApswLibrary:
@@ -60,8 +62,7 @@ class ApswLibrary:
 
     def __init__(self):
         try: self._apsw = import_module('apsw')
-        except ImportError as e:
-            raise ImportError('apsw is not installed; pip install apsw, or fastlite, which brings it') from e
+        except ImportError as e: raise ImportError('apsw is not installed; pip install fastlite brings it') from e
         self.error = self._apsw.Error
 
     def connect(self, path: str, timeout: float, statements: int) -> Any:

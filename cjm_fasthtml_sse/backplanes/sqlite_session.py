@@ -175,7 +175,8 @@ _FEW_ROWS, _SMALL_BODY = 32, 4096 # Rows of a channel, and bytes of a body, for 
 _NO_LIMIT = (1 << 63) - 1
 _AFTER = 'FROM sse_{channel} WHERE position > ? ORDER BY position LIMIT ?'
 _ROWS = f"""(SELECT group_concat(position), group_concat(at), group_concat(size),
-    CAST(group_concat(body, '') AS BLOB) FROM (SELECT position, at, length(body) AS size, CASE WHEN length(body) <= ? THEN body END AS body {_AFTER}))"""
+    CAST(group_concat(body, '') AS BLOB) FROM (
+    SELECT position, at, length(body) AS size, CASE WHEN length(body) <= ? THEN body END AS body {_AFTER}))"""
 _READ = f'SELECT * FROM {_ROWS.format(channel="events")}, {_ROWS.format(channel="control")}, (SELECT {HEADS})'
 _SIZES = f'SELECT group_concat(size) FROM (SELECT length(body) AS size {_AFTER})'
 
@@ -253,7 +254,8 @@ async def _read_off_loop(self: SqliteSession, after: Mapping[str, int], count: i
     except self.file.library.error as e:
         now = asyncio.get_running_loop().time()
         self._busy_since = now if self._busy_since is None else self._busy_since
-        if (self.file.library.code(e) or 0) & 0xff != sqlite3.SQLITE_BUSY or now - self._busy_since > self.file.timeout: raise
+        is_busy = (self.file.library.code(e) or 0) & 0xff == sqlite3.SQLITE_BUSY
+        if not is_busy or now - self._busy_since > self.file.timeout: raise
         return None
     self._busy_since = None
     return found

@@ -84,12 +84,6 @@ def _publish(self: LiveHost, name: str) -> Future:
     future.add_done_callback(partial(_log_lost, name))
     return future
 
-@patch
-async def touch_all(self: LiveHost, names: list[str]) -> str: # The id of the newest touch
-    "Touch `names`, and return once they have their places; raises `BackplaneError` if one was not sent"
-    await asyncio.gather(*(asyncio.wrap_future(each) for each in self.touch(*names)))
-    return self.cursor()
-
 def _log_lost(name: str, future: Future):
     error = None if future.cancelled() else future.exception()
     if error is not None: _logger.error('A touch of %.60r was lost', name, exc_info=error)
@@ -195,12 +189,19 @@ async def _lifespan(self: LiveHost) -> AsyncIterator[None]:
             self.rooms.stop()
             self.renderings.stop()
 
-# %% ../../nbs/live/host.ipynb #d65d3f89
+# %% ../../nbs/live/host.ipynb #d1a10332
+@patch
+async def touch_all(self: LiveHost, names: list[str]) -> str: # The id of the newest touch
+    "Touch `names`, and return once they have their places; raises `BackplaneError` if one was not sent"
+    await asyncio.gather(*(asyncio.wrap_future(each) for each in self.touch(*names)))
+    return self.cursor()
+
 @patch
 async def _start_tables(self: LiveHost):
     manager = self.manager
     await self.tables.start(self.touch_all, manager.ready, is_shared=manager.cluster.state != 'memory')
 
+# %% ../../nbs/live/host.ipynb #d65d3f89
 @patch
 def cursor(self: LiveHost) -> str: return self.manager.cursor() # The place in the log
 

@@ -39,6 +39,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from typing import Any
 
+from fastcore.basics import patch
 from starlette.applications import Starlette
 
 from ..backplanes.sqlite import SqliteBackplane
@@ -51,7 +52,7 @@ from .rows import RowsQuery, row_maker
 from .tables import LiveTables
 from ..runtime.time import Time
 from ..tables.databases import Database, TableName, find_table
-from ..tables.triggers import remove_triggers
+from ..tables.triggers import drop_triggers
 
 # %% ../../nbs/live/live.ipynb #edfb55e9
 class Live:
@@ -73,7 +74,8 @@ class Live:
             raise TypeError(f'app must be a FastHTML app, got {app!r:.60}; app, rt = fast_app() returns it first')
         if not prefix.startswith('/') or prefix.endswith('/'):
             raise ValueError(f'prefix must start with "/" and not end with it, got {prefix!r}')
-        self.tables = None if db is None else LiveTables(db, library, poll_interval, manager.time if manager else Time())
+        time = Time() if manager is None else manager.time
+        self.tables = None if db is None else LiveTables(db, library, poll_interval, time)
         self.manager = manager or BroadcastManager(backplane=None if db is None else _log_in(self.tables.database))
         if self.tables is not None: _check_log(self.manager, self.tables.database)
         self.host = LiveHost(app, self.manager, prefix, allow_origins, local, self.tables)
@@ -84,41 +86,11 @@ class Live:
         every: float | None = None, # Seconds after which it is rendered again while somebody looks; None for never
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]: # A decorator
         "Make a function a region; raises `ValueError` for a bad name or interval, or a second region of that name"
-        depends = [each if isinstance(each, str | RoomName) else self._follow(each) for each in depends]
+        depends = [each if isinstance(each, str | RoomName) else _follow(self.tables, each) for each in depends]
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
             self.host.add(region := Region(self.host, function, depends, min_interval, every))
             return region
         return add
-
-    def rows(self,
-        table: Any, # A table of the database
-        *,
-        where: str | None = None, # Which rows: SQL; its `?` or `:name` are arguments of the call
-        order_by: str | None = None, # Their order: SQL
-        limit: int | None = None, # The most rows
-        empty: Any = None, # Element that is shown if there are none
-        min_interval: float = 0.1, # Seconds between two renderings of a view at least, 0 or more
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]: # A decorator of a function of one row
-        "Make a function of a row a region of all rows, for an element that has nothing else"
-        name = self._follow(table)
-        about = dict(where=where, order_by=order_by, limit=limit, empty=empty)
-        def add(function: Callable[..., Any]) -> Callable[..., Any]:
-            query = RowsQuery(self.tables.connections, find_table(table).name, function, row_maker(table), **about)
-            self.host.add(region := Region(self.host, query, [name], min_interval, None))
-            return region
-        return add
-
-    def _follow(self, table: Any) -> str:
-        found = find_table(table)
-        if found is None: raise TypeError(f'This is no name and no table: {table!r:.60}; write @live.region("cards")')
-        if self.tables is not None: return self.tables.follow(found)
-        raise ValueError(f'To follow the table {found.name!r:.60}, pass its database: Live(app, db)')
-
-    def table(self,
-        name: str, # As it is in the schema
-    ) -> TableName: # For `region` and `rows`
-        "Name a table of the database, where no object stands for it"
-        return TableName(name)
 
     def presence(self,
         room: str, # Name of the room, which may have arguments in braces
@@ -131,20 +103,6 @@ class Live:
     ) -> Gone: # For a region to return
         "Make what a region shows last: the view ends with it, for the page and for presence"
         return Gone(*content)
-
-    def connection(self) -> Any:
-        "Return this thread's own connection to the database, which only reads: for regions without fastlite"
-        return self._database().connections.get()
-
-    def remove_triggers(self):
-        "Remove the triggers from the database, and the table of their marks; stop all processes of the application before"
-        con = self._database().database.connect()
-        try: remove_triggers(con)
-        finally: con.close()
-
-    def _database(self) -> LiveTables:
-        if self.tables is None: raise ValueError('There is no database; pass it: Live(app, db)')
-        return self.tables
 
     def touch(self,
         *names: str, # Names that regions depend on
@@ -162,6 +120,7 @@ class Live:
         if times is None: raise RuntimeError('until is called inside a region, while it is rendered')
         times.append(time.timestamp() if isinstance(time, datetime) else float(time))
 
+# %% ../../nbs/live/live.ipynb #88a3dfff
 def _log_in(database: Database) -> SqliteBackplane: return SqliteBackplane(database.path, library=database.library)
 
 def _check_log(manager: BroadcastManager, database: Database):
@@ -170,3 +129,54 @@ def _check_log(manager: BroadcastManager, database: Database):
     if is_same and engine.library.name != database.library: raise ValueError(
         f'{engine.name} would be opened by {engine.library.name}, and the application opens this file by '
         f'{database.library}; two libraries on one file lose rows. Add ?library={database.library} to the URL')
+
+def _follow(tables: LiveTables | None, table: Any) -> str: # The name of its touches
+    found = find_table(table)
+    if found is None: raise TypeError(f'This is no name and no table: {table!r:.60}; write @live.region("cards")')
+    if tables is not None: return tables.follow(found)
+    raise ValueError(f'To follow the table {found.name!r:.60}, pass its database: Live(app, db)')
+
+# %% ../../nbs/live/live.ipynb #03d9d67e
+@patch
+def rows(self: Live,
+    table: Any, # A table of the database
+    *,
+    where: str | None = None, # Which rows: SQL; its `?` or `:name` are arguments of the call
+    order_by: str | None = None, # Their order: SQL
+    limit: int | None = None, # The most rows
+    empty: Any = None, # Element that is shown if there are none
+    min_interval: float = 0.1, # Seconds between two renderings of a view at least, 0 or more
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]: # A decorator of a function of one row
+    "Make a function of a row a region of all rows; raises `ValueError` for a table that cannot be followed"
+    name = _follow(self.tables, table)
+    about = dict(where=where, order_by=order_by, limit=limit, empty=empty)
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        query = RowsQuery(self.tables.connections, find_table(table).name, function, row_maker(table), **about)
+        self.host.add(region := Region(self.host, query, [name], min_interval, None))
+        return region
+    return add
+
+@patch
+def table(self: Live,
+    name: str, # As it is in the schema
+) -> TableName: # For `region` and `rows`
+    "Name a table of the database, where no object stands for it"
+    return TableName(name)
+
+# %% ../../nbs/live/live.ipynb #026bce49
+@patch
+def connection(self: Live) -> Any: # Of the application's library
+    "Return this thread's own connection to the database, which only reads"
+    return self._database().connections.get()
+
+@patch
+def remove_triggers(self: Live):
+    "Remove the triggers and their marks from the database; stop all processes of the application before"
+    con = self._database().database.connect()
+    try: drop_triggers(con)
+    finally: con.close()
+
+@patch
+def _database(self: Live) -> LiveTables:
+    if self.tables is None: raise ValueError('There is no database; pass it: Live(app, db)')
+    return self.tables

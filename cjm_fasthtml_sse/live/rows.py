@@ -15,14 +15,12 @@ __all__ = []
 import re
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from html import escape
 from inspect import Parameter, Signature, signature
 from typing import Any
 
 from fastcore.basics import AttrDict, patch
 from fastcore.xml import FT
-from fasthtml.common import NotStr
 
 from ..events.wire import render_html
 from .markup import Markup
@@ -39,8 +37,9 @@ def rows_markup(rows: dict[str, str]) -> RowsMarkup: # The HTML of each row by i
     "Make the markup of rows"
     return RowsMarkup('', ''.join(rows.values()), '', rows)
 
-# %% ../../nbs/live/rows.ipynb #733a7bdf
+# %% ../../nbs/live/rows.ipynb #deb94adf
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+Row = dict[str, Any] # By the names of its columns
 MAX_MADE = 10_000 # Rows whose HTML is kept
 
 class RowsQuery:
@@ -49,17 +48,19 @@ class RowsQuery:
         where: str | None = None, order_by: str | None = None, limit: int | None = None, empty: Any = None):
         self.connections, self.function, self.make_row, self.empty = connections, function, make_row, empty
         self.table, self.key, self.__name__ = table, None, function.__name__
-        parts = [f'WHERE {where}'] * bool(where) + [f'ORDER BY {order_by}'] * bool(order_by) + [f'LIMIT {limit}'] * (limit is not None)
-        self._end, self._made = ' '.join(parts), OrderedDict()
+        parts = dict(WHERE=where, LIMIT=limit) | {'ORDER BY': order_by}
+        words = [f'{name} {parts[name]}' for name in ('WHERE', 'ORDER BY', 'LIMIT') if parts[name] is not None]
+        self._end, self._made = ' '.join(words), OrderedDict()
         self._has_user = next((each for each in signature(function).parameters if each in ('auth', 'user')), None)
         self.__signature__ = self._signature(_QUOTED.sub('', where or ''))
 
     def _signature(self, where: str) -> Signature:
         names = list(dict.fromkeys(re.findall(r':([A-Za-z_]\w*)', where)))
-        if names and '?' in where: raise ValueError(f'where has question marks and names: {where!r:.60}; use one of them')
+        has_both = names and '?' in where
+        if has_both: raise ValueError(f'where has question marks and names: {where!r:.60}; use one of them')
         names = names or [f'value{n + 1}' for n in range(where.count('?'))]
-        return Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in
-            (*names, *([self._has_user] if self._has_user else []))])
+        names += [self._has_user] if self._has_user else []
+        return Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names])
 
     def __call__(self, *args: Any, **kwargs: Any) -> RowsMarkup:
         "Select and render the rows; raises `ValueError` for two rows of one id"
@@ -75,7 +76,7 @@ def _find_key(self: RowsQuery) -> list[str]: # Names of its columns
     return [name for name, place in sorted(columns, key=lambda each: each[1]) if place] or ['rowid']
 
 @patch
-def _select(self: RowsQuery, values: Any) -> list[dict[str, Any]]:
+def _select(self: RowsQuery, values: Any) -> list[Row]:
     self.key = self.key or self._find_key()
     what, table = 'rowid, *' if self.key == ['rowid'] else '*', self.table.replace('"', '""')
     cursor = self.connections.get().execute(f'SELECT {what} FROM "{table}" {self._end}', values)
@@ -84,9 +85,9 @@ def _select(self: RowsQuery, values: Any) -> list[dict[str, Any]]:
     names = [each[0] for each in cursor.description]
     return [dict(zip(names, each, strict=True)) for each in (row, *cursor.fetchall())]
 
-# %% ../../nbs/live/rows.ipynb #16b04b6f
+# %% ../../nbs/live/rows.ipynb #f2c69c81
 @patch
-def _render(self: RowsQuery, rows: list[dict[str, Any]], about: dict[str, Any]) -> dict[str, str]:
+def _render(self: RowsQuery, rows: list[Row], about: Row) -> dict[str, str]:
     found = {}
     for row in rows:
         values = (*row.values(), *about.values())
@@ -101,7 +102,7 @@ def _render(self: RowsQuery, rows: list[dict[str, Any]], about: dict[str, Any]) 
     return dict([_with_id(self.empty, f'{self.__name__}-empty')])
 
 @patch
-def _make(self: RowsQuery, row: dict[str, Any], about: dict[str, Any]) -> tuple[str, str | None]:
+def _make(self: RowsQuery, row: Row, about: Row) -> tuple[str, str | None]:
     element = self.function(self.make_row(row), **about)
     if element is None: return '', None
     return _with_id(element, '-'.join([self.__name__, *(str(row[name]) for name in self.key)]))
@@ -112,11 +113,11 @@ def _with_id(element: Any, id: str) -> tuple[str, str]:
     if not element.attrs.get('id'): element = FT(element.tag, element.children, element.attrs | dict(id=id))
     return str(element.attrs['id']), render_html(element)
 
-# %% ../../nbs/live/rows.ipynb #c0425f56
-def row_maker(table: Any) -> Callable[[dict[str, Any]], Any]:
+# %% ../../nbs/live/rows.ipynb #366a36a7
+def row_maker(table: Any) -> Callable[[Row], Any]:
     "Return what makes the object of a row, which a function of the application gets"
     cls = getattr(table, 'cls', None)
-    def make(row: dict[str, Any]) -> Any:
+    def make(row: Row) -> Any:
         if cls is None: return AttrDict(row)
         return cls(**{name: value for name, value in row.items() if name in cls.__annotations__})
     return make

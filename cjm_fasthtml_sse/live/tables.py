@@ -20,7 +20,7 @@ from urllib.parse import quote
 from ..runtime.time import Time
 from ..tables.connections import ReadConnections, separate
 from ..tables.databases import TableName, find_database
-from ..tables.follower import TableFollower
+from ..tables.follower import TableFollower, Touch
 
 _logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class LiveTables:
         return table_touch(self.follower.follow(table.name))
 
     async def start(self,
-        touch: Callable[[list[str]], Awaitable[str]], # Touches names, and returns the id of the newest touch
+        touch: Touch, # Touches names, and returns the id of the newest touch
         ready: Callable[[str], Awaitable], # Waits until the log of this process has reached an id
         is_shared: bool, # Whether all processes have one log
     ):

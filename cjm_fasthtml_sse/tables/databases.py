@@ -60,8 +60,8 @@ def find_database(
     "Return an application's database; raises `TypeError` for another object, `ValueError` for one in memory"
     if isinstance(source, Database): return source
     if isinstance(source, (str, os.PathLike)):
-        if library is None: raise ValueError(f'With a path, say which library the application uses for it: {source!r:.60}, '
-            "library='sqlite3' or library='apsw'; two libraries on one file lose rows")
+        if library is None: raise ValueError(f"With a path ({source!r:.60}), say which library the application uses "
+            "for it: library='sqlite3' or 'apsw'; two libraries on one file lose rows")
         find_library(library)
         return _database(source, library)
     found = _library_of(source := getattr(source, 'conn', source))
@@ -74,7 +74,7 @@ def _library_of(source: Any) -> str:
     names = {each.__module__.partition('.')[0]: each for each in type(source).__mro__}
     for name in ('sqlite3', 'apsw', 'sqlalchemy'):
         if name in names and hasattr(source, 'url' if name == 'sqlalchemy' else 'execute'): return name
-    raise TypeError(f'db must be a fastlite database, a connection of sqlite3 or apsw, or an engine, got {source!r:.60}')
+    raise TypeError(f'db is a fastlite database, a connection of sqlite3 or apsw, or an engine, got {source!r:.60}')
 
 def _database_of_engine(engine: Any) -> Database:
     if engine.dialect.name != 'sqlite': raise ValueError(f'Only SQLite can be followed, and this engine is for '

@@ -55,9 +55,12 @@ def missing_triggers(con: SqliteConnection, tables: Iterable[str]) -> list[tuple
     if 'sse_tables' not in there: return wanted
     return [each for each in wanted if there.get(_trigger_name(*each[::-1])) != _trigger(*each[::-1])]
 
+def _has_marks(con: SqliteConnection) -> bool:
+    return con.execute("SELECT 1 FROM sqlite_schema WHERE name = 'sse_tables'").fetchone() is not None
+
 def make_triggers(con: SqliteConnection, tables: Iterable[str]) -> list[str]: # Tables that were marked
     "Make the triggers that are missing, and mark their tables; raises `ValueError` for a table that is gone"
-    if not missing_triggers(con, tables): return []
+    if _has_marks(con) and not missing_triggers(con, tables): return []
     with _schema_change(con):
         missing = missing_triggers(con, tables)
         con.execute(_MARKS)
@@ -69,7 +72,8 @@ def make_triggers(con: SqliteConnection, tables: Iterable[str]) -> list[str]: # 
         con.executemany(_MARK, [(table,) for table in marked])
         return marked
 
-def remove_triggers(con: SqliteConnection):
+# %% ../../nbs/tables/triggers.ipynb #5346c0d7
+def drop_triggers(con: SqliteConnection):
     "Remove all triggers of this package, and the marks"
     with _schema_change(con):
         names = con.execute("""SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'sse\\_%' ESCAPE '\\'
@@ -77,7 +81,6 @@ def remove_triggers(con: SqliteConnection):
         for name, in names: con.execute(f'DROP TRIGGER {_quoted(name)}')
         con.execute('DROP TABLE IF EXISTS sse_tables')
 
-# %% ../../nbs/tables/triggers.ipynb #2994cb29
 def schema_version(con: SqliteConnection) -> int: return con.execute('PRAGMA schema_version').fetchone()[0]
 
 @contextmanager

@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from fasthtml.common import Button, Div, FastHTML, Input, Li, Link, P, Span, Table, Tbody, Td, Title, Tr, Ul
+from fasthtml.common import Button, Div, FastHTML, Input, Li, Link, Span, Table, Tbody, Td, Title, Tr, Ul
 from fastlite import database
 from playwright.sync_api import Error
 from starlette.routing import Mount
@@ -35,7 +35,7 @@ class App:
         self.db = database(path)
         self.cards = self.db.create(Card, pk='id')
         self.made = []
-        if not self.cards.count: self.cards.insert_all([dict(col='todo', text=text) for text in ('one', 'two', 'three')])
+        if not self.cards.count: self.cards.insert_all([dict(col='todo', text=n) for n in ('one', 'two', 'three')])
         self.live = live = Live(app, self.db, local='/npm')
         self.board = live.region(self.cards, min_interval=0)(self.board)
         self.card = live.rows(self.cards, order_by='id', min_interval=0)(self.card)
@@ -46,7 +46,8 @@ class App:
 
     def index(self):
         rows = Ul(self.card(), id='cards'), Table(Tbody(self.of('done'), id='done'))
-        return Title('Cards'), self.board(), *rows, Button('move', id='move', hx_post='/move?id=1&col=done', hx_swap='none')
+        button = Button('move', id='move', hx_post='/move?id=1&col=done', hx_swap='none')
+        return Title('Cards'), self.board(), *rows, button
 
     def board(self): return Div(*(Span(f'{col} {len(self.cards(where="col = ?", where_args=[col]))} ')
                                   for col in ('todo', 'done')), id='board')

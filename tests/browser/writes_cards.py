@@ -1,4 +1,4 @@
-"A program that writes cards at random into a database: `writes_cards.py DATABASE SEED`. It imports nothing of the package"
+"A program that writes cards at random: `writes_cards.py DATABASE SEED`. It imports nothing of the package"
 import contextlib
 import random
 import sqlite3

@@ -2,10 +2,8 @@
 import asyncio
 import contextlib
 import os
-import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
 from cjm_fasthtml_sse.backplanes.sqlite_library import find_library
 from cjm_fasthtml_sse.tables.databases import Database
@@ -62,5 +60,6 @@ def run(path, library, *statements):
 
 def elsewhere(path, *statements):
     "Run statements in another program"
-    code = 'import sqlite3, sys\ncon = sqlite3.connect(sys.argv[1], isolation_level=None)\nfor each in sys.argv[2:]: con.execute(each)'
+    code = 'import sqlite3, sys\ncon = sqlite3.connect(sys.argv[1], isolation_level=None)\n'
+    code += 'for each in sys.argv[2:]: con.execute(each)'
     subprocess.run([sys.executable, '-c', code, os.fspath(path), *statements], check=True)

@@ -13,7 +13,8 @@ from cjm_fasthtml_sse.backplanes.sqlite_library import LIBRARIES
 from .follow import Followed, connect, run
 
 WRITER = Path(__file__).with_name('writer.py')
-WRITTEN = 'SELECT count(*) + sum(n), (SELECT changes FROM sse_tables) FROM card'  # an insert is one change, n the others
+# An insert is one change, and n the others
+WRITTEN = 'SELECT count(*) + sum(n), (SELECT changes FROM sse_tables) FROM card'
 
 
 @pytest.mark.parametrize('library', list(LIBRARIES))

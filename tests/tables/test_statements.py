@@ -7,7 +7,9 @@ import sqlite3
 import pytest
 from cjm_fasthtml_sse.backplanes.sqlite_library import LIBRARIES
 from cjm_fasthtml_sse.tables.databases import find_database
-from cjm_fasthtml_sse.tables.triggers import remove_triggers
+from cjm_fasthtml_sse.tables.triggers import drop_triggers
+
+from until import until_async
 
 from .follow import Followed, connect, elsewhere, run
 
@@ -142,8 +144,6 @@ def test_a_file_that_cannot_be_written_is_refused(path, library):
     folder.mkdir()
     async def main():
         app = Followed(path, library, *TABLES)
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute('PRAGMA user_version = 3')
         app.follower.follow('card')
         path.unlink()
         folder.rename(path)  # a folder stands where the file was
@@ -156,13 +156,42 @@ def test_triggers_are_removed_by_one_call(path, library):
         async with Followed(path, library, *TABLES): pass
     asyncio.run(main())
     with contextlib.closing(connect(path, library)) as con:
-        before = con.execute('PRAGMA user_version').fetchone(), con.execute('PRAGMA application_id').fetchone()
-        remove_triggers(con)
+        def own(): return [con.execute(f'PRAGMA {name}').fetchone() for name in ('user_version', 'application_id')]
+        before = own()
+        drop_triggers(con)
         assert con.execute("SELECT name FROM sqlite_schema WHERE name LIKE 'sse%'").fetchall() == []
         con.execute('INSERT INTO plain VALUES (1)')
-        assert before == (con.execute('PRAGMA user_version').fetchone(), con.execute('PRAGMA application_id').fetchone())
+        assert own() == before
 
 
 def test_a_database_is_found_by_its_connection(path, library):
     with contextlib.closing(connect(path, library)) as con:
         assert find_database(con).library == library
+
+
+def test_a_long_transaction_of_another_program_delays_no_request(path, library):
+    "Marks can be read while another program has the lock, and what is due is published after it"
+    async def main():
+        async with Followed(path, library, *TABLES) as app:
+            app.rest()
+            elsewhere(path, 'DELETE FROM plain')
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+                other.execute('BEGIN IMMEDIATE')
+                other.execute('DELETE FROM child')
+                for _ in range(100): before = await asyncio.wait_for(app.changes(), 1)
+                other.execute('COMMIT')
+            await app.known()
+            assert await app.changes() == before | {'child': before['child'] + 1}
+            assert {*app.rest()} == {'plain', 'child'}
+    asyncio.run(main())
+
+
+def test_a_file_that_lost_all_tables_is_followed_again(path, library, caplog):
+    async def main():
+        async with Followed(path, library, 'plain', 'card') as app:
+            app.rest()
+            elsewhere(path, 'DROP TABLE card', 'DROP TABLE plain', 'DROP TABLE sse_tables')
+            await until_async(lambda: 'There is no table' in caplog.text)
+            elsewhere(path, 'CREATE TABLE plain(n)')
+            assert 'plain' in await app.touched()
+    asyncio.run(main())
