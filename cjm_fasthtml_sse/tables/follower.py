@@ -165,7 +165,7 @@ class TableFollower:
         self._watch.start()
         self._task = asyncio.create_task(self._follow(), name='sse-tables')
 
-    async def look(self) -> dict[str, Mark]: return await self._worker.submit(self._reader.look) # The mark of each table
+    async def look(self) -> dict[str, Mark]: return await self._worker.submit(self._reader.look) # By name
 
     async def stop(self):
         "Follow no more, and close the file"
@@ -197,19 +197,27 @@ async def _follow(self: TableFollower):
 @patch
 async def _wait(self: TableFollower, pause: float) -> bool:
     await asyncio.sleep(pause)
-    longest = SAFETY if self._watch.is_watching and not self._is_pending else self.poll_interval
-    with suppress(TimeoutError):
-        async with asyncio.timeout(longest): await self._woken.wait()
+    await self._is_woken(SAFETY if self._watch.is_watching and not self._is_pending else self.poll_interval)
     return True
 
 @patch
+async def _is_woken(self: TableFollower, seconds: float) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds): return await self._woken.wait()
+    return False
+
+# %% ../../nbs/tables/follower.ipynb #fe0c3fa8
+@patch
 async def _look_until_found(self: TableFollower):
-    self._woken.clear()
-    for pause in LOOKS_AGAIN if self._watch.is_watching else LOOKS_AGAIN[:1]:
-        if pause: await asyncio.sleep(pause)
+    pauses = iter(again := LOOKS_AGAIN if self._watch.is_watching else LOOKS_AGAIN[:1])
+    while (pause := next(pauses, None)) is not None:
+        if pause and await self._is_woken(pause):
+            pauses = iter(again[1:])
+            await asyncio.sleep(again[1])
+        self._woken.clear()
         if await self.publish(await self.look()): break
 
-# %% ../../nbs/tables/follower.ipynb #2588178f
+# %% ../../nbs/tables/follower.ipynb #f8543d0e
 @patch
 async def publish(self: TableFollower, marks: dict[str, Mark]) -> bool: # Whether this process has touched any
     "Touch the tables that are marked as changed"
@@ -231,7 +239,7 @@ async def _publish_claimed(self: TableFollower, marks: dict[str, Mark]) -> bool:
     self._is_pending = not found
     return bool(found)
 
-# %% ../../nbs/tables/follower.ipynb #deca3624
+# %% ../../nbs/tables/follower.ipynb #37f14b4f
 @patch
 async def _write(self: TableFollower, job: Callable[..., Any], *args: Any) -> Any: # The result of the job
     pause = PAUSE
@@ -247,7 +255,7 @@ def is_published(self: TableFollower, mark: Mark) -> bool: # Whether all changes
     if self.is_shared: return mark.changes <= mark.published
     return mark.changes == self._seen.get(mark.table, 0)
 
-# %% ../../nbs/tables/follower.ipynb #96bb52d6
+# %% ../../nbs/tables/follower.ipynb #b3d81550
 @patch
 async def changes(self: TableFollower) -> dict[str, int]: # By table; nothing before the start
     return {} if self._task is None else {name: mark.changes for name, mark in (await self.look()).items()}
