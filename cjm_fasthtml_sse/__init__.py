@@ -44,6 +44,7 @@ Modules:
 - `cjm_fasthtml_sse.backplanes.redis_scripts`: The keys of a backplane on a Redis or Valkey server, and the Lua scripts that change them
 - `cjm_fasthtml_sse.backplanes.sqlite`: A backplane in a SQLite file, for all processes of one machine and without a server
 - `cjm_fasthtml_sse.backplanes.sqlite_file`: The tables of a backplane in a SQLite file, its epoch, and the checks of the file
+- `cjm_fasthtml_sse.backplanes.sqlite_library`: The two Python libraries for SQLite, behind one small interface
 - `cjm_fasthtml_sse.backplanes.sqlite_notify`: Runs blocking calls in a thread, and wakes other processes after a write to a shared file
 - `cjm_fasthtml_sse.backplanes.sqlite_session`: Writes, trims and reads the tables of one open SQLite file
 - `cjm_fasthtml_sse.browser.elements`: Make the element, the scripts and the indicator that connect a page to a stream, on htmx 2 and htmx 4.
@@ -95,11 +96,18 @@ Modules:
 - `cjm_fasthtml_sse.live.renderings`: Render a view once for all who look at it, when something that it depends on was touched
 - `cjm_fasthtml_sse.live.requests`: The touches of a request, and the place that its response names
 - `cjm_fasthtml_sse.live.rooms`: Who shows a region: rendered again when somebody enters or leaves
+- `cjm_fasthtml_sse.live.rows`: The rows of a query, each rendered by a function of one row
+- `cjm_fasthtml_sse.live.tables`: A region that depends on a table is rendered again after each commit that changed it, whoever wrote
 - `cjm_fasthtml_sse.live.viewers`: How many views one client may have rendered
 - `cjm_fasthtml_sse.live.views`: A region with its arguments, as a topic that only the server can make
 - `cjm_fasthtml_sse.live.worker`: Call the plain functions of all regions in one thread, with a limit for each call
 - `cjm_fasthtml_sse.runtime.process`: Identify a process, check whether another one is alive, and reset state after a fork
 - `cjm_fasthtml_sse.runtime.time`: Clocks, random delays and random names, in one object that a test can replace
+- `cjm_fasthtml_sse.tables.connections`: What is rendered has a connection of its own, one for each thread
+- `cjm_fasthtml_sse.tables.databases`: Where an application's own database is, and which library opens it
+- `cjm_fasthtml_sse.tables.follower`: Follows the tables of an application's database: whoever writes, a touch is published after the commit
+- `cjm_fasthtml_sse.tables.triggers`: SQL triggers mark a table as changed, in the transaction of the row
+- `cjm_fasthtml_sse.tables.watch`: Notices that any program has written to a database file
 - `cjm_fasthtml_sse.testing.acts`: What a click, a submit and other events in a page set in motion, as htmx and a browser do it
 - `cjm_fasthtml_sse.testing.answers`: Do with a response what htmx does: swap it, trigger events, navigate.
 - `cjm_fasthtml_sse.testing.attributes`: Read the attributes of an element as htmx 2 or htmx 4 does: spelling, inheritance and selectors.

@@ -298,12 +298,15 @@ comments = {
     },
     'Live': {
         '': 'Attributes:\n    manager: Orders the touches',
-        '__init__': 'Args:\n    app: A FastHTML app\n    manager: Orders the touches; None for one of its own, in this process only\n    prefix: URL prefix of its routes\n    allow_origins: Other sites whose pages may show regions\n    local: Where Idiomorph is, as in `sse_headers`; None: the CDN\n    max_views: Views that one client may have in this process; more get 429',
-        'region': 'Args:\n    depends: Names, which may have arguments in braces, or `live.presence(…)`\n    min_interval: Seconds between two renderings of a view at least, 0 or more\n    every: Seconds after which it is rendered again while somebody looks; None for never\n    timeout: Seconds after which a call has failed; the page then keeps what it shows\n\nReturns:\n    A decorator',
+        '__init__': 'Args:\n    app: A FastHTML app\n    db: The database whose tables regions depend on: of fastlite, a connection, an engine, or a path\n    library: With a path: what the application opens it with, `sqlite3` or `apsw`\n    poll_interval: Seconds between two looks at the database where it cannot be watched\n    manager: Orders the touches; None for one of its own\n    prefix: URL prefix of its routes\n    allow_origins: Other sites whose pages may show regions\n    local: Where Idiomorph is, as in `sse_headers`; None: the CDN\n    max_views: Views that one client may have in this process; more get 429',
+        'region': 'Args:\n    depends: Names, which may have arguments in braces, tables, or `live.presence(…)`\n    min_interval: Seconds between two renderings of a view at least, 0 or more\n    every: Seconds after which it is rendered again while somebody looks; None for never\n    timeout: Seconds after which a call has failed; the page then keeps what it shows\n\nReturns:\n    A decorator',
         'presence': 'Args:\n    room: Name of the room, which may have arguments in braces\n\nReturns:\n    For `region`',
         'Gone': 'Args:\n    content: Elements or text, shown in place of the region\n\nReturns:\n    For a region to return',
         'touch': 'Args:\n    names: Names that regions depend on\n\nReturns:\n    Each is done when its touch has its place; nothing needs to wait for it',
         'until': 'Args:\n    time: When the region changes: local or aware time, or seconds as of `time.time()`',
+        'rows': 'Args:\n    table: A table of the database\n    where: Which rows: SQL; its `?` or `:name` are arguments of the call\n    order_by: Their order: SQL\n    limit: The most rows\n    empty: Element that is shown if there are none\n    min_interval: Seconds between two renderings of a view at least, 0 or more\n\nReturns:\n    A decorator of a function of one row',
+        'table': 'Args:\n    name: As it is in the schema\n\nReturns:\n    For `region` and `rows`',
+        'connection': "Returns:\n    Of the application's library",
     },
     'Gone': {
         '': 'Attributes:\n    content: Elements or text',

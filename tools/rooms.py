@@ -22,8 +22,9 @@ MAY_IMPORT = {
     "backplanes": ("runtime", "events"),
     "cluster": ("runtime", "events", "backplanes"),
     "core": ("runtime", "events", "asgi", "browser", "backplanes", "cluster"),
-    "live": ("runtime", "events", "asgi", "browser", "backplanes", "cluster", "core"),
-    "testing": ("runtime", "events", "asgi", "browser", "backplanes", "cluster", "core", "live"),
+    "tables": ("runtime", "events", "backplanes"),
+    "live": ("runtime", "events", "asgi", "browser", "backplanes", "cluster", "core", "tables"),
+    "testing": ("runtime", "events", "asgi", "browser", "backplanes", "cluster", "core", "tables", "live"),
 }
 WINGS = tuple(MAY_IMPORT)
 APART = ("testing",)  # Wings whose names are imported from the wing itself, and not from the package

@@ -7,7 +7,7 @@ from html import escape
 
 ROW, BOX, HIGH, SIDE, EDGE = 70, 530, 48, 165, 14  # Pixels: a row, width and height of a box, beside it, around all
 BEND, PORT = 28, 7  # Pixels: how far an arrow bends for each row, and between two ends at one box
-COLOURS = "#8a6d00", "#0f6f6f", "#0b63a8", "#a33c00", "#1f7a3a", "#7a3fa0", "#b01c54", "#4a5560", "#4a5560"
+COLOURS = "#8a6d00", "#0f6f6f", "#0b63a8", "#a33c00", "#1f7a3a", "#7a3fa0", "#b01c54", "#2f4fa8", "#4a5560", "#4a5560"
 STYLE = """text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #3d4650; }
   .name { font-weight: 650; font-size: 15px; } path { fill: none; stroke-width: 1.6; }"""
 

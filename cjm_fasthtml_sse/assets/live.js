@@ -21,7 +21,7 @@
   if (sse.hasLive) return;
   sse.hasLive = true;
 
-  const LIVE = "[data-sse-live]";
+  const LIVE = "[data-sse-live]", ROWS = ":scope > template[data-sse-live]";
   const SPREAD = 300, REACH_PERIOD = 300, WRITE_TIMEOUT = 5000, MAX_PAUSE = 60_000;  // ms
   const GRACE = 2000, UNSURE_PERIOD = 5000, FETCH_TIMEOUT = 30_000, MAX_TIMER = 2 ** 31 - 1;  // ms
   const MAX_EARLY = 50;  // renderings
@@ -43,8 +43,8 @@
     return [...holder.content.children];
   };
 
-  /** @param {Element} elt */
-  const viewOf = elt => sse.parseJSON(elt.getAttribute("data-sse-live") ?? "").view;
+  /** The view of a region, also of rows that were not shown yet. @param {Element} elt */
+  const viewOf = elt => sse.parseJSON((elt.matches(LIVE) ? elt : elt.querySelector(ROWS))?.getAttribute("data-sse-live") ?? "").view;
 
   sse.isSameView = (old, theirs) => old.matches(LIVE) && viewOf(old) === viewOf(theirs);
 
@@ -81,8 +81,9 @@
     #isLast = false;
 
     /** @param {Element} elt @param {any} about */
-    constructor(elt, {view, at, hash = "", names, url, after, every}) {
+    constructor(elt, {view, at, hash = "", names, url, after, every, rows}) {
       this.elt = elt;
+      this.isRows = rows;
       this.view = view;
       this.names = names;
       this.hash = hash;
@@ -164,7 +165,8 @@
 
     /** @param {string} html */
     #replace(html) {
-      const [root] = parse(html);
+      const root = this.isRows ? /** @type {Element} */ (this.elt.cloneNode()) : parse(html)[0];
+      if (this.isRows) root.append(...parse(html));
       this.#next = root;
       this.#unchanged = new Set();
       this.#ids = [...root.children].map(each => each.id);
@@ -311,6 +313,10 @@
 
   /** @param {ParentNode} root */
   function attachAll(root) {
+    for (const elt of root.querySelectorAll(`template${LIVE}`)) {
+      elt.parentElement?.setAttribute("data-sse-live", elt.getAttribute("data-sse-live") ?? "");
+      elt.remove();
+    }
     for (const elt of root.querySelectorAll(LIVE)) {
       const about = sse.parseJSON(elt.getAttribute("data-sse-live") ?? "");
       if (about.view && regions.get(elt)?.view !== about.view) regions.set(elt, new Region(elt, {...about, ...known.get(elt)}));

@@ -36,6 +36,7 @@ from fastcore.basics import patch
 from .base import Publication, Entry, Limits, Opened
 from .sqlite_file import DatabaseFile, boot_id
 from .sqlite_notify import FileNotifier, WorkerThread
+from .sqlite_library import find_library
 from .sqlite_session import SqliteSession
 from ..events.wire import BackplaneError
 from ..runtime.time import Time
@@ -50,6 +51,7 @@ class SqliteBackplane:
         durable: bool = False, # Whether each publication waits for the disk; always True on systems other than Linux
         timeout: float = 2, # Seconds to wait for a lock of another program
         *,
+        library: str = 'sqlite3', # Name of the library that the application uses for this file: or `apsw`
         make_worker: Callable[[str], WorkerThread] = WorkerThread, # Makes the thread that blocks; called with its name
         make_notifier: Callable[[str], FileNotifier] = FileNotifier, # Makes the notifier; called with the path
         time: Time = Time(), # Clock of the entries, and source of epochs
@@ -61,11 +63,12 @@ class SqliteBackplane:
         self.path, self.timeout, self._session = os.path.abspath(path), timeout, None
         self.name, self.durable = f'sqlite:///{self.path}', durable or boot_id() is None
         self._make_worker, self._make_notifier, self._time = make_worker, make_notifier, time
+        self.library = find_library(library)
 
     async def open(self, limits: Limits) -> Opened:
         "Open the file, or create it, and return its state"
         await self.close()
-        file = DatabaseFile(self.name, self.path, self.durable, self.timeout, self._time)
+        file = DatabaseFile(self.name, self.path, self.durable, self.timeout, self._time, self.library)
         session = SqliteSession(file, limits, self._make_worker('sse-sqlite'), self._make_notifier)
         self._session = session
         try: return await session.worker.submit(session.open)
@@ -150,7 +153,8 @@ def from_url(url: str, time: Time = Time()) -> SqliteBackplane:
         f'{url!r:.80} has no path; pass sqlite:///relative/path or sqlite:////absolute/path')
     options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
     durable, timeout = options.pop('durable', '0'), options.pop('timeout', '2')
+    library = options.pop('library', 'sqlite3')
     if options or durable not in ('0', '1'): raise ValueError(
-        f'{url!r:.80}: the query may contain durable=0, durable=1 and timeout=seconds')
+        f'{url!r:.80}: the query may contain durable=0, durable=1, timeout=seconds and library=apsw')
     path = address.removeprefix('sqlite:///')
-    return SqliteBackplane(path, durable == '1', float(timeout), time=time)
+    return SqliteBackplane(path, durable == '1', float(timeout), library=library, time=time)

@@ -18,6 +18,7 @@ from time import monotonic, sleep
 from fastcore.basics import patch
 
 from .base import Unable
+from .sqlite_library import STANDARD, SqliteConnection, SqliteLibrary, claim, unclaim
 from ..runtime.process import in_each_child
 from ..runtime.time import Time
 from ..events.wire import BackplaneError
@@ -41,7 +42,7 @@ HEADS = """(SELECT seq FROM sqlite_sequence WHERE name = 'sse_events') AS last,
     (SELECT value FROM sse_meta WHERE name = 'epoch') AS epoch"""
 
 # %% ../../nbs/backplanes/sqlite_file.ipynb #a8c1e568
-def _ensure_tables(con: sqlite3.Connection, name: str):
+def _ensure_tables(con: SqliteConnection, name: str):
     "Create the tables in a file without any of them; raises `BackplaneError` if other tables have these names"
     columns = '(SELECT group_concat(name) FROM pragma_table_info(item.name))'
     items = con.execute(f'SELECT name, {columns} FROM sqlite_schema AS item')
@@ -64,7 +65,7 @@ def boot_id() -> str | None: # None if the system has none
         with open('/proc/sys/kernel/random/boot_id', encoding='ascii') as f: return f.read().strip()
     except OSError: return None
 
-def _ensure_epoch(con: sqlite3.Connection, durable: bool, inode: int, new_epoch: str):
+def _ensure_epoch(con: SqliteConnection, durable: bool, inode: int, new_epoch: str):
     "Set a new epoch if the file has none, or may lack events; store what the next opening compares"
     boot, old = boot_id(), dict(con.execute('SELECT name, value FROM sse_meta'))
     marks = dict(inode=str(inode), schema=str(con.execute('PRAGMA schema_version').fetchone()[0]))
@@ -88,20 +89,20 @@ _MESSAGES = { # chkstyle: ignore
 _ABOUT_THE_EVENT = (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH)
 
 @contextmanager
-def translated_errors(name: str, timeout: float) -> Iterator[None]:
+def translated_errors(library: SqliteLibrary, name: str, timeout: float) -> Iterator[None]:
     "Raise the errors of SQLite and of the system as `BackplaneError`"
     try: yield
-    except sqlite3.Error as e:
-        code = getattr(e, 'sqlite_errorcode', None)
+    except library.error as e:
+        code = library.code(e)
         message = _MESSAGES.get(code and code & 0xff, str(e)).format(timeout=timeout)
-        if code and code & 0xff not in _MESSAGES: message += f' ({e.sqlite_errorname})'
+        if code and code & 0xff not in _MESSAGES: message += f' ({library.code_name(e)})'
         kind = BackplaneError if code is None or code & 0xff in _ABOUT_THE_EVENT else Unable
         raise kind(f'{name}: {message}', bool(code) and code & 0xff == sqlite3.SQLITE_IOERR) from e
     except OSError as e: raise Unable(f'{name}: {e.strerror or e}') from e
 
 # %% ../../nbs/backplanes/sqlite_file.ipynb #e48677fe
 @contextmanager
-def transaction(con: sqlite3.Connection) -> Iterator[None]:
+def transaction(con: SqliteConnection) -> Iterator[None]:
     "Run the block in a transaction that takes the write lock immediately"
     con.execute('BEGIN IMMEDIATE')
     try:
@@ -123,11 +124,13 @@ in_each_child(_after_fork)
 
 class DatabaseFile:
     "A SQLite file with the tables of a backplane, and the connections of one opening"
-    def __init__(self, name: str, path: str, durable: bool, timeout: float, time: Time = Time()):
+    def __init__(self, name: str, path: str, durable: bool, timeout: float, time: Time = Time(),
+        library: SqliteLibrary = STANDARD):
+        self.library, self._claimed = library, None
         self.name, self.path, self.durable, self.timeout, self.time = name, path, durable, timeout, time
         self.inodes, self._connections, self._next_truncate = None, [], float('-inf')
 
-    def translated_errors(self): return translated_errors(self.name, self.timeout)
+    def translated_errors(self): return translated_errors(self.library, self.name, self.timeout)
 
     def check_path(self):
         "Raise `BackplaneError` if the path cannot be opened"
@@ -140,39 +143,52 @@ class DatabaseFile:
         if any(file.inodes and file.inodes[0] == inode for file in _INHERITED): raise BackplaneError(
             f'{self.name}: it was opened before this process was forked; open it after the fork')
 
-    def connect(self) -> sqlite3.Connection:
-        "Return a new connection in WAL mode"
-        options = dict(isolation_level=None, check_same_thread=False, cached_statements=2 * BATCH_ROWS)
-        con = sqlite3.connect(self.path, timeout=self.timeout, **options)
-        self._connections.append(con)
-        _OPEN_FILES.add(self)
-        if self.time.wall is not Time.wall: con.create_function('julianday', 1, self._julian_day)
-        self._change_to_wal(con)
-        settings = f'journal_size_limit = {WAL_BYTES}', 'secure_delete = OFF', 'synchronous = FULL'
-        for setting in settings: con.execute(f'PRAGMA {setting}')
-        return con
-
-    def _julian_day(self, _) -> float: return self.time.wall() / 86400 + 2440587.5
-
-    def _change_to_wal(self, con: sqlite3.Connection):
-        deadline = monotonic() + self.timeout
-        while True:
-            try: mode, = con.execute('PRAGMA journal_mode = WAL').fetchone()
-            except sqlite3.OperationalError as e:
-                if e.sqlite_errorcode & 0xff != sqlite3.SQLITE_BUSY or monotonic() > deadline: raise
-                sleep(0.005)
-            else: break
-        if mode != 'wal': raise BackplaneError(f'{self.name}: its file system does not support WAL mode')
-
     def close(self):
         "Close all connections"
         for con in reversed(self._connections):
-            with suppress(sqlite3.Error): con.close()
+            with suppress(self.library.error): con.close()
+        if self._claimed is not None: unclaim(self._claimed)
+        self._claimed = None
         _OPEN_FILES.discard(self)
+
+# %% ../../nbs/backplanes/sqlite_file.ipynb #48d9b028
+@patch
+def connect(self: DatabaseFile) -> SqliteConnection:
+    "Return a new connection in WAL mode"
+    self._claim()
+    con = self.library.connect(self.path, self.timeout, 2 * BATCH_ROWS)
+    self._claim() # it may be new
+    self._connections.append(con)
+    _OPEN_FILES.add(self)
+    if self.time.wall is not Time.wall: self.library.add_function(con, 'julianday', self._julian_day)
+    self._change_to_wal(con)
+    settings = f'journal_size_limit = {WAL_BYTES}', 'secure_delete = OFF', 'synchronous = FULL'
+    for setting in settings: con.execute(f'PRAGMA {setting}')
+    return con
+
+@patch
+def _claim(self: DatabaseFile):
+    is_new = self._claimed is None and os.path.exists(self.path)
+    if is_new: self._claimed = claim(self.path, self.library, self.name)
+
+@patch
+def _julian_day(self: DatabaseFile, _) -> float: return self.time.wall() / 86400 + 2440587.5
+
+# %% ../../nbs/backplanes/sqlite_file.ipynb #4f4a9ca5
+@patch
+def _change_to_wal(self: DatabaseFile, con: SqliteConnection):
+    deadline = monotonic() + self.timeout
+    while True:
+        try: mode, = con.execute('PRAGMA journal_mode = WAL').fetchone()
+        except self.library.error as e:
+            if (self.library.code(e) or 0) & 0xff != sqlite3.SQLITE_BUSY or monotonic() > deadline: raise
+            sleep(0.005)
+        else: break
+    if mode != 'wal': raise BackplaneError(f'{self.name}: its file system does not support WAL mode')
 
 # %% ../../nbs/backplanes/sqlite_file.ipynb #d1c8dc72
 @patch
-def set_up(self: DatabaseFile, con: sqlite3.Connection):
+def set_up(self: DatabaseFile, con: SqliteConnection):
     "Create the tables if they are missing, and make sure of an epoch that holds"
     with transaction(con):
         _ensure_tables(con, self.name)
@@ -194,7 +210,7 @@ def check_unchanged(self: DatabaseFile, doubtful: bool = False):
 
 # %% ../../nbs/backplanes/sqlite_file.ipynb #ad241c83
 @patch
-def truncate_wal(self: DatabaseFile, con: sqlite3.Connection):
+def truncate_wal(self: DatabaseFile, con: SqliteConnection):
     "Cut the log if it is too large, at most once in 5 seconds"
     if self.time.monotonic() < self._next_truncate or os.stat(f'{self.path}-wal').st_size < 2 * WAL_BYTES: return
     self._next_truncate = self.time.monotonic() + 5

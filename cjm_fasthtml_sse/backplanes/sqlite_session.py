@@ -19,6 +19,7 @@ from contextlib import suppress
 from fastcore.basics import patch
 
 from .base import Publication, Entry, Gap, Limits, Opened
+from .sqlite_library import SqliteConnection
 from .sqlite_file import BATCH_ROWS, HEADS, NOW, DatabaseFile, transaction
 from .sqlite_notify import WorkerThread
 from ..events.wire import BackplaneError
@@ -42,7 +43,6 @@ class SqliteSession:
             self._trim_all()
             self.notifier, self._reading = self._make_notifier(self.file.path), self.file.connect()
             self._reading.execute('PRAGMA busy_timeout = 0')
-            self._reading.text_factory = bytes
             return self._describe()
 
     def _describe(self) -> Opened:
@@ -58,10 +58,11 @@ class SqliteSession:
 def _first(last: int, oldest: int | None) -> int: return last if oldest is None else oldest - 1
 
 # %% ../../nbs/backplanes/sqlite_session.ipynb #25142af2
-def _insert(con: sqlite3.Connection, channel: str, bodies: list[bytes]) -> list[int]:
+def _insert(con: SqliteConnection, channel: str, bodies: list[bytes]) -> list[int]:
     "Append rows to `channel`; their positions are consecutive, because no other connection can write meanwhile"
     values = ', '.join([f'({NOW}, ?)'] * len(bodies))
-    last = con.execute(f'INSERT INTO sse_{channel}(at, body) VALUES {values}', bodies).lastrowid
+    con.execute(f'INSERT INTO sse_{channel}(at, body) VALUES {values}', bodies)
+    last, = con.execute('SELECT last_insert_rowid()').fetchone()
     return list(range(last - len(bodies) + 1, last + 1))
 
 @patch
@@ -122,13 +123,13 @@ def _trim_after(self: SqliteSession, publications: Sequence[Publication], positi
         spans.setdefault(each.channel, [position, position])[1] = position
         self._written[each.channel] += len(each.body)
         if each.retain: self._written['retained'] += len(each.body)
-    with suppress(sqlite3.Error, OSError):
+    with suppress(self.file.library.error, OSError):
         for channel, (first, last) in spans.items(): self._trim(channel, first, last)
         self.file.truncate_wal(self._con)
 
 @patch
 def _trim_all(self: SqliteSession):
-    with suppress(sqlite3.Error, OSError):
+    with suppress(self.file.library.error, OSError):
         for channel in ('events', 'control'):
             last, = self._con.execute(_HEAD, [f'sse_{channel}']).fetchone()
             self._trim(channel, None, last)
@@ -173,14 +174,15 @@ _READ_BYTES = 1 << 20 # Bytes of one read in the thread, unless one row has more
 _FEW_ROWS, _SMALL_BODY = 32, 4096 # Rows of a channel, and bytes of a body, for a read on the loop
 _NO_LIMIT = (1 << 63) - 1
 _AFTER = 'FROM sse_{channel} WHERE position > ? ORDER BY position LIMIT ?'
-_ROWS = f"""(SELECT group_concat(position), group_concat(at), group_concat(size), group_concat(body, '') FROM (
+_ROWS = f"""(SELECT group_concat(position), group_concat(at), group_concat(size),
+    CAST(group_concat(body, '') AS BLOB) FROM (
     SELECT position, at, length(body) AS size, CASE WHEN length(body) <= ? THEN body END AS body {_AFTER}))"""
 _READ = f'SELECT * FROM {_ROWS.format(channel="events")}, {_ROWS.format(channel="control")}, (SELECT {HEADS})'
 _SIZES = f'SELECT group_concat(size) FROM (SELECT length(body) AS size {_AFTER})'
 
-def _split_row(channel: str, positions: bytes | None, times: bytes, sizes: bytes, bodies: bytes | None) -> list[Entry]:
+def _split_row(channel: str, positions: str | None, times: str, sizes: str, bodies: bytes | None) -> list[Entry]:
     if positions is None: return []
-    found, start, numbers = [], 0, (map(int, column.split(b',')) for column in (positions, times, sizes))
+    found, start, numbers = [], 0, (map(int, column.split(',')) for column in (positions, times, sizes))
     for position, at, size in zip(*numbers, strict=True):
         found.append(Entry(position, (bodies or b'')[start:start + size], channel, at / 1000))
         start += size
@@ -194,7 +196,7 @@ def _read_rows(self: SqliteSession, after: Mapping[str, int], counts: list[int],
     events, control = (after.get(channel, _NO_LIMIT) for channel in ('events', 'control'))
     row = self._reading.execute(_READ, [most, events, counts[0], most, control, counts[1]]).fetchone()
     self._check_heads(*row[8:], after.get('events'))
-    if any(size > most for sizes in (row[2], row[6]) if sizes for size in map(int, sizes.split(b','))): return None
+    if any(size > most for sizes in (row[2], row[6]) if sizes for size in map(int, sizes.split(','))): return None
     return [*_split_row('events', *row[:4]), *_split_row('control', *row[4:8])]
 
 @patch
@@ -209,7 +211,7 @@ def _read_many(self: SqliteSession, after: Mapping[str, int], count: int) -> lis
     counts, has_more = [], False
     for channel in ('events', 'control'):
         row, = self._reading.execute(_SIZES.format(channel=channel), [after.get(channel, _NO_LIMIT), count]).fetchone()
-        sizes, total, n = [int(size) for size in row.split(b',')] if row else [], 0, 0
+        sizes, total, n = [int(size) for size in row.split(',')] if row else [], 0, 0
         while n < len(sizes) and (n == 0 or total + sizes[n] <= _READ_BYTES): total, n = total + sizes[n], n + 1
         counts, has_more = [*counts, max(n, 1)], has_more or n < len(sizes) or n == count
     found = self._read_rows(after, counts)
@@ -218,9 +220,9 @@ def _read_many(self: SqliteSession, after: Mapping[str, int], count: int) -> lis
 
 # %% ../../nbs/backplanes/sqlite_session.ipynb #cc7cb38d
 @patch
-def _check_heads(self: SqliteSession, last: int, last_control: int, oldest: int, epoch: bytes, after: int | None):
+def _check_heads(self: SqliteSession, last: int, last_control: int, oldest: int, epoch: str, after: int | None):
     name = self.file.name
-    if epoch.decode() != self._epoch: raise BackplaneError(f'{name}: another process has begun a new epoch')
+    if epoch != self._epoch: raise BackplaneError(f'{name}: another process has begun a new epoch')
     if last < self._heads['events'] or last_control < self._heads['control']: raise BackplaneError(
         f'{name}: its newest events are gone; an older state has been put back')
     self._heads = dict(events=last, control=last_control)
@@ -249,10 +251,11 @@ async def _read_off_loop(self: SqliteSession, after: Mapping[str, int], count: i
     try:
         found = [] if self._is_behind else self._read_few(after, count)
         if self._is_behind and len(found) < count: found = await self.worker.submit(self._read_many, after, count)
-    except sqlite3.OperationalError as e:
+    except self.file.library.error as e:
         now = asyncio.get_running_loop().time()
         self._busy_since = now if self._busy_since is None else self._busy_since
-        if e.sqlite_errorcode & 0xff != sqlite3.SQLITE_BUSY or now - self._busy_since > self.file.timeout: raise
+        is_busy = (self.file.library.code(e) or 0) & 0xff == sqlite3.SQLITE_BUSY
+        if not is_busy or now - self._busy_since > self.file.timeout: raise
         return None
     self._busy_since = None
     return found

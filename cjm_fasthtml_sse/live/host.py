@@ -12,7 +12,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/live/host.html.md"""
 __all__ = []
 
 # %% ../../nbs/live/host.ipynb #a89ec72c
-import logging
+import asyncio, logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
@@ -46,6 +46,8 @@ from .renderings import LiveRenderer, Rendering, Renderings, seconds_until, touc
 from .renderings import until_times
 from .requests import RequestLayer, request_touches
 from .rooms import Rooms
+from .rows import RowsMarkup
+from .tables import LiveTables
 from .viewers import Viewers, client_of
 from .views import View, read_view, region_of
 
@@ -55,7 +57,8 @@ _logger = logging.getLogger(__name__)
 class LiveHost:
     "The regions of one application and their pages"
     def __init__(self, app: FastHTML, manager: BroadcastManager, prefix: str, allow_origins: Iterable[str] = (),
-        local: str | Mapping[str, str] | None = None, max_views: int = 1_000):
+        local: str | Mapping[str, str] | None = None, max_views: int = 1_000, tables: LiveTables | None = None):
+        self.tables = tables
         self.app, self.manager, self.prefix, self.key = app, manager, prefix, secret_key_of(app)
         self.policy = AccessPolicy(authorize=self.authorize, allow_origins=allow_origins)
         self.regions, self.renderer = {}, LiveRenderer()
@@ -175,7 +178,7 @@ def _add_routes(self: LiveHost, local: str | Mapping[str, str] | None):
         app.get(f'{prefix}/{route.__name__}', name=f'live_{route.__name__}')(route)
     serve_assets(app, prefix)
     app.hdrs += region_scripts(prefix, local)
-    app.add_middleware(RequestLayer, cursor=self.cursor)
+    app.add_middleware(RequestLayer, cursor=self.cursor, tables=self.tables)
     bypass_middleware(app)
     wrap_lifespan(app, self._lifespan)
 
@@ -213,10 +216,24 @@ async def _current(self: LiveHost, region: Region, view: View, client: str, at: 
 @asynccontextmanager
 async def _lifespan(self: LiveHost) -> AsyncIterator[None]:
     async with self.manager.lifespan():
+        if self.tables is not None: await self._start_tables()
         try: yield
         finally:
+            if self.tables is not None: await self.tables.stop()
             self.rooms.stop()
             self.renderings.stop()
+
+# %% ../../nbs/live/host.ipynb #d1a10332
+@patch
+async def touch_all(self: LiveHost, names: list[str]) -> str: # The id of the newest touch
+    "Touch `names`, and return once they have their places; raises `BackplaneError` if one was not sent"
+    await asyncio.gather(*(asyncio.wrap_future(each) for each in self.touch(*names)))
+    return self.cursor()
+
+@patch
+async def _start_tables(self: LiveHost):
+    manager = self.manager
+    await self.tables.start(self.touch_all, manager.ready, is_shared=manager.cluster.state != 'memory')
 
 # %% ../../nbs/live/host.ipynb #d65d3f89
 @patch
@@ -227,6 +244,7 @@ def show(self: LiveHost, region: Region, view: View, markup: Markup, **about: An
     "Return the markup of a view for a page"
     if markup.is_gone: return NotStr(markup.html)
     if region.every is not None: about['every'] = region.every
+    if isinstance(markup, RowsMarkup): about['rows'] = True
     about |= dict(view=view.topic, names=region.names(view), url=f'{self.prefix}/stream')
     if 'until' in about: about['after'] = seconds_until(about.pop('until'), self.manager.time)
     return NotStr(markup.with_attribute('data-sse-live', to_json(about)))

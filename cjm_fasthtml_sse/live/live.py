@@ -33,20 +33,28 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/live/live.html.md"""
 __all__ = ['Live']
 
 # %% ../../nbs/live/live.ipynb #28658de1
+import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 from typing import Any
 
+from fastcore.basics import patch
 from starlette.applications import Starlette
 
+from ..backplanes.sqlite import SqliteBackplane
 from ..core.connections import Capacity
 from ..core.manager import BroadcastManager
 from .host import LiveHost
 from .markup import Gone
 from .regions import Region, RoomName
 from .renderings import until_times
+from .rows import RowsQuery, row_maker
+from .tables import LiveTables
 from .viewers import MAX_STREAM
+from ..runtime.time import Time
+from ..tables.databases import Database, TableName, find_table
+from ..tables.triggers import drop_triggers
 
 # %% ../../nbs/live/live.ipynb #edfb55e9
 class Live:
@@ -55,8 +63,11 @@ class Live:
 
     def __init__(self,
         app: Any, # A FastHTML app
+        db: Any = None, # The database whose tables regions depend on: of fastlite, a connection, an engine, or a path
         *,
-        manager: BroadcastManager | None = None, # Orders the touches; None for one of its own, in this process only
+        library: str | None = None, # With a path: what the application opens it with, `sqlite3` or `apsw`
+        poll_interval: float = 0.25, # Seconds between two looks at the database where it cannot be watched
+        manager: BroadcastManager | None = None, # Orders the touches; None for one of its own
         prefix: str = '/live', # URL prefix of its routes
         allow_origins: Iterable[str] = (), # Other sites whose pages may show regions
         local: str | Mapping[str, str] | None = None, # Where Idiomorph is, as in `sse_headers`; None: the CDN
@@ -66,18 +77,20 @@ class Live:
             raise TypeError(f'app must be a FastHTML app, got {app!r:.60}; app, rt = fast_app() returns it first')
         if not prefix.startswith('/') or prefix.endswith('/'):
             raise ValueError(f'prefix must start with "/" and not end with it, got {prefix!r}')
-        self.manager = manager or BroadcastManager(capacity=Capacity(max_topics=MAX_STREAM))
-        self.host = LiveHost(app, self.manager, prefix, allow_origins, local, max_views)
+        time = Time() if manager is None else manager.time
+        self.tables = None if db is None else LiveTables(db, library, poll_interval, time)
+        self.manager = manager or _make_manager(self.tables)
+        if self.tables is not None: _check_log(self.manager, self.tables.database)
+        self.host = LiveHost(app, self.manager, prefix, allow_origins, local, max_views, self.tables)
 
     def region(self,
-        *depends: str | RoomName, # Names, which may have arguments in braces, or `live.presence(…)`
+        *depends: Any, # Names, which may have arguments in braces, tables, or `live.presence(…)`
         min_interval: float = 0.1, # Seconds between two renderings of a view at least, 0 or more
         every: float | None = None, # Seconds after which it is rendered again while somebody looks; None for never
         timeout: float = 10.0, # Seconds after which a call has failed; the page then keeps what it shows
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]: # A decorator
         "Make a function a region; raises `ValueError` for a bad name or time, or a second region of that name"
-        wrong = [each for each in depends if not isinstance(each, str | RoomName)]
-        if wrong: raise TypeError(f'region takes names, got {wrong[0]!r:.60}; write @live.region("cards")')
+        depends = [each if isinstance(each, str | RoomName) else _follow(self.tables, each) for each in depends]
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
             self.host.add(region := Region(self.host, function, depends, min_interval, every, timeout))
             return region
@@ -110,3 +123,67 @@ class Live:
         times = until_times.get()
         if times is None: raise RuntimeError('until is called inside a region, while it is rendered')
         times.append(time.timestamp() if isinstance(time, datetime) else float(time))
+
+# %% ../../nbs/live/live.ipynb #88a3dfff
+def _make_manager(tables: LiveTables | None) -> BroadcastManager:
+    about = None if tables is None else tables.database
+    engine = None if about is None else SqliteBackplane(about.path, library=about.library)
+    return BroadcastManager(backplane=engine, capacity=Capacity(max_topics=MAX_STREAM))
+
+def _check_log(manager: BroadcastManager, database: Database):
+    engine = getattr(getattr(manager.cluster, 'link', None), 'backplane', None)
+    is_same = isinstance(engine, SqliteBackplane) and os.path.realpath(engine.path) == database.path
+    if is_same and engine.library.name != database.library: raise ValueError(
+        f'{engine.name} would be opened by {engine.library.name}, and the application opens this file by '
+        f'{database.library}; two libraries on one file lose rows. Add ?library={database.library} to the URL')
+
+def _follow(tables: LiveTables | None, table: Any) -> str: # The name of its touches
+    found = find_table(table)
+    if found is None: raise TypeError(f'This is no name and no table: {table!r:.60}; write @live.region("cards")')
+    if tables is not None: return tables.follow(found)
+    raise ValueError(f'To follow the table {found.name!r:.60}, pass its database: Live(app, db)')
+
+# %% ../../nbs/live/live.ipynb #03d9d67e
+@patch
+def rows(self: Live,
+    table: Any, # A table of the database
+    *,
+    where: str | None = None, # Which rows: SQL; its `?` or `:name` are arguments of the call
+    order_by: str | None = None, # Their order: SQL
+    limit: int | None = None, # The most rows
+    empty: Any = None, # Element that is shown if there are none
+    min_interval: float = 0.1, # Seconds between two renderings of a view at least, 0 or more
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]: # A decorator of a function of one row
+    "Make a function of a row a region of all rows; raises `ValueError` for a table that cannot be followed"
+    name = _follow(self.tables, table)
+    about = dict(where=where, order_by=order_by, limit=limit, empty=empty)
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        query = RowsQuery(self.tables.connections, find_table(table).name, function, row_maker(table), **about)
+        self.host.add(region := Region(self.host, query, [name], min_interval, None))
+        return region
+    return add
+
+@patch
+def table(self: Live,
+    name: str, # As it is in the schema
+) -> TableName: # For `region` and `rows`
+    "Name a table of the database, where no object stands for it"
+    return TableName(name)
+
+# %% ../../nbs/live/live.ipynb #026bce49
+@patch
+def connection(self: Live) -> Any: # Of the application's library
+    "Return this thread's own connection to the database, which only reads"
+    return self._database().connections.get()
+
+@patch
+def remove_triggers(self: Live):
+    "Remove the triggers and their marks from the database; stop all processes of the application before"
+    con = self._database().database.connect()
+    try: drop_triggers(con)
+    finally: con.close()
+
+@patch
+def _database(self: Live) -> LiveTables:
+    if self.tables is None: raise ValueError('There is no database; pass it: Live(app, db)')
+    return self.tables

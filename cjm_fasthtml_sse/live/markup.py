@@ -46,13 +46,14 @@ class Markup:
         "Return the HTML with an attribute added to the element"
         return f'{self.start[:-1]} {name}="{escape(value)}">{self.inner}{self.end}'
 
-def _hash(is_gone: bool, html: str) -> str:
+def markup_hash(is_gone: bool, html: str) -> str:
     digest = hashlib.blake2b(f'{is_gone} {html}'.encode(), digest_size=12).digest()
     return urlsafe_b64encode(digest).decode()
 
 # %% ../../nbs/live/markup.ipynb #2d7e990f
 def make_markup(result: Any) -> Markup:
     "Make the markup of what a region returned; raises `TypeError` if that is no element, or belongs to a whole page"
+    if isinstance(result, Markup): return result
     is_gone = isinstance(result, Gone)
     if not is_gone and not _is_shown(result):
         raise TypeError(f'A region returns an element, got {result!r:.60}; put it into one, such as P(…)')
@@ -64,7 +65,7 @@ def make_markup(result: Any) -> Markup:
     ids = [str(each.attrs.get('id') or '') if isinstance(each, FT) else '' for each in parts]
     has_ids = all(ids) and len({*ids}) == len(ids)
     children, inner = dict(zip(ids, rendered, strict=True)) if has_ids else None, ''.join(rendered)
-    return Markup(start, inner, end, children, is_gone, _hash(is_gone, start + inner + end))
+    return Markup(start, inner, end, children, is_gone, markup_hash(is_gone, start + inner + end))
 
 def _is_shown(result: Any) -> bool:
     if isinstance(result, (list, tuple)): return all(map(_is_shown, result))

@@ -65,7 +65,7 @@ class Region:
         own = [each for each in found if each.name not in (self.user_parameter, PRESENCE_PARAMETER)]
         self.signature = inspect.Signature(own)
         self._check(own)
-        update_wrapper(self, function)
+        update_wrapper(self, function, updated=())
 
     def _check(self, own: list[inspect.Parameter]):
         if any(each.kind not in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY) for each in own):

@@ -35,6 +35,7 @@ from ..events.wire import encode_frame, to_json
 from .markup import Markup, difference, make_markup
 from .views import View
 from .worker import Worker, too_late
+from ..tables.connections import rendering
 from ..runtime.process import in_each_child
 from ..runtime.time import Time
 
@@ -151,7 +152,8 @@ async def _render(self: Renderings, state: ViewState):
     position, cursor, epoch = log.head, log.cursor(), log.epoch
     state.not_before = time() + state.source.min_interval
     until_times.set(times := [])
-    try: markup = await self._call(state)
+    try:
+        with rendering(): markup = await self._call(state)
     except Exception:
         state.failures, state.pushed = state.failures + 1, None
         state.not_before = time() + min(RETRY_RANGE[0] * 2 ** min(state.failures - 1, 9), RETRY_RANGE[1])

@@ -14,12 +14,20 @@ import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextvars import ContextVar
+from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # %% ../../nbs/live/requests.ipynb #64e712ab
 MAX_WAIT = 2.0  # Seconds that a response waits for the touches of its request
 REACHED = b'sse-reached'  # Header of a response: the newest place of the log, with all touches of the request
+
+SAFE = 'GET', 'HEAD', 'OPTIONS' # Methods of requests that do not write
+
+class WrittenTables(Protocol):
+    "The followed tables of an application"
+    async def changes(self) -> dict[str, int]: "Return how many changes each table has"
+    async def reach(self, before: dict[str, int]) -> bool: "Wait until the log has those since `before`, if any"
 
 request_touches = ContextVar('what the request of a handler has touched', default=None)
 
@@ -33,15 +41,18 @@ class RequestTouches:
 
 class RequestLayer:
     "Collects what a request touches, and names the place that this has reached"
-    def __init__(self, app: ASGIApp, cursor: Callable[[], str]): self.app, self.cursor = app, cursor
+    def __init__(self, app: ASGIApp, cursor: Callable[[], str], tables: WrittenTables | None = None):
+        self.app, self.cursor, self.tables = app, cursor, tables
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send):
         if scope['type'] != 'http': return await self.app(scope, receive, send)
-        touches = RequestTouches()
+        is_write = self.tables is not None and scope['method'] not in SAFE
+        touches, before = RequestTouches(), await self.tables.changes() if is_write else {}
         async def send_on(message: Message):
             if touches.is_open and message['type'] == 'http.response.start':
                 touches.is_open = False
-                message = message | dict(headers=[*message.get('headers', ()), *await self._reached(touches.futures)])
+                found = await self._reached(touches.futures, before)
+                message = message | dict(headers=[*message.get('headers', ()), *found])
             await send(message)
         token = request_touches.set(touches)
         try: await self.app(scope, receive, send_on)
@@ -49,8 +60,9 @@ class RequestLayer:
             touches.is_open = False
             request_touches.reset(token)
 
-    async def _reached(self, touches: list[Future]) -> list[tuple[bytes, bytes]]:
-        if not touches: return []
+    async def _reached(self, touches: list[Future], before: dict[str, int]) -> list[tuple[bytes, bytes]]:
+        has_written = bool(before) and await self.tables.reach(before)
+        if not touches: return [(REACHED, self.cursor().encode())] if has_written else []
         futures = [asyncio.wrap_future(each) for each in touches]
         for each in futures: each.add_done_callback(lambda future: future.cancelled() or future.exception())
         done, waiting = await asyncio.wait(futures, timeout=MAX_WAIT)

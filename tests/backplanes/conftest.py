@@ -8,7 +8,7 @@ import pytest
 from .machines import SERVER, Proxy, Tab, Valkey, Worker, until
 
 NO_VALKEY = 'valkey-server is not installed (apt-get install valkey-server): the tests on Redis and Valkey are skipped'
-ENGINES = ['memory', 'sqlite', 'redis']
+ENGINES = ['memory', 'sqlite', 'redis', pytest.param('apsw', marks=pytest.mark.long)]  # The last: SQLite by apsw
 
 
 @pytest.fixture
@@ -41,7 +41,8 @@ def engine_url(request, tmp_path):
     def make(kind):
         number = next(_numbers)
         if kind == 'memory': return f'memory://store{number}'
-        if kind == 'sqlite': return f'sqlite:///{tmp_path}/events{number}.db'
+        if kind in ('sqlite', 'apsw'):
+            return f'sqlite:///{tmp_path}/events{number}.db' + ('?library=apsw' if kind == 'apsw' else '')
         return f'{request.getfixturevalue("one_valkey").url}/0?name=store{number}'
     return make
 

@@ -1,0 +1,197 @@
+"What is written is touched, by whatever statement, with both libraries; what cannot be followed is refused"
+import asyncio
+import contextlib
+import shutil
+import sqlite3
+
+import pytest
+from cjm_fasthtml_sse.backplanes.sqlite_library import LIBRARIES
+from cjm_fasthtml_sse.tables.databases import find_database
+from cjm_fasthtml_sse.tables.triggers import drop_triggers
+
+from until import until_async
+
+from .follow import Followed, connect, elsewhere, run
+
+SCHEMA = ('PRAGMA journal_mode = WAL',
+    'CREATE TABLE card(id INTEGER PRIMARY KEY, name UNIQUE, n)', "INSERT INTO card VALUES (1, 'a', 1), (2, 'b', 2)",
+    'CREATE TABLE pair(a, b, n, PRIMARY KEY (a, b)) WITHOUT ROWID', 'INSERT INTO pair VALUES (1, 1, 1), (1, 2, 2)',
+    'CREATE TABLE plain(n)', 'INSERT INTO plain VALUES (1)',
+    'CREATE TABLE child(n, card REFERENCES card ON DELETE CASCADE)', 'INSERT INTO child VALUES (1, 1)')
+TABLES = 'card', 'pair', 'plain', 'child'
+
+# Statements of one program, and the tables that are touched
+WRITES = { # chkstyle: ignore
+    'a displaced row': (["INSERT OR REPLACE INTO card VALUES (9, 'a', 3)"], ['card']),
+    'another key': (['UPDATE card SET id = 7 WHERE id = 1'], ['card']),
+    'a key that displaces': (['UPDATE OR REPLACE card SET id = 2 WHERE id = 1'], ['card']),
+    'an upsert': (["INSERT INTO card VALUES (1, 'x', 1) ON CONFLICT(id) DO UPDATE SET n = n + 1"], ['card']),
+    'a compound key': (['UPDATE pair SET b = 3 WHERE b = 2'], ['pair']),
+    'a row without rowid': (['REPLACE INTO pair VALUES (1, 2, 5)'], ['pair']),
+    'no primary key': (['UPDATE plain SET n = 2'], ['plain']),
+    'a cascade': (['PRAGMA foreign_keys = ON', 'DELETE FROM card WHERE id = 1'], ['card', 'child']),
+    'recursive triggers': (['PRAGMA recursive_triggers = ON', "REPLACE INTO card VALUES (3, 'a', 3)"], ['card']),
+    'all rows': (['DELETE FROM plain'], ['plain']),
+    'a column more': (['ALTER TABLE card ADD COLUMN more', 'UPDATE card SET more = 1'], ['card']),
+    'a column of another name': (['ALTER TABLE card RENAME COLUMN n TO m', 'UPDATE card SET m = 1'], ['card']),
+    'a migration': (['BEGIN', 'CREATE TABLE new(id INTEGER PRIMARY KEY, n)', 'INSERT INTO new SELECT id, n FROM card',
+        'DROP TABLE card', 'ALTER TABLE new RENAME TO card', 'COMMIT'], ['card']),
+    'a migration that keeps the old one': (['BEGIN', 'ALTER TABLE card RENAME TO old', 'CREATE TABLE card(id, n)',
+        'INSERT INTO card SELECT id, n FROM old', 'COMMIT'], ['card']),
+    'a table that is gone': (['DROP TABLE plain'], ['plain']),
+    'lost triggers': (['DROP TRIGGER sse_insert_card', "INSERT INTO card VALUES (5, 'e', 5)"], ['card']),
+    'lost marks': (['DROP TABLE sse_tables'], sorted(TABLES)),
+    'a table of a temporary database': (['ATTACH ":memory:" AS other', 'CREATE TABLE other.card(n)',
+        'INSERT INTO other.card VALUES (1)', 'INSERT INTO main.plain VALUES (2)'], ['plain']),
+}
+QUIET = { # chkstyle: ignore
+    'a rollback': ['BEGIN', 'DELETE FROM card', 'ROLLBACK'],
+    'a savepoint': ['BEGIN', 'SAVEPOINT a', 'DELETE FROM card', 'ROLLBACK TO a', 'COMMIT'],
+    'nothing found': ['DELETE FROM card WHERE id = 99', "INSERT OR IGNORE INTO card VALUES (1, 'a', 1)"],
+    'another table': ['CREATE TABLE other(n)', 'INSERT INTO other VALUES (1)'],
+    'VACUUM': ['VACUUM'],
+    'a checkpoint': ['PRAGMA wal_checkpoint(TRUNCATE)'],
+}
+
+
+@pytest.fixture(params=list(LIBRARIES))
+def library(request): return request.param
+
+
+@pytest.fixture
+def path(tmp_path, library):
+    run(path := tmp_path / 'app.db', library, *SCHEMA)
+    return path
+
+
+@pytest.mark.parametrize('what', list(WRITES))
+def test_what_a_statement_changes_is_touched(path, library, what):
+    statements, expected = WRITES[what]
+    async def main():
+        async with Followed(path, library, *TABLES) as app:
+            app.rest()
+            elsewhere(path, *statements)
+            found = set()
+            while found != {*expected}: found |= {*await app.touched()}
+            elsewhere(path, 'UPDATE pair SET n = n + 1')  # the others are followed as before
+            assert await app.touched() == ['pair']
+            if expected[0] == 'pair' or 'gone' in what: return
+            elsewhere(path, f'INSERT INTO {expected[0]} DEFAULT VALUES')
+            assert await app.touched() == expected[:1]
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize('what', list(QUIET))
+def test_what_changes_nothing_is_not_touched(path, library, what):
+    async def main():
+        async with Followed(path, library, *TABLES) as app:
+            app.rest()
+            before = await app.changes()
+            elsewhere(path, *QUIET[what])
+            assert await app.changes() == before
+            elsewhere(path, 'DELETE FROM plain')
+            assert await app.touched() == ['plain']
+    asyncio.run(main())
+
+
+def test_a_file_that_was_put_back_is_followed(path, library, tmp_path):
+    "By the backup of SQLite, and as another file"
+    async def main():
+        with contextlib.closing(sqlite3.connect(tmp_path / 'copy.db')) as copy:
+            async with Followed(path, library, *TABLES) as app:
+                elsewhere(path, f"VACUUM INTO '{tmp_path / 'old.db'}'", 'DELETE FROM plain')
+                await app.touched()
+                shutil.move(tmp_path / 'old.db', path)
+                for end in ('-wal', '-shm'): (tmp_path / f'app.db{end}').unlink(missing_ok=True)
+                elsewhere(path, 'INSERT INTO plain VALUES (7)')
+                assert 'plain' in await app.touched()
+            copy.execute('SELECT 1')
+    asyncio.run(main())
+
+
+def test_a_database_that_is_attached_elsewhere_is_followed(path, library, tmp_path):
+    async def main():
+        async with Followed(path, library, *TABLES) as app:
+            app.rest()
+            elsewhere(tmp_path / 'other.db', f"ATTACH '{path}' AS app", 'INSERT INTO app.plain VALUES (2)')
+            assert await app.touched() == ['plain']
+    asyncio.run(main())
+
+
+def test_a_million_rows_that_nobody_follows_leave_a_few_bytes(path, library, n=100_000):
+    async def main():
+        async with Followed(path, library, *TABLES): pass
+        rows = f'WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {n})'
+        run(path, library, f'{rows} INSERT INTO plain SELECT n FROM c')
+        with contextlib.closing(connect(path, library)) as con:
+            assert con.execute('SELECT count(*), changes FROM sse_tables').fetchone()[0] == len(TABLES)
+        async with Followed(path, library, *TABLES) as app: assert app.rest() == ['plain']
+    asyncio.run(main())
+
+
+def test_one_transaction_is_one_touch(path, library):
+    async def main():
+        async with Followed(path, library, *TABLES) as app:
+            app.rest()
+            elsewhere(path, 'BEGIN', *['INSERT INTO plain VALUES (1)'] * 300, 'COMMIT')
+            assert [await app.touched(), app.rest()] == [['plain'], []]
+    asyncio.run(main())
+
+
+def test_a_file_that_cannot_be_written_is_refused(path, library):
+    run(path, library, 'PRAGMA journal_mode = DELETE')
+    folder = path.parent / 'there'
+    folder.mkdir()
+    async def main():
+        app = Followed(path, library, *TABLES)
+        app.follower.follow('card')
+        path.unlink()
+        folder.rename(path)  # a folder stands where the file was
+        with pytest.raises(RuntimeError, match='have to be writable'): await app.follower.start()
+    asyncio.run(main())
+
+
+def test_triggers_are_removed_by_one_call(path, library):
+    async def main():
+        async with Followed(path, library, *TABLES): pass
+    asyncio.run(main())
+    with contextlib.closing(connect(path, library)) as con:
+        def own(): return [con.execute(f'PRAGMA {name}').fetchone() for name in ('user_version', 'application_id')]
+        before = own()
+        drop_triggers(con)
+        assert con.execute("SELECT name FROM sqlite_schema WHERE name LIKE 'sse%'").fetchall() == []
+        con.execute('INSERT INTO plain VALUES (1)')
+        assert own() == before
+
+
+def test_a_database_is_found_by_its_connection(path, library):
+    with contextlib.closing(connect(path, library)) as con:
+        assert find_database(con).library == library
+
+
+def test_a_long_transaction_of_another_program_delays_no_request(path, library):
+    "Marks can be read while another program has the lock, and what is due is published after it"
+    async def main():
+        async with Followed(path, library, *TABLES) as app:
+            app.rest()
+            elsewhere(path, 'DELETE FROM plain')
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+                other.execute('BEGIN IMMEDIATE')
+                other.execute('DELETE FROM child')
+                for _ in range(100): before = await asyncio.wait_for(app.changes(), 1)
+                other.execute('COMMIT')
+            await app.known()
+            assert await app.changes() == before | {'child': before['child'] + 1}
+            assert {*app.rest()} == {'plain', 'child'}
+    asyncio.run(main())
+
+
+def test_a_file_that_lost_all_tables_is_followed_again(path, library, caplog):
+    async def main():
+        async with Followed(path, library, 'plain', 'card') as app:
+            app.rest()
+            elsewhere(path, 'DROP TABLE card', 'DROP TABLE plain', 'DROP TABLE sse_tables')
+            await until_async(lambda: 'There is no table' in caplog.text)
+            elsewhere(path, 'CREATE TABLE plain(n)')
+            assert 'plain' in await app.touched()
+    asyncio.run(main())
