@@ -153,13 +153,14 @@ def rows(self: Live,
     limit: int | None = None, # The most rows
     empty: Any = None, # Element that is shown if there are none
     min_interval: float = 0.1, # Seconds between two renderings of a view at least, 0 or more
+    timeout: float = 10.0, # Seconds after which a rendering has failed; the page then keeps what it shows
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]: # A decorator of a function of one row
     "Make a function of a row a region of all rows; raises `ValueError` for a table that cannot be followed"
     name = _follow(self.tables, table)
     about = dict(where=where, order_by=order_by, limit=limit, empty=empty)
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
         query = RowsQuery(self.tables.connections, find_table(table).name, function, row_maker(table), **about)
-        self.host.add(region := Region(self.host, query, [name], min_interval, None))
+        self.host.add(region := Region(self.host, query, [name], min_interval, None, timeout))
         return region
     return add
 
