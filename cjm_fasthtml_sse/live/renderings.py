@@ -185,6 +185,8 @@ async def _await(self: Renderings, state: ViewState, call: Awaitable[Any]) -> An
 
 
 # %% ../../nbs/live/renderings.ipynb #8f098100
+MAX_HOLD = 20.0  # Seconds that a request waits for an interval
+
 @patch
 def _start(self: Renderings, state: ViewState) -> asyncio.Task:
     self._adopt_loop()
@@ -210,12 +212,16 @@ async def current(self: Renderings, state: ViewState, at_least: int = 0) -> Rend
     if old is None or old.until is None or old.until > log.time.wall(): old = None # It is not out of date
     def is_due(made: Rendering | None) -> bool:
         return made is None or made is old or made.position < (needed if log.epoch == epoch else state.dirty)
-    while is_due(state.rendering):
+    hold = MAX_HOLD
+    while is_due(state.rendering) and (hold > 0 or state.rendering is None):
         self._adopt_loop()
         wait = 0 if state.task is not None else state.not_before - asyncio.get_running_loop().time()
         if wait <= 0: await asyncio.shield(self._start(state))
         elif state.failures: raise RuntimeError(f'{state.view.region} has failed; it is called again in {wait:.1f} s')
-        else: await asyncio.sleep(wait)
+        elif hold <= 0: raise RuntimeError(f'{state.view.region} is not called before {wait:.1f} s are over')
+        else:
+            await asyncio.sleep(min(wait, hold))
+            hold -= wait
     return state.rendering
 
 # %% ../../nbs/live/renderings.ipynb #7c7ef2eb
