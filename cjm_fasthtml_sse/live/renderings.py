@@ -157,6 +157,7 @@ async def _render(self: Renderings, state: ViewState):
         self._push(state, dict(error=True), '')
         raise
     else:
+        if state.source.every is not None: times.append(log.time.wall() + state.source.every)
         state.failures, until = 0, min(times, default=None)
         state.rendering = Rendering(markup, position if log.epoch == epoch else -1, cursor, until)
         self._push_rendering(state)
@@ -271,14 +272,13 @@ def _on_rendered(self: Renderings, state: ViewState, task: asyncio.Task):
     if task.cancelled(): return
     made, has_failed = state.rendering, task.exception() is not None
     if has_failed or made is None or state.dirty > made.position: return self.schedule(state)
-    waits = [] if made.until is None else [made.until - self.hub.log.time.wall()]
-    self.watch(state, *waits)
+    if made.until is not None: self.schedule(state, max(MIN_WAIT, made.until - self.hub.log.time.wall()))
+    self.watch(state)  # also if the wall clock was set back
 
 @patch
-def watch(self: Renderings, state: ViewState, *waits: float):
+def watch(self: Renderings, state: ViewState):
     "Render a view of a clock again in time, as long as somebody looks"
-    waits = [*waits, *([] if state.source.every is None else [state.source.every])]
-    if waits: self.schedule(state, max(MIN_WAIT, min(waits)))
+    if state.source.every is not None: self.schedule(state, max(MIN_WAIT, state.source.every))
 
 # %% ../../nbs/live/renderings.ipynb #c987977a
 @patch

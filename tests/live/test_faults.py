@@ -496,6 +496,25 @@ def test_the_members_of_a_process_that_was_killed_are_gone_within_seconds(start,
         finally: process.kill()
 
 
+def test_a_process_without_members_asks_anew_who_is_there(start, tmp_path):
+    engine = f'sqlite:///{tmp_path}/events.db'
+    site = Site(manager=BroadcastManager(backplane=engine))
+    def who(presence: Presence): return P(' '.join(presence.users) or 'nobody')
+    site.region(site.live.presence('room'), min_interval=0)(who)
+    start(site)
+    command = [sys.executable, APP, 'room', engine]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            elsewhere = Site()
+            elsewhere.url = process.stdout.readline().strip()
+            view = site.view('/who')
+            with elsewhere.looking('/who', user='ben'):
+                until(lambda: 'ben' in site.fetch(view).text)
+                process.kill()
+                until(lambda: 'nobody' in site.fetch(view).text)
+        finally: process.kill()
+
+
 def test_a_touch_of_another_process_is_shown(start, tmp_path):
     engine = f'sqlite:///{tmp_path}/events.db'
     site = Site(manager=BroadcastManager(backplane=engine))

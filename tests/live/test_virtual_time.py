@@ -21,6 +21,12 @@ def make():
     @regions.region('rows', min_interval=3600)
     def report(): return P(app.state.rows[-1])
 
+    @regions.region(every=60)
+    def clock(): return P(app.state.rows[-1])
+
+    @rt('/clock')
+    def show_clock(): return clock()
+
     @rt('/')
     def index(): return board()
 
@@ -82,3 +88,16 @@ def test_a_request_does_not_wait_for_an_hour_and_renders_no_more_often():
         assert 'first' in ask(reached) and world.clock.now - begun < 30
         world.clock.advance(3600)
         assert 'second' in ask(reached)
+
+
+def test_a_clock_that_nobody_has_looked_at_is_rendered_for_a_request():
+    with live(make) as world:
+        tab = world.tab()
+        view = view_of(tab, '/clock')
+        def ask(): return tab.request('GET', '/live/view', topic=view).text
+        assert 'first' in ask()
+        world.app.state.rows.append('second')
+        world.clock.advance(30)
+        assert 'first' in ask()
+        world.clock.advance(31)
+        assert 'second' in ask()
