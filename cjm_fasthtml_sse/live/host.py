@@ -38,11 +38,11 @@ from ..core.manager import BroadcastManager
 from ..core.presence import Presence
 from ..core.routes import NO_ENGINE, BroadcastResponse, info_routes, refusal_response
 from ..events.record import Event
-from ..events.topics import check_topic
+from ..events.topics import check_topic, touch_topic
 from ..events.wire import BackplaneError, ConnectionRefused, to_json
 from .markup import Markup
 from .regions import Region
-from .renderings import LiveRenderer, Rendering, Renderings, touch_topic, touched_name, until_times
+from .renderings import LiveRenderer, Rendering, Renderings, touched_name, until_times
 from .requests import RequestLayer, request_touches
 from .rooms import Rooms
 from .viewers import Viewers, client_of
