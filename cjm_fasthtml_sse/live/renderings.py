@@ -156,7 +156,6 @@ async def _render(self: Renderings, state: ViewState):
         self._push(state, dict(error=True), '')
         raise
     else:
-        if state.source.every is not None: times.append(log.time.wall() + state.source.every)
         state.failures, until = 0, min(times, default=None)
         state.rendering = Rendering(markup, position if log.epoch == epoch else -1, cursor, until)
         self._push_rendering(state)
@@ -205,11 +204,12 @@ def _adopt_loop(self: Renderings):
     self.worker.reset()
     self._loop = loop
 
+# %% ../../nbs/live/renderings.ipynb #61ab8824
 @patch
 async def current(self: Renderings, state: ViewState, at_least: int = 0) -> Rendering:
     "Return a rendering that began at `at_least` or later, and after the newest touch; raises what the region raises"
-    log, needed, old, epoch = self.hub.log, max(at_least, state.dirty), state.rendering, self.hub.log.epoch
-    if old is None or old.until is None or old.until > log.time.wall(): old = None # It is not out of date
+    log, needed, epoch = self.hub.log, max(at_least, state.dirty), self.hub.log.epoch
+    old = state.rendering if self._is_past(state) else None
     def is_due(made: Rendering | None) -> bool:
         return made is None or made is old or made.position < (needed if log.epoch == epoch else state.dirty)
     hold = MAX_HOLD
@@ -223,6 +223,12 @@ async def current(self: Renderings, state: ViewState, at_least: int = 0) -> Rend
             await asyncio.sleep(min(wait, hold))
             hold -= wait
     return state.rendering
+
+@patch
+def _is_past(self: Renderings, state: ViewState) -> bool: # Whether time alone may have changed the view
+    made, now = state.rendering, asyncio.get_running_loop().time()
+    if state.source.every is not None and now > state.not_before: return True
+    return made is not None and made.until is not None and made.until <= self.hub.log.time.wall()
 
 # %% ../../nbs/live/renderings.ipynb #7c7ef2eb
 @patch
@@ -272,7 +278,7 @@ def _on_rendered(self: Renderings, state: ViewState, task: asyncio.Task):
     made, has_failed = state.rendering, task.exception() is not None
     if has_failed or made is None or state.dirty > made.position: return self.schedule(state)
     if made.until is not None: self.schedule(state, max(MIN_WAIT, made.until - self.hub.log.time.wall()))
-    self.watch(state)  # also if the wall clock was set back
+    self.watch(state)
 
 @patch
 def watch(self: Renderings, state: ViewState):
