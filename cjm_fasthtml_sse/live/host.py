@@ -206,6 +206,7 @@ async def _answer(self: LiveHost, req: Request) -> Response:
 async def _current(self: LiveHost, region: Region, view: View, client: str, at: str | None) -> Rendering:
     self.viewers.fetch(client, view.topic)
     state = self.renderings.state(view, region)
+    if not all(map(self.rooms.has_members, region.rooms_of(view))): state.rendering = None
     try: return await self.renderings.current(state, self.manager.log.position_of(at) or 0)
     except Exception as e:  # noqa: BLE001 - logged where it was raised
         raise ConnectionRefused('This region has failed; it is called again later', 503) from e

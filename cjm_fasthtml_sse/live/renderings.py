@@ -189,6 +189,8 @@ async def _await(self: Renderings, state: ViewState, call: Awaitable[Any]) -> An
 
 
 # %% ../../nbs/live/renderings.ipynb #8f098100
+MAX_HOLD = 20.0  # Seconds that a request waits for an interval
+
 @patch
 def _start(self: Renderings, state: ViewState) -> asyncio.Task:
     self._adopt_loop()
@@ -207,20 +209,31 @@ def _adopt_loop(self: Renderings):
     self.worker.reset()
     self._loop = loop
 
+# %% ../../nbs/live/renderings.ipynb #61ab8824
 @patch
 async def current(self: Renderings, state: ViewState, at_least: int = 0) -> Rendering:
     "Return a rendering that began at `at_least` or later, and after the newest touch; raises what the region raises"
-    log, needed, old, epoch = self.hub.log, max(at_least, state.dirty), state.rendering, self.hub.log.epoch
-    if not self._is_past(state): old = None
+    log, needed, epoch = self.hub.log, max(at_least, state.dirty), self.hub.log.epoch
+    old = state.rendering if self._is_past(state) else None
     def is_due(made: Rendering | None) -> bool:
         return made is None or made is old or made.position < (needed if log.epoch == epoch else state.dirty)
-    while is_due(state.rendering):
+    hold = MAX_HOLD
+    while is_due(state.rendering) and (hold > 0 or state.rendering is None):
         self._adopt_loop()
         wait = 0 if state.task is not None else state.not_before - asyncio.get_running_loop().time()
         if wait <= 0: await asyncio.shield(self._start(state))
         elif state.failures: raise RuntimeError(f'{state.view.region} has failed; it is called again in {wait:.1f} s')
-        else: await asyncio.sleep(wait)
+        elif hold <= 0: raise RuntimeError(f'{state.view.region} is not called before {wait:.1f} s are over')
+        else:
+            await asyncio.sleep(min(wait, hold))
+            hold -= wait
     return state.rendering
+
+@patch
+def _is_past(self: Renderings, state: ViewState) -> bool: # Whether time alone may have changed the view
+    made, now = state.rendering, asyncio.get_running_loop().time()
+    if state.source.every is not None and now > state.not_before: return True
+    return made is not None and made.until is not None and made.until <= self.hub.log.time.wall()
 
 # %% ../../nbs/live/renderings.ipynb #7c7ef2eb
 @patch
@@ -275,14 +288,13 @@ def _on_rendered(self: Renderings, state: ViewState, task: asyncio.Task):
     if task.cancelled(): return
     made, has_failed = state.rendering, task.exception() is not None
     if has_failed or made is None or state.dirty > made.position: return self.schedule(state)
-    waits = [] if made.until is None else [made.until - self.hub.log.time.wall()]
-    self.watch(state, *waits)
+    if made.until is not None: self.schedule(state, max(MIN_WAIT, made.until - self.hub.log.time.wall()))
+    self.watch(state)
 
 @patch
-def watch(self: Renderings, state: ViewState, *waits: float):
+def watch(self: Renderings, state: ViewState):
     "Render a view of a clock again in time, as long as somebody looks"
-    waits = [*waits, *([] if state.source.every is None else [state.source.every])]
-    if waits: self.schedule(state, max(MIN_WAIT, min(waits)))
+    if state.source.every is not None: self.schedule(state, max(MIN_WAIT, state.source.every))
 
 # %% ../../nbs/live/renderings.ipynb #c987977a
 @patch

@@ -47,7 +47,7 @@ class Rooms:
         "Forget all rooms, as a forked process must"
         self._known, self._timers, self._counts = OrderedDict(), {}, {}
         self._present = {} # Of each room: when its members left this process
-        self._nodes, self._nodes_timer, self._loop = frozenset(), None, None
+        self._nodes, self._nodes_timer, self._loop = set(), None, None
 
     @staticmethod
     def topic(room: str) -> str: return private_topic(f'room {room}') # Topic of the streams in a room
@@ -99,7 +99,7 @@ def _look_again(self: Rooms, room: str):
 
 @patch
 def _look_at_nodes(self: Rooms):
-    before, self._nodes = self._nodes, frozenset(self.manager.cluster.nodes())
+    before, self._nodes = self._nodes, {*self.manager.cluster.nodes()}
     self._nodes_timer = self._call_later(NODES_INTERVAL, self._look_at_nodes) if self._present else None
     for room in list(self._present) if before - self._nodes else (): self._render(presence_name(room))
 
@@ -121,6 +121,7 @@ def stop(self: Rooms):
 @patch
 async def find(self: Rooms, room: str) -> Presence:
     "Return who is in a room, over all processes; raises `BackplaneError`"
+    self._nodes |= {*self.manager.cluster.nodes()}
     answers = await self.manager.survey('presence', self.topic(room))
     self._known[room] = found = count_presence(room, answers)
     self._known.move_to_end(room)

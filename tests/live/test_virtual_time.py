@@ -1,4 +1,4 @@
-"Live regions on an engine that cannot be reached, or takes no events, in the test kit's virtual time"
+"Live regions in the test kit's virtual time: engines that cannot be reached or take no events, and long intervals"
 import json
 import re
 from html import unescape
@@ -18,8 +18,20 @@ def make():
     @regions.region('rows')
     def board(): return P(app.state.rows[-1])
 
+    @regions.region('rows', min_interval=3600)
+    def report(): return P(app.state.rows[-1])
+
+    @regions.region(every=60)
+    def clock(): return P(app.state.rows[-1])
+
+    @rt('/clock')
+    def show_clock(): return clock()
+
     @rt('/')
     def index(): return board()
+
+    @rt('/report')
+    def show_report(): return report()
 
     @rt('/put')
     def put(text: str):
@@ -30,8 +42,8 @@ def make():
     return app
 
 
-def view_of(tab):
-    about, = re.findall('data-sse-live="(.*?)"', tab.request('GET', '/').text)
+def view_of(tab, path='/'):
+    about, = re.findall('data-sse-live="(.*?)"', tab.request('GET', path).text)
     return json.loads(unescape(about))['view']
 
 
@@ -63,3 +75,27 @@ def test_without_an_engine_a_page_is_told_to_ask_again():
         engine.come_back()
         world.clock.advance(10)
         assert 'first' in tab.request('GET', '/live/view', topic=view).text
+
+
+def test_a_request_does_not_wait_for_an_hour_and_renders_no_more_often():
+    with live(make) as world:
+        tab = world.tab()
+        view = view_of(tab, '/report')
+        def ask(at=''): return tab.request('GET', '/live/view', topic=view, at=at).text
+        assert 'first' in ask()
+        reached = tab.request('POST', '/put', text='second').headers['sse-reached']
+        begun = world.clock.now
+        assert 'first' in ask(reached) and world.clock.now - begun < 30
+        world.clock.advance(3600)
+        assert 'second' in ask(reached)
+
+
+def test_a_clock_that_nobody_has_looked_at_is_rendered_for_a_request():
+    with live(make) as world:
+        tab = world.tab()
+        view = view_of(tab, '/clock')
+        def ask(): return tab.request('GET', '/live/view', topic=view).text
+        assert 'first' in ask()
+        world.app.state.rows.append('second')
+        world.clock.advance(61)
+        assert 'second' in ask()
