@@ -81,7 +81,7 @@
     #isLast = false;
 
     /** @param {Element} elt @param {any} about */
-    constructor(elt, {view, at, hash, names, url, after, every}) {
+    constructor(elt, {view, at, hash, names, url, after}) {
       this.elt = elt;
       this.view = view;
       this.names = names;
@@ -104,7 +104,6 @@
         },
         oncaughtup: () => {
           this.#unsureUntil = Math.max(this.#unsureUntil, Date.now() + UNSURE_PERIOD);
-          this.#isPast ||= Boolean(every);
           if (this.#isDue) this.#fetchSoon();
         },
       });
