@@ -81,7 +81,7 @@
     #isLast = false;
 
     /** @param {Element} elt @param {any} about */
-    constructor(elt, {view, at, hash = "", names, url, after, every, rows}) {
+    constructor(elt, {view, at, hash = "", names, url, after, rows}) {
       this.elt = elt;
       this.isRows = rows;
       this.view = view;
@@ -105,7 +105,6 @@
         },
         oncaughtup: () => {
           this.#unsureUntil = Math.max(this.#unsureUntil, Date.now() + UNSURE_PERIOD);
-          this.#isPast ||= Boolean(every);
           if (this.#isDue) this.#fetchSoon();
         },
       });

@@ -244,7 +244,6 @@ def cursor(self: LiveHost) -> str: return self.manager.cursor() # The place in t
 def show(self: LiveHost, region: Region, view: View, markup: Markup, **about: Any) -> NotStr:
     "Return the markup of a view for a page"
     if markup.is_gone: return NotStr(markup.html)
-    if region.every is not None: about['every'] = region.every
     if isinstance(markup, RowsMarkup): about['rows'] = True
     about |= dict(view=view.topic, names=region.names(view), url=f'{self.prefix}/stream')
     if 'until' in about: about['after'] = seconds_until(about.pop('until'), self.manager.time)

@@ -244,12 +244,6 @@ def touch(self: Renderings, name: str | None, position: int):
         if name is None: state.rendering = None
         self.schedule(state)
 
-@patch
-def _is_past(self: Renderings, state: ViewState) -> bool: # Whether time alone may have changed the state
-    made, is_clock = state.rendering, state.source.every is not None
-    if is_clock and asyncio.get_running_loop().time() >= state.not_before: return True
-    return made is not None and made.until is not None and made.until <= self.hub.log.time.wall()
-
 # %% ../../nbs/live/renderings.ipynb #07ab99dd
 MIN_WAIT = 0.05  # Seconds
 

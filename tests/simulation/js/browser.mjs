@@ -179,7 +179,8 @@ export class Channels {
 
     /** Send to all other channels of this name. */
     post(from, sender, data) {
-        const text = JSON.stringify(data), {scheduler, chance} = this.#world;
+        const text = JSON.stringify(data), {scheduler, chance, server} = this.#world;
+        if (data?.type === 'coverage') server.regions.causes += 1;
         this.#world.trace?.(sender, `posts ${text}`);
         for (const each of this.named(from.name)) {
             if (each === from) continue;

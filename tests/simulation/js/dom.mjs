@@ -55,19 +55,72 @@ export class FakeTarget {
 
 export class FakeElement extends FakeTarget {
     isConnected = true;
+    /** @type {FakeElement[]} */
+    children = [];
+    text = '';
     #attributes;
 
-    constructor(attributes = {}) {
+    constructor(attributes = {}, localName = 'div') {
         super();
+        this.localName = localName;
         this.#attributes = new Map(Object.entries(attributes));
     }
 
+    get id() { return this.getAttribute('id') ?? ''; }
+    set id(id) { this.setAttribute('id', id); }
+    get attributes() { return [...this.#attributes].map(([name, value]) => ({name, value})); }
+    get parentElement() { return this.parent instanceof FakeElement ? this.parent : null; }
     getAttribute(name) { return this.#attributes.get(name) ?? null; }
     setAttribute(name, value) { this.#attributes.set(name, String(value)); }
     removeAttribute(name) { this.#attributes.delete(name); }
     hasAttribute(name) { return this.#attributes.has(name); }
-    matches() { return this.hasAttribute('data-sse-connect') || this.hasAttribute('data-hx-sse-connect'); }
+    matches(selector) {
+        if (selector === '[data-sse-live]') return this.hasAttribute('data-sse-live');
+        return this.hasAttribute('data-sse-connect') || this.hasAttribute('data-hx-sse-connect');
+    }
+
+    closest(selector) { return this.matches(selector) ? this : this.parentElement?.closest(selector) ?? null; }
     querySelectorAll() { return []; }
+
+    // Elements inside it, for regions
+
+    append(...elements) {
+        for (const each of elements) {
+            each.parent = this;
+            this.children.push(each);
+        }
+    }
+
+    /** Itself and all elements in it. @returns {FakeElement[]} */
+    get all() { return [this, ...this.children.flatMap(each => each.all)]; }
+
+    cloneNode() { return new FakeElement(Object.fromEntries(this.#attributes), this.localName); }
+
+    get outerHTML() {
+        const attributes = this.attributes.map(({name, value}) => ` ${name}="${value.replaceAll('&', '&amp;').replaceAll('"', '&quot;')}"`);
+        return `<${this.localName}${attributes.join('')}>${this.text}${this.children.map(each => each.outerHTML).join('')}</${this.localName}>`;
+    }
+
+    /** Of a `<template>`. */
+    set innerHTML(html) { this.content = {children: parseHTML(html)}; }
+}
+
+/** Elements with quoted attributes, and text. @param {string} html @returns {FakeElement[]} */
+export function parseHTML(html) {
+    const root = new FakeElement(), unescape = text => text.replaceAll('&quot;', '"').replaceAll('&amp;', '&');
+    let inside = root;
+    for (const [, end, name, given, text] of html.matchAll(/<(\/?)(\w+)((?: [\w-]+="[^"]*")*)>|([^<]+)/g)) {
+        if (text !== undefined) inside.text += text;
+        else if (end) inside = inside.parent;
+        else {
+            const found = [...given.matchAll(/ ([\w-]+)="([^"]*)"/g)].map(([, attribute, value]) => [attribute, unescape(value)]);
+            const elt = new FakeElement(Object.fromEntries(found), name);
+            inside.append(elt);
+            inside = elt;
+        }
+    }
+    for (const each of root.children) each.parent = null;
+    return root.children;
 }
 
 export const fail = name => Object.assign(new Error(name), {name});

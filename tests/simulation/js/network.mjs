@@ -145,9 +145,10 @@ export class Network {
                 pipe = new Pipe(this, tab);
                 pipe.route = url.pathname.split('/')[2];
                 pipe.isHeld = true;
-                pipe.isShared = !url.searchParams.has('connection_id') && tab.spec.elements.every(each => each.share !== false);
+                pipe.isShared = pipe.route === 'stream' || !url.searchParams.has('connection_id') && tab.spec.elements.every(each => each.share !== false);
                 const answer = this.#ask(url, headers, pipe);
                 world.trace?.(tab, `asks ${url.pathname}${url.search} ${JSON.stringify(headers)}: ${answer.status}`);
+                if (answer.reply) return answer.reply(one => answered(() => finish(() => resolve(new FakeResponse(one.text, {...one, url: url.href})))));
                 if (answer.isStream) {
                     this.pipes.add(pipe);
                     pipe.isHeldByProxy = this.holds > 0;
@@ -167,14 +168,15 @@ export class Network {
     #ask(url, given, pipe) {
         const {strips} = this, headers = {...given}, {world} = this;
         const isStream = url.pathname.startsWith('/sse/') && !url.pathname.endsWith('/user');
+        if (url.pathname === '/sse/view' && this.signIns > 0) world.server.regions.causes += 1;
         if (isStream && this.signIns > 0) {
             this.signIns -= 1;
-            return {status: 200, headers: {'Content-Type': 'text/html'}, redirected: true, text: 'sign in'};
+            return {status: 200, headers: {'Content-Type': 'text/html'}, redirected: true, text: '<p id="sign-in">sign in</p>'};
         }
         if (strips.id) delete headers['Last-Event-ID'];
         if (strips.query) url = new URL(url.pathname, url);
         const answer = world.server.answer({url, headers, user: world.user, pipe});
-        if (strips.heartbeat) delete answer.headers['SSE-Heartbeat'];
+        if (strips.heartbeat && answer.headers) delete answer.headers['SSE-Heartbeat'];
         return answer;
     }
 

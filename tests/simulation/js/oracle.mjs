@@ -25,8 +25,8 @@ export class Oracle {
     }
 
     /** @param {any} about `tab` is the page that causes the event and does not show it. */
-    publish({topic, user, isBad, tab}) {
-        const n = this.events.push({n: this.events.length, topic, user, isBad, tab, by: this.world.user}) - 1;
+    publish({topic, user, isBad, tab, touch}) {
+        const n = this.events.push({n: this.events.length, topic, user, isBad, tab, touch, by: this.world.user}) - 1;
         for (const each of this.views) each.note(n);
         return n;
     }
@@ -75,7 +75,7 @@ class View {
         }
     }
 
-    #asksFor({topic, user}) { return user !== undefined ? this.users.has(user) : topic === undefined || this.topics.some(each => contains(each, topic)); }
+    #asksFor({topic, user, touch}) { return touch !== undefined ? false : user !== undefined ? this.users.has(user) : topic === undefined || this.topics.some(each => contains(each, topic)); }
 
     #isDue(event) { return event.tab !== this.tab && (event.n > this.covered || this.owed.has(event.n)) && this.#asksFor(event) && (event.user === undefined || this.users.size === 1); }
 

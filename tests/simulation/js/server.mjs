@@ -1,5 +1,7 @@
 // The server, written from what the documentation promises a client: ids, replay, resets, rights and refusals.
 
+import {RegionApp} from './regions.mjs';
+
 const FINAL = Symbol('refused');
 const TOPICS = ['a', 'b', 'c/1', 'c/2'];  // of the application
 const encoder = new TextEncoder();
@@ -39,6 +41,7 @@ export class Server {
         this.world = world;
         this.scheduler = world.scheduler;
         this.chance = world.chance.branch('server');
+        this.regions = new RegionApp(world, this);
     }
 
     idOf(position, marks = []) { return `e${this.epoch}-${position}${[...marks].sort().map(each => `.${each}`).join('')}`; }
@@ -55,10 +58,11 @@ export class Server {
     // What the application does
 
     /** @param {any} about `by` is the name of the tab that causes the event. */
-    publish(n, {topic, user, isBad = false, by}) {
+    publish(n, {topic, user, isBad = false, by, touch, write}) {
         const echo = by && this.#echoOf(by, this.world.user);
-        this.log.push({n, topic, user, isBad, echo, at: this.scheduler.now});
-        for (const each of this.streams) this.#wake(each);
+        this.log.push({n, topic, user, isBad, echo, touch, at: this.scheduler.now});
+        for (const each of this.streams) if (!each.worker) this.#wake(each);
+        this.regions.published({touch, write});
     }
 
     trim() { this.trimmed = this.log.length; }
@@ -98,6 +102,7 @@ export class Server {
             this.log = [];
             this.trimmed = 0;
         }
+        this.regions.restart(keepsLog);
         this.scheduler.after(ms, () => { this.isDown = false; });
     }
 
@@ -116,7 +121,9 @@ export class Server {
         if (url.pathname === '/now') return {status: 200, headers: {'Last-Event-ID': this.cursor}, text: `state ${this.log.length + this.start} ${TOPICS.filter(each => this.world.env.leavesOut && !this.may(user, each))}`};
         if (url.pathname === '/ping') return {status: 200, headers: {'SSE-User': tag}, text: ''};
         const refused = this.refusals.shift();
+        if (refused && url.pathname === '/sse/view') this.regions.causes += 1;
         if (refused) return {status: refused.status, headers: refused.retryAfter === undefined ? {} : {'Retry-After': String(refused.retryAfter)}};
+        if (url.pathname === '/sse/view') return {reply: call => this.regions.answer({url, user, pipe}, call)};
         const query = url.searchParams, topics = [...new Set(query.getAll('topic'))].sort();
         const granted = this.#decide(user, topics, query.getAll('signed'));
         if (granted === FINAL) return {status: 403, headers: {}};
@@ -131,7 +138,7 @@ export class Server {
 
     #decide(user, topics, tokens) {
         const valid = tokens.map(each => each.split('~')).filter(([topic, until, since]) => this.accepts({topic, until, since}, user)).map(([topic]) => topic);
-        const granted = topics.filter(topic => this.may(user, topic) || valid.includes(topic));
+        const granted = topics.filter(topic => root(topic) === 'live' ? this.regions.mayRead(topic, user) : this.may(user, topic) || valid.includes(topic));
         return topics.length && !granted.length ? FINAL : granted;
     }
 
@@ -145,6 +152,7 @@ export class Server {
         const known = new Set([...asked, ...granted].map(markOf));
         for (const each of lacking) stream.marks.add(each);
         if (!isRegained) for (const each of before) if (!known.has(each)) stream.marks.add(each);
+        if (asked.some(each => root(each) === 'live')) this.#prepare(stream);
         pipe.stream = stream;
         this.streams.add(stream);
         this.#write(stream, `: connected ${JSON.stringify({heartbeat: this.heartbeat, from: seen || null, asked: asked.length, topics: granted})}\n\n`);
@@ -162,7 +170,11 @@ export class Server {
 
     // Streams
 
+    /** A stream of regions: it reads what one process has read. */
+    #prepare(stream) { Object.assign(stream, this.regions.streamOf(stream), {lag: 0}); }
+
     #reset(stream, reason, least = 0) {
+        if (stream.worker) this.regions.causes += stream.granted.length;
         stream.position = Math.max(this.#head(stream), least, this.trimmed);  // a process that is late answers such a reader later
         const place = this.idOf(stream.position);
         if (!this.resets.has(place)) this.resets.set(place, this.scheduler.now);
@@ -176,12 +188,14 @@ export class Server {
         return this.log.slice(position, this.trimmed).some(each => this.#isFor(stream, each));
     }
 
-    #isFor(stream, {topic, user}) {
+    #isFor(stream, {topic, user, touch}) {
+        if (stream.worker || touch !== undefined) return Boolean(stream.worker) && stream.names.has(touch);
         return user !== undefined ? stream.user === user : topic === undefined || stream.granted.some(each => contains(each, topic));
     }
 
     /** The last position that this stream's process has read. */
     #head(stream) {
+        if (stream.worker) return stream.worker.position;
         let head = this.log.length;
         while (head && this.log[head - 1].at > this.scheduler.now - stream.lag) head -= 1;
         return head;
@@ -201,13 +215,20 @@ export class Server {
             stream.position += 1;
             if (!this.#isFor(stream, event)) continue;
             const id = this.idOf(stream.position, stream.marks);
-            text += event.isBad ? frame({event: 'sse-reset', id, topic: event.topic, data: JSON.stringify({reason: 'render', last_event_id: id})})
+            text += event.touch !== undefined ? frame({event: 'sse-live', id, data: JSON.stringify({touched: event.touch})}) : event.isBad ? frame({event: 'sse-reset', id, topic: event.topic, data: JSON.stringify({reason: 'render', last_event_id: id})})
                 : frame({event: 'note', id, topic: event.topic, echo: event.echo, data: JSON.stringify({n: event.n, text: 'é ☃'})});
         }
         if (stream.owesMark) text += frame({id: this.idOf(head, stream.marks)});
         stream.owesMark = false;
         if (text) this.#write(stream, text);
     }
+
+    flush(stream) { this.#flush(stream); }
+
+    overflow(stream) { this.#reset(stream, 'overflow', stream.position); }
+
+    /** A rendering has no id, and stands behind what its process has read. */
+    push(stream, topic, data) { this.#write(stream, frame({event: 'sse-live', topic, data: data.replaceAll('\n', '\ndata: ')})); }
 
     #beat(stream) {
         this.scheduler.after(this.heartbeat * 1000, () => {

@@ -1,6 +1,7 @@
 // One page load in one tab: the globals that the scripts use, and the scripts as they are.
 import {readFileSync} from 'node:fs';
 import vm from 'node:vm';
+import {PageRegions} from './region_page.mjs';
 import {FakeElement, FakeEvent, FakeResponse, FakeStream, FakeTarget} from './dom.mjs';
 import {createHtmx} from './htmx.mjs';
 
@@ -10,21 +11,21 @@ const scripts = readFileSync(new URL('../browser/scripts.py', assets), 'utf8');
 export const FILES = scripts.match(/_SSE = '''([^']*)'''/)[1].split(/\s+/).filter(Boolean);
 
 /** @returns {Map<string, string>} The text of each file. */
-export const readSources = () => new Map(FILES.map(name => [name, readFileSync(new URL(`${name}.js`, assets), 'utf8')]));
+export const readSources = () => new Map([...FILES, 'live'].map(name => [name, readFileSync(new URL(`${name}.js`, assets), 'utf8')]));
 
 const GLOBALS = ['window', 'document', 'navigator', 'location', 'performance', 'console', 'fetch', 'setTimeout', 'clearTimeout', 'setInterval',
     'clearInterval', 'queueMicrotask', 'addEventListener', 'BroadcastChannel', 'MutationObserver', 'Date', 'Math', 'htmx', 'Element',
-    'HTMLTemplateElement', 'Event', 'CustomEvent', 'MessageEvent', 'EventTarget', 'ReadableStream', 'Response', 'URL', 'AbortController',
+    'HTMLTemplateElement', 'Event', 'CustomEvent', 'MessageEvent', 'EventTarget', 'ReadableStream', 'Response', 'URL', 'AbortController', 'AbortSignal',
     'TextDecoder', 'TextEncoder', 'crypto'];
 
 /**
- * Both versions of a script that tabs may have: today's, and one whose messages have other names.
+ * Both versions of a script that tabs may have: today's, and one whose messages have other names. Then the script of regions.
  * @param {Map<string, string>} sources
  */
 export function compile(sources) {
-    const text = [...sources.values()].join('\n');
+    const text = FILES.map(each => sources.get(each)).join('\n');
     const next = text.replace('VERSION = "1"', 'VERSION = "2"').replaceAll('"coverage"', '"reach"').replaceAll('"hello"', '"greeting"');
-    return [text, next].map((each, i) => vm.compileFunction(each, GLOBALS, {filename: `sse-${i + 1}.js`}));
+    return [text, next, sources.get('live')].map((each, i) => vm.compileFunction(each, GLOBALS, {filename: ['sse-1.js', 'sse-2.js', 'live.js'][i]}));
 }
 
 class HTMLTemplateElement {}
@@ -50,6 +51,7 @@ export class Tab {
         this.bornAt = world.scheduler.now;
         this.window = new FakeTarget();
         this.document = new FakeTarget();
+        this.regions = new PageRegions(this);
         this.#open(navigation);
     }
 
@@ -91,9 +93,9 @@ export class Tab {
         const root = new FakeElement();
         root.parent = document;
         document.parent = window;
-        const selected = selector => selector.includes('connect') ? tab.elements.filter(each => each.isConnected) : [];
+        const selected = selector => selector.includes('connect') ? tab.elements.filter(each => each.isConnected) : selector.includes('live') ? tab.regions.elements : [];
         Object.assign(document, {baseURI: 'http://host/page', documentElement: root, readyState: 'complete', currentScript: {dataset: {sse: JSON.stringify(this.spec.settings ?? {})}},
-            querySelectorAll: selected, createElement: () => new FakeElement()});
+            querySelectorAll: selected, createElement: name => new FakeElement({}, name), getElementById: id => tab.regions.find(id)});
         Object.defineProperty(document, 'hidden', {get: () => tab.hidden});
         const location = {origin: 'http://host', href: 'http://host/page', reload: () => world.reload(tab)};
         const locks = world.locks.of(this), channel = this.env.channels === 'absent' ? undefined : world.channels.of(this);
@@ -115,11 +117,19 @@ export class Tab {
             },
             Date: {now: () => Math.floor(1.7e12 + tab.now), parse: Date.parse}, Math: MathOfTab,
             Element: FakeElement, HTMLTemplateElement, Event: FakeEvent, CustomEvent: FakeEvent, MessageEvent: FakeEvent, EventTarget: FakeTarget,
+            AbortSignal: {timeout: ms => {
+                const controller = new AbortController();
+                this.#setTimer(() => controller.abort(), ms, false);
+                return controller.signal;
+            }},
             ReadableStream: FakeStream, Response: FakeResponse, URL, AbortController, TextDecoder, TextEncoder,
             crypto: {getRandomValues: array => array.fill(0).map(() => this.chance.random() * 2 ** 32)}};
         globals.htmx = window.htmx = this.spec.door === 'plain' ? undefined : createHtmx(this, globals);
-        world.guard(() => world.compiled[this.spec.version === 2 ? 1 : 0](...GLOBALS.map(name => globals[name])));
+        this.run = script => script(...GLOBALS.map(name => globals[name]));
+        this.regions.load(this.spec.regions ?? []);
+        world.guard(() => this.run(world.compiled[this.spec.version === 2 ? 1 : 0]));
         this.sse = window.cjmSSE;
+        if (this.spec.regions) this.regions.start();
         for (const each of this.spec.elements) this.#add(each);
         this.#setTimer(() => window.dispatchEvent(new FakeEvent('load')), 20, false);
     }
@@ -174,8 +184,13 @@ export class Tab {
     /** @param {any} elt */
     remove(elt) {
         elt.isConnected = false;
-        for (const call of this.observers) Promise.resolve().then(() => this.world.guard(call));
+        this.changed();
     }
+
+    /** Elements were added or removed. */
+    changed() { for (const call of this.observers) Promise.resolve().then(() => this.world.guard(call)); }
+
+    later(call, ms) { this.#setTimer(call, ms, false); }
 
     fire(target, type, more = {}) { this.world.guard(() => target.dispatchEvent(new FakeEvent(type, more))); }
 

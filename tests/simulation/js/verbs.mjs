@@ -1,5 +1,6 @@
 // All that may happen in a run: `draw` makes a list of verbs, `apply` does one. A verb for a tab that is not there does
 // nothing, so that a list can be shortened.
+import {PAGE_VIEWS} from './regions.mjs';
 
 const TOPICS = ['a', 'b', 'c/1', 'c/2'], ASKED = [[], ['a'], ['b'], ['a', 'b'], ['c/*'], ['c/1'], ['a', 'c/*']];
 const RIGHTS = ['a', 'b', 'c'], USERS = ['ana', 'ben', ''];
@@ -117,6 +118,15 @@ const VERBS = {
         }
     },
     breakChannel(world, slot) { on(world, slot, tab => { tab.env.channels = 'broken'; }); },
+    change(world, name, how, ms, more) { world.change(name, how, ms, more); },
+    write(world, slot, name, how, ms) { on(world, slot, tab => { if (!tab.frozen) tab.regions.write(name, how, ms); }); },
+    lift(world, slot, ms) { on(world, slot, tab => { if (!tab.frozen) tab.regions.lift(ms); }); },
+    unplace(world, slot) { on(world, slot, tab => { if (!tab.frozen) tab.regions.remove(); }); },
+    odd(world, number, kind) { world.server.regions.odd.push(...Array(number).fill(kind)); },
+    tick(world) { world.server.regions.tick(); },
+    fails(world, fails) { world.server.regions.fails = fails; },
+    slow(world, ms) { world.server.regions.slow = ms; },
+    full(world, number) { world.server.regions.full += number; },
     junk(world, index, hasKey) {
         const data = JUNK[index % JUNK.length];
         world.channels.post({name: 'cjm-sse/1'}, 'junk', hasKey && data && typeof data === 'object' ? {...data, key: 'http://host/sse/broadcast'} : data);
@@ -133,6 +143,10 @@ function removeFrom(world, tab) {
 }
 
 export function apply(world, [name, ...given]) { VERBS[name](world, ...given); }
+
+/** Whether a verb loses nothing, so that a region needs no request of its own. */
+export const isCalm = ([name, given, more]) => ['wait', 'publish', 'slow', 'beat'].includes(name) || (name === 'open' && !more.failsMorph)
+    || (name === 'change' && !['inner', 'type', 'ban'].includes(more));
 
 /** Whether, after this verb, a tab may read on its own although it could share. */
 export const mayBeAlone = ([name, given, more]) => ['deny', 'revoke', 'user', 'breakChannel', 'signIn', 'disconnect'].includes(name)
@@ -196,17 +210,61 @@ const FAMILIES = {
     wake: c => [c.pick([['online'], ['retry', slot(c)]])],
     bad: c => [['publish', c.pick([...TOPICS, null]), {isBad: true}], ['wait', c.below(600)], sent(c), ['wait', c.below(60)], sent(c)],
     visit: (c, may, has) => [['user', c.pick(USERS), 'none'], ...openTab(c, slot(c), has), ['wait', c.below(80)], sent(c, 1), sent(c, 1)],
+    changes: c => [changed(c), ['wait', c.below(c.pick([50, 300, 3000]))], changed(c)],
+    touches: c => Array.from({length: c.between(2, 9)}, () => [changed(c), ['wait', c.below(120)]]).flat(),
+    writes: c => [written(c), ['wait', c.below(400)], ...c.happens(0.6) ? [changed(c)] : [], ['wait', c.below(900)], ...c.happens(0.5) ? [changed(c)] : []],
+    toggles: c => {
+        const name = c.pick(['x', 'y', 'z']), toggle = () => ['change', name, 'toggle', c.below(c.pick([5, 60]))];
+        return c.happens(0.5) ? [toggle(), ['wait', c.below(c.pick([50, 300, 2000]))], toggle()] : [['close', slot(c)], toggle(), ['wait', c.below(900)], ...openTab(c, slot(c), {regions: true}), ['wait', c.below(1500)], toggle()];
+    },
+    returns: c => {
+        const toggle = () => ['change', 'x', 'toggle', 0], open = i => ['open', i, {door: 'plain', elements: [], regions: ['board']}];
+        return [open(0), ['wait', 9000], toggle(), ['wait', 3000], ...[0, 1, 2, 3, 4].map(i => ['close', i]), ['wait', 3000], toggle(), ['wait', 1000], open(1), ['wait', c.between(500, 9000)], toggle(), ['wait', 3000]];
+    },
+    ticks: c => [['tick'], ['wait', c.below(c.pick([500, 5000]))], ...c.happens(0.5) ? [['tick']] : []],
+    gap: c => {
+        const i = slot(c), name = c.pick(['x', 'y', 'z']);
+        return [['freeze', i, 'told'], ['wait', c.below(300)], ['change', name, c.pick(HOW), c.between(900, 3000)], ['wait', c.below(100)], ['change', name, 'same', 0], ['wait', c.below(1000)], ['thaw', i], ['wait', c.below(1000)]];
+    },
+    inside: c => {
+        const i = slot(c), change = (name, how) => [['change', name, how, 0], ['wait', c.below(c.pick([60, 300]))]];
+        return [['slow', c.pick([100, 400, 3000])], ['open', i, {door: 'plain', elements: [], regions: ['outer'], slowMorph: 0.7}], ['wait', c.between(3000, 9000)], ...change('z', 'inner'), ...change('z', 'inner'),
+            ...change('y', 'update'), ...change('z', 'update'), ...change('y', 'update'), ...change('z', 'update'), ['wait', 3000]];
+    },
+    apart: c => {
+        const toggle = () => ['change', 'x', 'toggle', 0];
+        return [['open', slot(c), {door: 'plain', elements: [], regions: ['pair'], failsMorph: 0.7}], ['wait', 9000], ['lag', 3000], ['change', 'y', 'update', 0], ['wait', c.between(3000, 3200)], toggle(),
+            ['wait', c.between(200, 900)], toggle(), ['wait', 6000]];
+    },
+    stuck: c => [['write', slot(c), c.pick(['x', 'y', 'z']), 'update', null], ['wait', c.below(3000)], changed(c)],
+    lifted: c => {
+        const i = slot(c), toggle = () => ['change', 'x', 'toggle', 0];
+        return [toggle(), ['wait', 500], ['open', i, {door: 'plain', elements: [], regions: ['board']}], ['wait', 4000], toggle(), ['wait', 3000], ['lift', i, c.pick([0, 500])], ['wait', c.below(100)], toggle(), ['wait', 2000]];
+    },
+    unplace: c => [['unplace', slot(c)]],
+    lift: c => [['lift', slot(c), c.pick([0, 0, 30, 2000])], ['wait', c.below(100)], changed(c)],
+    failing: c => [['fails', true], changed(c), ['wait', c.below(9000)], ['fails', false], ...c.happens(0.5) ? [changed(c)] : []],
+    slow: c => [['slow', c.pick([50, 400, 3000, 20_000])]],
+    full: c => [['full', c.between(1, 3)], changed(c)],
+    behindView: c => [['odd', 2, 'behind'], ['lag', c.pick([700, 4000])], changed(c), ['wait', c.below(300)], ['cutAll', 10], ['wait', c.below(3000)]],
+    odd: c => [['odd', c.pick([1, 3, 20]), c.pick(['page', 'empty', 'error', 'late', 'never', 'behind'])], ['full', 1], changed(c)],
+    typing: c => [['change', 'z', 'type', c.below(200), c.pick([300, 2000, 9000, 30_000])], ['wait', c.below(3000)]],
+    away: c => [['change', 'z', 'type', 0, c.between(2000, 9000)], ['wait', c.below(1500)], ['cutAll', 10], ['down', true], ['wait', c.between(500, 12_000)], ['down', false]],
+    ban: c => [['change', 'x', 'ban', c.below(200)]],
     behind: c => [['lag', c.pick([300, 700])], sent(c), sent(c), ['trim'], ['wait', c.below(400)], sent(c), ['wait', c.below(400)], ['trim'], sent(c)],
 };
 const SLOTS = 5;
 const slot = c => c.below(SLOTS);
 
 /** Properties of pages that a run may have. */
-const PROPERTIES = ['tokens', 'named', 'routes', 'versions', 'raises', 'refresh', 'noCursor', 'alone', 'doors', 'givesUp'];
+const PROPERTIES = ['regions', 'slowMorph', 'failsMorph', 'tokens', 'named', 'routes', 'versions', 'raises', 'refresh', 'noCursor', 'alone', 'doors', 'givesUp'];
 
 /** What makes trouble together. Half of the runs have one of these, with little else. */
 const THEMES = [['refresh', 'bad', 'trim', 'cut'], ['refresh', 'restart', 'bad', 'stall'], ['doors', 'shut', 'cut', 'close'], ['late'], ['torn'], ['torn'], ['doors', 'givesUp', 'down', 'wake', 'busy'], ['user', 'tokens', 'rights'], ['user', 'visit', 'crash'], ['visit'], ['refresh', 'reopen'], ['refresh', 'regain'], ['refresh', 'lack'], ['quiet'], ['flood'], ['broken', 'wake'], ['behind', 'behind', 'cut'], ['stripHeaders', 'cut', 'stall'],
     ['lag', 'trim', 'restart', 'cut'], ['crash', 'freeze', 'reload', 'cut'], ['freeze', 'freeze', 'hidden'], ['disconnect', 'rights', 'cut'], ['hold', 'down', 'busy', 'crash'],
+    ...Array.from({length: 3}, () => [['regions', 'changes', 'touches'], ['regions', 'slowMorph', 'writes', 'touches'], ['regions', 'writes', 'crash', 'cut'], ['regions', 'touches', 'lag', 'cut', 'restart'],
+        ['regions', 'failing', 'full', 'changes'], ['regions', 'odd', 'full', 'changes'], ['regions', 'behindView', 'changes'], ['regions', 'typing', 'away'], ['regions', 'touches', 'trim', 'stall'], ['regions', 'slow', 'slowMorph', 'changes', 'freeze', 'reload'],
+        ['regions', 'failsMorph', 'touches'], ['regions', 'refused', 'changes', 'user'], ['regions', 'ban', 'unplace', 'touches'], ['regions', 'lift', 'changes', 'touches'], ['regions', 'lifted'], ['regions', 'gap'], ['regions', 'gap', 'slow', 'lag'], ['regions', 'stuck', 'stuck', 'writes'], ['regions', 'slowMorph', 'inside', 'inside'], ['regions', 'inside'], ['regions', 'apart'], ['regions', 'apart'], ['regions', 'odd', 'full'], ['regions', 'behindView'], ['regions', 'inside'], ['regions', 'toggles'], ['regions', 'returns'], ['regions', 'ticks', 'cut', 'crash', 'close'], ['regions', 'ticks', 'freeze', 'reload', 'restart'], ['regions', 'toggles', 'crash', 'cut', 'slow'], ['regions', 'busy', 'down', 'touches', 'writes']]).flat(),
     ['named', 'stall', 'cut', 'reload'], ['crash', 'leave', 'tokens'], ['download']];
 
 /** @param {import('./scheduler.mjs').Chance} c @returns {any[][]} */
@@ -229,6 +287,7 @@ export function draw(c) {
     while (verbs.length < number) {
         const kind = c.random();
         if (kind < 0.3) verbs.push(['wait', waiting(c)]);
+        else if (has.regions && kind < 0.45) for (let i = c.between(1, 3); i > 0; i--) verbs.push(changed(c));
         else if (kind < 0.55) for (let i = c.between(1, 3); i > 0; i--) verbs.push(sent(c, isPrivate ? 0.4 : 0.1));
         else if (kind < 0.63) verbs.push(...openTab(c, c.below(tabs), has));
         else if (kind < 0.67) verbs.push(['close', slot(c)]);
@@ -240,6 +299,13 @@ export function draw(c) {
 }
 
 const waiting = c => c.pick([c.below(60), c.below(400), c.below(2500), c.below(2500), c.below(12_000), c.below(60_000)]);
+
+const HOW = ['insert', 'update', 'update', 'delete', 'move', 'bulk', 'same', 'toggle', 'toggle'];
+const changed = c => {
+    const name = c.pick(['x', 'y', 'z']);
+    return ['change', name, c.pick(name === 'z' ? [...HOW, 'inner', 'inner'] : HOW), c.pick([0, c.below(60), c.below(900)])];
+};
+const written = c => ['write', slot(c), c.pick(['x', 'y', 'z']), c.pick(HOW), c.pick([0, c.below(500), c.below(500), c.below(8000), null])];
 
 const sent = (c, isPrivate) => c.happens(0.25) ? ['act', slot(c), c.pick([...TOPICS, null])] : c.happens(isPrivate) ? ['publish', null, {user: c.pick(['ana', 'ben'])}] : ['publish', c.pick([...TOPICS, ...TOPICS, null])];
 
@@ -258,6 +324,12 @@ function openTab(c, slot, has) {
         if (has.refresh && c.happens(0.7)) element.refresh = c.pick(['/now', '/now', '']);
         if (has.tokens && c.happens(0.6) && element.topics.length) element.token = {topic: element.topics[0], ms: c.pick([3_600_000, 3_600_000, 5000, 30_000])};
         spec.elements.push(element);
+    }
+    if (has.regions && c.happens(0.9)) {
+        spec.regions = PAGE_VIEWS.filter(() => c.happens(0.4));
+        if (c.happens(0.8)) spec.elements = [];
+        if (has.slowMorph) spec.slowMorph = c.pick([0.2, 0.7]);
+        if (has.failsMorph) spec.failsMorph = 0.2;
     }
     return [['open', slot, spec]];
 }

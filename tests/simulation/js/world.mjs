@@ -9,12 +9,16 @@
 // keeps what the documentation promises: ids, replay, resets, rights, tokens, restarts, several processes of which some
 // lag. The network (`network.mjs`) breaks lines, silences them, and removes headers. `verbs.mjs` has all that may happen.
 //
+// Pages may show live regions. `regions.mjs` has rows, the views that show them, and two processes that render these, each
+// at its own pace. `region_page.mjs` has their elements, and a merge that replaces, may be late, and may fail. Both follow
+// what the pages of the wing promise. `region_oracle.mjs` judges what regions show, and how often a page fetches.
+//
 // A run is a seed and a list of verbs. Both together repeat it exactly. At its end the network is mended, and every tab
 // that is not frozen has to be live, with everything that it may see and one connection for all. Then frozen tabs thaw.
 // `oracle.mjs` judges what pages show.
 //
 // What it does not model. A tab has its own globals but shares the built-in classes with the others: no script changes
-// these. The fake DOM has the elements that connect, and no others: swaps, out-of-band elements, indicators and statistics
+// these. The fake DOM has the elements that connect and those of regions, and no others: swaps, merges, out-of-band elements, indicators and statistics
 // are tested in browsers. The throttling of timers in hidden tabs is not modelled, nor are retained and keyed events,
 // `exclude` and `send_to`, streams without ids, requests of other origins, WebKit's delay of the last bytes, or a junk
 // message that is a perfect forgery.
@@ -22,12 +26,15 @@ import {Channels, Locks} from './browser.mjs';
 import {FakeTarget} from './dom.mjs';
 import {Network} from './network.mjs';
 import {Oracle} from './oracle.mjs';
+import {Judge} from './region_oracle.mjs';
 import {Chance, Scheduler} from './scheduler.mjs';
 import {Server} from './server.mjs';
 import {Tab} from './tab.mjs';
-import {apply, mayBeAlone} from './verbs.mjs';
+import {NAMES} from './regions.mjs';
+import {apply, isCalm, mayBeAlone} from './verbs.mjs';
 
 const PATIENCE = 240_000;  // ms until all tabs have to be live after the last fault
+const QUIET = 30_000;  // ms at the end in which no region fetches
 const MAX_TIMERS = 12, MAX_LISTENERS = 7, MAX_LOCKS = 2;  // of one tab; timers and locks also for each stream
 
 export class World {
@@ -46,6 +53,7 @@ export class World {
         this.chance = new Chance(seed);
         this.locks = new Locks(this);
         this.channels = new Channels(this);
+        this.judge = new Judge(this);
         this.server = new Server(this);
         this.network = new Network(this);
         this.oracle = new Oracle(this);
@@ -118,6 +126,12 @@ export class World {
         this.server.publish(n, about);
     }
 
+    /** A process changes rows, and then touches them. @param {number} ms In between. */
+    change(name, how, ms, more) {
+        const write = this.server.regions.change(name, how, more);
+        this.scheduler.after(ms, () => this.server.regions.touch(name, write));
+    }
+
     // A run
 
     /** @param {any[][]} verbs */
@@ -125,6 +139,7 @@ export class World {
         FakeTarget.report = error => this.onError(error);
         const onRejection = error => this.onError(error);
         process.on('unhandledRejection', onRejection);
+        this.isCalmRun = verbs.every(isCalm);
         try {
             for (const verb of verbs) {
                 await this.#do(verb);
@@ -145,6 +160,7 @@ export class World {
     async #end() {
         this.network.mend();
         Object.assign(this.server, {refusals: [], lag: 0, isDown: false});
+        this.server.regions.mend();
         await this.#calm();
         const frozen = this.living.filter(each => each.frozen);
         if (this.failure || !frozen.length) return;
@@ -157,18 +173,26 @@ export class World {
         for (const wait of [PATIENCE, PATIENCE / 4]) {
             await this.scheduler.run(3000, () => this.failure);
             for (const topic of [undefined, 'a', 'b', 'c/1']) this.publish({topic});
+            if (wait < PATIENCE) for (const name of NAMES) this.change(name, 'update', 0);
             const end = this.scheduler.now + wait;
             do await this.scheduler.run(4000, () => this.failure);
-            while (!this.failure && this.scheduler.now < end && this.#unrest());
+            while (!this.failure && this.scheduler.now < end && (this.#unrest() || this.#waits()));
+            for (const each of this.#views()) if (each.isRegion) each.finish();  // the next touch would mend it
             if (this.failure) return;
         }
-        const views = this.#views();
+        const views = this.#views(), quietSince = this.scheduler.now, {causes} = this.server.regions;
         for (const each of views) each.finish();
+        if (!this.failure && views.some(each => each.isRegion)) await this.scheduler.run(QUIET, () => this.failure);
+        const fetching = causes === this.server.regions.causes && views.find(each => each.lastFetch > quietSince);
+        if (fetching) this.fails('storm', `${fetching.label} fetches, although all is quiet`);
         const why = this.#unrest() || this.#growth();
         if (why) this.fails(why.startsWith('growth') ? 'growth' : 'hang', why);
     }
 
     #views() { return this.oracle.views.filter(each => !each.isOver && !each.tab.frozen); }
+
+    /** Whether regions change soon, or fetch. */
+    #waits() { return this.server.regions.isBusy || this.living.some(each => each.spec.regions && !each.frozen && each.requests.size); }
 
     #unrest() {
         for (const each of this.#views()) {
@@ -219,7 +243,7 @@ export class World {
             if (tab.requests.size > 2 * streams) return `growth: tab ${tab.slot} has ${tab.requests.size} requests`;
             if (tab.channels.size > 1) return `growth: tab ${tab.slot} has ${tab.channels.size} channels`;
             for (const each of [tab.window, tab.document]) {
-                if (each.listenerCount > MAX_LISTENERS * 3) return `growth: tab ${tab.slot} has ${each.listenerCount} listeners`;
+                if (each.listenerCount > MAX_LISTENERS * (tab.spec.regions ? 5 : 3)) return `growth: tab ${tab.slot} has ${each.listenerCount} listeners`;
             }
         }
         return '';
