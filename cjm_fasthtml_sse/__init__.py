@@ -112,6 +112,7 @@ Modules:
 - `cjm_fasthtml_sse.testing.payload`: Collect the names and values that htmx sends with a request.
 - `cjm_fasthtml_sse.testing.plugin`: The fixture `live`, for tests that run an application
 - `cjm_fasthtml_sse.testing.problems`: Mistakes of an application that no page shows, collected so that a test fails by them
+- `cjm_fasthtml_sse.testing.regions`: Regions of a page: their touches, their renderings, and the present state that they fetch
 - `cjm_fasthtml_sse.testing.server`: Time that passes by a call, and workers that start, stop and die by a call
 - `cjm_fasthtml_sse.testing.serving`: Workers that serve copies of an application in memory, without a server
 - `cjm_fasthtml_sse.testing.sharing`: What each element of a tab receives, and how the tabs of one browser share a connection

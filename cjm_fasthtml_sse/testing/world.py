@@ -27,6 +27,7 @@ from starlette.applications import Starlette
 
 from ..asgi import shutdown
 from ..core.manager import replace_backplane
+from ..live.host import LiveHost
 from ..runtime.time import Time
 from .browser import Browser
 from .checks import Broadcasts, Checks
@@ -34,6 +35,7 @@ from .engine import TestEngine
 from .loop import LoopThread
 from .messages import only_oob
 from .pages import read_fragment
+from .regions import is_pending
 from .problems import Problems, watch_log, watch_warnings
 from .server import Clock, Server
 from .serving import AppSource, Worker, is_of_living_worker, make_task
@@ -74,6 +76,7 @@ class World(Checks):
             self.time, loop = self.clock.for_managers(self.chance), self.thread.loop
             loop.set_task_factory(make_task)
             loop.set_exception_handler(self._on_loop_error)
+            loop.has_work = self._has_work
             shutdown.manage(loop)
             if isinstance(self._engine, TestEngine): self.engine = self._engine
             elif self._engine is not None or self._count > 1: self.engine = TestEngine(self._engine, self.time)
@@ -210,6 +213,14 @@ def _on_loop_error(self: World, loop: asyncio.AbstractEventLoop, context: dict):
     what = f': {type(error).__name__}: {error}' if error else ''
     self.problems.add('task', context['message'] + what, error)
 
+
+# %% ../../nbs/testing/world.ipynb #53476f5c
+@patch
+def _has_work(self: World, until: float) -> bool: # By the loop's clock
+    managers = [manager for worker in self.server.workers if worker.is_alive for manager in worker.managers]
+    hosts = [each for manager in managers for each in manager.dispatcher.observers if isinstance(each, LiveHost)]
+    pages = [tab.page for browser in self.browsers for tab in browser.tabs if tab.page is not None]
+    return any(each.renderings.is_pending(until) for each in hosts) or any(is_pending(each, until) for each in pages)
 
 # %% ../../nbs/testing/world.ipynb #afdf5226
 @patch(as_prop=True)
