@@ -200,6 +200,7 @@ async def current(self: Renderings, state: ViewState, at_least: int = 0) -> Rend
 def touch(self: Renderings, name: str | None, position: int):
     "Note that `name` was touched at `position`; None for every name"
     for state in list(self._states.values() if name is None else self._by_name.get(name, ())):
+        if name is None: state.dirty = 0
         state.dirty = max(state.dirty, position)
         if name is None: state.rendering = None
         self.schedule(state)

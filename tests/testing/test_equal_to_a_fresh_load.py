@@ -1,7 +1,9 @@
 """Live regions under random edits: when all is quiet, every tab shows what a fresh load shows
 
-Ten tabs of five browsers are on two workers. They fall asleep, stall, lose their line, are reloaded and write themselves.
-Workers are killed and started anew. Each edit touches only the name of what it has changed.
+Ten tabs of five browsers are on two workers. They fall asleep, lose their line, are reloaded, and write themselves. A
+request may be answered by another worker than the stream. Workers are killed and started anew, and the engine goes away or
+forgets its events. The log is short, so a tab that was asleep gets a reset. Each edit touches only the name of what it has
+changed.
 """
 import asyncio
 import random
@@ -9,14 +11,14 @@ import random
 import pytest
 from fasthtml.common import Beforeware, Button, Div, FastHTML, H2, Input, Li, P, Span, Title, Ul
 
-from cjm_fasthtml_sse import Live
+from cjm_fasthtml_sse import BroadcastManager, Live, Replay
 from cjm_fasthtml_sse.testing import live
 from cjm_fasthtml_sse.testing.acts import click_at
 
 ACTS = ('insert', 'insert', 'update', 'update', 'delete', 'move', 'bulk', 'same')
 PAUSES = (0, 0, 0, .004, .03, .12)  # seconds of virtual time
 COLUMNS = ('todo', 'doing', 'done')
-NAMES = ('flat', 'plain', 'cols', 'slow', 'project/1', 'project/2', 'mine/ann', 'mine/bob',
+NAMES = ('flat', 'both', 'plain', 'cols', 'slow', 'project/1', 'project/2', 'mine/ann', 'mine/bob',
          *(f'column/{each}' for each in COLUMNS))
 PAGES = ('/', '/', '/', '/board', '/project/1', '/project/2')
 
@@ -25,7 +27,7 @@ class Store:
     "What all workers show: a list of rows for each name"
     def __init__(self):
         self.rows = {name: {} for name in NAMES}
-        self.rows['cols'] = dict.fromkeys(COLUMNS, 'cards')
+        self.rows['cols'], self.rows['both'] = dict.fromkeys(COLUMNS, 'cards'), {'title': 'none'}
         self.number = 0
 
     def edit(self, chance):
@@ -33,7 +35,7 @@ class Store:
         name = chance.choice(NAMES)
         rows, self.number = self.rows[name], self.number + 1
         act = 'delete' if len(rows) > 12 else chance.choice(ACTS) if rows else 'insert'
-        if name == 'cols' and act in ('insert', 'delete'): act = 'move'  # its keys are the columns
+        if name in ('cols', 'both') and act in ('insert', 'delete'): act = 'move'  # their keys stay
         key = chance.choice([*rows]) if rows else None
         if act == 'insert': rows[f'k{self.number}'] = f'new {self.number}'
         elif act == 'update': rows[key] = f'changed {self.number}'
@@ -50,14 +52,18 @@ def make_app(store):
     "Make a worker's application, with several shapes of regions"
     def sign_in(req, sess): req.scope['auth'] = sess.get('auth')
     app = FastHTML(before=Beforeware(sign_in), secret_key='the same in all workers')
-    app.state.live = regions = Live(app)
+    app.state.live = regions = Live(app, manager=BroadcastManager(replay=Replay(max_events=60)))
     def rows_of(name): return [*store.rows[name].items()]
 
-    @regions.region('flat')
-    def flat(): return Div(*(P(text, id=f'flat-{key}') for key, text in rows_of('flat')), id='flat')
+    @regions.region('flat', 'both')
+    def flat():
+        title = store.rows['both']['title']
+        return Div(*(P(text, id=f'flat-{key}') for key, text in rows_of('flat')), id='flat', title=title)
 
-    @regions.region('plain', min_interval=0)
-    def plain(): return Ul(*(Li(Span(text), Input(name=key)) for key, text in rows_of('plain')), id='plain')
+    @regions.region('plain', 'both', min_interval=0)
+    def plain():
+        title = Li(store.rows['both']['title'])
+        return Ul(title, *(Li(Span(text), Input(name=key)) for key, text in rows_of('plain')), id='plain')
 
     @regions.region('project/{number}')
     def project(number: int):
@@ -75,8 +81,9 @@ def make_app(store):
 
     @regions.region('slow')
     async def slow():
+        rows = rows_of('slow')
         await asyncio.sleep(.02)
-        return Div(*(P(text, id=f'slow-{key}') for key, text in rows_of('slow')), id='slow')
+        return Div(*(P(text, id=f'slow-{key}') for key, text in rows), id='slow')
 
     def buttons(): return [Button(each, id=each, hx_post=f'/{each}', hx_swap='none') for each in ('write', 'wait')]
 
@@ -109,15 +116,22 @@ class Crowd:
             browser = world.browser(user=chance.choice(('ann', 'bob')))
             for _ in range(2):
                 self.tabs.append(browser.tab(chance.choice(PAGES), worker=number % 2, htmx=chance.choice((2, 4))))
+                self.balance(self.tabs[-1])
 
-    def apps(self): return [each.app for each in self.world.server.workers if each.is_alive]
+    def workers(self): return [each for each in self.world.server.workers if each.is_alive]
+
+    def balance(self, tab):
+        "Let any worker answer the requests of a tab, as behind a proxy; its stream stays with one"
+        async def fetch(method, url, headers, body=b''):
+            return await tab.browser.fetch(self.chance.choice(self.workers()), method, url, headers, body)
+        tab.fetch = fetch
 
     async def edit(self, count):
         "Edit, while the tabs come and go"
-        for app in self.apps(): app.state.chance = self.chance
+        for worker in self.workers(): worker.app.state.chance = self.chance
         for _ in range(count):
-            app = self.chance.choice(self.apps())
-            app.state.live.touch(*self.store.edit(self.chance))
+            state = self.chance.choice(self.workers()).app.state
+            state.live.touch(*self.store.edit(self.chance))
             await asyncio.sleep(self.chance.choice(PAUSES))
             if self.chance.random() < .2: await self.disturb()
         await asyncio.sleep(.3)  # a handler that is killed between a change and its touch has touched nothing
@@ -146,10 +160,19 @@ class Crowd:
     def wake_all(self):
         for tab in [*self.asleep]: self.wake(tab)
 
-    def restart(self):
-        "Let all workers, or one of them, begin anew"
-        if self.chance.random() < .5: self.world.server.restart()
-        else: self.world.server.kill(self.chance.randrange(2))
+    def break_down(self):
+        "Let the server or the engine fail"
+        server, engine = self.world.server, self.world.engine
+        kind = self.chance.choice(('restart', 'kill', 'away', 'forget'))
+        if kind == 'restart': server.restart()
+        elif kind == 'kill': server.kill(self.chance.randrange(2))
+        elif kind == 'forget': engine.forget()
+        else:
+            engine.go_away(self.chance.choice((None, 0, 1)))
+            self.world.do(self.edit(10))
+            engine.come_back()
+            self.world.clock.advance(10)
+            self.world.do(self.edit(10))
 
     def expect_fresh(self):
         self.world.call(self.wake_all)
@@ -164,7 +187,7 @@ def run(seed, rounds, edits=100):
         crowd = Crowd(world, store, chance)
         for _ in range(rounds):
             world.do(crowd.edit(edits))
-            if chance.random() < .25: crowd.restart()
+            if chance.random() < .5: crowd.break_down()
             crowd.expect_fresh()
 
 
