@@ -180,9 +180,13 @@ async def _answer(self: LiveHost, req: Request) -> Response:
 async def _lifespan(self: LiveHost) -> AsyncIterator[None]:
     async with self.manager.lifespan():
         try: yield
-        finally:
-            self.rooms.stop()
-            self.renderings.stop()
+        finally: self.stop()
+
+@patch
+def stop(self: LiveHost):
+    "End what runs"
+    self.rooms.stop()
+    self.renderings.stop()
 
 # %% ../../nbs/live/host.ipynb #d65d3f89
 @patch

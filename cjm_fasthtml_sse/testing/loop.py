@@ -4,7 +4,7 @@ A live page depends on time: heartbeats, delays between attempts, the age of a t
 
 The loop runs in a thread of its own, so plain functions can use it, also in a notebook, whose own loop is running. Each call from outside ends when the loop is *quiet*: no callback is ready, and no thread that the loop waits for is at work. So there is nothing to wait for after a call, and a test needs no sleeps.
 
-Time stands still except in `advance`, and while a call waits for its own result. It then moves straight to the next timer.
+Time stands still except in `advance`, and while a call waits for its own result, or for work that it has caused. It then moves straight to the next timer.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/testing/loop.html.md"""
 

@@ -11,7 +11,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/testing/regions.html.md"""
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/testing/regions.ipynb #6500609f
+# %% ../../nbs/testing/regions.ipynb #20248bc4
 import asyncio, re
 from typing import Any
 from urllib.parse import urlencode
@@ -25,7 +25,7 @@ from .pages import is_within, read_fragment, start_tag, with_attribute
 from .sharing import Subscription
 from .stream import Block, is_later, parse_json
 
-# %% ../../nbs/testing/regions.ipynb #1f299acd
+# %% ../../nbs/testing/regions.ipynb #8455e119
 LIVE = 'data-sse-live'
 
 def view_of(element: Tag) -> str: return parse_json(element.get(LIVE)).get('view', '') # Empty if it is no region
@@ -34,7 +34,7 @@ def elements_in(parent: Tag) -> list[Tag]: return [each for each in parent.conte
 
 _OF_SCRIPT = ('data-sse-state', 'data-sse-denied')
 
-# %% ../../nbs/testing/regions.ipynb #4f82094c
+# %% ../../nbs/testing/regions.ipynb #f5d3f04c
 class Merge:
     "Turns a region into a rendering, and keeps the elements that are found again"
     def __init__(self, root: Tag, kept: set[str]):
@@ -62,7 +62,7 @@ class Merge:
         if not view_of(new) or view_of(found) != view_of(new): self.run(found, new)
         return [found]
 
-# %% ../../nbs/testing/regions.ipynb #63c2d5fd
+# %% ../../nbs/testing/regions.ipynb #4c6ee5e2
 SPREAD, REACH_PERIOD, WRITE_TIMEOUT, MAX_PAUSE = 0.3, 0.3, 5.0, 60.0 # Seconds
 GRACE, UNSURE_PERIOD, FETCH_TIMEOUT = 2.0, 5.0, 30.0 # Seconds
 MAX_EARLY = 50 # Renderings
@@ -104,7 +104,7 @@ class Region:
         timers = [self.timer if not self.is_retry else None, self.doubt if self.lacks else None]
         return self.is_fetching or any(each is not None and each.when() <= until for each in timers)
 
-# %% ../../nbs/testing/regions.ipynb #0bce10dc
+# %% ../../nbs/testing/regions.ipynb #cb22499e
 @patch
 def on_state(self: Region, state: str, status: int | None):
     if self.entry.subscription is not None: self.page.show_state()
@@ -120,7 +120,7 @@ def mark(self: Region, is_stale: bool):
     self.entry.is_stale = is_stale
     if not self.is_over: self.page.show_state()
 
-# %% ../../nbs/testing/regions.ipynb #cde29a06
+# %% ../../nbs/testing/regions.ipynb #28466124
 @patch
 def take(self: Region, block: Block):
     "Receive a block of the stream"
@@ -146,7 +146,7 @@ def look_later(self: Region):
         if self.lacks: self.fetch_soon()
     self.doubt = self.doubt or self.page.later(GRACE, ring)
 
-# %% ../../nbs/testing/regions.ipynb #914a0f55
+# %% ../../nbs/testing/regions.ipynb #68db961a
 @patch
 def accept(self: Region, head: dict[str, Any], html: str, is_fetched: bool = False):
     "Take a rendering: the whole, or what changes the last one"
@@ -171,7 +171,7 @@ def accept(self: Region, head: dict[str, Any], html: str, is_fetched: bool = Fal
     self.early.remove(following)
     self.accept(*following)
 
-# %% ../../nbs/testing/regions.ipynb #e1a48d84
+# %% ../../nbs/testing/regions.ipynb #d041063c
 @patch
 def _replace(self: Region, html: str):
     self.next, self.kept = elements_in(read_fragment(html))[0].extract(), set()
@@ -189,7 +189,7 @@ def _change(self: Region, html: str, ids: list[str]):
         root.append(found)
     self.next, self.ids = root, ids
 
-# %% ../../nbs/testing/regions.ipynb #25fcb440
+# %% ../../nbs/testing/regions.ipynb #e711b595
 @patch
 def show(self: Region):
     "Show the rendering that waits, if it may be shown"
@@ -212,7 +212,7 @@ def end_write(self: Region, reached: str):
     self.floor = reached or self.floor
     self.show()
 
-# %% ../../nbs/testing/regions.ipynb #d59d58d2
+# %% ../../nbs/testing/regions.ipynb #19c2991c
 @patch
 def fetch_soon(self: Region, pause: float | None = None, is_retry: bool = False):
     "Fetch the present state after a pause, unless it has come by then"
@@ -242,7 +242,7 @@ async def _fetch_once(self: Region):
     self.is_fetching = False
     if self.asks_again and self.is_due: self.fetch_soon()
 
-# %% ../../nbs/testing/regions.ipynb #0d4fc756
+# %% ../../nbs/testing/regions.ipynb #860cf904
 @patch
 async def _fetch(self: Region):
     need, early = self.need if self.lacks else self.at, self.early
@@ -273,7 +273,7 @@ def expect_change(self: Region, after: float | None, grace: float = GRACE):
         self.fetch_soon()
     if after is not None: self.clock = self.page.later(after + grace, ring)
 
-# %% ../../nbs/testing/regions.ipynb #a7e18a23
+# %% ../../nbs/testing/regions.ipynb #69cd73a4
 _SCRIPT = re.compile(r'/live\.[0-9a-f]+\.js$')
 
 @patch
@@ -286,8 +286,9 @@ def attach_regions(self: Page):
         self.attached.pop(key).subscription.close()
     new = [(key, each) for key, each in found.items() if key not in self.regions]
     if new and not any(_SCRIPT.search(each.get('src', '')) for each in self.document.find_all('script')):
-        what = f'{self.tab!r} shows a live region, {start_tag(new[0][1])}, and has no script for it. Let FastHTML make '
-        return self.tab.world.problems.add('region', what + 'the page, or add the `hdrs` of the app to its head')
+        what = f'{self.tab!r} shows a live region, {start_tag(new[0][1])}, and has no script for it. '
+        hint = "FastHTML adds it to a page that it makes, as of a handler that returns Titled('…', region())"
+        return self.tab.world.problems.add('region', what + hint)
     for key, each in new:
         region = self.regions[key] = Region(self, each, parse_json(each[LIVE]) | known_of(each))
         self.attached[key] = region.entry
@@ -297,7 +298,7 @@ def shown_at(self: Page, element: Tag) -> str: # Empty outside of a region
     "Return the place of the region around an element"
     return next((known_of(each).get('at', '') for each in element.parents if view_of(each)), '')
 
-# %% ../../nbs/testing/regions.ipynb #40343a15
+# %% ../../nbs/testing/regions.ipynb #2f7e058f
 @patch
 def begin_write(self: Page, asked: Any):
     "Note that a request is under way, if it writes"

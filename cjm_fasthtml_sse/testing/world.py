@@ -2,9 +2,9 @@
 
 A live page fails in ways that a plain one does not: a line is lost, a worker dies, an hour passes. A *world* runs an application so that these are calls. It has workers, an engine, a clock and browsers, all in memory, and every call ends when everything that it caused is done.
 
-The package's clocks and timers are virtual, and so is `asyncio.sleep` of the application. `time.time()` of the application is not. Time stands still except in `world.clock.advance`, and while a verb waits for its own answer.
+The package's clocks and timers are virtual, and so is `asyncio.sleep` of the application. `time.time()` of the application is not. Time stands still except in `world.clock.advance`, while a verb waits for its own answer, and until live regions show what it has touched.
 
-A mistake of the application fails the test, also where no assertion looks: an exception in a handler, a builder or a task, a broadcast that was never awaited, a callback that blocks the loop, an event that no element of the page takes. `world.expected` says which mistakes a test provokes.
+A mistake of the application fails the test, also where no assertion looks: an exception in a handler, a builder or a task, a broadcast that was never awaited, a callback that blocks the loop, an event that no element of the page takes, a live region without its script. `world.expected` says which mistakes a test provokes.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/testing/world.html.md"""
 
@@ -27,7 +27,6 @@ from starlette.applications import Starlette
 
 from ..asgi import shutdown
 from ..core.manager import replace_backplane
-from ..live.host import LiveHost
 from ..runtime.time import Time
 from .browser import Browser
 from .checks import Broadcasts, Checks
@@ -217,8 +216,7 @@ def _on_loop_error(self: World, loop: asyncio.AbstractEventLoop, context: dict):
 # %% ../../nbs/testing/world.ipynb #53476f5c
 @patch
 def _has_work(self: World, until: float) -> bool: # By the loop's clock
-    managers = [manager for worker in self.server.workers if worker.is_alive for manager in worker.managers]
-    hosts = [each for manager in managers for each in manager.dispatcher.observers if isinstance(each, LiveHost)]
+    hosts = [host for worker in self.server.workers if worker.is_alive for host in worker.hosts]
     pages = [tab.page for browser in self.browsers for tab in browser.tabs if tab.page is not None]
     return any(each.renderings.is_pending(until) for each in hosts) or any(is_pending(each, until) for each in pages)
 
