@@ -59,7 +59,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.now, self.target, self.step_began, self.limiter = start, start, perf_counter(), None
         self.block_limit, self.on_block, self.blocked_at, self.in_executor = block_limit, on_block, None, 0
         self.waiter, self.is_ended, self.in_source, self.source_until = None, False, 0, 0.0
-        self.has_work, self.work_until = lambda until: False, start # Whether timers up to a time belong to a call
+        self.has_work, self.work_until = lambda until: False, start
         super().__init__(_Selector(self))
 
     def time(self) -> float: return self.now # Seconds
@@ -90,10 +90,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if waiter is not None: waiter.set()
         return select(None)
 
-    def _works_on(self, timeout: float | None) -> bool:
-        in_time = self.waiter is not None and timeout is not None and self.now + timeout <= self.work_until
-        return in_time and self.has_work(self.work_until)
-
     def end_step(self):
         "Report a callback that kept the loop from its turn"
         if self.blocked_at is None: return
@@ -111,6 +107,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             else: self.in_executor -= 1
         future.add_done_callback(done)
         return future
+
+# %% ../../nbs/testing/loop.ipynb #411b48e6
+@patch
+def _works_on(self: VirtualLoop, timeout: float | None) -> bool:
+    in_time = self.waiter is not None and timeout is not None and self.now + timeout <= self.work_until
+    return in_time and self.has_work(self.work_until)
 
 # %% ../../nbs/testing/loop.ipynb #a505f40e
 _STDLIB = sysconfig.get_path('stdlib').replace('\\', '/')

@@ -88,7 +88,7 @@ class Page:
         self.policy, self.may_share = settings_of(self.document)
         scripts = [each.string or '' for each in self.document.find_all('script')]
         self.scripts = ' '.join(text for text in scripts if 'cjmSSE' not in text)
-        self.untaken, self.taken, self.regions, self.writes = {}, set(), {}, {} # By their identity
+        self.untaken, self.taken, self.regions, self.writes = {}, set(), {}, {}
 
     @property
     def now(self) -> float: return asyncio.get_running_loop().time() # Seconds of the world's clock
@@ -141,7 +141,8 @@ def attach_all(self: Page):
         if all(trigger.event == 'load' for trigger in each.triggers): continue
         raise in_browser(f'hx-trigger of {start_tag(each.element)}, which has a stream, is not in the kit')
     for key, each in list(self.attached.items()):
-        if key in self.regions or key in found and found[key].url == each.url and is_within(each.element, self.document): continue
+        is_same = key in found and found[key].url == each.url and is_within(each.element, self.document)
+        if is_same or key in self.regions: continue
         self.attached.pop(key).subscription.close()
     for key, each in found.items():
         if key not in self.attached: self._attach(key, each.element, each.url)
@@ -197,18 +198,19 @@ def show_indicators(self: Page):
         button.string = reload
         element.extend([' ', button])
 
-# %% ../../nbs/testing/page.ipynb #d6ebda99
-@patch
-def on_event(self: Page, entry: Attached, block: Block):
-    if entry.held is None: return self.deliver(entry, block)
-    entry.held.append(block)
-
+# %% ../../nbs/testing/page.ipynb #d1abba96
 @patch
 def note(self: Page, entry: Attached, block: Block) -> TabEvent:
     "Note that an element has received an event"
     about = block.event or '', block.data, self.now, urlsplit(entry.url).path, start_tag(entry.element)
     self.tab.events.append(event := TabEvent(block.id, *about))
     return event
+
+# %% ../../nbs/testing/page.ipynb #d6ebda99
+@patch
+def on_event(self: Page, entry: Attached, block: Block):
+    if entry.held is None: return self.deliver(entry, block)
+    entry.held.append(block)
 
 @patch
 def deliver(self: Page, entry: Attached, block: Block):

@@ -30,19 +30,18 @@ LIVE = 'data-sse-live'
 
 def view_of(element: Tag) -> str: return parse_json(element.get(LIVE)).get('view', '') # Empty if it is no region
 
-def elements_in(parent: Tag) -> list[Tag]: return [each for each in parent.contents if isinstance(each, Tag)]
+def elements_in(parent: Tag | None) -> list[Tag]: return [each for each in parent or () if isinstance(each, Tag)]
 
-_OF_SCRIPT = ('data-sse-state', 'data-sse-denied')
+def _by_id(elements: list[Tag]) -> dict[str, Tag]: return {each['id']: each for each in elements}
 
 # %% ../../nbs/testing/regions.ipynb #f5d3f04c
 class Merge:
     "Turns a region into a rendering, and keeps the elements that are found again"
-    def __init__(self, root: Tag, kept: set[str]):
-        self.kept, self.known = kept, {each['id']: each for each in root.find_all(id=True)}
+    def __init__(self, root: Tag, kept: set[str]): self.kept, self.known = kept, _by_id(root.find_all(id=True))
 
     def run(self, old: Tag, new: Tag):
         "Make `old` equal to `new`, which is taken apart"
-        own = {name: value for name, value in old.attrs.items() if name in _OF_SCRIPT}
+        own = {name: old[name] for name in ('data-sse-state', 'data-sse-denied') if name in old.attrs}
         old.attrs, unnamed = dict(new.attrs) | own, {}
         for each in elements_in(old):
             if not each.get('id'): unnamed.setdefault(self._key(each), []).append(each)
@@ -52,7 +51,7 @@ class Merge:
 
     def _key(self, element: Tag) -> tuple: return element.name, element.get('name'), view_of(element)
 
-    def _merged(self, old: Tag, new: Any, unnamed: dict[tuple, list[Tag]]) -> list[Any]:
+    def _merged(self, old: Tag, new: Any, unnamed: dict) -> list[Any]:
         if not isinstance(new, Tag): return [new.extract()]
         if id := new.get('id'): found = self.known.pop(id, None)
         else: found = next(iter(unnamed.get(self._key(new), ())), None)
@@ -86,7 +85,7 @@ class Region:
         if self.at: query.append(('last_event_id', self.at))
         url, share = f'{self.path}?{urlencode(query)}', page.may_share and element.get('data-sse-share') != 'false'
         self.entry = Attached(element, url)
-        self.entry.subscription = Subscription(page.tab, url, share, self.take, self.on_state, '', self.on_caught_up)
+        self.entry.subscription = Subscription(page.tab, url, share, self.take, self.on_state, self.on_caught_up)
         self.expect_change(about.get('after'), 0)
 
     @property
@@ -179,14 +178,12 @@ def _replace(self: Region, html: str):
 
 @patch
 def _change(self: Region, html: str, ids: list[str]):
-    changed = {each['id']: each for each in elements_in(read_fragment(html))}
-    before = {} if self.next is None else {each['id']: each for each in elements_in(self.next)}
-    stays = {*self.ids} if self.next is None else self.kept
-    root = Tag(name=self.element.name, attrs=dict((self.element if self.next is None else self.next).attrs))
+    changed, before = _by_id(elements_in(read_fragment(html))), _by_id(elements_in(self.next))
+    shown = self.element if self.next is None else self.next
+    stays, root = {*self.ids} if self.next is None else self.kept, Tag(name=shown.name, attrs=dict(shown.attrs))
     self.kept = {id for id in ids if id in stays and id not in changed}
-    for id in ids:
-        found = changed.get(id) or (None if id in self.kept else before.get(id)) or Tag(name='div', attrs=dict(id=id))
-        root.append(found)
+    found = before | changed | {id: None for id in self.kept}
+    for id in ids: root.append(found.get(id) or Tag(name='div', attrs={'id': id}))
     self.next, self.ids = root, ids
 
 # %% ../../nbs/testing/regions.ipynb #e711b595

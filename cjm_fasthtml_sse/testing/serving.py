@@ -107,7 +107,8 @@ class Worker:
 
     @property
     def hosts(self) -> list[LiveHost]: # Of its live regions
-        return [each for manager in self.managers for each in manager.dispatcher.observers if isinstance(each, LiveHost)]
+        observers = [each for manager in self.managers for each in manager.dispatcher.observers]
+        return [each for each in observers if isinstance(each, LiveHost)]
 
     def create_task(self, coroutine: Any) -> asyncio.Task:
         "Run `coroutine` as a part of this worker"

@@ -38,8 +38,7 @@ def request_to(path: str, pairs: list[tuple], id: str, name: str) -> StreamReque
 class Subscription:
     "What one element of a page receives"
     def __init__(self, tab: Any, url: str, share: bool, on_event: Callable[[Block], None],
-        on_state: Callable[[str, int | None], None], cursor: str = '',
-        on_caught_up: Callable[[], None] = lambda: None):
+        on_state: Callable[[str, int | None], None], on_caught_up: Callable[[], None] = lambda: None, cursor: str = ''):
         parts, query = urlsplit(url), parse_qsl(urlsplit(url).query, keep_blank_values=True)
         self.tab, self.on_event, self.on_state, self.path = tab, on_event, on_state, parts.path
         self.name, self.echo, self.on_caught_up, self.is_behind = tab.page.name, '', on_caught_up, False

@@ -92,11 +92,6 @@ class World(Checks):
         finally: self._close()
         if kind is None: self.problems.raise_first()
 
-    def _end(self):
-        for each in [tab for browser in self.browsers for tab in browser.tabs]: each.close()
-        self.server.stop()
-        gc.collect(0)
-
     def _close(self):
         thread, self.thread = self.thread, None
         if self.engine is not None: self.engine.run = lambda function: function()
@@ -105,6 +100,13 @@ class World(Checks):
             manager.time.follow(Time())
             manager.dispatcher.on_dispatched = lambda event, count: None
         self._exits.close()
+
+# %% ../../nbs/testing/world.ipynb #7b93209d
+@patch
+def _end(self: World):
+    for each in [tab for browser in self.browsers for tab in browser.tabs]: each.close()
+    self.server.stop()
+    gc.collect(0)
 
 # %% ../../nbs/testing/world.ipynb #2a8b0603
 class _Nobody:

@@ -1,9 +1,9 @@
 """Live regions under random edits: when all is quiet, every tab shows what a fresh load shows
 
-Ten tabs of five browsers are on two workers. They fall asleep, lose their line, are reloaded, and write themselves. A
-request may be answered by another worker than the stream. Workers are killed and started anew, and the engine goes away or
-forgets its events. The log is short, so a tab that was asleep gets a reset. Each edit touches only the name of what it has
-changed.
+Ten tabs of five browsers are on two workers. They fall asleep, lose their line, are reloaded, and write themselves.
+A request may be answered by another worker than the stream. Workers are killed and started anew, and the engine goes
+away or forgets its events. The log is short, so a tab that was asleep gets a reset. Each edit touches only the name of
+what it has changed.
 """
 import asyncio
 import random
