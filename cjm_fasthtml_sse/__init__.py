@@ -106,6 +106,7 @@ Modules:
 - `cjm_fasthtml_sse.testing.fields`: Fill in a form as a person does, and collect its values as a browser does.
 - `cjm_fasthtml_sse.testing.htmx`: Return the request that htmx sends when an element is triggered.
 - `cjm_fasthtml_sse.testing.loop`: An event loop on which time passes only when a test says so
+- `cjm_fasthtml_sse.testing.merge`: Turn an element of a page into another rendering of it, and keep what was typed
 - `cjm_fasthtml_sse.testing.messages`: Bring an event of a stream into a page, as htmx and the script of this package do.
 - `cjm_fasthtml_sse.testing.page`: The document of a tab, the elements that receive events, their states, and refreshes
 - `cjm_fasthtml_sse.testing.pages`: Read HTML as a browser does, find elements, and compare two trees.

@@ -49,7 +49,7 @@ class Attached:
     "An element of the page and its subscription"
     def __init__(self, element: Tag, url: str):
         self.element, self.url, self.subscription = element, url, None
-        self.is_stale = self.is_refreshing = self.is_barred = False
+        self.is_stale = self.is_refreshing = self.is_barred = self.is_region = False
         self.held, self.refreshed_at, self.delay = None, float('-inf'), None
 
     @property
@@ -141,8 +141,8 @@ def attach_all(self: Page):
         if all(trigger.event == 'load' for trigger in each.triggers): continue
         raise in_browser(f'hx-trigger of {start_tag(each.element)}, which has a stream, is not in the kit')
     for key, each in list(self.attached.items()):
-        is_same = key in found and found[key].url == each.url and is_within(each.element, self.document)
-        if is_same or key in self.regions: continue
+        is_same = each.is_region or key in found and found[key].url == each.url
+        if is_same and is_within(each.element, self.document): continue
         self.attached.pop(key).subscription.close()
     for key, each in found.items():
         if key not in self.attached: self._attach(key, each.element, each.url)

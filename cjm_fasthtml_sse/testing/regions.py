@@ -2,7 +2,7 @@
 
 A [live region](../live/live.html) is an element whose markup the server renders again. In a browser, a script connects it, shows its renderings, and fetches the present state where one may be lacking. This module does the same for the page of a tab. The rules are those of `assets/live.js`.
 
-A rendering is merged into the document. An element stays the same one if its id is found again. Without ids, it stays if the tag, `name` and order are the same. So a field keeps what was typed. That is all that the kit keeps: it has no focus and no scroll positions. It does not compare what the server said before. A field that the server changes keeps what was typed, and is not marked as a conflict. Test these in a browser.
+A rendering is [merged](merge.html) into the document, so a field keeps what was typed.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/testing/regions.html.md"""
 
@@ -20,46 +20,11 @@ from bs4 import Tag
 from fastcore.basics import patch
 
 from .browser import LineLost, path_of
+from .merge import LIVE, Merge, elements_by_id, elements_in, view_of
 from .page import Attached, Page
-from .pages import is_within, read_fragment, start_tag, with_attribute
+from .pages import read_fragment, start_tag, with_attribute
 from .sharing import Subscription
 from .stream import Block, is_later, parse_json
-
-# %% ../../nbs/testing/regions.ipynb #8455e119
-LIVE = 'data-sse-live'
-
-def view_of(element: Tag) -> str: return parse_json(element.get(LIVE)).get('view', '') # Empty if it is no region
-
-def elements_in(parent: Tag | None) -> list[Tag]: return [each for each in parent or () if isinstance(each, Tag)]
-
-def _by_id(elements: list[Tag]) -> dict[str, Tag]: return {each['id']: each for each in elements}
-
-# %% ../../nbs/testing/regions.ipynb #f5d3f04c
-class Merge:
-    "Turns a region into a rendering, and keeps the elements that are found again"
-    def __init__(self, root: Tag, kept: set[str]): self.kept, self.known = kept, _by_id(root.find_all(id=True))
-
-    def run(self, old: Tag, new: Tag):
-        "Make `old` equal to `new`, which is taken apart"
-        own = {name: old[name] for name in ('data-sse-state', 'data-sse-denied') if name in old.attrs}
-        old.attrs, unnamed = dict(new.attrs) | own, {}
-        for each in elements_in(old):
-            if not each.get('id'): unnamed.setdefault(self._key(each), []).append(each)
-        nodes = [node for each in new.contents[:] for node in self._merged(old, each, unnamed)]
-        old.clear()
-        old.extend(nodes)
-
-    def _key(self, element: Tag) -> tuple: return element.name, element.get('name'), view_of(element)
-
-    def _merged(self, old: Tag, new: Any, unnamed: dict) -> list[Any]:
-        if not isinstance(new, Tag): return [new.extract()]
-        if id := new.get('id'): found = self.known.pop(id, None)
-        else: found = next(iter(unnamed.get(self._key(new), ())), None)
-        if id in self.kept: return [] if found is None else [found]
-        if found is None or found.name != new.name or is_within(old, found): return [new.extract()]
-        if not id: unnamed[self._key(new)].pop(0)
-        if not view_of(new) or view_of(found) != view_of(new): self.run(found, new)
-        return [found]
 
 # %% ../../nbs/testing/regions.ipynb #4c6ee5e2
 SPREAD, REACH_PERIOD, WRITE_TIMEOUT, MAX_PAUSE = 0.3, 0.3, 5.0, 60.0 # Seconds
@@ -78,13 +43,14 @@ class Region:
         self.hash, self.at = about.get('hash') or '', about.get('at') or page.shown_at(element)
         self.need, self.floor, self.next, self.kept, self.early, self.failures = '', '', None, set(), [], 0
         self.ids = [each.get('id', '') for each in elements_in(element)]
-        self.is_last = self.is_gone = self.is_past = self.is_fetching = self.asks_again = self.is_retry = False
+        self.is_last = self.is_past = self.is_fetching = self.asks_again = self.is_retry = False
         self.timer, self.clock, self.doubt, self.unsure_until = None, None, None, 0.0
         element.known = dict(at=self.at, hash=self.hash)
         self.path, query = path_of(about['url'], page.url), [('topic', self.view)]
         if self.at: query.append(('last_event_id', self.at))
         url, share = f'{self.path}?{urlencode(query)}', page.may_share and element.get('data-sse-share') != 'false'
         self.entry = Attached(element, url)
+        self.entry.is_region = True
         self.entry.subscription = Subscription(page.tab, url, share, self.take, self.on_state, self.on_caught_up)
         self.expect_change(about.get('after'), 0)
 
@@ -96,7 +62,7 @@ class Region:
         return self.lacks or self.is_past or self.entry.is_stale or bool(self.early)
 
     @property
-    def is_over(self) -> bool: return self.is_gone or self.page.regions.get(id(self.element)) is not self
+    def is_over(self) -> bool: return self.page.regions.get(id(self.element)) is not self
 
     def is_pending(self, until: float) -> bool:
         "Return whether it fetches the present state now, or will by `until`, and not after a failure"
@@ -151,7 +117,7 @@ def accept(self: Region, head: dict[str, Any], html: str, is_fetched: bool = Fal
     "Take a rendering: the whole, or what changes the last one"
     at, before, hash = head.get('at', ''), head.get('from'), head.get('hash', '')
     if head.get('error'): return self.mark(True)
-    self.unsure_until = float('inf')
+    if hash != self.hash: self.unsure_until = float('inf')
     if is_older(at, self.at): return self.look_later()
     if before is not None and before != self.hash:
         self.early = [*self.early, (head, html)][-MAX_EARLY:]
@@ -178,7 +144,7 @@ def _replace(self: Region, html: str):
 
 @patch
 def _change(self: Region, html: str, ids: list[str]):
-    changed, before = _by_id(elements_in(read_fragment(html))), _by_id(elements_in(self.next))
+    changed, before = (elements_by_id(elements_in(each)) for each in (read_fragment(html), self.next))
     shown = self.element if self.next is None else self.next
     stays, root = {*self.ids} if self.next is None else self.kept, Tag(name=shown.name, attrs=dict(shown.attrs))
     self.kept = {id for id in ids if id in stays and id not in changed}
@@ -200,9 +166,13 @@ def show(self: Region):
     element.known = dict(at=self.at, hash=self.hash)
     if root.name == element.name: Merge(element, kept).run(element, root)
     else: element.replace_with(root)
-    self.is_gone = self.is_last
-    if self.is_gone: self.entry.subscription.close()
+    if self.is_last: self._end()
     self.page.after_swap()
+
+@patch
+def _end(self: Region):
+    self.entry.subscription.close()
+    del self.page.regions[id(self.element)], self.element[LIVE], self.element.known
 
 @patch
 def end_write(self: Region, reached: str):
@@ -279,8 +249,9 @@ def attach_regions(self: Page):
     found = {id(each): each for each in with_attribute(self.document, LIVE) if view_of(each)}
     for key, region in list(self.regions.items()):
         if key in found and view_of(found[key]) == region.view: continue
+        region.entry.subscription.close()
         del self.regions[key]
-        self.attached.pop(key).subscription.close()
+        self.attached.pop(key, None)
     new = [(key, each) for key, each in found.items() if key not in self.regions]
     if new and not any(_SCRIPT.search(each.get('src', '')) for each in self.document.find_all('script')):
         what = f'{self.tab!r} shows a live region, {start_tag(new[0][1])}, and has no script for it. '

@@ -158,7 +158,7 @@ def test_a_region_that_ends(site):
         site.ends = False
         site.change()
         world.settled()
-        assert tab.texts('#gone') == ['You were removed']
+        assert tab.texts('#gone') == ['You were removed'] and tab.state == 'closed'
 
 
 def test_a_region_that_fails_is_a_problem_and_keeps_what_it_shows(site):
