@@ -117,12 +117,14 @@ Modules:
 - `cjm_fasthtml_sse.testing.fields`: Fill in a form as a person does, and collect its values as a browser does.
 - `cjm_fasthtml_sse.testing.htmx`: Return the request that htmx sends when an element is triggered.
 - `cjm_fasthtml_sse.testing.loop`: An event loop on which time passes only when a test says so
+- `cjm_fasthtml_sse.testing.merge`: Turn an element of a page into another rendering of it, and keep what was typed
 - `cjm_fasthtml_sse.testing.messages`: Bring an event of a stream into a page, as htmx and the script of this package do.
 - `cjm_fasthtml_sse.testing.page`: The document of a tab, the elements that receive events, their states, and refreshes
 - `cjm_fasthtml_sse.testing.pages`: Read HTML as a browser does, find elements, and compare two trees.
 - `cjm_fasthtml_sse.testing.payload`: Collect the names and values that htmx sends with a request.
 - `cjm_fasthtml_sse.testing.plugin`: The fixture `live`, for tests that run an application
 - `cjm_fasthtml_sse.testing.problems`: Mistakes of an application that no page shows, collected so that a test fails by them
+- `cjm_fasthtml_sse.testing.regions`: Regions of a page: their touches, their renderings, and the present state that they fetch
 - `cjm_fasthtml_sse.testing.server`: Time that passes by a call, and workers that start, stop and die by a call
 - `cjm_fasthtml_sse.testing.serving`: Workers that serve copies of an application in memory, without a server
 - `cjm_fasthtml_sse.testing.sharing`: What each element of a tab receives, and how the tabs of one browser share a connection

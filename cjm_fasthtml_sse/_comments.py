@@ -336,7 +336,7 @@ comments = {
         '': "Attributes:\n    id: Id in the log; None for one without an id\n    type: Name; empty for an event without a name\n    data: Text\n    when: Seconds of the world's clock\n    url: Path of the stream\n    element: Start tag of the element that received it",
     },
     'Problem': {
-        '': 'Attributes:\n    kind: `handler`, `answer`, `builder`, `task`, `await`, `blocked`, `unshown`, `log`\n    text: What happened, and where\n    error: The exception, if there is one',
+        '': 'Attributes:\n    kind: `handler`, `answer`, `builder`, `task`, `await`, `blocked`, `unshown`, `region`, `log`\n    text: What happened, and where\n    error: The exception, if there is one',
         'is_like': 'Args:\n    expected: Class of the exception, kind of the problem, or pattern for its text\n\nReturns:\n    Whether this problem is meant',
     },
     'Clock': {

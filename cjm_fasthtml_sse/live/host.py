@@ -221,8 +221,13 @@ async def _lifespan(self: LiveHost) -> AsyncIterator[None]:
         try: yield
         finally:
             if self.tables is not None: await self.tables.stop()
-            self.rooms.stop()
-            self.renderings.stop()
+            self.stop()
+
+@patch
+def stop(self: LiveHost):
+    "End what runs"
+    self.rooms.stop()
+    self.renderings.stop()
 
 # %% ../../nbs/live/host.ipynb #d1a10332
 @patch

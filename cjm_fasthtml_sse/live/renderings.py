@@ -315,3 +315,11 @@ def _push(self: Renderings, state: ViewState, streams: Iterable[StreamConnection
     if not streams: return
     frame = encode_frame(f'{to_json(head)}\n{html}', event=LIVE_EVENT, topic=state.view.topic)
     push(self.hub, frame, streams)
+
+# %% ../../nbs/live/renderings.ipynb #6c238e35
+@patch
+def is_pending(self: Renderings, until: float) -> bool: # By the loop's clock
+    "Return whether a touched view is rendered now, or will be by `until`; not one that has failed"
+    def is_touched(state: ViewState) -> bool: return state.dirty > (state.rendering.position if state.rendering else 0)
+    touched = [each for each in self._states.values() if is_touched(each) and not each.failures]
+    return any(each.task is not None or each.timer is not None and each.timer.when() <= until for each in touched)

@@ -82,6 +82,7 @@ async def send(self: Page, asked: HtmxRequest):
     "Send a request of htmx, and show the answer"
     body, kind = encode_form(asked.body, asked.encoding) if asked.method != 'GET' and asked.body else (b'', '')
     headers = dict(asked.headers) | {'sse-tab': self.name} | ({'content-type': kind} if kind else {})
+    self.begin_write(asked)
     try: found = await self.tab.fetch(asked.method, path_of(asked.url, self.url), headers, body)
     except LineLost: return self.end_request(asked, False) # htmx fires `htmx:sendError`, and the page stays as it is
     if self.is_left or self.tab.page is not self: return
@@ -93,6 +94,7 @@ async def send(self: Page, asked: HtmxRequest):
 def end_request(self: Page, asked: HtmxRequest, is_successful: bool):
     "Empty the form if it does so after a request"
     dialect = dialect_of(self.document, self.htmx)
+    self.end_write(asked)
     for each in lineage(asked.element):
         if each.name == 'form' and dialect.is_reset(each, is_successful): reset(self.document, each)
 
@@ -106,6 +108,7 @@ async def show(self: Page, asked: HtmxRequest, found: Answer):
         self.tab.world.problems.add('answer', what + found.text[:300])
     if url := outcome.push_url or outcome.replace_url: self.url = path_of(url, self.url)
     self.after_swap()
+    self.end_write(asked, found.headers.get('sse-reached', ''))
     for each in outcome.events: await self.dispatch(each.name, each.element)
     if outcome.location is not None: await self.send(outcome.location)
     elif outcome.refresh: await self.tab.load(self.url)

@@ -25,7 +25,9 @@ from ..core.hints import nearest_name
 from ..events.record import Event
 from ..events.topics import PRIVATE
 from .browser import Browser
+from ..live.renderings import touched_name
 from .pages import outline, read_page, select
+from .stream import parse_json
 
 # %% ../../nbs/testing/checks.ipynb #ce39d0a1
 @dataclass
@@ -47,6 +49,7 @@ class Broadcasts:
     def recorder(self, manager: int, now: Callable[[], float]) -> Callable[[Event, int], None]:
         "Return what notes the events of one manager"
         def note(event: Event, count: int):
+            if touched_name(event) is not None: return
             is_private = (event.topic or '').startswith(PRIVATE)
             message, topic = event.message, None if is_private else event.topic
             found = Broadcast(message.type, message.data, topic, is_private, event.id, now())
@@ -62,12 +65,17 @@ _PASSING = re.compile(r'(?:\?|&(?:amp;)?)(?:last_event_id|signed|connection_id)=
 _MADE = re.compile(r' (?:data-sse-(?:state|denied|close)|hx-sse[-:](?:connect|close)|hx-config|hx-ext|hx-disinherit)'
     r'="(?:[^"]*)"') # Made by `create_sse_element` beside `data-sse-connect`, or by the script
 
+_LIVE = re.compile(r'(data-sse-live=")({.*?})"')
+
+def _view(found: re.Match) -> str: # Without what each page and each user has of its own
+    return f"{found[1]}{parse_json(found[2]).get('view', '').rpartition('/')[0]}\""
+
 def lines_of(root: Element, css: str | None) -> list[str]:
     "Return the elements that match, a line for each element and text"
     found = select(root, css) if css else [root.body or root]
     if css and not found: raise LookupError(f'{css!r} matches 0 elements')
     lines = (_PASSING.sub('', line) for each in found for line in outline(each))
-    shown = (_MADE.sub('', line) if 'data-sse-' in line else line for line in lines)
+    shown = (_LIVE.sub(_view, _MADE.sub('', line)) if 'data-sse-' in line else line for line in lines)
     return list(_without_scripts(shown))
 
 def _without_scripts(lines: Iterable[str]) -> Iterator[str]:
@@ -126,7 +134,8 @@ class Checks:
         return self.assert_broadcasts(0, **which)
 
     def _near(self, topic: str | None) -> str:
-        known = [each for worker in self.server.workers for manager in worker.managers for each in manager.hub.topics()]
+        managers = [manager for worker in self.server.workers for manager in worker.managers]
+        known = [each for manager in managers for each in manager.hub.topics() if each[0] != PRIVATE]
         if topic is None or topic in known: return ''
         near = nearest_name(topic, known)
         return f'\nNo page asked for {topic!r}' + (f'; pages asked for {near!r}' if near else '')

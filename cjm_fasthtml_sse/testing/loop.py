@@ -4,7 +4,7 @@ A live page depends on time: heartbeats, delays between attempts, the age of a t
 
 The loop runs in a thread of its own, so plain functions can use it, also in a notebook, whose own loop is running. Each call from outside ends when the loop is *quiet*: no callback is ready, and no thread that the loop waits for is at work. So there is nothing to wait for after a call, and a test needs no sleeps.
 
-Time stands still except in `advance`, and while a call waits for its own result. It then moves straight to the next timer.
+Time stands still except in `advance`, and while a call waits for its own result, or for work that it has caused. It then moves straight to the next timer.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/testing/loop.html.md"""
 
@@ -38,6 +38,7 @@ class _Selector(selectors.DefaultSelector):
 # %% ../../nbs/testing/loop.ipynb #1aa8fea7
 SOURCE_WAIT = 0.05  # seconds for a thread that may wait for the application, such as that of a queue
 THREAD_WAIT = 0.02  # seconds between two looks at the threads
+MAX_WORK = 60.0  # seconds of virtual time that a call waits for what it has caused
 _POOLS = ('concurrent/futures/thread.py', 'anyio/_backends/_asyncio.py', 'cjm_fasthtml_sse/live/worker.py')
 
 def _waits(frame: FrameType | None) -> bool:
@@ -58,6 +59,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.now, self.target, self.step_began, self.limiter = start, start, perf_counter(), None
         self.block_limit, self.on_block, self.blocked_at, self.in_executor = block_limit, on_block, None, 0
         self.waiter, self.is_ended, self.in_source, self.source_until = None, False, 0, 0.0
+        self.has_work, self.work_until = lambda until: False, start
         super().__init__(_Selector(self))
 
     def time(self) -> float: return self.now # Seconds
@@ -80,6 +82,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self.now += timeout
             return []
         if self.is_working(): return []
+        if self._works_on(timeout):
+            self.now += timeout
+            return []
         self.now = max(self.now, self.target)
         waiter, self.waiter = self.waiter, None
         if waiter is not None: waiter.set()
@@ -102,6 +107,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             else: self.in_executor -= 1
         future.add_done_callback(done)
         return future
+
+# %% ../../nbs/testing/loop.ipynb #411b48e6
+@patch
+def _works_on(self: VirtualLoop, timeout: float | None) -> bool:
+    in_time = self.waiter is not None and timeout is not None and self.now + timeout <= self.work_until
+    return in_time and self.has_work(self.work_until)
 
 # %% ../../nbs/testing/loop.ipynb #a505f40e
 _STDLIB = sysconfig.get_path('stdlib').replace('\\', '/')
@@ -165,6 +176,7 @@ class LoopThread:
         quiet, outcome = threading.Event(), []
         def start():
             self.loop.waiter, self.loop.source_until = quiet, perf_counter() + SOURCE_WAIT
+            self.loop.work_until = self.loop.now + MAX_WORK
             try: outcome.append((function(), None))
             except Exception as e: outcome.append((None, e))  # noqa: BLE001 - raised in the caller
         self.loop.call_soon_threadsafe(start)
@@ -218,7 +230,9 @@ def _stop_time(self: LoopThread, task: asyncio.Task): self.loop.target = self.lo
 @patch
 def advance(self: LoopThread, seconds: float):
     "Let `seconds` of virtual time pass"
-    def start(): self.loop.target = self.loop.now + seconds
+    def start():
+        self.loop.target = self.loop.now + seconds
+        self.loop.work_until = self.loop.target + MAX_WORK
     self.call(start)
 
 # %% ../../nbs/testing/loop.ipynb #c8138230

@@ -49,7 +49,7 @@ class Attached:
     "An element of the page and its subscription"
     def __init__(self, element: Tag, url: str):
         self.element, self.url, self.subscription = element, url, None
-        self.is_stale = self.is_refreshing = self.is_barred = False
+        self.is_stale = self.is_refreshing = self.is_barred = self.is_region = False
         self.held, self.refreshed_at, self.delay = None, float('-inf'), None
 
     @property
@@ -88,7 +88,10 @@ class Page:
         self.policy, self.may_share = settings_of(self.document)
         scripts = [each.string or '' for each in self.document.find_all('script')]
         self.scripts = ' '.join(text for text in scripts if 'cjmSSE' not in text)
-        self.untaken, self.taken = {}, set()
+        self.untaken, self.taken, self.regions, self.writes = {}, set(), {}, {}
+
+    @property
+    def now(self) -> float: return asyncio.get_running_loop().time() # Seconds of the world's clock
 
     def later(self, seconds: float, call: Callable[[], Any]):
         "Call `call` after some virtual time, unless the page has been left"
@@ -138,10 +141,12 @@ def attach_all(self: Page):
         if all(trigger.event == 'load' for trigger in each.triggers): continue
         raise in_browser(f'hx-trigger of {start_tag(each.element)}, which has a stream, is not in the kit')
     for key, each in list(self.attached.items()):
-        if key in found and found[key].url == each.url and is_within(each.element, self.document): continue
+        is_same = each.is_region or key in found and found[key].url == each.url
+        if is_same and is_within(each.element, self.document): continue
         self.attached.pop(key).subscription.close()
     for key, each in found.items():
         if key not in self.attached: self._attach(key, each.element, each.url)
+    self.attach_regions()
     self.show_state()
 
 @patch
@@ -193,6 +198,14 @@ def show_indicators(self: Page):
         button.string = reload
         element.extend([' ', button])
 
+# %% ../../nbs/testing/page.ipynb #d1abba96
+@patch
+def note(self: Page, entry: Attached, block: Block) -> TabEvent:
+    "Note that an element has received an event"
+    about = block.event or '', block.data, self.now, urlsplit(entry.url).path, start_tag(entry.element)
+    self.tab.events.append(event := TabEvent(block.id, *about))
+    return event
+
 # %% ../../nbs/testing/page.ipynb #d6ebda99
 @patch
 def on_event(self: Page, entry: Attached, block: Block):
@@ -202,9 +215,7 @@ def on_event(self: Page, entry: Attached, block: Block):
 @patch
 def deliver(self: Page, entry: Attached, block: Block):
     "Show an event"
-    now, name = asyncio.get_running_loop().time(), block.event or ''
-    event = TabEvent(block.id, name, block.data, now, urlsplit(entry.url).path, start_tag(entry.element))
-    self.tab.events.append(event)
+    event, name = self.note(entry, block), block.event or ''
     taken = take(self.document, entry.element, name, block.data, self.htmx)
     key = (block.id, name, block.data)
     if name.startswith('sse-') or not block.data or taken.by not in (None, 'script'): self.taken.add(key)

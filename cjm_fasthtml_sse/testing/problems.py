@@ -25,7 +25,7 @@ class AppError(AssertionError):
 @dataclass(frozen=True)
 class Problem:
     "A mistake of the application"
-    kind: str # `handler`, `answer`, `builder`, `task`, `await`, `blocked`, `unshown`, `log`
+    kind: str # `handler`, `answer`, `builder`, `task`, `await`, `blocked`, `unshown`, `region`, `log`
     text: str # What happened, and where
     error: BaseException | None = None # The exception, if there is one
 

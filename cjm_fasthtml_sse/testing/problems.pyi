@@ -11,7 +11,7 @@ class Problem:
     """A mistake of the application
 
     Attributes:
-        kind: `handler`, `answer`, `builder`, `task`, `await`, `blocked`, `unshown`, `log`
+        kind: `handler`, `answer`, `builder`, `task`, `await`, `blocked`, `unshown`, `region`, `log`
         text: What happened, and where
         error: The exception, if there is one
     """

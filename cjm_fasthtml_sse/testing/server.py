@@ -125,6 +125,7 @@ def kill(self: Server,
         self._world.cut_engine(old)
         old.is_alive = False
         for each in list(old.exchanges): each.break_line()
+        for each in old.hosts: each.stop()
         await old.end_tasks(keep=(old.lifespan,)) # What it does at its end must not happen
     self._world.do(end())
     if not replace: return

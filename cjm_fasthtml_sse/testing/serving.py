@@ -26,6 +26,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 
 from ..core.manager import BroadcastManager
+from ..live.host import LiveHost
 from .loop import place_of
 from .problems import Problems
 
@@ -103,6 +104,11 @@ class Worker:
         self.number, self.app, self.problems, self.managers = number, app, problems, find_managers(app)
         self.is_alive, self.tasks, self.exchanges, self.origins = True, WeakSet(), set(), {}
         self._events, self._answers, self.has_started = asyncio.Queue(), asyncio.Queue(), False
+
+    @property
+    def hosts(self) -> list[LiveHost]: # Of its live regions
+        observers = [each for manager in self.managers for each in manager.dispatcher.observers]
+        return [each for each in observers if isinstance(each, LiveHost)]
 
     def create_task(self, coroutine: Any) -> asyncio.Task:
         "Run `coroutine` as a part of this worker"

@@ -38,10 +38,10 @@ def request_to(path: str, pairs: list[tuple], id: str, name: str) -> StreamReque
 class Subscription:
     "What one element of a page receives"
     def __init__(self, tab: Any, url: str, share: bool, on_event: Callable[[Block], None],
-        on_state: Callable[[str, int | None], None], cursor: str = ''):
+        on_state: Callable[[str, int | None], None], on_caught_up: Callable[[], None] = lambda: None, cursor: str = ''):
         parts, query = urlsplit(url), parse_qsl(urlsplit(url).query, keep_blank_values=True)
         self.tab, self.on_event, self.on_state, self.path = tab, on_event, on_state, parts.path
-        self.name, self.echo = tab.page.name, ''
+        self.name, self.echo, self.on_caught_up, self.is_behind = tab.page.name, '', on_caught_up, False
         self.topics = list(dict.fromkeys(value for name, value in query if name == 'topic'))
         self.signed = [value for name, value in query if name == 'signed'] if self.topics else []
         kept = {*OPTIONS} - (set() if self.topics else {'signed'})
@@ -77,7 +77,7 @@ def ask_anew(self: Subscription):
 @patch
 def close_own(self: Subscription):
     own, self.own = self.own, None
-    if own is not None: own.close()
+    if own is not None: own.drop()
 
 # %% ../../nbs/testing/sharing.ipynb #48df3343
 @patch
@@ -93,6 +93,13 @@ def take(self: Subscription, block: Block):
     if block.id is not None: self.cursor = block.id
     is_own = self.echo and self.echo in (block.echo or '')
     if block.data is not None and not is_own: self.on_event(block)
+
+@patch
+def catch_up(self: Subscription, block: Block):
+    "Note the first mark of a stream: what was missed has been received"
+    if not (self.is_behind and is_mark(block)): return
+    self.is_behind = False
+    self.on_caught_up()
 
 # %% ../../nbs/testing/sharing.ipynb #e6d45a70
 @patch
@@ -130,6 +137,7 @@ def stream_request(self: Subscription) -> StreamRequest:
 
 @patch
 def on_open(self: Subscription, headers: Headers, opening: dict):
+    self.is_behind = True
     self.tag, self.echo = headers.get('sse-user', ''), headers.get('sse-echo', '')
     self.grant(opening.get('topics', self.topics))
 
@@ -143,6 +151,7 @@ def on_blocks(self: Subscription, blocks: list[Block]):
             continue
         self.take(block)
         if block.event == 'sse-close': return self.close()
+        self.catch_up(block)
         if self.own is own and self.may_share and self.tag and is_mark(block): self._share(blocks[i + 1:])
 
 # %% ../../nbs/testing/sharing.ipynb #b1f85c27
@@ -169,7 +178,7 @@ class Group:
     "The subscriptions of one browser that share a connection to a route"
     def __init__(self, browser: Any, key: tuple):
         self.browser, self.key, self.members, self.stream, self.tag, self.last_id = browser, key, [], None, '', ''
-        self.asked, self.signed, self.granted, self.tabs, self._later = [], [], [], 1, None
+        self.asked, self.signed, self.granted, self.tabs, self._later, self.is_behind = [], [], [], 1, None, False
 
     def add(self, member: Subscription, rest: list[Block]):
         "Let a subscription that has caught up follow the group; `rest` are blocks that came with the mark"
@@ -191,6 +200,7 @@ class Group:
         if member not in self.members: self.members.append(member)
         member.is_relayed = True
         member.enter(self.stream.state)
+        member.on_caught_up() # The way may have changed while an event without an id was on the other one
 
 # %% ../../nbs/testing/sharing.ipynb #ff987208
 @patch
@@ -225,7 +235,7 @@ def stream_request(self: Group) -> StreamRequest:
 
 @patch
 def on_open(self: Group, headers: Headers, opening: dict):
-    self.tag, self.granted = headers.get('sse-user', ''), opening.get('topics', self.asked)
+    self.tag, self.granted, self.is_behind = headers.get('sse-user', ''), opening.get('topics', self.asked), True
     for each in list(self.members):
         if each.is_relayed and each.tag != self.tag: each.ask_anew()
         elif each.own is not None and not is_later(self.last_id, each.cursor):
@@ -241,6 +251,7 @@ def on_blocks(self: Group, blocks: list[Block]):
             continue
         if block.id is not None: self.last_id = block.id
         for each in list(self.members): self._relay(each, block)
+        self._catch_up(block)
         if block.event == 'sse-close' and self.members: return self.stream.connect() # Only some topics have ended
 
 # %% ../../nbs/testing/sharing.ipynb #5845ae4e
@@ -257,6 +268,13 @@ def _relay(self: Group, member: Subscription, block: Block):
         return
     is_mine = block.topic is None or any(covers(each, block.topic) for each in member.granted)
     member.take(block if is_mine or not any(covers(each, block.topic) for each in self.granted) else Block(id=block.id))
+
+@patch
+def _catch_up(self: Group, block: Block):
+    if not (self.is_behind and is_mark(block)): return
+    self.is_behind = False
+    for each in self.members:
+        if each.is_relayed: each.on_caught_up()
 
 # %% ../../nbs/testing/sharing.ipynb #d868a72b
 @patch

@@ -147,6 +147,12 @@ def close(self: TabStream, state: str = 'closed', status: int | None = None):
     self.enter(state, status)
 
 @patch
+def drop(self: TabStream):
+    "Close it for a reader that goes on without it, and report nothing"
+    self.state = 'closed'
+    self._cancel()
+
+@patch
 def reconnect_now(self: TabStream):
     "Try again at once, unless the stream is open, connecting or denied"
     if self.state in ('open', 'denied', 'connecting') or self.exchange is not None: return

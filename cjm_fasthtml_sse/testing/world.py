@@ -2,9 +2,9 @@
 
 A live page fails in ways that a plain one does not: a line is lost, a worker dies, an hour passes. A *world* runs an application so that these are calls. It has workers, an engine, a clock and browsers, all in memory, and every call ends when everything that it caused is done.
 
-The package's clocks and timers are virtual, and so is `asyncio.sleep` of the application. `time.time()` of the application is not. Time stands still except in `world.clock.advance`, and while a verb waits for its own answer.
+The package's clocks and timers are virtual, and so is `asyncio.sleep` of the application. `time.time()` of the application is not. Time stands still except in `world.clock.advance`, while a verb waits for its own answer, and until live regions show what it has touched.
 
-A mistake of the application fails the test, also where no assertion looks: an exception in a handler, a builder or a task, a broadcast that was never awaited, a callback that blocks the loop, an event that no element of the page takes. `world.expected` says which mistakes a test provokes.
+A mistake of the application fails the test, also where no assertion looks: an exception in a handler, a builder or a task, a broadcast that was never awaited, a callback that blocks the loop, an event that no element of the page takes, a live region without its script. `world.expected` says which mistakes a test provokes.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/testing/world.html.md"""
 
@@ -34,6 +34,7 @@ from .engine import TestEngine
 from .loop import LoopThread
 from .messages import only_oob
 from .pages import read_fragment
+from .regions import is_pending
 from .problems import Problems, watch_log, watch_warnings
 from .server import Clock, Server
 from .serving import AppSource, Worker, is_of_living_worker, make_task
@@ -74,6 +75,7 @@ class World(Checks):
             self.time, loop = self.clock.for_managers(self.chance), self.thread.loop
             loop.set_task_factory(make_task)
             loop.set_exception_handler(self._on_loop_error)
+            loop.has_work = self._has_work
             shutdown.manage(loop)
             if isinstance(self._engine, TestEngine): self.engine = self._engine
             elif self._engine is not None or self._count > 1: self.engine = TestEngine(self._engine, self.time)
@@ -90,11 +92,6 @@ class World(Checks):
         finally: self._close()
         if kind is None: self.problems.raise_first()
 
-    def _end(self):
-        for each in [tab for browser in self.browsers for tab in browser.tabs]: each.close()
-        self.server.stop()
-        gc.collect(0)
-
     def _close(self):
         thread, self.thread = self.thread, None
         if self.engine is not None: self.engine.run = lambda function: function()
@@ -103,6 +100,13 @@ class World(Checks):
             manager.time.follow(Time())
             manager.dispatcher.on_dispatched = lambda event, count: None
         self._exits.close()
+
+# %% ../../nbs/testing/world.ipynb #7b93209d
+@patch
+def _end(self: World):
+    for each in [tab for browser in self.browsers for tab in browser.tabs]: each.close()
+    self.server.stop()
+    gc.collect(0)
 
 # %% ../../nbs/testing/world.ipynb #2a8b0603
 class _Nobody:
@@ -210,6 +214,13 @@ def _on_loop_error(self: World, loop: asyncio.AbstractEventLoop, context: dict):
     what = f': {type(error).__name__}: {error}' if error else ''
     self.problems.add('task', context['message'] + what, error)
 
+
+# %% ../../nbs/testing/world.ipynb #53476f5c
+@patch
+def _has_work(self: World, until: float) -> bool: # By the loop's clock
+    hosts = [host for worker in self.server.workers if worker.is_alive for host in worker.hosts]
+    pages = [tab.page for browser in self.browsers for tab in browser.tabs if tab.page is not None]
+    return any(each.renderings.is_pending(until) for each in hosts) or any(is_pending(each, until) for each in pages)
 
 # %% ../../nbs/testing/world.ipynb #afdf5226
 @patch(as_prop=True)

@@ -9,7 +9,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from cjm_fasthtml_sse import (
-    AccessPolicy, BroadcastManager, OOBStreamBuilder, Replay, SSEStream, StreamConfig, connection_indicator,
+    AccessPolicy, BroadcastManager, Live, OOBStreamBuilder, Replay, SSEStream, StreamConfig, connection_indicator,
     create_reconnection_script, create_sse_element, setup_broadcast_routes, sign_topics, signed_only, sse_headers)
 
 NPM = Path(__file__).parents[2]/'node_modules'
@@ -841,3 +841,85 @@ def a_topic_that_is_ended(major):
     site.page(lambda req: [site.stream('first', 'beforeend', topics=['one']),
         site.stream('second', 'beforeend', topics=['two']), connection_indicator(id='state')])
     return site
+
+
+# Live regions
+
+class RegionSite(Site):
+    "A site with rows that two regions show, one with ids and one inside another"
+    def __init__(self, major):
+        super().__init__(major)
+        self.rows, self.live = dict(a='one', b='two'), Live(self.app, manager=self.manager, local='/npm')
+        self.inner = self.live.region('rows', min_interval=.1)(self.inner)
+        outer, flat = self.live.region('outer')(self.outer), self.live.region('rows')(self.flat)
+        button = Button('write', id='write', hx_post='/rows?key=a&text=written', hx_swap='none')
+        self.page(lambda req: [button, flat(), outer(), connection_indicator(id='state')])
+        self.app.post('/rows')(self.change)
+        self.app.post('/end')(self.end)
+        self.title, self.is_over = 'Rows', False
+
+    def change(self, key: str, text: str, title: str = None):
+        if text: self.rows[key] = text
+        else: self.rows.pop(key)
+        if title: self.title = title
+        self.live.touch('rows', *(['outer'] if title else []))
+        return ''
+
+    def end(self):
+        self.is_over = True
+        self.live.touch('rows')
+        return ''
+
+    # Regions
+
+    def flat(self):
+        if self.is_over: return self.live.Gone(P('It is over', id='over'))
+        return Div(*(P(text, Input(name='note'), id=key) for key, text in self.rows.items()), id='flat')
+
+    def inner(self): return Ul(*map(Li, self.rows.values()), id='inner')
+
+    def outer(self): return Div(P(self.title, id='title'), Div(self.inner(), id='around'), id='outer')
+
+
+def regions_script(world):
+    browser = world.browser()
+    one, two, other = browser.tab('/'), browser.tab('/'), world.tab('/')
+    world.post('/rows', key='a', text='changed')
+    two.fill('#b input', 'typed')
+    world.post('/rows', key='c', text='new', title='Other rows')
+    one.click('#write')
+    one.lose_line()
+    world.post('/rows', key='b', text='while the line is lost')
+    one.regain_line()
+    other.freeze()
+    world.post('/rows', key='a', text='')
+    other.thaw()
+    two.close()
+    world.post('/rows', key='d', text='another')
+
+
+@case(regions_script)
+def live_regions(major): return RegionSite(major)
+
+
+def restarted_regions_script(world):
+    browser = world.browser()
+    browser.tab('/')
+    browser.tab('/')
+    world.post('/rows', key='a', text='changed')
+    world.restart()
+    world.post('/rows', key='c', text='after the restart')
+
+
+@case(restarted_regions_script)
+def live_regions_after_a_restart(major): return RegionSite(major)
+
+
+def ended_region_script(world):
+    world.tab('/')
+    world.post('/end')
+    world.post('/rows', key='a', text='not shown any more')
+
+
+@case(ended_region_script)
+def a_region_that_ends(major): return RegionSite(major)

@@ -155,6 +155,7 @@ class Kit(Driver):
     def look(self, tab):
         events, ids = [], {}
         for each in tab.events:
+            if ' data-sse-live=' in each.element: continue  # in a browser, no source of events has it
             ids[each.element] = each.id or ids.get(each.element)  # one without an id has the last one, as in a browser
             events.append(plain(each.type, each.data, ids[each.element], self.major))
         title = tab.dom.title.string if tab.dom.title else None

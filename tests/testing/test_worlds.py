@@ -279,6 +279,17 @@ def test_tabs_of_a_browser_share_a_connection_and_cookies():
         assert world.tab().texts('#who') == ['nobody']
 
 
+def test_a_tab_that_has_joined_a_shared_connection_sleeps_and_wakes():
+    with live(make) as world:
+        browser = world.browser()
+        first, second = browser.tab(), browser.tab()
+        second.freeze()
+        first.submit('form', title='Milk')
+        second.thaw()
+        first.submit('form', title='Tea')
+        assert (second.texts('#cards li'), second.state) == (['Milk', 'Tea'], 'open')
+
+
 @pytest.mark.parametrize('kind', ['queue', 'asyncio queue', 'generator', 'async generator', 'function'])
 def test_each_source_of_a_stream(kind):
     def with_stream():
