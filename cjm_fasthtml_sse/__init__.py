@@ -78,7 +78,7 @@ Modules:
 - `cjm_fasthtml_sse.core.streaming`: Streams the items of one source to one page, in order, and closes the source at the end.
 - `cjm_fasthtml_sse.core.subscribers`: Two kinds of subscriber, fed from one log: streams, and queues that the application reads
 - `cjm_fasthtml_sse.core.users`: Revoke topics from a user, disconnect users, and keep an id with one user in all processes
-- `cjm_fasthtml_sse.demo.app`: The routes of the demo, and the events that they broadcast
+- `cjm_fasthtml_sse.demo.app`: The demo as an application: live regions, the handlers that touch them, and a broadcast by hand
 - `cjm_fasthtml_sse.events.log`: The newest events in one order, for readers that reconnect or fall behind
 - `cjm_fasthtml_sse.events.mailbox`: The queue of one reader: references to events while it keeps up, a cursor into the log when it falls behind
 - `cjm_fasthtml_sse.events.marks`: Short marks in an id for topics that the client requested and does not receive
