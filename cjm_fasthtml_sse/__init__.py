@@ -4,19 +4,22 @@ This package shows a change on the server in every open page of a [FastHTML](htt
 
 ``` python
 from fasthtml.common import *
-from cjm_fasthtml_sse import BroadcastManager, create_sse_element, setup_broadcast_routes, sse_headers
+from cjm_fasthtml_sse import Live
 
-app, rt = fast_app(hdrs=sse_headers())
-manager = BroadcastManager()
-setup_broadcast_routes(app, manager, element_builder=lambda kind, data: P(data["text"]))
+app, rt = fast_app()
+live, votes = Live(app), {"Pizza": 0, "Salad": 0, "Soup": 0}
 
-@rt
-def index():
-    form = Form(Input(name="text"), hx_post=add, hx_swap="none", hx_on__after_request="this.reset()")
-    return Titled("Notes", form, create_sse_element("/sse/broadcast", swap_strategy="beforeend"))
+@live.region("votes")
+def poll(): return Div(*map(choice, votes), role="group")
+def choice(dish): return Button(dish, " ", votes[dish], id=dish, hx_post=vote.to(dish=dish), hx_swap="none")
 
 @app.post
-async def add(text: str): await manager.broadcast("note", {"text": text})
+def vote(dish: str):
+    votes[dish] += 1
+    live.touch("votes")
+
+@rt
+def index(): return Titled("What is for lunch?", poll())
 
 serve()
 ```
