@@ -74,6 +74,7 @@ Modules:
 - `cjm_fasthtml_sse.core.presence_events`: Announce joins and leaves of a topic's users to the topic
 - `cjm_fasthtml_sse.core.presence_rooms`: Joins, leaves and counts to announce for one topic
 - `cjm_fasthtml_sse.core.publishing`: The calls of a manager that send events: to all subscribers, to a topic, to one connection
+- `cjm_fasthtml_sse.core.pushes`: One frame that is in no log is written to many streams together
 - `cjm_fasthtml_sse.core.rates`: Send at most one event of a key in a period, and always the last one
 - `cjm_fasthtml_sse.core.revocations`: Remembers which topics were revoked from which user, by position in the log instead of by time.
 - `cjm_fasthtml_sse.core.rounds`: One event is written to all its readers together, from bytes that are made once

@@ -1,11 +1,16 @@
-"""Publishes events from a shell: `python -m cjm_fasthtml_sse publish`
+"""Publishes events and touches from a shell: `python -m cjm_fasthtml_sse publish`
 
 A shell script or a cron job can publish an event without any Python:
 
     export SSE_BACKPLANE=sqlite:////srv/app/events.db
     python -m cjm_fasthtml_sse publish --type deployed --data '{"version": "1.4"}'
 
-The backplane is `--url`, or the environment variable `SSE_BACKPLANE`. All users of a machine can read the arguments of its processes, so pass a URL with a password in the environment. The event's id is printed to standard output. An error is one sentence on standard error and an exit status: 1 if the event was not sent, 2 if it is invalid, 3 if it is unknown whether it was sent.
+`touch` names what it has changed, for the [live regions](live/live.html) that show it:
+
+    sqlite3 /srv/app/app.db "UPDATE card SET col = 'done'"
+    python -m cjm_fasthtml_sse touch cards
+
+The backplane is `--url`, or the environment variable `SSE_BACKPLANE`. All users of a machine can read the arguments of its processes, so pass a URL with a password in the environment. The id of each event is printed to standard output. An error is one sentence on standard error and an exit status: 1 if the event was not sent, 2 if it is invalid, 3 if it is unknown whether it was sent. The next names are not touched then.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/command.html.md"""
 
@@ -30,10 +35,14 @@ def _json(text: str) -> Any:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser('python -m cjm_fasthtml_sse', description='Events for live pages, from a shell.')
-    commands = parser.add_subparsers(required=True, metavar='COMMAND')
-    publish = commands.add_parser('publish', help='broadcast an event to the tabs of all processes', epilog='Exit '
-        'status: 0 sent, 1 not sent, 2 invalid event or arguments, 3 unknown whether it was sent.')
-    publish.add_argument('--url', help='the backplane; default: the environment variable SSE_BACKPLANE')
+    commands = parser.add_subparsers(required=True, metavar='COMMAND', dest='command')
+    status = 'Exit status: 0 sent, 1 not sent, 2 invalid event or arguments, 3 unknown whether it was sent.'
+    publish = commands.add_parser('publish', help='broadcast an event to the tabs of all processes', epilog=status)
+    touch = commands.add_parser('touch', help='render again what shows the named things', epilog=status)
+    touch.add_argument('names', nargs='+', metavar='NAME', help='a name that live regions depend on')
+    for each in (publish, touch):
+        each.add_argument('--url', help='the backplane; default: the environment variable SSE_BACKPLANE')
+        each.add_argument('--timeout', type=float, metavar='SECONDS', default=10, help='seconds to retry (10)')
     publish.add_argument('--type', required=True, help="the event's type")
     publish.add_argument('--data', type=_json, metavar='JSON', required=True, help='the data; - reads standard input')
     publish.add_argument('--metadata', type=_json, metavar='JSON', help='data for the application')
@@ -41,21 +50,23 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument('--key', help='replaces older events of this topic and key')
     publish.add_argument('--retain', action='store_true', help='new subscribers get the newest event of its key')
     publish.add_argument('--exclude', action='append', metavar='ID', help='a connection that does not get the event')
-    publish.add_argument('--timeout', type=float, metavar='SECONDS', default=10, help='seconds to retry (10)')
     return parser
 
 # %% ../nbs/command.ipynb #2314aa66
+def _send(publisher: Publisher, options: argparse.Namespace) -> list[str]: # Ids
+    if options.command == 'touch': return publisher.touch(*options.names)
+    about = dict(topic=options.topic, key=options.key, retain=options.retain)
+    return [publisher.publish(options.type, options.data, options.metadata, set(options.exclude or ()), **about)]
+
 def main(
     arguments: Sequence[str] | None = None, # Arguments of the command line; None for the process's own
 ) -> int: # The exit status
-    "Publish one event; raises `SystemExit` with status 2 for invalid arguments"
+    "Publish an event, or touch names; raises `SystemExit` with status 2 for invalid arguments"
     options = _parser().parse_args(arguments)
     url = options.url or os.environ.get('SSE_BACKPLANE')
     try:
         if not url: raise ValueError('No backplane: pass --url, or set the environment variable SSE_BACKPLANE')
-        about = dict(topic=options.topic, key=options.key, retain=options.retain)
-        with closing(Publisher(url, timeout=options.timeout)) as publisher:
-            print(publisher.publish(options.type, options.data, options.metadata, set(options.exclude or ()), **about))
+        with closing(Publisher(url, timeout=options.timeout)) as publisher: print(*_send(publisher, options), sep='\n')
         return 0
     except (BackplaneError, ValueError) as e:
         print(' '.join(str(e).split()), file=sys.stderr)

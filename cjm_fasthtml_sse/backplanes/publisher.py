@@ -2,7 +2,7 @@
 
 Events often arise outside the web server: in a job that a separate worker runs, in a script that cron starts, in a program that watches a folder. With a backplane, such a program needs only its URL. Its events get positions in the same order as every `broadcast`, and reach the tabs of all processes.
 
-`publish` is for synchronous code, and returns once the event has its position. `publish_async` is the same for coroutines. A publisher reads no events, so it cannot count the tabs. It returns the event's id.
+`publish` is for synchronous code, and returns once the event has its position. `publish_async` is the same for coroutines. A publisher reads no events, so it cannot count the tabs. It returns the event's id. `touch` concerns [live regions](../live/live.html): what depends on a name is rendered again.
 
 ```python
 from cjm_fasthtml_sse.core.broadcast import BroadcastManager
@@ -35,6 +35,7 @@ from fastcore.basics import patch
 
 from .base import Backplane, Publication, Limits, backplane_from_url
 from ..events.record import encode_record, make_record
+from ..events.topics import touch_topic
 from ..runtime.process import in_each_child
 from ..runtime.time import Time
 from ..events.wire import BackplaneError, FrameError
@@ -164,6 +165,22 @@ def __enter__(self: Publisher) -> Publisher:
 
 @patch
 def __exit__(self: Publisher, *_: Any): self.close()
+
+# %% ../../nbs/backplanes/publisher.ipynb #86a193b9
+@patch
+async def touch_async(self: Publisher,
+    *names: str, # Names that live regions depend on
+) -> list[str]: # Ids of the touches
+    "Render again what depends on `names`; raises `ValueError` for a bad name, `BackplaneError` if it was not sent"
+    topics = [touch_topic(name) for name in names]
+    return [await self.publish_async('touch', {}, topic=topic, key='touch') for topic in topics]
+
+@patch
+def touch(self: Publisher,
+    *names: str, # Names that live regions depend on
+) -> list[str]: # Ids of the touches
+    "Do the same from any thread; block until they have their positions"
+    return self._run_in_thread(self.touch_async(*names))
 
 # %% ../../nbs/backplanes/publisher.ipynb #3e26c2bb
 class _LoopThread(threading.Thread):

@@ -55,5 +55,23 @@ class Publisher:
         """
     def __enter__(self) -> Publisher: ...
     def __exit__(self, *_: Any) -> None: ...
+    async def touch_async(self, *names: str) -> list[str]:
+        """Render again what depends on `names`; raises `ValueError` for a bad name, `BackplaneError` if it was not sent
+
+        Args:
+            names: Names that live regions depend on
+
+        Returns:
+            Ids of the touches
+        """
+    def touch(self, *names: str) -> list[str]:
+        """Do the same from any thread; block until they have their positions
+
+        Args:
+            names: Names that live regions depend on
+
+        Returns:
+            Ids of the touches
+        """
     def close(self) -> None:
         """End the thread and close the backplane; may be called twice"""

@@ -166,9 +166,7 @@ def connections_of(self: Hub, user: str) -> list[SSEConnection]:
 @patch
 def streams_in(self: Hub, topic: str | None) -> list[StreamConnection]:
     "Return the streams of this process that asked for `topic` by name, or all of them for None"
-    self.spill()
-    if topic is not None: return list(self._streams.exactly(topic))
-    return [connection for connection in self.connections() if connection.is_stream]
+    return [each for each in self.connections() if each.is_stream] if topic is None else [*self._streams.exactly(topic)]
 
 # %% ../../nbs/core/hub.ipynb #c2a9d1f1
 @patch(as_prop=True)
@@ -176,6 +174,9 @@ def connection_count(self: Hub) -> int:
     "Return the number of connections; those on a closed loop are removed first"
     self.home.loop  # noqa: B018 - reading it removes them
     return len(self.registry.connections)
+
+@patch
+def has_streams(self: Hub, topic: str) -> bool: return bool(self._streams.exactly(topic)) # Any asked for it by name
 
 # %% ../../nbs/core/hub.ipynb #442f097b
 @patch

@@ -61,6 +61,9 @@ class PrivateTopic(str): pass
 def private_topic(name: str) -> str: return PrivateTopic(PRIVATE + name) # The private topic of `name`
 
 CONTROL = private_topic('control')  # for events that every process handles at their position; no reader matches it
+TOUCH = PRIVATE + 'live '  # before the name that a touch concerns
+
+def touch_topic(name: str) -> str: return PrivateTopic(TOUCH + check_topic(name)) # Topic of the touches of `name`
 
 # %% ../../nbs/events/topics.ipynb #54694558
 @lru_cache(maxsize=1024)

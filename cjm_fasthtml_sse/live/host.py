@@ -36,11 +36,11 @@ from ..core.manager import BroadcastManager
 from ..core.presence import Presence
 from ..core.routes import BroadcastResponse, info_routes, refusal_response
 from ..events.record import Event
-from ..events.topics import check_topic
+from ..events.topics import check_topic, touch_topic
 from ..events.wire import ConnectionRefused, to_json
 from .markup import Markup
 from .regions import Region
-from .renderings import LiveRenderer, Renderings, touch_topic, touched_name
+from .renderings import LiveRenderer, Renderings, touched_name
 from .requests import RequestLayer, request_touches
 from .rooms import Rooms
 from .views import View, read_view, region_of

@@ -24,10 +24,11 @@ from typing import Any, NamedTuple, Protocol
 from fastcore.basics import patch
 
 from ..core.hub import Hub
+from ..core.pushes import push
 from ..core.subscribers import StreamConnection
 from ..events.record import Event
 from ..events.renderer import Renderer
-from ..events.topics import PRIVATE, private_topic
+from ..events.topics import TOUCH
 from ..events.wire import encode_frame, to_json
 from .markup import Markup, difference, make_markup
 from .views import View
@@ -37,13 +38,9 @@ _logger = logging.getLogger(__name__)
 
 # %% ../../nbs/live/renderings.ipynb #63dc7498
 LIVE_EVENT = 'sse-live'  # Name of the frames of this wing
-_TOUCH = f'{PRIVATE}live '
-
-def touch_topic(name: str) -> str: return private_topic(f'live {name}') # Topic of the touches of `name`
-
 def touched_name(event: Event) -> str | None: # None for any other event
     "Return the name that an event touches"
-    return event.topic[len(_TOUCH):] if event.topic is not None and event.topic.startswith(_TOUCH) else None
+    return event.topic[len(TOUCH):] if event.topic is not None and event.topic.startswith(TOUCH) else None
 
 class LiveRenderer(Renderer):
     "Renders touches for the streams of views, and nothing else"
@@ -122,6 +119,8 @@ class Renderings:
 
     def known(self, topic: str) -> ViewState | None: return self._states.get(topic) # None for any other topic
 
+    def is_shown(self, state: ViewState) -> bool: return self.hub.has_streams(state.view.topic) # In this process
+
     def streams(self, state: ViewState) -> list[StreamConnection]:
         "Return the streams of this process that show a view"
         found = self.hub.streams_in(state.view.topic)
@@ -130,7 +129,7 @@ class Renderings:
     def _drop_idle(self):
         for topic, state in list(self._states.items()):
             if len(self._states) <= MAX_IDLE // 2: break
-            if state.task is not None or self.streams(state): continue
+            if state.task is not None or self.is_shown(state): continue
             del self._states[topic]
             for name in state.names:
                 self._by_name[name].pop(state)
@@ -215,7 +214,7 @@ def render(self: Renderings, name: str):
 @patch
 def schedule(self: Renderings, state: ViewState, pause: float = 0.0):
     "Render a view after `pause` seconds if a page shows it; not before the interval is over"
-    if state.task is not None or not self.streams(state): return
+    if state.task is not None or not self.is_shown(state): return
     self._adopt_loop()
     wait = max(pause, state.started + state.source.min_interval - self.hub.log.time.monotonic())
     loop = asyncio.get_running_loop()
@@ -225,7 +224,7 @@ def schedule(self: Renderings, state: ViewState, pause: float = 0.0):
 @patch
 def _on_time(self: Renderings, state: ViewState):
     state.timer = None
-    if self.streams(state): self._start(state)
+    if self.is_shown(state): self._start(state)
 
 # %% ../../nbs/live/renderings.ipynb #abf4605e
 @patch
@@ -259,8 +258,5 @@ def _push(self: Renderings, state: ViewState, head: dict, html: str) -> int: # N
     streams = self.streams(state)
     if not streams: return 0
     frame = encode_frame(f'{to_json(head)}\n{html}', event=LIVE_EVENT, topic=state.view.topic)
-    self.hub.spill()
-    for each in streams:
-        if each.queue.put_private(frame): self.hub.scheduler.add(each)
-        else: each.reset('overflow')
+    push(self.hub, frame, streams)
     return len(streams)

@@ -1,5 +1,7 @@
 "Live regions in browsers: every tab shows what a fresh load would show, and keeps what the person just did"
 import random
+import subprocess
+import sys
 import time
 from contextlib import ExitStack, suppress
 
@@ -10,7 +12,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from until import until
 
-from cjm_fasthtml_sse import Live
+from cjm_fasthtml_sse import BroadcastManager, Live
 from .engines import expect
 from .live import NPM
 
@@ -155,6 +157,15 @@ def test_a_touch_reaches_every_tab_and_is_rendered_once(live, tabs):
     for page in pages: expect(page.locator('#row-b')).to_have_text('again')
     assert app.calls == calls + 2
     expect(pages[0].locator('#flat span').nth(1)).to_have_text('two')  # it does not depend on the board
+
+
+def test_another_program_touches_from_a_shell(live, tabs, tmp_path):
+    url = f'sqlite:///{tmp_path}/events.db'
+    app = live(manager=BroadcastManager(backplane=url))
+    pages = [opened(tabs, app.url) for _ in range(2)]
+    app.rows['b'] = 'written elsewhere'
+    subprocess.run([sys.executable, '-m', 'cjm_fasthtml_sse', 'touch', 'rows', '--url', url], check=True)
+    for page in pages: expect(page.locator('#row-b')).to_have_text('written elsewhere')
 
 
 def test_what_was_touched_while_a_tab_was_offline_is_shown(live, tabs, context, console):

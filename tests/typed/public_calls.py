@@ -333,6 +333,8 @@ async def backplanes() -> None:
 async def use_publisher(publisher: Publisher) -> None:
     with Publisher("sqlite:///events.db", timeout=5) as here: assert_type(here.publish("note", ROW, topic="a"), str)
     async with publisher: assert_type(await publisher.publish_async("note", ROW, key="row", retain=True), str)
+    with publisher: assert_type(publisher.touch("cards", "board/3"), list[str])
+    assert_type(await publisher.touch_async("cards"), list[str])
     publisher.publish("note", ROW)
     await publisher.close_async()
     publisher.close()
