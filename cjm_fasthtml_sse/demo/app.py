@@ -47,8 +47,8 @@ def jobs():
 
 @live.region(live.presence('demo'), every=1)
 def numbers(presence):
-    about = manager.statistics()
-    return page.numbers(tabs=presence.tabs, events=about.broadcasts, replays=about.replays, resets=about.resets)
+    about, browsers = manager.statistics(), presence.user_count
+    return page.numbers(tabs=presence.tabs, browsers=browsers, events=about.broadcasts, resets=about.resets)
 
 
 @app.get('/')

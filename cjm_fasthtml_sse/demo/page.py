@@ -11,7 +11,7 @@ from cjm_fasthtml_sse import connection_indicator, create_sse_element, sse_heade
 from .state import MAX_JOBS, STEPS
 
 MAX_TEXT = 80
-NUMBERS = dict(tabs='Tabs connected', events='Events', replays='Tabs caught up', resets='Resets')
+NUMBERS = dict(tabs='Tabs connected', browsers='Browsers', events='Events', resets='Resets')
 ICON = ('data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="%230172ad">'
         '<rect x="2" y="9" width="20" height="20" rx="5" opacity=".5"/>'
         '<rect x="10" y="3" width="20" height="20" rx="5"/></svg>')

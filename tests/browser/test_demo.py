@@ -130,11 +130,12 @@ def test_a_wave_reaches_the_other_tabs(open_tab, url):
 
 def test_the_numbers_are_live(open_tab, url):
     one = open_tab(url)
-    tabs, events = (one.locator(f'#number-{key} dd') for key in ('tabs', 'events'))
+    tabs, events, browsers = (one.locator(f'#number-{key} dd') for key in ('tabs', 'events', 'browsers'))
     expect(tabs).to_have_text('1')
     before = int(events.text_content())
     two = open_tab(url)
     expect(tabs).to_have_text('2')
+    expect(browsers).to_have_text('1')
     two.get_by_role('button', name='Add one').click()
     expect(events).not_to_have_text(str(before))
     two.close()
