@@ -4,19 +4,22 @@ This package shows a change on the server in every open page of a [FastHTML](htt
 
 ``` python
 from fasthtml.common import *
-from cjm_fasthtml_sse import BroadcastManager, create_sse_element, setup_broadcast_routes, sse_headers
+from cjm_fasthtml_sse import Live
 
-app, rt = fast_app(hdrs=sse_headers())
-manager = BroadcastManager()
-setup_broadcast_routes(app, manager, element_builder=lambda kind, data: P(data["text"]))
+app, rt = fast_app()
+live, votes = Live(app), {"Pizza": 0, "Salad": 0, "Soup": 0}
 
-@rt
-def index():
-    form = Form(Input(name="text"), hx_post=add, hx_swap="none", hx_on__after_request="this.reset()")
-    return Titled("Notes", form, create_sse_element("/sse/broadcast", swap_strategy="beforeend"))
+@live.region("votes")
+def poll(): return Div(*map(choice, votes), role="group")
+def choice(dish): return Button(dish, " ", votes[dish], id=dish, hx_post=vote.to(dish=dish), hx_swap="none")
 
 @app.post
-async def add(text: str): await manager.broadcast("note", {"text": text})
+def vote(dish: str):
+    votes[dish] += 1
+    live.touch("votes")
+
+@rt
+def index(): return Titled("What is for lunch?", poll())
 
 serve()
 ```
@@ -80,7 +83,7 @@ Modules:
 - `cjm_fasthtml_sse.core.streaming`: Streams the items of one source to one page, in order, and closes the source at the end.
 - `cjm_fasthtml_sse.core.subscribers`: Two kinds of subscriber, fed from one log: streams, and queues that the application reads
 - `cjm_fasthtml_sse.core.users`: Revoke topics from a user, disconnect users, and keep an id with one user in all processes
-- `cjm_fasthtml_sse.demo.app`: The routes of the demo, and the events that they broadcast
+- `cjm_fasthtml_sse.demo.app`: The demo as an application: live regions, the handlers that touch them, and a broadcast by hand
 - `cjm_fasthtml_sse.events.log`: The newest events in one order, for readers that reconnect or fall behind
 - `cjm_fasthtml_sse.events.mailbox`: The queue of one reader: references to events while it keeps up, a cursor into the log when it falls behind
 - `cjm_fasthtml_sse.events.marks`: Short marks in an id for topics that the client requested and does not receive

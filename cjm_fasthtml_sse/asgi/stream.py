@@ -174,9 +174,9 @@ def abort(self: Stream,
 
 @patch
 def send_failed(self: Stream):
-    "Abort the stream after an exception of the server's `send`"
+    "Abort the stream after an exception of the server's `send`, which is no failure if the client has left"
     _logger.debug('A send failed', exc_info=True)
-    self.abort('failed')
+    self.abort('left' if self.transport is not None and self.transport.is_closing() else 'failed')
 
 @patch
 def _detach(self: Stream, reason: str):

@@ -76,7 +76,7 @@ class Stream:
             reason: Shown in the log and the counts
         """
     def send_failed(self) -> None:
-        """Abort the stream after an exception of the server's `send`"""
+        """Abort the stream after an exception of the server's `send`, which is no failure if the client has left"""
     async def run(self, receive: Receive, send: Send) -> None:
         """Stream until the client, the server or the application ends the response
 

@@ -1,4 +1,4 @@
-"""One page that uses the package: a counter and a list that all tabs share, and jobs with a stream of their own
+"""One page that uses the package: a counter, a list and jobs as live regions, and a wave that is broadcast by hand
 
-`python -m cjm_fasthtml_sse.demo` serves it. `app` has the routes, `page` the elements, `__main__` the command.
+`python -m cjm_fasthtml_sse.demo` serves it. `app` has the regions and routes, `page` the elements, `state` the data.
 """

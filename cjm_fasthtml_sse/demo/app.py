@@ -1,103 +1,109 @@
-"""The routes of the demo, and the events that they broadcast
+"""The demo as an application: live regions, the handlers that touch them, and a broadcast by hand
 
-An event names the kind of the change, and a tab is sent the current state of that kind. So several workers may change
-the state at the same time. After the last event of each kind, all tabs show the current state.
+Each handler changes the state and touches a name. The regions that depend on the name are rendered again, once for all
+tabs. A wave is no state. It is an event, which the other tabs show when it comes.
 """
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from pathlib import Path
 
-from fasthtml.common import FT, APIRouter, Response
+from fasthtml.common import FastHTML, Response
+from starlette.staticfiles import StaticFiles
 
-from cjm_fasthtml_sse import BroadcastManager, OOBStreamBuilder, SSEResponse, SSEStream
+from cjm_fasthtml_sse import BroadcastManager, Live, setup_broadcast_routes
 
 from . import page
-from .state import State
+from .state import SHOWN, State
 
 STEP_SECONDS = 0.06
-SETTINGS = 'CJM_FASTHTML_SSE_DEMO'  # environment variable with the command's options for the workers
-
-settings = json.loads(os.environ.get(SETTINGS, '{}'))
-manager, routes = BroadcastManager(backplane=settings.get('backplane')), APIRouter()
-state, working = State(settings.get('state', ':memory:')), set()
-
-
-def show(kind: str, data: dict) -> FT:
-    "Build the pieces that a broadcast changes in every page; `all` is requested by a page that missed events"
-    pieces = OOBStreamBuilder()
-    if kind in ('counted', 'all'): pieces.add_element(page.figure(state.count), 'counter')
-    if kind in ('todos', 'all'): pieces.add_element(page.todo_items(state.todos), 'todos')
-    if kind in ('jobs', 'all'): pieces.add_element(page.tally(**state.tally()), 'tally')
-    return pieces.build()
+KEY = 'the demo has no users'  # the same in all workers and after a restart, so that the views of a page stay valid
+settings = json.loads(os.environ.get('CJM_FASTHTML_SSE_DEMO', '{}'))  # the command's options, for each worker
+folder, htmx = settings.get('htmx_from') and Path(settings['htmx_from']), settings.get('htmx', 2)
+state, manager = State(settings.get('state', ':memory:')), BroadcastManager(backplane=settings.get('backplane'))
+local = folder and page.packages(folder, htmx)
+app = FastHTML(hdrs=page.head(htmx, local), htmx=not folder and htmx == 2, htmx4=not folder and htmx == 4,
+               surreal=False, htmlkw={'lang': 'en'}, secret_key=KEY)
+if folder: app.mount('/npm', StaticFiles(directory=folder))
+live, working = Live(app, manager=manager, local=local), set()
+setup_broadcast_routes(app, manager, element_builder=page.wave)
+done = Response(status_code=204)
 
 
-async def notify(kind: str): await manager.broadcast(kind, {}, key=kind)
+@live.region('counter')
+def counter(): return page.counter(state.count())
 
 
-@routes('/')
-async def index():
-    cursor = manager.cursor()  # first, so that changes during the rendering arrive by the stream
-    return page.whole(state, cursor)
+@live.region('todos')
+def todos(): return page.todos(state.todos())
 
 
-@routes('/now')
-async def now(): return show('all', {})
+@live.region('jobs')
+def jobs():
+    found = state.jobs()
+    if found: live.until(min(moved for _, _, moved in found) + SHOWN)
+    return page.jobs(found, state.finished())
 
 
-@routes.post('/increment')
+@live.region(live.presence('demo'), every=1)
+def numbers(presence):
+    about, browsers = manager.statistics(), presence.user_count
+    return page.numbers(tabs=presence.tabs, browsers=browsers, events=about.broadcasts, resets=about.resets)
+
+
+@app.get('/')
+async def index(): return page.whole(counter(), todos(), jobs(), numbers())
+
+
+@app.post('/increment')
 async def increment():
     state.add_one()
-    await notify('counted')
-    return Response(status_code=204)
+    live.touch('counter')
+    return done
 
 
-@routes.post('/todos')
+@app.post('/todos')
 async def add_todo(text: str):
-    if text := ' '.join(text.split())[:page.MAX_TEXT]:
-        state.add_todo(text)
-        await notify('todos')
+    if text := ' '.join(text.split())[:page.MAX_TEXT]: state.add_todo(text)
+    live.touch('todos')
     return page.todo_form(autofocus=True)
 
 
-@routes.delete('/todos/{number}')
+@app.delete('/todos/{number}')
 async def remove_todo(number: int):
-    if state.remove_todo(number): await notify('todos')
-    return Response(status_code=204)
+    state.remove_todo(number)
+    live.touch('todos')
+    return done
 
 
-@routes.post('/jobs')
+@app.post('/jobs')
 async def start_job():
-    if (number := state.start_job()) is None: return Response(status_code=204)
-    task = asyncio.create_task(work(number))
-    working.add(task)
+    if (number := state.start_job()) is None: return done
+    working.add(task := asyncio.create_task(work(number)))
     task.add_done_callback(working.discard)
-    await notify('jobs')
-    return page.job(number, state.steps)
+    return done
 
 
 async def work(number: int):
     "Run the job, with or without a reader"
-    step = 0
-    while step < state.steps:
+    while state.advance(number):
+        live.touch('jobs')
         await asyncio.sleep(STEP_SECONDS)
-        step = state.advance(number)
-        await manager.broadcast('step', {}, topic=f'job/{number}', key='step')
-    await notify('jobs')
+    live.touch('jobs')
 
 
-@routes.get('/jobs/{number}')
-async def job_stream(number: int):
-    "A stream that ends with its job; the browser does not reconnect"
-    return SSEResponse(SSEStream().stream(watch(number)))
+@app.delete('/jobs/{number}')
+async def stop_job(number: int):
+    state.stop_job(number)
+    live.touch('jobs')
+    return done
 
 
-async def watch(number: int) -> AsyncIterator[FT]:
-    "Yield the job's bar at each step, from whichever worker runs the job"
-    connection_id, moved = await manager.register(topics=f'job/{number}', metadata={'kind': 'job'})
-    try:
-        while (step := state.step(number)) < state.steps:
-            yield page.bar(number, step, state.steps)
-            await moved.get()
-        yield page.bar(number, step, state.steps)
-    finally: await manager.unregister(connection_id)
+@app.get('/waves')
+async def waves(): return '' # after a reset, a page shows no wave
+
+
+@app.post('/wave')
+async def wave():
+    await manager.broadcast('wave', {}, others=True)
+    return done

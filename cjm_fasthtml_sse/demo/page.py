@@ -1,58 +1,64 @@
 "The elements of the demo, as functions of its state"
+import json
 from pathlib import Path
 
 from fasthtml.common import (FT, H1, H2, A, Article, Button, Dd, Div, Dl, Dt, Fieldset, Footer, Form, Header, Input,
-                             Label, Li, Link, Main, Output, P, Progress, Small, Span, Style, Title, Ul)
+                             Label, Li, Link, Main, Output, P, Progress, Span, Style, Title, Ul)
+from fasthtml.pico import picolink
 
-from cjm_fasthtml_sse import connection_indicator, create_connection_manager_script, create_sse_element
+from cjm_fasthtml_sse import connection_indicator, create_sse_element, sse_headers
 
-from .state import MAX_JOBS
+from .state import MAX_JOBS, STEPS
 
 MAX_TEXT = 80
-STATS = dict(tabs='Tabs connected', broadcasts='Broadcasts', frames='Frames sent', replays='Tabs caught up')
+NUMBERS = dict(tabs='Tabs connected', browsers='Browsers', events='Events', resets='Resets')
 ICON = ('data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="%230172ad">'
         '<rect x="2" y="9" width="20" height="20" rx="5" opacity=".5"/>'
         '<rect x="10" y="3" width="20" height="20" rx="5"/></svg>')
 
 
-def _file(name: str) -> str: return Path(__file__).with_name(name).read_text('utf-8')
+def packages(folder: Path, htmx: int) -> dict[str, str]:
+    "Return the URLs of the packages in `folder`, which may contain several versions of htmx under different names"
+    urls = {}
+    for file in sorted(folder.glob('*/package.json')) + [*folder.glob('@picocss/pico/package.json')]:
+        about = json.loads(file.read_text('utf-8'))
+        if about['name'] == 'htmx.org' and not about['version'].startswith(f'{htmx}.'): continue
+        urls[about['name']] = f'/npm/{file.parent.relative_to(folder)}'
+    return urls
 
 
-def head() -> tuple: return Link(rel='icon', href=ICON), Style(_file('page.css'))
+def head(htmx: int, local: dict[str, str] | None) -> list: # `local` has URLs of packages; None: the CDN
+    "Make the elements for the head of the page; raise `ValueError` or `KeyError` if `local` lacks a package"
+    if local is None: pico = picolink
+    else: pico = [Link(rel='stylesheet', href=f'{local["@picocss/pico"]}/css/pico.min.css')]
+    css = Path(__file__).with_name('page.css').read_text('utf-8')
+    return [*pico, *sse_headers(htmx, local=local), Link(rel='icon', href=ICON), Style(css)]
 
 
-def whole(state, cursor: str) -> tuple:
-    "Render the page with the current state; its stream continues from `cursor`"
-    stream = create_sse_element('/sse/broadcast', 'stream', hidden=True, cursor=cursor, refresh='/now', hx_swap='none')
-    numbers = create_connection_manager_script('/sse/status', update_interval=1000)
-    parts = top(), counter(state.count), todos(state.todos), jobs(**state.tally()), stats(), stream
-    return Title('All tabs in sync'), Main(*parts, numbers, cls='container')
-
-
-def top() -> FT:
+def whole(*regions: FT) -> tuple:
+    counter, todos, jobs, numbers = regions
     again = A('a second tab', href='/', target='_blank')
-    state = connection_indicator(id='state')
-    return Header(H1('All tabs in sync'), state, P('Open it in ', again, '. Both tabs show the same.'))
+    wave = Button('Wave to the others', hx_post='/wave', hx_swap='none', cls='outline')
+    top = Header(H1('All tabs in sync'), connection_indicator(id='state'),
+                 P('Open it in ', again, '. Both tabs show the same.'), wave)
+    waves = create_sse_element('/sse/broadcast', 'waves', 'innerHTML', refresh='/waves', role='status')
+    more = Button('Add one', hx_post='/increment', hx_swap='none', hx_sync='this:queue all')
+    start = Button('Start a job', hx_post='/jobs', hx_swap='none', cls='outline')
+    return Title('All tabs in sync'), Main(top,
+        card('Counter', 'One number for all tabs.', counter, more, cls='counter'),
+        card('To do', 'Add an item in one tab, see it in all.', todo_form(), todos, cls='todos'),
+        card('Jobs', 'Each bar moves in all tabs.', jobs, Footer(start), cls='jobs'),
+        numbers, waves, cls='container')
 
 
 def card(title: str, note: str, *content, cls: str) -> FT: return Article(Header(H2(title), P(note)), *content, cls=cls)
 
 
-def counter(count: int) -> FT:
-    button = Button('Add one', hx_post='/increment', hx_swap='none', hx_sync='this:queue all')
-    return card('Counter', 'One number for all tabs.',
-                Output(figure(count), id='counter', aria_label='Counter'), button, cls='counter')
+def counter(count: int) -> FT: # A new number is a new element, and is animated
+    return Output(Span(count, id=f'count-{count}'), id='counter', aria_label='Counter')
 
 
-def figure(count: int) -> FT: return Span(count)
-
-
-def todos(texts: dict[int, str]) -> FT:
-    items = Ul(*todo_items(texts), id='todos')
-    return card('To do', 'Add an item in one tab, see it in all.', todo_form(), items, cls='todos')
-
-
-def todo_items(texts: dict[int, str]) -> tuple: return tuple(todo(number, text) for number, text in texts.items())
+def todos(texts: dict[int, str]) -> FT: return Ul(*(todo(number, text) for number, text in texts.items()), id='todos')
 
 
 def todo(number: int, text: str) -> FT:
@@ -66,24 +72,22 @@ def todo_form(autofocus: bool = False) -> FT:
     return Form(Fieldset(text, Button('Add'), role='group'), hx_post='/todos', hx_swap='outerHTML')
 
 
-def jobs(running: int, finished: int) -> FT:
-    button = Button('Start a job', hx_post='/jobs', hx_target='#job', hx_swap='innerHTML', cls='outline')
-    numbers = Small(tally(running, finished), id='tally', role='status')
-    return card('Jobs', 'The bar streams to this tab, the numbers to all tabs.',
-                Div(P('No job started in this tab.'), id='job'), Footer(button, numbers), cls='jobs')
+def jobs(found: list[tuple[int, int, float]], finished: int) -> FT:
+    running = sum(step < STEPS for _, step, _ in found)
+    tally = f'{running} running{" (the maximum)" if running == MAX_JOBS else ""}, {finished} finished'
+    return Div(*(job(number, step) for number, step, _ in found), P(tally, id='tally', role='status'), id='jobs')
 
 
-def job(number: int, steps: int) -> FT:
-    return create_sse_element(f'/jobs/{number}', f'job-{number}', 'innerHTML')(bar(number, 0, steps))
+def job(number: int, step: int) -> FT:
+    label = 'Done' if step == STEPS else f'{100 * step // STEPS} %'
+    stop = Button('✕', hx_delete=f'/jobs/{number}', hx_swap='none', aria_label=f'Stop job {number}', cls='outline',
+                  disabled=step == STEPS)
+    bar = Label(Span(f'Job {number}'), Span(label), Progress(value=step, max=STEPS))
+    return Div(bar, stop, id=f'job-{number}')
 
 
-def bar(number: int, step: int, steps: int) -> FT:
-    label = 'Done' if step == steps else f'{100 * step // steps} %'
-    return Label(Span(f'Job {number}'), Span(label), Progress(value=step, max=steps))
+def numbers(**values: int) -> FT:
+    return Dl(*(Div(Dt(name), Dd(values[key]), id=f'number-{key}') for key, name in NUMBERS.items()), id='numbers')
 
 
-def tally(running: int, finished: int) -> str:
-    return f'{running} running{" (the maximum)" if running == MAX_JOBS else ""}, {finished} finished'
-
-
-def stats() -> FT: return Dl(*(Div(Dt(name), Dd('–', data_sse_stats=key)) for key, name in STATS.items()))
+def wave(kind: str, data: dict) -> FT: return P('Another tab waves.') # The element of an event

@@ -1,4 +1,4 @@
-"The demo in a browser: tabs in step, a job that ends, and a page that shows its state"
+"The demo in a browser: tabs in step, jobs, a wave, and a page that shows its state"
 import re
 
 import pytest
@@ -8,7 +8,6 @@ from .engines import expect
 
 pytestmark = [pytest.mark.needs('requests'), pytest.mark.sample(1), pytest.mark.heavy, pytest.mark.feature('the demo')]
 ITEM = 'Tea & <b>cake</b>'
-ENDED = '() => { const elt = document.querySelector("#job > div"); return cjmSSE.isEnded(elt) && !cjmSSE.isLive(elt); }'
 # Texts with too little contrast to their background: WCAG 2.2 requires a ratio of 4.5 (level AA)
 FAINT = '''() => {
     const numbers = color => color.match(/[\\d.]+/g).map(Number);
@@ -97,43 +96,50 @@ def test_no_click_is_lost(open_tab, url):
     expect_count(tab, count + 10)
 
 
-@pytest.mark.needs('clock')
-def test_a_job_runs_to_its_end_and_its_stream_is_not_opened_again(open_tab, tabs, failed, url, console):
-    # Two minutes of the clock in a moment look like a silent stream
-    console.allow('error: Event', 'error: {}', 'htmx:sse:error')
-    other, tab, asked = open_tab(url), tabs(), []
-    tab.on('request', lambda request: re.search(r'/jobs/\d', request.url) and asked.append(request))
-    tab.clock.install()
-    tab.goto(url)
-    expect_live(tab)
-    before = int(re.search(r'(\d+) finished', tab.locator('#tally').text_content())[1])
-    tab.get_by_role('button', name='Start a job').click()
-    bar = tab.get_by_label('Job')
-    expect(bar).to_be_visible()
-    tab.wait_for_function(BETWEEN)
-    expect(other.locator('#tally')).to_have_text(f'1 running, {before} finished')
-    expect(tab.locator('#job')).to_contain_text('Done')
-    assert bar.evaluate('bar => bar.position') == 1
-    for each in (tab, other): expect(each.locator('#tally')).to_have_text(f'0 running, {before + 1} finished')
-    tab.wait_for_function(ENDED)
-    tab.clock.run_for(120_000)
-    assert len(asked) == 1
-    expect(other.locator('#job')).to_have_text('No job started in this tab.')
-    expect_live(tab)
+def test_a_job_moves_in_every_tab_and_leaves_when_it_is_done(open_tab, url):
+    one, two = open_tab(url), open_tab(url)
+    before = int(re.search(r'(\d+) finished', one.locator('#tally').text_content())[1])
+    one.get_by_role('button', name='Start a job').click()
+    for tab in (one, two):
+        expect(tab.locator('#tally')).to_have_text(f'1 running, {before} finished')
+        tab.wait_for_function(BETWEEN)
+    for tab in (one, two):
+        expect(tab.locator('#jobs label')).to_contain_text('Done')
+        expect(tab.locator('#tally')).to_have_text(f'0 running, {before + 1} finished')
+    for tab in (one, two): expect(tab.locator('#jobs > div')).to_have_count(0)
+
+
+def test_a_button_in_a_row_that_changes_can_be_clicked(open_tab, url):
+    one, two = open_tab(url), open_tab(url)
+    one.get_by_role('button', name='Start a job').click()
+    two.get_by_role('button', name='Stop job').click(delay=200)  # between press and release, the bar moves
+    for tab in (one, two): expect(tab.locator('#jobs > div')).to_have_count(0)
+
+
+def test_a_wave_reaches_the_other_tabs(open_tab, url):
+    one, two, three = (open_tab(url) for _ in range(3))
+    one.get_by_role('button', name='Wave').click()
+    for tab in (two, three): expect(tab.locator('#waves')).to_have_text('Another tab waves.')
+    expect(one.locator('#waves')).to_have_text('')
+    two.get_by_role('button', name='Wave').click()
+    expect(one.locator('#waves')).to_have_text('Another tab waves.')
+    three.reload()
+    expect_live(three)
+    expect(three.locator('#waves')).to_have_text('')
 
 
 def test_the_numbers_are_live(open_tab, url):
     one = open_tab(url)
-    shown = {key: one.locator(f'[data-sse-stats={key}]') for key in ('tabs', 'broadcasts', 'frames', 'replays')}
-    expect(shown['tabs']).to_have_text('1')
-    broadcasts = int(shown['broadcasts'].text_content())
+    tabs, events, browsers = (one.locator(f'#number-{key} dd') for key in ('tabs', 'events', 'browsers'))
+    expect(tabs).to_have_text('1')
+    before = int(events.text_content())
     two = open_tab(url)
-    expect(shown['tabs']).to_have_text('2')
+    expect(tabs).to_have_text('2')
+    expect(browsers).to_have_text('1')
     two.get_by_role('button', name='Add one').click()
-    expect(shown['broadcasts']).to_have_text(str(broadcasts + 1))
+    expect(events).not_to_have_text(str(before))
     two.close()
-    expect(shown['tabs']).to_have_text('1')
-    for number in shown.values(): expect(number).to_have_text(re.compile(r'^\d+$'))
+    expect(tabs).to_have_text('1')
 
 
 def test_a_restart_is_shown_and_the_page_goes_on(tabs, options, console):

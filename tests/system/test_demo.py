@@ -1,4 +1,5 @@
 "The demo's command, without a browser"
+import json
 import re
 import signal
 import subprocess
@@ -8,11 +9,11 @@ import time
 
 import httpx2
 import pytest
-from cjm_fasthtml_sse.demo.__main__ import main, make_app
-from cjm_fasthtml_sse.demo.state import MAX_ITEMS, MAX_JOBS, State
+from bs4 import BeautifulSoup
+from cjm_fasthtml_sse.demo.__main__ import main
+from cjm_fasthtml_sse.demo.state import MAX_ITEMS, MAX_JOBS
 from cjm_fasthtml_sse.demo.page import MAX_TEXT
 from .demo_process import SECONDS, demo
-from starlette.testclient import TestClient
 
 
 @pytest.fixture(scope='module')
@@ -58,18 +59,26 @@ def refused(monkeypatch, capsys):
     return refused
 
 
-def counter(url): return int(re.search(r'id="counter"[^>]*>\s*<span>(\d+)<', httpx2.get(url).text)[1])
+def region(url, id):
+    "Return the region of a fresh page"
+    return BeautifulSoup(httpx2.get(url).text, 'html.parser').find(id=id)
 
 
-def todos(url): return re.findall(r'<span>([^<]*)</span>\s*</li>', httpx2.get(url).text)
+def stream(url, id):
+    "Return the URL of a region's stream"
+    about = json.loads(region(url, id)['data-sse-live'])
+    return str(httpx2.URL(url + about['url'], params=dict(topic=about['view'], last_event_id=about['at'])))
+
+
+def todos(url): return [each.span.text for each in region(url, 'todos')('li')]
 
 
 def test_two_curls_hear_one_increment_and_ctrl_c_ends_all_at_once(curl):
     with demo() as (process, url):
-        readers = [curl(f'{url}/sse/broadcast') for _ in range(2)]
+        readers = [curl(stream(url, 'counter')) for _ in range(2)]
         for reader in readers: read_until(reader, 'id: ')
         assert httpx2.post(f'{url}/increment').status_code == 204
-        for reader in readers: assert '<span>1</span>' in read_until(reader, 'data: ')
+        for reader in readers: assert '>1</span>' in read_until(reader, '<span')
         asked = time.monotonic()
         process.send_signal(signal.SIGINT)
         for reader in readers:
@@ -80,28 +89,35 @@ def test_two_curls_hear_one_increment_and_ctrl_c_ends_all_at_once(curl):
 
 
 @pytest.mark.parametrize('engine', ['', 'sqlite'])
-def test_with_several_workers_every_reader_hears_every_click(curl, engine, tmp_path):
+def test_with_several_workers_every_reader_sees_every_click(curl, engine, tmp_path):
     more = ['--backplane', f'sqlite:///{tmp_path}/events.db'] if engine else []
     with demo('--workers', 2, *more) as (_, url):
-        readers = [curl(f'{url}/sse/broadcast') for _ in range(4)]
+        readers = [curl(stream(url, 'counter')) for _ in range(4)]
         for reader in readers: read_until(reader, 'id: ')
         for _ in range(8): assert httpx2.post(f'{url}/increment').status_code == 204
-        for reader in readers: assert '<span>8</span>' in read_until(reader, '<span>8</span>')
-        started = httpx2.post(f'{url}/jobs')
-        stream = url + re.search(r'data-sse-connect="(/jobs/\d+)"', started.text)[1]
-        told = httpx2.get(stream, timeout=SECONDS).text  # from any worker: only one runs the job
-        assert told.index(f'value="{State.steps}"') < told.index('event: sse-close')
+        for reader in readers: assert '>8</span>' in read_until(reader, '>8</span>')
+        readers = [curl(stream(url, 'jobs')) for _ in range(4)]  # of any worker: only one runs the job
+        httpx2.post(f'{url}/jobs')
+        for reader in readers: read_until(reader, '0 running, 1 finished')
 
 
 def test_a_page_connects_from_what_it_shows(url, curl):
-    shown = counter(url)
-    path = re.search(r'data-sse-connect="(/sse/broadcast\?last_event_id=[^"]+)"', httpx2.get(url).text)[1]
+    between = stream(url, 'counter')
     httpx2.post(f'{url}/increment')
-    assert f'<span>{shown + 1}</span>' in read_until(curl(url + path), 'data: ')
+    read_until(curl(between), '"touched": "counter"')
+    assert 'touched' not in read_until(curl(stream(url, 'counter')), 'id: ')
+
+
+def test_a_wave_is_an_event_of_the_moment(url, curl):
+    readers = [curl(f'{url}/sse/broadcast') for _ in range(2)]
+    for reader in readers: read_until(reader, 'id: ')
+    assert httpx2.post(f'{url}/wave').status_code == 204
+    for reader in readers: read_until(reader, 'Another tab waves.')
+    assert 'Another tab waves.' not in httpx2.get(url).text
 
 
 def test_text_stays_text_and_is_limited(url, curl):
-    reader = curl(f'{url}/sse/broadcast')
+    reader = curl(stream(url, 'todos'))
     read_until(reader, 'id: ')
     for text in ('<img src=x onerror=alert(1)>"\'', '  two\r\nlines\t ', 'x' * 500, ' \n'):
         assert httpx2.post(f'{url}/todos', data={'text': text}).status_code == 200
@@ -112,30 +128,32 @@ def test_text_stays_text_and_is_limited(url, curl):
     assert todos(url)[-2:] == ['two lines', 'x' * MAX_TEXT]
 
 
-def test_the_oldest_makes_room_and_what_is_done_goes(url, curl):
+def test_the_oldest_makes_room_and_what_is_done_goes(url):
     for n in range(MAX_ITEMS + 2): httpx2.post(f'{url}/todos', data={'text': f'thing {n}'})
     assert todos(url) == [f'thing {n}' for n in range(2, MAX_ITEMS + 2)]
-    number = re.search(r'/todos/(\d+)"[^>]*aria-label="Done: thing 5"', httpx2.get(url).text)[1]
-    for _ in range(2): assert httpx2.delete(f'{url}/todos/{number}').status_code == 204
+    path = region(url, 'todos').find(attrs={'aria-label': 'Done: thing 5'})['hx-delete']
+    for _ in range(2): assert httpx2.delete(url + path).status_code == 204
     assert 'thing 5' not in todos(url) and len(todos(url)) == MAX_ITEMS - 1
 
 
-def test_jobs_stream_to_their_end_and_are_limited(url, curl):
-    answers = [httpx2.post(f'{url}/jobs', headers={'HX-Request': 'true'}) for _ in range(MAX_JOBS + 1)]
-    assert [answer.status_code for answer in answers] == [200] * MAX_JOBS + [204]
-    stream = url + re.search(r'data-sse-connect="(/jobs/\d+)"', answers[0].text)[1]
-    watcher, told = curl(stream), httpx2.get(stream, timeout=SECONDS).text
-    assert told.index(f'value="{State.steps}"') < told.index('event: sse-close')
-    assert f'value="{State.steps}"' in watcher.stdout.read()
-    again = httpx2.get(stream, timeout=SECONDS).text
-    assert again.count('<progress') == 1 and 'Done' in again and 'event: sse-close' in again
+def test_jobs_are_limited_and_can_be_stopped(url, curl):
+    reader = curl(stream(url, 'jobs'))
+    read_until(reader, 'id: ')
+    for _ in range(MAX_JOBS + 1): assert httpx2.post(f'{url}/jobs').status_code == 204
+    read_until(reader, f'{MAX_JOBS} running (the maximum), 0 finished')
+    first, *others = [each['hx-delete'] for each in region(url, 'jobs')('button')]
+    assert len(others) == MAX_JOBS - 1
+    httpx2.delete(url + first)
+    read_until(reader, f'0 running, {MAX_JOBS - 1} finished')
+    httpx2.delete(url + others[0])  # it is done, and stays counted
+    assert f'0 running, {MAX_JOBS - 1} finished' in region(url, 'jobs').text
 
 
 @pytest.mark.parametrize('htmx, scripts', [
     (2, ['htmx.org@2.0.7/dist/htmx.js', 'htmx-ext-sse@2.2.4/dist/sse.min.js']),
     (4, ['htmx.org@4.0.0/dist/htmx.min.js', 'htmx.org@4.0.0/dist/ext/hx-sse.min.js'])])
 def test_without_a_folder_the_page_takes_what_fasthtml_takes_from_the_cdn(htmx, scripts):
-    page = TestClient(make_app(htmx)).get('/').text
+    with demo('--htmx', htmx) as (_, url): page = httpx2.get(url).text
     assert [src for src in re.findall(r'<script[^>]* src="https://cdn.jsdelivr.net/npm/([^"]+)"', page)] == scripts
     assert 'pico.min.css' in page and '/npm/@picocss' not in page
 

@@ -9,6 +9,8 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, contextmanager
+from functools import partial
+from html import unescape
 from itertools import islice
 from pathlib import Path
 from time import monotonic
@@ -217,6 +219,23 @@ def test_notifications_and_jobs(tmp_path):
             env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "examples"), str(ROOT)])}
             subprocess.run(worker, cwd=folder, env=env, timeout=DEADLINE, check=True)
             until("Your Sales report: done", stream)
+
+
+def test_forms_focus_lists(tmp_path):
+    "Two people have views of their own, and one rendering each shows what one of them adds"
+    def sign_in(tab, name):
+        page = tab.get("/sign-in", params={"name": name}, follow_redirects=True).text
+        regions = [json.loads(unescape(each)) for each in re.findall('data-sse-live="(.*?)"', page)]
+        (about,) = [each for each in regions if "things" in each["names"]]
+        return about["url"], {"topic": about["view"], "last_event_id": about["at"]}
+
+    other = partial(httpx2.Client, timeout=DEADLINE)
+    with running("forms_focus_lists", tmp_path) as (ana, _), other(base_url=ana.base_url) as ben:
+        (url, of_ana), (_, of_ben) = sign_in(ana, "ana"), sign_in(ben, "ben")
+        with ana.stream("GET", url, params=of_ana) as one, ben.stream("GET", url, params=of_ben) as two:
+            ana.post("/trip/add", data={"text": "<rope>"})
+            for each in (one, two): assert any("&lt;rope&gt;" in event.data for event in heard(each))
+        assert ben.get(url, params=of_ana).status_code == 403
 
 
 def test_testing(tmp_path):
