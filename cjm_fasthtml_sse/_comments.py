@@ -304,7 +304,7 @@ comments = {
         'Gone': 'Args:\n    content: Elements or text, shown in place of the region\n\nReturns:\n    For a region to return',
         'touch': 'Args:\n    names: Names that regions depend on\n\nReturns:\n    Each is done when its touch has its place; nothing needs to wait for it',
         'until': 'Args:\n    time: When the region changes: local or aware time, or seconds as of `time.time()`',
-        'rows': 'Args:\n    table: A table of the database\n    where: Which rows: SQL; its `?` or `:name` are arguments of the call\n    order_by: Their order: SQL\n    limit: The most rows\n    empty: Element that is shown if there are none\n    min_interval: Seconds between two renderings of a view at least, 0 or more\n\nReturns:\n    A decorator of a function of one row',
+        'rows': 'Args:\n    table: A table of the database\n    where: Which rows: SQL; its `?` or `:name` are arguments of the call\n    order_by: Their order: SQL\n    limit: The most rows\n    empty: Element that is shown if there are none\n    min_interval: Seconds between two renderings of a view at least, 0 or more\n    timeout: Seconds after which a rendering has failed; the page then keeps what it shows\n\nReturns:\n    A decorator of a function of one row',
         'table': 'Args:\n    name: As it is in the schema\n\nReturns:\n    For `region` and `rows`',
         'connection': "Returns:\n    Of the application's library",
     },

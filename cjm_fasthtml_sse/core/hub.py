@@ -25,6 +25,7 @@ from ..asgi.server_stream import encode_chunk
 from ..cluster.home_loop import HomeLoop
 from .connections import CLOSED_ERRORS, Capacity, ConnectionRegistry, SSEConnection
 from .connections import check_connection_id
+from .pushes import Pushes
 from .rounds import Rounds
 from .subscribers import QueueConnection, StreamConnection
 from ..events.log import Log
@@ -63,8 +64,7 @@ class Hub:
         capacity: Capacity = Capacity(), # Limits on connections
         debug: bool = False, # Whether each connection is logged
     ):
-        numbers = dict(max_queue_size=max_queue_size, queue_timeout=queue_timeout)
-        check_numbers(**numbers, heartbeat_interval=heartbeat_interval)
+        check_numbers(max_queue_size=max_queue_size, queue_timeout=queue_timeout, heartbeat_interval=heartbeat_interval)
         if max_queue_size < 1: raise ValueError(f'max_queue_size must be 1 or more, got {max_queue_size!r}')
         if heartbeat_interval < 0: raise ValueError(f'heartbeat_interval must be 0 or more, got {heartbeat_interval!r}')
         self.log, self.home, self.delivery, self.capacity = log, home, delivery, capacity
@@ -78,7 +78,7 @@ class Hub:
     def reset(self, heartbeat_interval: float):
         "Begin with empty books, as a forked process must"
         self.counters.clear()
-        self.drops = Counter()
+        self.drops, self.pushes = Counter(), Pushes(self)
         self.scheduler, self.heartbeats = FlushScheduler(self.log.time), HeartbeatTimer(heartbeat_interval)
         self._indexes, self.rounds, self._version = (TopicIndex(), TopicIndex()), Rounds(self), 0
         self._queues, self._streams = self._indexes
@@ -112,7 +112,7 @@ def enter(self: Hub, connection: SSEConnection, topics: frozenset[str]):
     if connection.user is not None: self._by_user.setdefault(connection.user, {})[connection] = None
     self.on_topics_changed(connection, topics)
     if len(self.registry.connections) > 1: return
-    self.scheduler, self.rounds = FlushScheduler(self.log.time), Rounds(self)
+    self.scheduler, self.rounds, self.pushes = FlushScheduler(self.log.time), Rounds(self), Pushes(self)
     self.home.hold(self, self._on_loop_closed)
     shutdown.on_shutdown(self.end_all)
 

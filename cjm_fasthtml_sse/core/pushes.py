@@ -12,7 +12,9 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/pushes.html.md"""
 __all__ = []
 
 # %% ../../nbs/core/pushes.ipynb #283f399f
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from ..asgi.scheduler import FlushScheduler
@@ -29,46 +31,58 @@ class PushHub(Protocol):
     counters: Counters
     scheduler: FlushScheduler
 
-class Push:
-    "A frame on its way; the scheduler flushes it like a stream"
+# %% ../../nbs/core/pushes.ipynb #0cde5924
+@dataclass(slots=True)
+class _Push:
+    frame: bytes
+    chunk: bytes # The same as a chunk of a body
+    streams: Sequence[StreamConnection]
+    at: int = 0 # Streams that have it
+
+class Pushes:
+    "Frames on their way, in order; the scheduler flushes them like a stream"
     queued = False
 
-    def __init__(self, hub: PushHub, frame: bytes, streams: Sequence[StreamConnection]):
-        self.hub, self.frame, self.chunk, self.streams, self.at = hub, frame, encode_chunk(frame), streams, 0
+    def __init__(self, hub: PushHub): self.hub, self._waiting = hub, deque()
+
+    def add(self, frame: bytes, streams: Sequence[StreamConnection]):
+        "Write `frame` to `streams` in the loop's next turn, after what was added before"
+        if not streams: return
+        self._waiting.append(_Push(frame, encode_chunk(frame), streams))
+        self.hub.scheduler.add(self)
 
     def flush(self) -> bool: # That it may have taken long
         "Write until the time is over"
-        clock, last = self.hub.log.time.monotonic, min(self.at + SLICE * SLICES, len(self.streams))
+        clock, slices = self.hub.log.time.monotonic, 0
         until = clock() + ROUND_TIME
-        while self.at < last:
-            for each in self.streams[self.at:self.at + SLICE]: self._write(each)
-            if clock() > until: break
-        if self.at < len(self.streams): self.hub.scheduler.add(self)
+        while self._waiting and slices < SLICES and not (slices and clock() > until):
+            push, slices = self._waiting[0], slices + 1
+            for each in push.streams[push.at:push.at + SLICE]: self._write(push, each)
+            if push.at == len(push.streams): self._waiting.popleft()
+        if self._waiting: self.hub.scheduler.add(self)
         return True
 
     def abort(self, reason: str):
-        "Reset those that have not got the frame"
-        for each in self.streams[self.at:]: each.reset('overflow')
+        "Reset those that have not got a frame"
+        waiting, self._waiting = self._waiting, deque()
+        for push in waiting:
+            for each in push.streams[push.at:]: each.reset('overflow')
 
-    def _write(self, stream: StreamConnection):
-        self.at += 1
+    def _write(self, push: _Push, stream: StreamConnection):
+        push.at += 1
         if stream.ended: return
         if stream.write_chunk is None: stream.join_rounds()
         write = stream.write_chunk
         if write is None or stream.flow.write_paused:
-            if stream.queue.put_private(self.frame): self.hub.scheduler.add(stream)
+            if stream.queue.put_private(push.frame): self.hub.scheduler.add(stream)
             else: stream.reset('overflow')
             return
-        self._count(stream)
-        try: write(self.chunk)
+        self._count(stream, len(push.frame))
+        try: write(push.chunk)
         except Exception: stream.send_failed()  # noqa: BLE001 - the client has left
 
-    def _count(self, stream: StreamConnection):
+    def _count(self, stream: StreamConnection, size: int):
         counters, stream.wrote, stream.last_activity = self.hub.counters, True, self.hub.scheduler.now
         stream.message_count += 1
         counters.sends, counters.frames = counters.sends + 1, counters.frames + 1
-        counters.bytes += len(self.frame)
-
-def push(hub: PushHub, frame: bytes, streams: Sequence[StreamConnection]):
-    "Write `frame` to `streams` in the loop's next turn"
-    if streams: hub.scheduler.add(Push(hub, frame, streams))
+        counters.bytes += size

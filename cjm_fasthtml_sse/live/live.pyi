@@ -79,7 +79,7 @@ class Live:
         Args:
             time: When the region changes: local or aware time, or seconds as of `time.time()`
         """
-    def rows(self, table: Any, *, where: str | None=None, order_by: str | None=None, limit: int | None=None, empty: Any=None, min_interval: float=0.1) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def rows(self, table: Any, *, where: str | None=None, order_by: str | None=None, limit: int | None=None, empty: Any=None, min_interval: float=0.1, timeout: float=10.0) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Make a function of a row a region of all rows; raises `ValueError` for a table that cannot be followed
 
         Args:
@@ -89,6 +89,7 @@ class Live:
             limit: The most rows
             empty: Element that is shown if there are none
             min_interval: Seconds between two renderings of a view at least, 0 or more
+            timeout: Seconds after which a rendering has failed; the page then keeps what it shows
 
         Returns:
             A decorator of a function of one row

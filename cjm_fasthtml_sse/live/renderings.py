@@ -26,7 +26,6 @@ from weakref import WeakSet
 from fastcore.basics import patch
 
 from ..core.hub import Hub
-from ..core.pushes import push
 from ..core.subscribers import StreamConnection
 from ..events.record import Event
 from ..events.renderer import Renderer
@@ -314,7 +313,7 @@ def seconds_until(until: float, time: Time) -> float: return round(max(0, until 
 def _push(self: Renderings, state: ViewState, streams: Iterable[StreamConnection], head: dict, html: str = ''):
     if not streams: return
     frame = encode_frame(f'{to_json(head)}\n{html}', event=LIVE_EVENT, topic=state.view.topic)
-    push(self.hub, frame, streams)
+    self.hub.pushes.add(frame, streams)
 
 # %% ../../nbs/live/renderings.ipynb #6c238e35
 @patch
