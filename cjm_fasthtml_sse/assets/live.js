@@ -135,7 +135,7 @@
       }
     }
 
-    /** Take a rendering: the whole, or what turns the last one into it. @param {any} head @param {string} html @param {boolean} [isFetched] */
+    /** Take a rendering: the whole, or what turns the last one into it. @param {any} head @param {string} html @param {boolean} [isFetched] @returns {void} */
     #accept(head, html, isFetched = false) {
       const {at, hash, from, ids, gone, error, after} = head;
       if (error) return this.#mark(true);
