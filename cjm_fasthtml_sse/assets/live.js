@@ -310,13 +310,18 @@
 
   // Elements
 
+  /** Rows are the content of an element of the page, so a template among them names their view. @param {Element} template */
+  function markParent(template) {
+    const elt = /** @type {Element} */ (template.parentElement);
+    elt.setAttribute("data-sse-live", template.getAttribute("data-sse-live") ?? "");
+    template.remove();
+    return elt;
+  }
+
   /** @param {ParentNode} root */
   function attachAll(root) {
-    for (const elt of root.querySelectorAll(`template${LIVE}`)) {
-      elt.parentElement?.setAttribute("data-sse-live", elt.getAttribute("data-sse-live") ?? "");
-      elt.remove();
-    }
-    for (const elt of root.querySelectorAll(LIVE)) {
+    for (const each of root.querySelectorAll(LIVE)) {
+      const elt = each.localName === "template" ? markParent(each) : each;
       const about = sse.parseJSON(elt.getAttribute("data-sse-live") ?? "");
       if (about.view && regions.get(elt)?.view !== about.view) regions.set(elt, new Region(elt, {...about, ...known.get(elt)}));
     }
