@@ -101,6 +101,7 @@ Modules:
 - `cjm_fasthtml_sse.live.rooms`: Who shows a region: rendered again when somebody enters or leaves
 - `cjm_fasthtml_sse.live.rows`: The rows of a query, each rendered by a function of one row
 - `cjm_fasthtml_sse.live.tables`: A region that depends on a table is rendered again after each commit that changed it, whoever wrote
+- `cjm_fasthtml_sse.live.touches`: The event that says that something has changed, and its frame for a page
 - `cjm_fasthtml_sse.live.viewers`: How many views one client may have rendered
 - `cjm_fasthtml_sse.live.views`: A region with its arguments, as a topic that only the server can make
 - `cjm_fasthtml_sse.live.worker`: Call the plain functions of all regions in one thread, with a limit for each call

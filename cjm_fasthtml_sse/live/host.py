@@ -42,12 +42,13 @@ from ..events.topics import check_topic, touch_topic
 from ..events.wire import BackplaneError, ConnectionRefused, to_json
 from .markup import Markup
 from .regions import Region
-from .renderings import LiveRenderer, Rendering, Renderings, seconds_until, touched_name
+from .renderings import Rendering, Renderings, seconds_until
 from .renderings import until_times
 from .requests import RequestLayer, request_touches
 from .rooms import Rooms
 from .rows import RowsMarkup
 from .tables import LiveTables
+from .touches import LiveRenderer, touched_name
 from .viewers import Viewers, client_of
 from .views import View, read_view, region_of
 

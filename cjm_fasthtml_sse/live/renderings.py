@@ -27,11 +27,9 @@ from fastcore.basics import patch
 
 from ..core.hub import Hub
 from ..core.subscribers import StreamConnection
-from ..events.record import Event
-from ..events.renderer import Renderer
-from ..events.topics import TOUCH
 from ..events.wire import encode_frame, to_json
 from .markup import Markup, difference, make_markup
+from .touches import LIVE_EVENT, LiveRenderer
 from .views import View
 from .worker import Worker, too_late
 from ..tables.connections import rendering
@@ -39,23 +37,6 @@ from ..runtime.process import in_each_child
 from ..runtime.time import Time
 
 _logger = logging.getLogger(__name__)
-
-# %% ../../nbs/live/renderings.ipynb #63dc7498
-LIVE_EVENT = 'sse-live'  # Name of the frames of this wing
-def touched_name(event: Event) -> str | None: # None for any other event
-    "Return the name that an event touches"
-    return event.topic[len(TOUCH):] if event.topic is not None and event.topic.startswith(TOUCH) else None
-
-class LiveRenderer(Renderer):
-    "Renders touches for the streams of views, and nothing else"
-    def frame(self, event: Event, log: Any, with_id: bool = True) -> bytes | None:
-        "Return the frame of a touch; None for other events of the manager"
-        key = self if with_id else (self, 'without id')
-        if key not in event.frames:
-            name = touched_name(event)
-            data = None if name is None else to_json({'touched': name})
-            event.frames[key] = data and encode_frame(data, event=LIVE_EVENT, id=event.id if with_id else None)
-        return event.frames[key]
 
 # %% ../../nbs/live/renderings.ipynb #0de1ec57
 class ViewSource(Protocol):

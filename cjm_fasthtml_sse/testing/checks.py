@@ -25,7 +25,7 @@ from ..core.hints import nearest_name
 from ..events.record import Event
 from ..events.topics import PRIVATE
 from .browser import Browser
-from ..live.renderings import touched_name
+from ..live.touches import touched_name
 from .pages import outline, read_page, select
 from .stream import parse_json
 
