@@ -58,7 +58,7 @@
       const hasSameUser = own.tag === coverage.tag;
       if (coverage.isNarrowed && this.isRelayed && hasSameUser) own.grant(own.granted.filter(topic => coverage.topics.includes(topic)));
       const differs = this.#differs(coverage);
-      if (this.isRelayed && hasSameUser && !differs) return sse.attempt(() => own.oncaughtup?.());  // the leader's stream may be another one
+      if (this.isRelayed && hasSameUser && !differs) return;
       this.isRelayed = false;
       if (!own.own && (differs || coverage.isFresh || !this.#startRelay(coverage))) own.openOwn();
     }

@@ -17,7 +17,7 @@
   if (sse.isLoaded) return;
 
   const JOIN_TIMEOUT = 2000;  // ms for the browser to open the channel and grant the lock
-  const {tabs} = sse;
+  const {tabs, attempt} = sse;
 
   class Group {
     /** The number of the last message. */
@@ -192,7 +192,10 @@
         for (const each of [...this.subscriptions]) each.follower.onCoverage(coverage);
       } else if (type === "events" && this.coverage) {
         this.advanceTo(message.last);
-        for (const each of [...this.subscriptions]) each.follower.receiveRelayed(message.events);
+        for (const each of [...this.subscriptions]) {
+          each.follower.receiveRelayed(message.events);
+          if (message.caughtUp && each.isRelayed) attempt(() => each.oncaughtup?.());
+        }
       } else if (type === "state") this.#enter(message.state, message.status);
       else if (type === "alone" && (!alone || alone.includes(tabs.tabId))) this.#disband();
     }

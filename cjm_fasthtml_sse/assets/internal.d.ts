@@ -28,10 +28,11 @@ interface TopicRequest { topics: string[], signed: string[] }
 
 /**
  * A stream of the leader. `hasGap`: it got a reset and has not caught up. `decision`: another value after each new decision
- * of the server about the tabs. `isEnded`: the server ended it for some topics.
+ * of the server about the tabs. `isEnded`: the server ended it for some topics. `isBehind`: it has not sent all that the server
+ * had when it was opened.
  */
 interface GroupStream extends TopicRequest {
-  stream: Stream, granted: string[], tabs: number, tag: string, hasGap?: boolean, decision?: number, isEnded?: boolean }
+  stream: Stream, granted: string[], tabs: number, tag: string, hasGap?: boolean, isBehind?: boolean, decision?: number, isEnded?: boolean }
 
 /**
  * What a leader relays: all events of `topics`, the granted ones of those `asked` for, later than `floor`, for the user

@@ -153,6 +153,7 @@
           own.tag = response.headers.get("SSE-User") ?? "";
           own.granted = opening?.topics ?? own.topics;
           own.decision = (own !== old && old?.decision) || Math.random();  // the same while only tabs come and go
+          own.isBehind = true;
           this.main = own;
           if (this.#next === own) this.#next = undefined;
           if (old !== own) old?.stream.close();
@@ -198,9 +199,14 @@
       const group = this.#group;
       /** @type {Block[]} */
       const events = [];
-      const relay = () => { if (events.length) group.sendToTabs({type: "events", events: events.splice(0), last: group.lastId}); };
+      let caughtUp = false;
+      const relay = () => { if (events.length) group.sendToTabs({type: "events", events: events.splice(0), last: group.lastId, caughtUp}); };
       for (const block of blocks) {
         const {id, data, event, topic} = block;
+        if (main.isBehind && isMark(block)) {
+          main.isBehind = false;
+          caughtUp = true;
+        }
         if (event === "sse-topics") {  // a topic was revoked
           relay();
           main.granted = sse.parseJSON(data).topics ?? [];

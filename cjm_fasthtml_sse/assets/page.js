@@ -117,7 +117,7 @@
     const before = attached.get(elt);
     if (before?.url === url && sse.isLive(elt)) {  // htmx has processed the element again: the stream goes to the new sink
       before.onreplaced?.();
-      Object.assign(before, {sink, onstate, reopen, onreplaced: undefined});
+      Object.assign(before, {sink, onstate, reopen, onreset, oncaughtup, onreplaced: undefined});
       if (before.subscription.state !== "connecting") queueMicrotask(() => onstate(before.subscription.state));
       return before;
     }
