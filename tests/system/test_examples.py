@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, contextmanager
+from html import unescape
 from itertools import islice
 from pathlib import Path
 from time import monotonic
@@ -168,6 +169,26 @@ def test_dashboard(tmp_path):
     with running("dashboard", tmp_path) as (tab, page), tab.stream("GET", connects(page)) as stream:
         told = {re.search('id="(.*?)"', event.data)[1] for event in islice(heard(stream), 4)}
     assert told == {"stone", "deck", "steam"}
+
+
+def test_list_from_a_database(tmp_path):
+    "A page gets the rows of another program, also those that were written while the server was down"
+    def shown(page): return re.findall('name="text" value="(.*?)"', page)
+
+    def buy(*texts):
+        with closing(sqlite3.connect(tmp_path / "shopping.db", isolation_level=None)) as db:
+            for text in texts: db.execute("INSERT INTO item (text, place) VALUES (?, 0)", [text])
+
+    with running("list_from_a_database", tmp_path) as (tab, page):
+        about = json.loads(unescape(re.search('data-sse-live="(.*?)"', page)[1]))
+        with tab.stream("GET", "/live/stream", params={"topic": about["view"], "last_event_id": about["at"]}) as stream:
+            told = (event.data for event in heard(stream) if "<input" in event.data)
+            buy("salt")
+            assert shown(next(told)) == ["salt"]
+            tab.post("/items", data={"text": "<milk>"})
+            assert shown(next(told)) == ["&lt;milk&gt;"]
+    buy("oil")
+    with running("list_from_a_database", tmp_path) as (_, page): assert shown(page) == ["salt", "&lt;milk&gt;", "oil"]
 
 
 def test_language_model(tmp_path):
