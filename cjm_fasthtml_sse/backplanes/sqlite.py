@@ -4,6 +4,8 @@
 
 The adapter uses Python's own `sqlite3` in WAL mode, on one machine. It needs no server and no other package. It does not work over a network file system, and its speed is that of the disk. For several machines, use [Redis or Valkey](redis.html).
 
+The file may be the application's own database. If the application opens it with fastlite, which uses apsw, the URL needs the same library: `sqlite:///app.db?library=apsw`.
+
 ```python
 from tempfile import TemporaryDirectory
 

@@ -21,7 +21,9 @@ from ports import free_port
 
 ROOT = Path(__file__).parents[2]
 TUTORIALS = sorted(path.stem for path in (ROOT / "nbs/tutorials").glob("*.ipynb"))
-EXAMPLES = {path.stem: path for path in sorted((ROOT / "examples").glob("*.py"))}
+ALL = {path.stem: path for path in sorted((ROOT / "examples").glob("*.py"))}
+EXAMPLES = {name: path for name, path in ALL.items() if not name.startswith("live_")}  # Of a tutorial each
+MOST_LIVE = dict(live_kanban=5, live_jobs=7, live_chat=10)  # Lines of an application that exist since its page is live
 PARSE = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 DEADLINE = 30  # Maximum for each step; a generous limit, not a delay
 
@@ -44,6 +46,26 @@ def taught(tutorial):
 
 def test_each_tutorial_has_its_example():
     assert sorted(EXAMPLES) == TUTORIALS
+
+
+@pytest.mark.parametrize("name", MOST_LIVE)
+def test_an_application_on_live_tables_marks_its_few_live_lines(name):
+    "Without them, no line uses the package"
+    about, *code, last = statements(ALL[name].read_text(encoding="utf-8"))
+    assert f"python examples/{name}.py" in about and "/explains/databases.html" in about
+    assert last == "serve()"
+    lines = ALL[name].read_text(encoding="utf-8").removeprefix(about).splitlines()
+    marked = [line for line in lines if line.endswith("  # live")]
+    rest = [line for line in lines if line not in marked]
+    assert 3 <= len(marked) <= MOST_LIVE[name]
+    assert [line for line in rest if re.search(r"\blive\b|\bLive\b|cjm_fasthtml_sse|data-sse", line)] == []
+
+
+def test_the_worker_of_the_jobs_imports_nothing_of_the_package():
+    code = ALL["live_jobs_worker"].read_text(encoding="utf-8")
+    assert {name.name for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Import) for name in node.names} == {
+        "os", "sqlite3", "time"}
+    assert not [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom)]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -148,6 +170,26 @@ def test_dashboard(tmp_path):
     with running("dashboard", tmp_path) as (tab, page), tab.stream("GET", connects(page)) as stream:
         told = {re.search('id="(.*?)"', event.data)[1] for event in islice(heard(stream), 4)}
     assert told == {"stone", "deck", "steam"}
+
+
+def test_list_from_a_database(tmp_path):
+    "A page gets the rows of another program, also those that were written while the server was down"
+    def shown(page): return re.findall('name="text" value="(.*?)"', page)
+
+    def buy(*texts):
+        with closing(sqlite3.connect(tmp_path / "shopping.db", isolation_level=None)) as db:
+            for text in texts: db.execute("INSERT INTO item (text, place) VALUES (?, 0)", [text])
+
+    with running("list_from_a_database", tmp_path) as (tab, page):
+        about = json.loads(unescape(re.search('data-sse-live="(.*?)"', page)[1]))
+        with tab.stream("GET", "/live/stream", params={"topic": about["view"], "last_event_id": about["at"]}) as stream:
+            told = (event.data for event in heard(stream) if "<input" in event.data)
+            buy("salt")
+            assert shown(next(told)) == ["salt"]
+            tab.post("/items", data={"text": "<milk>"})
+            assert shown(next(told)) == ["&lt;milk&gt;"]
+    buy("oil")
+    with running("list_from_a_database", tmp_path) as (_, page): assert shown(page) == ["salt", "&lt;milk&gt;", "oil"]
 
 
 def test_language_model(tmp_path):
