@@ -156,6 +156,7 @@ def shown(page):
     except Error: return ''
 
 
+@pytest.mark.feature('live regions')
 def test_a_touch_reaches_every_tab_and_is_rendered_once(live, tabs):
     app = live()
     pages = [opened(tabs, app.url) for _ in range(3)]
@@ -181,6 +182,7 @@ def test_another_program_touches_from_a_shell(live, tabs, tmp_path):
     for page in pages: expect(page.locator('#row-b')).to_have_text('written elsewhere')
 
 
+@pytest.mark.feature('live regions are right after an interruption')
 def test_what_was_touched_while_a_tab_was_offline_is_shown(live, tabs, context, console):
     console.allow_failing()
     app = live()
@@ -206,6 +208,7 @@ def test_after_a_restart_the_present_state_is_shown(live, tabs, console):
     expect_fresh(tabs, [page], app.url)
 
 
+@pytest.mark.feature('no older state undoes a write of the page')
 def test_ones_own_write_is_not_undone_by_an_older_rendering(live, tabs):
     "A script has shown the change already; while the handler runs, others change the rows"
     app = live()
