@@ -183,7 +183,8 @@ export class World {
         const views = this.#views(), quietSince = this.scheduler.now, {causes} = this.server.regions;
         for (const each of views) each.finish();
         if (!this.failure && views.some(each => each.isRegion)) await this.scheduler.run(QUIET, () => this.failure);
-        const fetching = causes === this.server.regions.causes && views.find(each => each.lastFetch > quietSince);
+        const hasGivenUp = each => each.tab.spec.settings && each.look().state === 'closed';  // it may still look for the present state
+        const fetching = causes === this.server.regions.causes && views.find(each => each.lastFetch > quietSince && !hasGivenUp(each));
         if (fetching) this.fails('storm', `${fetching.label} fetches, although all is quiet`);
         const why = this.#unrest() || this.#growth();
         if (why) this.fails(why.startsWith('growth') ? 'growth' : 'hang', why);
