@@ -41,6 +41,7 @@ CANNOT = {
         'clock': DRIVER + 'control the clock',
         'routes': DRIVER + 'answer requests',
         'requests': DRIVER + 'watch requests or send its own',
+        'offline': DRIVER + 'take a browser offline',
         'init script': DRIVER + 'run a script before the page\'s own',
         'arrivals': DRIVER + 'wait for a page to load',
         'dialogs': DRIVER + 'wait for dialogs',

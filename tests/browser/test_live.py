@@ -183,6 +183,7 @@ def test_another_program_touches_from_a_shell(live, tabs, tmp_path):
 
 
 @pytest.mark.feature('live regions are right after an interruption')
+@pytest.mark.needs('offline')
 def test_what_was_touched_while_a_tab_was_offline_is_shown(live, tabs, context, console):
     console.allow_failing()
     app = live()
@@ -338,6 +339,7 @@ def test_presence_says_who_shows_a_region(live, tabs, browser):
 
 
 @pytest.mark.heavy
+@pytest.mark.needs('offline')
 @pytest.mark.parametrize('seed', range(3))
 def test_every_tab_equals_a_fresh_load(live, tabs, context, console, seed):
     "Random edits, while tabs are reloaded and go offline"

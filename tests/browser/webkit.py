@@ -220,6 +220,10 @@ class Page:
 
     def get_attribute(self, css, name): return self.locator(css).get_attribute(name)
 
+    def text_content(self, css): return self.locator(css).text_content()
+
+    def click(self, css): self.locator(css).click()
+
     def add_style_tag(self, content):
         self.evaluate('''content => {
             document.head.append(Object.assign(document.createElement('style'), {textContent: content})) }''', content)
@@ -259,6 +263,9 @@ class Locator:
     def locator(self, css): return self.then('css', css)
 
     def nth(self, n): return self.then('nth', n)
+
+    @property
+    def first(self): return self.nth(0)
 
     @property
     def last(self): return self.nth(-1)
