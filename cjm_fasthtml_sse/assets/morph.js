@@ -86,12 +86,18 @@
     return parsed;
   }
 
+  /** The element of an id inside another one. The page may have the id elsewhere too. @param {Element} root @param {string} id */
+  function findIn(root, id) {
+    const found = document.getElementById(id);
+    return !found || root.contains(found) ? found : root.querySelector(`#${CSS.escape(id)}`);
+  }
+
   /** A stub is merged into its element. Without that element, it has nothing to show. @param {Element} target @param {DocumentFragment} fragment @param {Set<string>} ids */
   function placeStubs(target, fragment, ids) {
     for (const stub of fragment.querySelectorAll("[id]")) {
       if (!ids.has(stub.id)) continue;
-      const live = document.getElementById(stub.id);
-      if (!live || !target.contains(live)) stub.remove();
+      const live = findIn(target, stub.id);
+      if (!live) stub.remove();
       else if (live.localName !== stub.localName) stub.replaceWith(live.cloneNode(false));
     }
   }
@@ -100,7 +106,7 @@
   function leaveOut(target, fragment) {
     const text = last.get(target);
     const missing = [...fragment.querySelectorAll("[id]")].filter(each =>
-      !target.contains(document.getElementById(each.id)) && !each.closest(PRESERVED));
+      !findIn(target, each.id) && !each.closest(PRESERVED));
     if (!text || !missing.length) return;
     const holder = document.createElement("template");
     holder.innerHTML = text;

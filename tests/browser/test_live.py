@@ -54,6 +54,7 @@ class App:
         self.any, self.content = live.region('any', min_interval=0)(self.any), None
         self.outer = live.region('outer')(self.outer)
         pages = dict(any=lambda: self.any(), nested=lambda: self.outer(), watch=lambda: self.watch('a'),
+                     twice=lambda: (self.board('x'), self.board('x')),
                      index=lambda: (self.board('x'), self.flat()), own=lambda: self.mine(3), ticks=lambda: self.clock(),
                      later=lambda: self.soon(), room=lambda: self.who('a'))
         for name, content in pages.items(): app.get('/' if name == 'index' else f'/{name}')(self.page(content))
@@ -180,6 +181,15 @@ def test_another_program_touches_from_a_shell(live, tabs, tmp_path):
     app.rows['b'] = 'written elsewhere'
     subprocess.run([sys.executable, '-m', 'cjm_fasthtml_sse', 'touch', 'rows', '--url', url], check=True)
     for page in pages: expect(page.locator('#row-b')).to_have_text('written elsewhere')
+
+
+def test_a_region_may_be_shown_twice(live, tabs):
+    app = live()
+    page = opened(tabs, f'{app.url}/twice')
+    for key, text in dict(b='changed', c='again', a='at last').items():
+        app.rows[key] = text
+        app.live.touch('rows')
+        for n in range(2): expect(page.locator('#board').nth(n)).to_have_text(''.join(app.rows.values()))
 
 
 @pytest.mark.feature('live regions are right after an interruption')
