@@ -69,7 +69,8 @@ class ViewState:
     joined: WeakSet[StreamConnection] = field(default_factory=WeakSet) # Readers since then; they may have other markup
     failures: int = 0 # In a row
     task: asyncio.Task | None = None
-    timer: asyncio.TimerHandle | None = None
+    timer: asyncio.Handle | None = None
+    due: float = 0.0 # When the timer rings, by the loop's clock; uvloop does not tell
 
 # %% ../../nbs/live/renderings.ipynb #27aed76e
 MAX_IDLE = 1_000  # Views that are kept although nobody looks at them, or as many as are looked at
@@ -241,9 +242,9 @@ def schedule(self: Renderings, state: ViewState, pause: float = 0.0):
     loop = asyncio.get_running_loop()
     at = max(loop.time() + pause, state.not_before)
     if state.timer is not None:
-        if state.timer.when() <= at: return
+        if state.due <= at: return
         state.timer.cancel()
-    state.timer = loop.call_at(at, self._on_time, state, context=Context())
+    state.due, state.timer = at, loop.call_at(at, self._on_time, state, context=Context())
 
 @patch
 def _on_time(self: Renderings, state: ViewState):
@@ -302,4 +303,4 @@ def is_pending(self: Renderings, until: float) -> bool: # By the loop's clock
     "Return whether a touched view is rendered now, or will be by `until`; not one that has failed"
     def is_touched(state: ViewState) -> bool: return state.dirty > (state.rendering.position if state.rendering else 0)
     touched = [each for each in self._states.values() if is_touched(each) and not each.failures]
-    return any(each.task is not None or each.timer is not None and each.timer.when() <= until for each in touched)
+    return any(each.task is not None or each.timer is not None and each.due <= until for each in touched)

@@ -81,10 +81,10 @@ class Rooms:
 def _plan(self: Rooms, room: str, wait: float):
     loop = asyncio.get_running_loop()
     if loop is not self._loop: self._loop, self._timers, self._nodes_timer = loop, {}, None
-    at, timer = loop.time() + wait, self._timers.get(room)
-    if timer is None or timer.when() > at:
+    at, (due, timer) = loop.time() + wait, self._timers.get(room, (float('inf'), None))
+    if due > at:
         if timer is not None: timer.cancel()
-        self._timers[room] = self._call_later(wait, self._look_again, room)
+        self._timers[room] = at, self._call_later(wait, self._look_again, room)
     if self._nodes_timer is None: self._look_at_nodes()
 
 @patch
@@ -112,7 +112,7 @@ def _call_later(self: Rooms, wait: float, call: Callable[..., None], *args: Any)
 @patch
 def stop(self: Rooms):
     "Look at no room any more"
-    for timer in (*self._timers.values(), self._nodes_timer):
+    for timer in (*(timer for _, timer in self._timers.values()), self._nodes_timer):
         if timer is not None: timer.cancel()
     self.reset()
 

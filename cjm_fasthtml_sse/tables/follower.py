@@ -165,6 +165,10 @@ class TableFollower:
         self._watch.start()
         self._task = asyncio.create_task(self._follow(), name='sse-tables')
 
+    def run_inline(self, make_worker: Callable[[str], Any]):
+        "Use no thread and no watch, for a test whose clock is its own; call it before the start"
+        self._make_worker, self._watch = make_worker, DatabaseWatch(self.database.path, self._wake, lambda folder: None)
+
     async def look(self) -> dict[str, Mark]: return await self._worker.submit(self._reader.look) # By name
 
     async def stop(self):

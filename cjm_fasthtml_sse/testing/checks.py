@@ -26,6 +26,7 @@ from ..events.record import Event
 from ..events.topics import PRIVATE
 from .browser import Browser
 from ..live.touches import touched_name
+from .merge import mark_parents
 from .pages import outline, read_page, select
 from .stream import parse_json
 
@@ -162,7 +163,8 @@ def assert_fresh(self: Checks,
 ):
     "Assert that a tab shows what a freshly loaded page shows"
     answer = self.do(tab.fetch('GET', tab.url, {'accept': 'text/html'}))
-    fresh, shown = lines_of(read_page(answer.text), css), lines_of(tab.dom, css)
+    mark_parents(page := read_page(answer.text))
+    fresh, shown = lines_of(page, css), lines_of(tab.dom, css)
     if fresh == shown or self._opened(tab, css) == shown: return
     found = difference(shown, fresh, (repr(tab), 'freshly loaded'))
     raise AssertionError(f'A live page and a fresh one differ:\n{found}\n{told(tab)}{self._unread()}')

@@ -20,7 +20,7 @@ from bs4 import Tag
 from fastcore.basics import patch
 
 from .browser import LineLost, path_of
-from .merge import LIVE, Merge, elements_by_id, elements_in, view_of
+from .merge import LIVE, Merge, elements_by_id, elements_in, mark_parents, view_of
 from .page import Attached, Page
 from .pages import read_fragment, start_tag, with_attribute
 from .sharing import Subscription
@@ -40,6 +40,7 @@ class Region:
     "A live region of a page"
     def __init__(self, page: Page, element: Tag, about: dict[str, Any]):
         self.page, self.element, self.view, self.names = page, element, about['view'], about.get('names', ())
+        self.is_rows = about.get('rows', False)
         self.hash, self.at = about.get('hash') or '', about.get('at') or page.shown_at(element)
         self.need, self.floor, self.next, self.kept, self.early, self.failures = '', '', None, set(), [], 0
         self.ids = [each.get('id', '') for each in elements_in(element)]
@@ -139,7 +140,10 @@ def accept(self: Region, head: dict[str, Any], html: str, is_fetched: bool = Fal
 # %% ../../nbs/testing/regions.ipynb #d041063c
 @patch
 def _replace(self: Region, html: str):
-    self.next, self.kept = elements_in(read_fragment(html))[0].extract(), set()
+    found = elements_in(read_fragment(html))
+    self.next = Tag(name=self.element.name, attrs=dict(self.element.attrs)) if self.is_rows else found[0].extract()
+    if self.is_rows: self.next.extend(found)
+    self.kept = set()
     self.ids = [each.get('id', '') for each in elements_in(self.next)]
 
 @patch
@@ -246,6 +250,7 @@ _SCRIPT = re.compile(r'/live\.[0-9a-f]+\.js$')
 @patch
 def attach_regions(self: Page):
     "Connect new regions, and close those that are no longer in the page"
+    mark_parents(self.document)
     found = {id(each): each for each in with_attribute(self.document, LIVE) if view_of(each)}
     for key, region in list(self.regions.items()):
         if key in found and view_of(found[key]) == region.view: continue

@@ -30,7 +30,7 @@ from ..core.manager import replace_backplane
 from ..runtime.time import Time
 from .browser import Browser
 from .checks import Broadcasts, Checks
-from .engine import TestEngine
+from .engine import InlineWorker, TestEngine
 from .loop import LoopThread
 from .messages import only_oob
 from .pages import read_fragment
@@ -134,6 +134,8 @@ def take_over(self: World,
         self._exits.callback(setattr, manager.worker_check, 'applies', manager.worker_check.applies)
         manager.worker_check.applies = False # The world knows its workers, so nothing is searched
         manager.dispatcher.on_dispatched = self.published.recorder(number, lambda: self.clock.now)
+    for host in worker.hosts:
+        if host.tables is not None: host.tables.follower.run_inline(InlineWorker)
 
 @patch
 def cut_engine(self: World,

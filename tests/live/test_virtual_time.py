@@ -3,7 +3,7 @@ import json
 import re
 from html import unescape
 
-from fasthtml.common import P, fast_app
+from fasthtml.common import P, Title, fast_app
 
 from cjm_fasthtml_sse import BroadcastManager, Cluster, Live, setup_broadcast_routes
 from cjm_fasthtml_sse.testing import TestEngine, live
@@ -25,13 +25,13 @@ def make():
     def clock(): return P(app.state.rows[-1])
 
     @rt('/clock')
-    def show_clock(): return clock()
+    def show_clock(): return Title('Clock'), clock()
 
     @rt('/')
-    def index(): return board()
+    def index(): return Title('Board'), board()
 
     @rt('/report')
-    def show_report(): return report()
+    def show_report(): return Title('Report'), report()
 
     @rt('/put')
     def put(text: str):
