@@ -165,10 +165,6 @@ class TableFollower:
         self._watch.start()
         self._task = asyncio.create_task(self._follow(), name='sse-tables')
 
-    def run_inline(self, make_worker: Callable[[str], Any]):
-        "Use no thread and no watch, for a test whose clock is its own; call it before the start"
-        self._make_worker, self._watch = make_worker, DatabaseWatch(self.database.path, self._wake, lambda folder: None)
-
     async def look(self) -> dict[str, Mark]: return await self._worker.submit(self._reader.look) # By name
 
     async def stop(self):
@@ -183,6 +179,12 @@ class TableFollower:
             worker.stop()
             worker.join()
         self._reset()
+
+# %% ../../nbs/tables/follower.ipynb #18d8701e
+@patch
+def run_inline(self: TableFollower, make_worker: Callable[[str], Any]):
+    "Use no thread and no watch, for a test whose clock is its own; call it before the start"
+    self._make_worker, self._watch = make_worker, DatabaseWatch(self.database.path, self._wake, lambda folder: None)
 
 # %% ../../nbs/tables/follower.ipynb #9e621b36
 @patch

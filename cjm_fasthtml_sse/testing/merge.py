@@ -24,15 +24,16 @@ LIVE = 'data-sse-live'
 
 def view_of(element: Tag) -> str: return parse_json(element.get(LIVE)).get('view', '') # Empty if it is no region
 
+def elements_in(parent: Tag | None) -> list[Tag]: return [each for each in parent or () if isinstance(each, Tag)]
+
+def elements_by_id(elements: list[Tag]) -> dict[str, Tag]: return {each['id']: each for each in elements}
+
+# %% ../../nbs/testing/merge.ipynb #9219dea8
 def mark_parents(document: Tag):
     "Give the view that a template names to the element around it, whose content are rows"
     for each in filter(view_of, document.find_all('template')):
         each.parent[LIVE] = each[LIVE]
         each.extract()
-
-def elements_in(parent: Tag | None) -> list[Tag]: return [each for each in parent or () if isinstance(each, Tag)]
-
-def elements_by_id(elements: list[Tag]) -> dict[str, Tag]: return {each['id']: each for each in elements}
 
 # %% ../../nbs/testing/merge.ipynb #f5d3f04c
 class Merge:
