@@ -18,7 +18,7 @@ from time import monotonic, sleep
 from fastcore.basics import patch
 
 from .base import Unable
-from .sqlite_library import STANDARD, SqliteConnection, SqliteLibrary, claim, unclaim
+from .sqlite_library import SqliteConnection, SqliteLibrary, claim, find_library, transaction, unclaim
 from ..runtime.process import in_each_child
 from ..runtime.time import Time
 from ..events.wire import BackplaneError
@@ -100,17 +100,6 @@ def translated_errors(library: SqliteLibrary, name: str, timeout: float) -> Iter
         raise kind(f'{name}: {message}', bool(code) and code & 0xff == sqlite3.SQLITE_IOERR) from e
     except OSError as e: raise Unable(f'{name}: {e.strerror or e}') from e
 
-# %% ../../nbs/backplanes/sqlite_file.ipynb #e48677fe
-@contextmanager
-def transaction(con: SqliteConnection) -> Iterator[None]:
-    "Run the block in a transaction that takes the write lock immediately"
-    con.execute('BEGIN IMMEDIATE')
-    try:
-        yield
-        con.execute('COMMIT')
-    finally:
-        if con.in_transaction: con.execute('ROLLBACK')
-
 # %% ../../nbs/backplanes/sqlite_file.ipynb #a48109b9
 BATCH_ROWS = 128 # Rows that one statement writes
 WAL_BYTES = 8 << 20 # Size above which a checkpoint cuts the log
@@ -125,8 +114,8 @@ in_each_child(_after_fork)
 class DatabaseFile:
     "A SQLite file with the tables of a backplane, and the connections of one opening"
     def __init__(self, name: str, path: str, durable: bool, timeout: float, time: Time = Time(),
-        library: SqliteLibrary = STANDARD):
-        self.library, self._claimed = library, None
+        library: SqliteLibrary | None = None):
+        self.library, self._claimed = library or find_library('sqlite3'), None
         self.name, self.path, self.durable, self.timeout, self.time = name, path, durable, timeout, time
         self.inodes, self._connections, self._next_truncate = None, [], float('-inf')
 

@@ -12,8 +12,9 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/sqlite_library.html
 __all__ = []
 
 # %% ../../nbs/backplanes/sqlite_library.ipynb #e0875851
-import os, sqlite3
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from time import monotonic, sleep
 from typing import Any, Protocol
@@ -38,22 +39,37 @@ class SqliteLibrary(Protocol):
     def code(self, error: Exception) -> int | None: "Return the extended result code of SQLite, if it has one"
     def code_name(self, error: Exception) -> str: "Return the name of that code"
 
+# %% ../../nbs/backplanes/sqlite_library.ipynb #b42957c6
+BUSY = 5 # Another connection has the lock
+
+@contextmanager
+def transaction(con: SqliteConnection) -> Iterator[None]:
+    "Run the block in a transaction that takes the write lock immediately"
+    con.execute('BEGIN IMMEDIATE')
+    try:
+        yield
+        con.execute('COMMIT')
+    finally:
+        if con.in_transaction: con.execute('ROLLBACK')
+
 # %% ../../nbs/backplanes/sqlite_library.ipynb #aff7d583
 class StandardLibrary:
     "Python's own `sqlite3`"
-    name, error = 'sqlite3', sqlite3.Error
+    name = 'sqlite3'
 
-    def connect(self, path: str, timeout: float, statements: int) -> sqlite3.Connection:
+    def __init__(self):
+        self._sqlite3 = import_module('sqlite3')
+        self.error = self._sqlite3.Error
+
+    def connect(self, path: str, timeout: float, statements: int) -> SqliteConnection:
         options = dict(isolation_level=None, check_same_thread=False, cached_statements=statements)
-        return sqlite3.connect(path, timeout=timeout, **options)
+        return self._sqlite3.connect(path, timeout=timeout, **options)
 
     def add_function(self, con: SqliteConnection, name: str, function: Callable): con.create_function(name, 1, function)
 
     def code(self, error: Exception) -> int | None: return getattr(error, 'sqlite_errorcode', None)
 
     def code_name(self, error: Exception) -> str: return error.sqlite_errorname
-
-STANDARD = StandardLibrary()
 
 # %% ../../nbs/backplanes/sqlite_library.ipynb #47d8d9e0
 class ApswLibrary:

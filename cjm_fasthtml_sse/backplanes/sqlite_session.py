@@ -19,8 +19,8 @@ from contextlib import suppress
 from fastcore.basics import patch
 
 from .base import Publication, Entry, Gap, Limits, Opened
-from .sqlite_library import SqliteConnection
-from .sqlite_file import BATCH_ROWS, HEADS, NOW, DatabaseFile, transaction
+from .sqlite_library import BUSY, SqliteConnection, transaction
+from .sqlite_file import BATCH_ROWS, HEADS, NOW, DatabaseFile
 from .sqlite_notify import WorkerThread
 from ..events.wire import BackplaneError
 
@@ -254,7 +254,7 @@ async def _read_off_loop(self: SqliteSession, after: Mapping[str, int], count: i
     except self.file.library.error as e:
         now = asyncio.get_running_loop().time()
         self._busy_since = now if self._busy_since is None else self._busy_since
-        is_busy = (self.file.library.code(e) or 0) & 0xff == sqlite3.SQLITE_BUSY
+        is_busy = (self.file.library.code(e) or 0) & 0xff == BUSY
         if not is_busy or now - self._busy_since > self.file.timeout: raise
         return None
     self._busy_since = None

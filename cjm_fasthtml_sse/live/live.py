@@ -42,7 +42,7 @@ from typing import Any
 from fastcore.basics import patch
 from starlette.applications import Starlette
 
-from ..backplanes.sqlite import SqliteBackplane
+from ..backplanes.base import backplane_from_url
 from ..core.connections import Capacity
 from ..core.manager import BroadcastManager
 from .host import LiveHost
@@ -127,12 +127,12 @@ class Live:
 # %% ../../nbs/live/live.ipynb #88a3dfff
 def _make_manager(tables: LiveTables | None) -> BroadcastManager:
     about = None if tables is None else tables.database
-    engine = None if about is None else SqliteBackplane(about.path, library=about.library)
-    return BroadcastManager(backplane=engine, capacity=Capacity(max_topics=MAX_STREAM))
+    url = None if about is None else f'sqlite:///{about.path}?library={about.library}'
+    return BroadcastManager(backplane=url, capacity=Capacity(max_topics=MAX_STREAM))
 
 def _check_log(manager: BroadcastManager, database: Database):
     engine = getattr(getattr(manager.cluster, 'link', None), 'backplane', None)
-    is_same = isinstance(engine, SqliteBackplane) and os.path.realpath(engine.path) == database.path
+    is_same = hasattr(engine, 'library') and os.path.realpath(engine.path) == database.path
     if is_same and engine.library.name != database.library: raise ValueError(
         f'{engine.name} would be opened by {engine.library.name}, and the application opens this file by '
         f'{database.library}; two libraries on one file lose rows. Add ?library={database.library} to the URL')

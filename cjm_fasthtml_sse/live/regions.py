@@ -56,6 +56,7 @@ class Region:
         if not hasattr(function, '__name__'): raise TypeError(f'A region is a function, got {function!r:.60}')
         self.host, self.function, self.timeout = host, function, timeout
         self.min_interval, self.every = min_interval, every
+        if isinstance(function, Region): function = function.function # Of another application
         self.name, self.is_async = function.__name__, inspect.iscoroutinefunction(function)
         self.depends = [each for each in depends if isinstance(each, str)]
         self.rooms = [each.name for each in depends if isinstance(each, RoomName)]

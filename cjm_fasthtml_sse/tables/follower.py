@@ -14,7 +14,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/tables/follower.html.md"""
 __all__ = []
 
 # %% ../../nbs/tables/follower.ipynb #e84352bf
-import asyncio, logging, os, sqlite3
+import asyncio, logging, os
 from contextlib import suppress
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from fastcore.basics import patch
 
 from ..backplanes.sqlite_notify import WorkerThread
-from ..backplanes.sqlite_library import SqliteConnection, find_library
+from ..backplanes.sqlite_library import BUSY, SqliteConnection, find_library
 from ..runtime.process import in_each_child
 from ..runtime.time import Time
 from .databases import Database
@@ -100,7 +100,7 @@ def _reopen(self: MarkReader, is_patient: bool = True):
 @patch
 def is_busy(self: MarkReader, error: Exception) -> bool: # Whether another program has the lock
     library = find_library(self.database.library)
-    return isinstance(error, library.error) and (library.code(error) or 0) & 0xff == sqlite3.SQLITE_BUSY
+    return isinstance(error, library.error) and (library.code(error) or 0) & 0xff == BUSY
 
 @patch
 def _check_tables(self: MarkReader, version: int):

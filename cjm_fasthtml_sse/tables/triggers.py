@@ -17,8 +17,7 @@ __all__ = []
 from collections.abc import Iterable
 from contextlib import contextmanager
 
-from ..backplanes.sqlite_file import transaction
-from ..backplanes.sqlite_library import SqliteConnection
+from ..backplanes.sqlite_library import SqliteConnection, transaction
 
 # %% ../../nbs/tables/triggers.ipynb #789f5473
 _MARKS = """CREATE TABLE IF NOT EXISTS sse_tables(name TEXT PRIMARY KEY, changes INTEGER NOT NULL,
