@@ -18,7 +18,8 @@ from time import monotonic, sleep
 from fastcore.basics import patch
 
 from .base import Unable
-from .sqlite_library import SqliteConnection, SqliteLibrary, claim, find_library, transaction, unclaim
+from .sqlite_library import SqliteConnection, SqliteLibrary, find_library, transaction
+from .sqlite_library import claim, unclaim
 from ..runtime.process import in_each_child
 from ..runtime.time import Time
 from ..events.wire import BackplaneError

@@ -80,11 +80,15 @@ class ApswLibrary:
         try: self._apsw = import_module('apsw')
         except ImportError as e: raise ImportError('apsw is not installed; pip install fastlite brings it') from e
         self.error = self._apsw.Error
+        class Connection(self._apsw.Connection):
+            def pragma(self, name: str, *args: Any, **kwargs: Any) -> Any:
+                return None if name == 'optimize' else super().pragma(name, *args, **kwargs)
+        self._connection = Connection
 
     def connect(self, path: str, timeout: float, statements: int) -> Any:
         deadline = monotonic() + timeout
         while True:
-            try: con = self._apsw.Connection(path, statementcachesize=statements)
+            try: con = self._connection(path, statementcachesize=statements)
             except self._apsw.BusyError:
                 if monotonic() > deadline: raise
                 sleep(0.005)

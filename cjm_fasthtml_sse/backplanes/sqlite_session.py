@@ -12,7 +12,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/backplanes/sqlite_session.html
 __all__ = []
 
 # %% ../../nbs/backplanes/sqlite_session.ipynb #fbb3948a
-import asyncio, os, sqlite3
+import asyncio, os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 

@@ -42,7 +42,6 @@ from typing import Any
 from fastcore.basics import patch
 from starlette.applications import Starlette
 
-from ..backplanes.base import backplane_from_url
 from ..core.connections import Capacity
 from ..core.manager import BroadcastManager
 from .host import LiveHost

@@ -31,7 +31,7 @@ class Database:
 
 def _database(path: Any, library: str) -> Database:
     path = os.fspath(path)
-    if '?' in path: raise ValueError(f'The path of the database has a question mark, which its URL cannot have: {path!r:.80}')
+    if '?' in path: raise ValueError(f'The path of a database cannot have a question mark, got {path!r:.80}')
     if path and not path.startswith((':memory:', 'file:')): return _checked(os.path.realpath(path), library)
     raise ValueError(f'The database has to be a file, got {path!r:.80}: other processes, and the log of live pages, '
         'open it too')

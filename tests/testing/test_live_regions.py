@@ -217,7 +217,7 @@ def test_a_killed_worker_renders_nothing_more(site):
         site.change()
         world.settled()
         assert site.ended.pop() == 8
-        world.clock.advance(15)  # it is rendered again by now, and not at its end
+        world.clock.advance(13)  # it is rendered again by now, and not at its end
         site.pause, site.wakes = 1, None
         world.server.kill()
         world.clock.advance(60)

@@ -138,8 +138,8 @@ def use_live(live: Live, gone: Gone) -> None:
     print(page, futures, live.manager, gone.content)
 
 
-def use_tables(app: Any, db: Any) -> None:
-    live = Live(app, db, library="sqlite3", poll_interval=1)
+def use_tables(live: Live, app: Any, db: Any) -> None:
+    Live(app, db, library="sqlite3", poll_interval=1)
     @live.rows(live.table("job"), where="state = ?", order_by="id", limit=10, empty="none", min_interval=0, timeout=5)
     def job(row: Any) -> Any: return row.id
     rows: Any = job("running")
