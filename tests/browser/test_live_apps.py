@@ -3,7 +3,6 @@
 Each application runs in a process of its own, as a reader would start it. The tests write to its database as other
 programs do."""
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -46,8 +45,8 @@ class App:
         "Run a program on the database; return what ends it"
         process = subprocess.Popen([sys.executable, program, *map(str, args)], cwd=self.path.parent, env=self.env)
         def end():
-            process.send_signal(signal.SIGINT)
-            process.wait()
+            process.terminate()  # a signal from the keyboard may be ignored where the tests run in the background
+            process.wait(60)
         self.ends.callback(end)
         return end
 
