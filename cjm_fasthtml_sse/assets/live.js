@@ -72,6 +72,8 @@
     #clock;
     /** Until a rendering should have come. @type {any} */
     #doubt;
+    /** When the state changes, by `Date.now()`. @type {number | undefined} */
+    #changesAt;
     /** Whether a time has passed at which the state changes. */
     #isPast = false;
     /** Until when the server's last rendering may be another one, by `Date.now()`. */
@@ -216,6 +218,10 @@
       const {elt} = this;
       for (const {name, value} of elt.attributes) if (name.startsWith("data-sse-")) root.setAttribute(name, value);
       const {hash} = this, isLast = this.#isLast;
+      if (root.localName !== elt.localName) {  // another element takes its place, and is a region of its own
+        const after = this.#changesAt && (this.#changesAt - Date.now()) / 1000;
+        root.setAttribute("data-sse-live", JSON.stringify({...sse.parseJSON(elt.getAttribute("data-sse-live") ?? ""), at: this.at, hash, after}));
+      }
       this.#note("");
       await sse.morph(elt, root.outerHTML, {outer: true, unchanged});
       this.#note(hash);
@@ -244,7 +250,9 @@
     #expectChange(after, grace = GRACE) {
       clearTimeout(this.#clock);
       this.#isPast = false;
+      this.#changesAt = undefined;
       if (after === undefined || after === null) return;
+      this.#changesAt = Date.now() + after * 1000;
       this.#clock = setTimeout(() => {
         this.#isPast = true;
         this.#fetchSoon();

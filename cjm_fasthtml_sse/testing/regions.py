@@ -169,7 +169,9 @@ def show(self: Region):
     root.attrs |= {name: value for name, value in element.attrs.items() if name.startswith('data-sse-')}
     element.known = dict(at=self.at, hash=self.hash)
     if root.name == element.name: Merge(element, kept).run(element, root)
-    else: element.replace_with(root)
+    else:
+        root.known = element.known
+        element.replace_with(root)
     if self.is_last: self._end()
     self.page.after_swap()
 
