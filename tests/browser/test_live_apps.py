@@ -22,7 +22,7 @@ sys.path.append(str(ROOT/'tools'))  # A script outside the package
 
 from picture import answer  # noqa: E402
 
-pytestmark = pytest.mark.sample(1)
+pytestmark = pytest.mark.sample(4, of='live applications')
 SERVER, WORKER = Path(__file__).with_name('runs_example.py'), ROOT/'examples/live_jobs_worker.py'
 OPEN = "() => [...document.querySelectorAll('[data-sse-live]')].every(each => each.dataset.sseState === 'open')"
 PRESS = 100  # ms between the press and the release of a click

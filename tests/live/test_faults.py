@@ -22,6 +22,8 @@ from .site import SECRET, Reader, Site, sign_in
 
 APP = Path(__file__).with_name('app.py')
 
+pytestmark = pytest.mark.sample(16, of='faults of regions')
+
 
 def board_of(site, name='board', *depends, **settings):
     "Add a region that shows a text, and return a function that changes it"

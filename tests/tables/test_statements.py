@@ -64,6 +64,7 @@ def path(tmp_path, library):
     return path
 
 
+@pytest.mark.sample(12)
 @pytest.mark.parametrize('what', list(WRITES))
 def test_what_a_statement_changes_is_touched(path, library, what):
     statements, expected = WRITES[what]
@@ -81,6 +82,7 @@ def test_what_a_statement_changes_is_touched(path, library, what):
     asyncio.run(main())
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize('what', list(QUIET))
 def test_what_changes_nothing_is_not_touched(path, library, what):
     async def main():
