@@ -216,11 +216,12 @@
     /** @param {Element} root @param {Set<string>} unchanged */
     async #merge(root, unchanged) {
       const {elt} = this;
-      for (const {name, value} of elt.attributes) if (name.startsWith("data-sse-")) root.setAttribute(name, value);
       const {hash} = this, isLast = this.#isLast;
+      for (const {name, value} of elt.attributes) if (name.startsWith("data-sse-")) root.setAttribute(name, value);
       if (root.localName !== elt.localName) {  // another element takes its place, and is a region of its own
         const after = this.#changesAt && (this.#changesAt - Date.now()) / 1000;
-        root.setAttribute("data-sse-live", JSON.stringify({...sse.parseJSON(elt.getAttribute("data-sse-live") ?? ""), at: this.at, hash, after}));
+        const about = {...sse.parseJSON(elt.getAttribute("data-sse-live") ?? ""), at: this.at, hash, after};
+        isLast ? root.removeAttribute("data-sse-live") : root.setAttribute("data-sse-live", JSON.stringify(about));
       }
       this.#note("");
       await sse.morph(elt, root.outerHTML, {outer: true, unchanged});

@@ -168,6 +168,7 @@ def show(self: Region):
     self.floor, self.next, self.failures, self.entry.is_stale = '', None, 0, False
     root.attrs |= {name: value for name, value in element.attrs.items() if name.startswith('data-sse-')}
     element.known = dict(at=self.at, hash=self.hash)
+    if self.is_last: root.attrs.pop(LIVE, None)
     if root.name == element.name: Merge(element, kept).run(element, root)
     else:
         root.known = element.known

@@ -288,6 +288,17 @@ def test_a_region_that_shows_nothing_keeps_its_place(live, tabs):
         expect_fresh(tabs, [page], f'{app.url}/any')
 
 
+def test_the_last_that_a_region_shows_is_no_region(live, tabs):
+    app = live()
+    app.content = Ul(Li('first', id='first'))
+    page = opened(tabs, f'{app.url}/any')
+    app.content = app.live.Gone(P('last', id='last'))
+    app.live.touch('any')
+    expect(page.locator('#last')).to_have_text('last')
+    until(lambda: not app.live.manager.get_connection_count(), 'its stream to end')
+    assert not page.locator('[data-sse-live]').count()
+
+
 def test_a_region_of_a_user_is_only_for_this_user(live, tabs, browser, console):
     app = live()
     page = opened(tabs, f'{app.url}/as/ann')
