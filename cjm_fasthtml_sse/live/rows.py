@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from html import escape
 from inspect import Parameter, Signature, signature
+from threading import Lock
 from typing import Any
 
 from fastcore.basics import AttrDict, patch
@@ -41,7 +42,7 @@ def rows_markup(rows: dict[str, str]) -> RowsMarkup: # The HTML of each row by i
 # %% ../../nbs/live/rows.ipynb #deb94adf
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 Row = dict[str, Any] # By the names of its columns
-MAX_MADE = 10_000 # Rows whose HTML is kept
+MAX_MADE, MAX_BYTES = 10_000, 16 << 20 # Rows whose HTML is kept, and characters of it
 
 class RowsQuery:
     "Selects rows, and renders each of them with a function"
@@ -51,7 +52,7 @@ class RowsQuery:
         self.table, self.key, self.__name__ = table, None, function.__name__
         parts = dict(WHERE=where, LIMIT=limit) | {'ORDER BY': order_by}
         words = [f'{name} {parts[name]}' for name in ('WHERE', 'ORDER BY', 'LIMIT') if parts[name] is not None]
-        self._end, self._made = ' '.join(words), OrderedDict()
+        self._end, self._made, self._size, self._guard = ' '.join(words), OrderedDict(), 0, Lock()
         self._has_user = next((each for each in signature(function).parameters if each in ('auth', 'user')), None)
         self.__signature__ = self._signature(_QUOTED.sub('', where or ''))
 
@@ -91,17 +92,29 @@ def _select(self: RowsQuery, values: Any) -> list[Row]:
 def _render(self: RowsQuery, rows: list[Row], about: Row) -> dict[str, str]:
     found = {}
     for row in rows:
-        values = (*row.values(), *about.values())
-        made = self._made.pop(values, None) or self._make(row, about)
-        self._made[values] = made
-        id, html = made
+        id, html = self._kept(row, about)
         if html is None: continue
         if id in found: raise ValueError(f'Two rows of {self.table} have the id {id!r:.60}; use the key in it')
         found[id] = html
-    while len(self._made) > max(MAX_MADE, 2 * len(rows)): self._made.popitem(last=False)
     if found or self.empty is None: return found
     return dict([_with_id(self.empty, f'{self.__name__}-empty')])
 
+@patch
+def _kept(self: RowsQuery, row: Row, about: Row) -> tuple[str, str | None]:
+    values = (*row.values(), *about.values())
+    key = values, tuple(map(type, values)) # 1 and 1.0 are equal, and look different
+    with self._guard: kept = self._made.get(key)
+    if kept is None: kept = self._make(row, about)
+    with self._guard:
+        _, before = self._made.pop(key, ('', None))
+        self._made[key] = kept
+        self._size += len(kept[1] or '') - len(before or '')
+        while len(self._made) > MAX_MADE or self._size > MAX_BYTES:
+            _, (_, oldest) = self._made.popitem(last=False)
+            self._size -= len(oldest or '')
+    return kept
+
+# %% ../../nbs/live/rows.ipynb #4d0df9a6
 @patch
 def _make(self: RowsQuery, row: Row, about: Row) -> tuple[str, str | None]:
     element = self.function(self.make_row(row), **about)
