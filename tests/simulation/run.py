@@ -40,10 +40,10 @@ def run_seed(number, runs=RUNS, shrink=True):
         run_state_machine_as_test(machine, settings=settings(**about))
 
 
-def run_for(seconds, first=None, shrink=True):
+def run_for(seconds, first=None, shrink=True, clock=time.monotonic):
     "Run fresh seeds for some seconds; returns how many simulations ran, and the failure with its seed"
-    until, number, count = time.monotonic() + seconds, first or secrets.randbits(32), 0
-    while time.monotonic() < until:
+    until, number, count = clock() + seconds, first or secrets.randbits(32), 0
+    while clock() < until:
         try: run_seed(number + count, shrink=shrink)
         except Exception as e: return count * RUNS, (number + count, e)  # noqa: BLE001 - reported by the caller
         count += 1
