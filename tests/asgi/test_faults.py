@@ -257,6 +257,7 @@ def test_a_thousand_connects_at_once(serve):
     assert server.debug()['drops'] == {} and 'Traceback' not in server.log
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('middleware', ['own', 'all', 'shouting'])
 def test_clients_that_leave_at_any_moment_leave_nothing(serve, middleware):
     "Before the answer, during the connect, while events arrive, or by a reset of the connection"

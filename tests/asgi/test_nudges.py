@@ -46,7 +46,7 @@ def hypercorn(port):
     return [sys.executable, '-m', 'hypercorn', '-b', f'127.0.0.1:{port}', '--graceful-timeout', '1', 'outer:wrapped']
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('agent', [SAFARI, ON_IOS], ids=['safari', 'ios'])
 @pytest.mark.parametrize('way', [{}, dict(middleware='all'), dict(mounted='starlette'), dict(mounted='base')],
     ids=lambda way: next(iter(way.values()), 'own'))

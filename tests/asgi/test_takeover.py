@@ -84,7 +84,7 @@ def test_serve_of_fasthtml_hands_the_name_on(serve, stream, tmp_path):
     round_trip(serve(command=command, cwd=tmp_path, manager=IDLE), stream)
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('loop', LOOPS)
 @pytest.mark.parametrize('name', CLASSES)
 def test_streams_leave_their_requests_over_tls(serve, stream, tls, name, loop):

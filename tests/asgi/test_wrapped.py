@@ -10,6 +10,7 @@ def behind(app, *arguments):
     return lambda port: uvicorn_command(port, '--forwarded-allow-ips', '*', *arguments, app=f'outer:{app}')
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('app', ['wrapped', 'elsewhere'])
 def test_a_reader_is_let_go_alone_whatever_address_it_names(serve, stream, app):
     "One client forges another's address, one is behind a proxy; only their own connections are closed"

@@ -11,7 +11,7 @@ from .engines import expect
 from .live import HEARD
 from .rooms import Rooms, expect_state, heard, state, until
 
-pytestmark = [pytest.mark.needs('init script'), pytest.mark.heavy]
+pytestmark = [pytest.mark.needs('init script'), pytest.mark.sample(1), pytest.mark.heavy]
 
 one_htmx = pytest.mark.parametrize('htmx', [HTMX2], ids=str)
 

@@ -8,7 +8,7 @@ from cjm_fasthtml_sse.browser.elements import create_sse_element, sse_headers
 from .conftest import Stream
 from .engines import expect
 
-pytestmark = pytest.mark.needs('routes')
+pytestmark = [pytest.mark.needs('routes'), pytest.mark.sample(1)]
 CDN = 'https://cdn.jsdelivr.net/'
 FOLDERS = {'htmx.org@2.0.7': 'htmx.org', 'htmx.org@4.0.0': 'htmx-4.0.0', 'htmx-ext-sse@2.2.4': 'htmx-ext-sse'}
 PAGES = {

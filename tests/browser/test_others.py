@@ -8,6 +8,8 @@ from until import until
 from .live import HEARD, Live
 from .test_sharing import expect_heard, expect_server, leader
 
+pytestmark = pytest.mark.sample(1)
+
 ECHO, TAG = (f'() => [...cjmSSE.subscriptions][0].{name}' for name in ('echo', 'tag'))
 
 

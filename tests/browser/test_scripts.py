@@ -11,6 +11,8 @@ from cjm_fasthtml_sse.browser.elements import (cleanup_sse_on_unload, create_con
 from .conftest import HTMX2, HTMX4, Site
 from .engines import expect
 
+pytestmark = pytest.mark.sample(1)
+
 HIDE = '''hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
                       document.dispatchEvent(new Event('visibilitychange')); }'''
 

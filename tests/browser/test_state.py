@@ -9,6 +9,8 @@ from starlette.responses import HTMLResponse, Response
 from cjm_fasthtml_sse.browser.elements import connection_indicator, create_sse_element
 from .engines import expect
 
+pytestmark = pytest.mark.sample(1)
+
 STATES = '''window.states = [];
 addEventListener('sse:state', ({target, detail: {state, status}}) =>
     window.states.push(`${target.id} ${state} ${status || ''}`.trim()));'''

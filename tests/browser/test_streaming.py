@@ -6,6 +6,8 @@ from cjm_fasthtml_sse.browser.elements import create_sse_element
 from cjm_fasthtml_sse.core.streaming import SSEStream, StreamConfig
 from .engines import expect
 
+pytestmark = pytest.mark.sample(1)
+
 # the name in htmx 2, and in htmx 4 in both spellings
 COUNT_ENDS = """window.ends = 0;
 for (const name of ['htmx:sseClose', 'htmx:sse:close', 'htmx-sse-close'])

@@ -1,64 +1,24 @@
 "Tables in browsers: what any program commits is shown in every tab, also rows of their own"
+import os
 import random
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
+import httpx2
 import pytest
-from fasthtml.common import Button, Div, FastHTML, Input, Li, Link, Span, Table, Tbody, Td, Title, Tr, Ul
-from fastlite import database
 from playwright.sync_api import Error
-from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
+from ports import free_port
+from until import until
 
-from cjm_fasthtml_sse import Live
+from .cards_app import App
 from .engines import expect
-from .live import NPM
-from .test_live import App as Plain
 from .test_live import expect_fresh, opened
 
 pytestmark = pytest.mark.sample(1)
-
-
-class Card:
-    id: int
-    col: str
-    text: str
-
-
-class App:
-    "Cards in a database of fastlite: a board, a list of rows, and the rows of one column in a table"
-    def __init__(self, htmx, path):
-        self.rt = app = FastHTML(default_hdrs=False, hdrs=[Link(rel='icon', href='data:,'), *Plain.scripts(htmx)])
-        app.router.routes[:0] = [Mount('/npm', StaticFiles(directory=NPM))]
-        self.db = database(path)
-        self.cards = self.db.create(Card, pk='id')
-        self.made = []
-        if not self.cards.count: self.cards.insert_all([dict(col='todo', text=n) for n in ('one', 'two', 'three')])
-        self.live = live = Live(app, self.db, local='/npm')
-        self.board = live.region(self.cards, min_interval=0)(self.board)
-        self.card = live.rows(self.cards, order_by='id', min_interval=0)(self.card)
-        about = dict(where='col = ?', order_by='text DESC', limit=5, empty=Tr(Td('nothing')), min_interval=0)
-        self.of = live.rows(self.cards, **about)(self.of)
-        app.get('/')(self.index)
-        app.post('/move')(self.move)
-
-    def index(self):
-        rows = Ul(self.card(), id='cards'), Table(Tbody(self.of('done'), id='done'))
-        button = Button('move', id='move', hx_post='/move?id=1&col=done', hx_swap='none')
-        return Title('Cards'), self.board(), *rows, button
-
-    def board(self): return Div(*(Span(f'{col} {len(self.cards(where="col = ?", where_args=[col]))} ')
-                                  for col in ('todo', 'done')), id='board')
-
-    def card(self, card):
-        self.made.append(card.id)
-        return Li(card.text, Input(id=f'note-{card.id}'), id=f'card-{card.id}')
-
-    def of(self, card): return Tr(Td(card.text))
-
-    def move(self, id: int, col: str): self.cards.update(id=id, col=col)
 
 
 @pytest.fixture
@@ -82,6 +42,7 @@ def elsewhere(app, script):
     subprocess.run([sys.executable, '-c', FOREIGN, str(app.path), script], check=True)
 
 
+@pytest.mark.feature('live tables')
 def test_a_commit_of_any_program_reaches_every_tab(cards, tabs):
     app = cards()
     pages = [opened(tabs, app.url) for _ in range(2)]
@@ -111,6 +72,7 @@ def test_only_changed_rows_are_rendered_and_what_is_typed_stays(cards, tabs):
     assert page.input_value('#note-2') == 'typed'
 
 
+@pytest.mark.feature('live tables')
 def test_what_was_written_while_the_application_was_down_is_shown(cards, tabs, console):
     console.allow_failing()
     app = cards()
@@ -140,3 +102,47 @@ def test_every_tab_equals_a_fresh_load(cards, tabs, context, console, seed):
             else: subprocess.run([sys.executable, WRITER, app.path, str(rnd.random())], check=True)
         context.set_offline(is_offline := False)
         expect_fresh(tabs, pages, app.url)
+
+
+@pytest.fixture
+def workers(htmx, tmp_path):
+    "The address of three workers, which their parent starts anew, and a function that kills one of them"
+    port, path = free_port(), tmp_path/'app.db'
+    env = {**os.environ, 'CARDS_DB': str(path), 'CARDS_HTMX': str(htmx.major)}
+    tests = Path(__file__).parents[1]
+    command = [sys.executable, '-m', 'uvicorn', '--factory', 'browser.cards_app:make', '--port', port, '--workers', 3,
+               '--log-level', 'critical']
+    App(htmx, path).db.conn.close()  # the table, with its first rows
+    process = subprocess.Popen([*map(str, command)], cwd=tests, env=env, start_new_session=True)
+    url = f'http://127.0.0.1:{port}'
+    def answers():
+        try: return httpx2.get(url).status_code == 200
+        except httpx2.TransportError: return False
+    def kill():
+        children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+        os.kill(int(children[-1]), signal.SIGKILL)
+    try:
+        until(answers, 'the workers answer')
+        yield SimpleNamespace(url=url, path=path, kill=kill)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_three_writers_and_three_workers(workers, tabs, context, console, seed):
+    "Two of the writers are handlers of any worker, and one is another program; a worker is killed in the middle"
+    console.allow_failing()
+    rnd = random.Random(seed)
+    pages = [opened(tabs, workers.url) for _ in range(5)]
+    for turn in range(4):
+        for _ in range(15):
+            act, text = rnd.random(), str(rnd.random())
+            if act < .1: context.set_offline(act < .05)
+            elif act < .55:
+                with suppress(httpx2.TransportError):  # of the worker that was killed
+                    httpx2.post(f'{workers.url}/edit', params=dict(seed=text)).raise_for_status()
+            else: subprocess.run([sys.executable, WRITER, workers.path, text], check=True)
+        if turn == 1: workers.kill()
+        context.set_offline(False)
+        expect_fresh(tabs, pages, workers.url)

@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse
 from cjm_fasthtml_sse import create_sse_element, sse_headers
 from .engines import expect
 
-pytestmark = [pytest.mark.needs('clock'), pytest.mark.heavy]
+pytestmark = [pytest.mark.needs('clock'), pytest.mark.sample(1), pytest.mark.heavy]
 LATER = 2500  # milliseconds of the page's clock until it has checked itself
 
 

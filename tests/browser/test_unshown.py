@@ -8,6 +8,8 @@ from cjm_fasthtml_sse.browser.elements import connection_indicator, create_sse_e
 from .engines import expect
 from .live import Live
 
+pytestmark = pytest.mark.sample(1)
+
 RENDER = '{"reason": "render", "last_event_id": "e-9"}'
 
 

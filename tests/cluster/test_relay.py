@@ -209,6 +209,7 @@ def perhaps_new(engine: Engine) -> set[int]:
     return again
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("seed", range(6))
 def test_nothing_is_lost_or_doubled_by_lines_that_fail(seed, caplog): faults(seed, 80, caplog)
 
@@ -229,6 +230,7 @@ def faults(seed, steps, caplog):
     assert "sent" in outcome.values() and -1 in order
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("seed", range(6))
 def test_who_misses_something_is_told(seed, caplog): losses(seed, 80, caplog)
 

@@ -222,6 +222,7 @@ def compare(one, other):
         assert bodies[0] == bodies[1]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("http", ["httptools", "h11", "cjm_fasthtml_sse.asgi.uvicorn:HttpTools"])
 @settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=60, database=None)
 @given(steps=st.lists(STEP, max_size=25), is_cut=st.booleans())

@@ -346,6 +346,7 @@ class Steps:
         self.task.cancel()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('topics', [False, True], ids=['one topic', 'many topics'])
 def test_a_new_life_of_the_log_does_not_stop_the_loop(topics):
     "Every reader got all retained events in one step"
@@ -407,6 +408,7 @@ def test_a_reader_that_missed_much_and_reads_fast_leaves_the_loop_to_others():
     assert tab.numbers == [*range(5_000)] and len(tab.sends) > 20 and turns >= len(tab.sends) / 2
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('full', ['by number', 'by age'])
 def test_no_single_event_costs_the_log_much(full):
     "Some calls took time in proportion to the whole log"

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 JS = ROOT/'tests'/'simulation'/'js'
 FOUND = sorted((JS/'found').glob('*.txt'))
-SHORT, LONG = 20, 1800  # seconds
+SHORT, LONG = 12, 1800  # seconds
 
 
 def run(file, *arguments, seconds=60, fails=False):

@@ -16,7 +16,7 @@ from .oracle import Finding
 from .run import run_for, run_script
 
 FOUND = sorted((Path(__file__).parent/'found').glob('*.txt'))
-SECONDS, LONG_SECONDS = 20, 1800
+SECONDS, LONG_SECONDS = 12, 1800
 
 
 @pytest.fixture(autouse=True)

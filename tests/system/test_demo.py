@@ -88,6 +88,7 @@ def test_two_curls_hear_one_increment_and_ctrl_c_ends_all_at_once(curl):
         assert time.monotonic() - asked < 10  # without the end of the streams, the server would wait forever
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('engine', ['', 'sqlite'])
 def test_with_several_workers_every_reader_sees_every_click(curl, engine, tmp_path):
     more = ['--backplane', f'sqlite:///{tmp_path}/events.db'] if engine else []

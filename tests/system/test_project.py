@@ -97,6 +97,7 @@ def single_runs():
     return re.findall(r"^\.venv/bin/(\S+) ([^#\n]+)", text, re.M)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("program, arguments", single_runs(), ids=lambda text: text.split()[0])
 def test_a_command_for_one_notebook_test_or_check_succeeds(program, arguments):
     command = [str(Path(sys.executable).with_name(program)), *arguments.split()]

@@ -61,6 +61,7 @@ ACTS = [('INSERT INTO card (text, col) VALUES (?, ?)', 2), ('UPDATE card SET tex
     ('UPDATE card SET id = id + 100 WHERE id = (SELECT max(id) FROM card)', 0)]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('seed', range(3))
 def test_every_tab_equals_a_fresh_load(site, seed):
     rnd = random.Random(seed)

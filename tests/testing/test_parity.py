@@ -10,7 +10,7 @@ def cases(): return [pytest.param(case, major, id=f'{case.name}-htmx{major}') fo
     for major in case.majors]
 
 
-@pytest.mark.sample(6)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(('case', 'major'), cases())
 def test_kit_and_browser_agree_on_a_live_page(chromium, npm_files, case, major):
     Chromium(case, major, chromium, Kit(case, major).run()).run()

@@ -71,6 +71,7 @@ def run(project, *command):
     return subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize('options', ['', '-p no:asyncio -p no:anyio', '-p no:asyncio -W error'])
 def test_the_fixture_of_the_plugin(project, options):
     (project/'test_cards.py').write_text(BY_PYTEST)
