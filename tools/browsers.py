@@ -4,6 +4,11 @@ A feature is the text of a test's mark `@pytest.mark.feature`. A run takes many 
 the earlier results of that engine.
 
     python tools/browsers.py [--engine chromium|firefox|webkit]
+
+The long form of the tests runs them all too. So the files of such a run (`pytest --features FILE`, a file for each
+check) can be given instead:
+
+    python tools/browsers.py --from FILE ...
 """
 
 import argparse
@@ -30,6 +35,21 @@ def tried(engines: list[str]) -> dict:
         return json.loads(file.read_text(encoding="utf-8"))
 
 
+def together(files: list[Path]) -> dict:
+    "The results of several runs of other tests each, all of them in all engines."
+    found = dict(versions={}, htmx=set(), features={})
+    for of in (json.loads(file.read_text(encoding="utf-8")) for file in files):
+        found["versions"] |= of["versions"]
+        found["htmx"] |= {*of["htmx"]}
+        for name, engines in of["features"].items():
+            for engine, cells in engines.items():
+                for htmx, outcomes in cells.items():
+                    told = found["features"].setdefault(name, {}).setdefault(engine, {}).setdefault(htmx, {})
+                    for outcome, said in outcomes.items():
+                        told[outcome] = list(dict.fromkeys([*told.get(outcome, []), *said]))
+    return found
+
+
 def joined(before: dict, now: dict, engines: list[str]) -> dict:
     "The results `before`, with those of `engines` replaced by the results `now`."
     features = {}
@@ -44,10 +64,12 @@ def joined(before: dict, now: dict, engines: list[str]) -> dict:
 def main():
     parser = argparse.ArgumentParser(description="Test every feature in every browser")
     parser.add_argument("--engine", action="append", choices=ENGINES, help="only this engine, others are kept")
-    engines = parser.parse_args().engine or ENGINES
+    parser.add_argument("--from", nargs="+", type=Path, dest="files", help="take the results of these files")
+    args = parser.parse_args()
+    engines = args.engine or ENGINES
     nothing = dict(versions={}, htmx=[], features={})
     before = json.loads(PAGE.read_text(encoding="utf-8")) if PAGE.exists() and engines != ENGINES else nothing
-    found = joined(before, tried(engines), engines)
+    found = joined(before, together(args.files) if args.files else tried(engines), engines)
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     cells = [cell for of in found["features"].values() for by in of.values() for cell in by.values()]

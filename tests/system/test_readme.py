@@ -23,6 +23,7 @@ sys.path.append(str(ROOT / "tools"))
 from rooms import APART, WINGS  # noqa: E402
 
 DEADLINE = 20  # Seconds until a wait fails
+WRITE = "import sqlite3, sys; con = sqlite3.connect('lunch.db'); con.execute(sys.argv[1]); con.commit()"
 
 
 def apps(text):
@@ -73,8 +74,8 @@ def test_it_links_every_other_module():
         assert path.relative_to(folder).with_suffix(".html").as_posix() in TEXT
 
 
-def test_the_apps_have_fourteen_and_twelve_lines():
-    assert [len([line for line in app.splitlines() if line.strip()]) for app in README] == [14, 12]
+def test_the_apps_have_fifteen_and_twelve_lines():
+    assert [len([line for line in app.splitlines() if line.strip()]) for app in README] == [15, 12]
 
 
 def test_the_site_shows_the_same_apps():
@@ -125,20 +126,26 @@ def received(stream):
         if event.data: yield event.data
 
 
-def test_every_tab_shows_a_vote(tmp_path):
+def test_every_tab_shows_a_vote_and_what_another_program_writes(tmp_path):
     with running(README[0], tmp_path) as (tab, ctrl_c):
         page = BeautifulSoup(tab.get("/").text, "html.parser")
-        button, region = page.find(id="Soup"), page.find(attrs={"data-sse-live": True})
+        button, region = page.find(id="dish-Soup"), page.find(attrs={"data-sse-live": True})
         about = json.loads(region["data-sse-live"])
         url = httpx2.URL(about["url"], params={"topic": about["view"], "last_event_id": about["at"]})
         with tab.stream("GET", url) as one, tab.stream("GET", url) as two:
             tabs = [received(one), received(two)]
+            def changed():
+                one_has, two_has = (next(data for data in stream if "touched" not in data) for stream in tabs)
+                assert one_has == two_has
+                return BeautifulSoup(one_has.partition("\n")[2], "html.parser")("button")
             for n in (1, 2):
                 assert tab.post(button["hx-post"]).is_success
-                one_has, two_has = (next(data for data in stream if "touched" not in data) for stream in tabs)
-                changed = BeautifulSoup(one_has.partition("\n")[2], "html.parser")
-                assert one_has == two_has and changed.find(id="Soup").text.split() == ["Soup", str(n)]
-            assert len(changed("button")) == 1
+                new = changed()
+                assert new[-1].text.split() == ["Soup", str(n)]
+            assert len(new) == 1
+            (command,) = re.findall(r'`sqlite3 lunch.db "(.+)"`', TEXT)
+            subprocess.run([sys.executable, "-c", WRITE, command], cwd=tmp_path, check=True)
+            assert [each.text.split() for each in changed()] == [["Soup", "9"]]
             ctrl_c()
             assert [list(stream) for stream in tabs] == [[], []]
 
