@@ -19,8 +19,9 @@ each, in random pauses of 10 ms on average. It takes the time when it has the lo
   seconds that the writer waits. Without triggers, SQLite empties a table in one step if a `DELETE` has no `WHERE`, so
   both ways to delete are measured.
 
-A round measures each system once, with new processes and files. In `dom`, all processes share the cores. The result is
-printed and written to `tables.json` and `tables.md` in DIR.
+A round measures each system once, with new processes and files. In `dom`, all processes share the cores. The column "a
+timer is late" has by how much the pauses of the other program were too long. It shows how busy the machine was. The
+result is printed and written to `tables.json` and `tables.md` in DIR.
 """
 import argparse
 import contextlib
@@ -74,6 +75,7 @@ class Commit(NamedTuple):
     at: float # By the monotonic clock
     day: float # By the clock of the day
     took: float # Seconds of the transaction, with the wait for its lock
+    late: float # Seconds by which the pause before it was too long
 
 # Servers, and the other program
 
@@ -109,9 +111,9 @@ def delays(
 def figures(found: list, commits: list, cores: float, **others) -> dict:
     "Return the figures of delays, and of the commits"
     def at(values, share): return sorted(values)[min(len(values) - 1, int(share * len(values)))]
-    took = [each.took for each in commits]
+    took, late = ([getattr(each, name) for each in commits] for name in ('took', 'late'))
     return dict(p50=at(found, .5), p99=at(found, .99), max=max(found), **others, took_p50=at(took, .5),
-                took_p99=at(took, .99), cores=cores)
+                took_p99=at(took, .99), cores=cores, late=at(late, .99))
 
 # The parts
 
@@ -169,17 +171,19 @@ def newest(made: list) -> dict: # By the id of the row
 
 @contextlib.contextmanager
 def opened(servers: list, n: int):
-    "Open `n` tabs of Chromium, of the servers in turn"
-    from playwright.sync_api import sync_playwright
+    "Open `n` tabs of Chromium, of the servers in turn; raises `Failed` if the block waits too long for one"
+    from playwright.sync_api import Error, sync_playwright
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         context = browser.new_context()
         context.set_default_timeout(PATIENCE * 1000)
         tabs = [context.new_page() for _ in range(n)]
-        for i, tab in enumerate(tabs):
-            tab.goto(f'http://127.0.0.1:{servers[i % len(servers)].hello["port"]}/jobs')
-            tab.wait_for_function(OPEN)
-        try: yield tabs
+        try:
+            for i, tab in enumerate(tabs):
+                tab.goto(f'http://127.0.0.1:{servers[i % len(servers)].hello["port"]}/jobs')
+                tab.wait_for_function(OPEN)
+            yield tabs
+        except Error as e: raise Failed(f'a tab does not show the newest state: {e}') from None
         finally: browser.close()
 
 def dom(tools: Tools, size: Size, system: str) -> dict:
@@ -287,7 +291,7 @@ def judge(runs: list) -> list:
 
 ARRIVAL = [('p50', 'p50', report.ms), ('p99', 'p99', report.ms), ('longest', 'max', report.ms)]
 COMMIT = [('a commit takes, p50', 'took_p50', report.ms), ('p99', 'took_p99', report.ms),
-          ('cores of the servers', 'cores', '{:.2f}'.format)]
+          ('cores of the servers', 'cores', '{:.2f}'.format), ('a timer is late, p99', 'late', report.ms)]
 COLUMNS = {
     'commits': [*ARRIVAL, ('calls', 'calls', '{:,.0f}'.format), *COMMIT],
     'dom': [*ARRIVAL, ('p99 above `min_interval`', 'above', report.ms),

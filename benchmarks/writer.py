@@ -2,7 +2,8 @@
 
 It opens `app.db` in its folder by Python's `sqlite3`. Each commit writes its number to the next job in turn. The answer
 to a command has a list for each commit: number, id of the job, the time before the statement by the monotonic clock and
-by the clock of the day, and the time that the transaction took with the wait for its lock. Times are in seconds.
+by the clock of the day, the time that the transaction took with the wait for its lock, and by how much the pause before
+it was too long. Times are in seconds.
 """
 import json
 import sqlite3
@@ -32,8 +33,10 @@ class Writer:
         "Commit `n` times, with `pause` seconds between two on average"
         found = []
         for _ in range(n):
-            time.sleep(self.rng.uniform(0, 2 * pause))
-            found.append(self.commit())
+            end = time.monotonic() + self.rng.uniform(0, 2 * pause)
+            time.sleep(max(0, end - time.monotonic()))
+            late = time.monotonic() - end
+            found.append([*self.commit(), late])
         return found
 
 def main():

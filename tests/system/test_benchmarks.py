@@ -311,5 +311,6 @@ def test_a_round_of_live_tables_comes_to_its_end(tmp_path):
     assert {part: len(systems) for part, systems in parts.items()} == {"commits": 3, "dom": 2, "trigger": 7}
     for each in (*parts["commits"].values(), *parts["dom"].values()):
         assert 300 > each["max"] >= each["p99"] >= each["p50"] > 0  # By one clock, in seconds
+        assert each["took_p99"] >= each["took_p50"] > 0 and each["late"] >= 0
     assert parts["commits"]["table-polled"]["calls"] < parts["commits"]["table"]["calls"]
     assert len(found["rows"]) == 4 and "From a commit to the page" in done.stdout
