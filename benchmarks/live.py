@@ -109,13 +109,6 @@ def judge(runs: list) -> list:
                          reached=None if target is None else ratio <= target))
     return rows
 
-def summary(runs: list) -> dict: # By part and system
-    "Return the median of each figure"
-    found = {}
-    for r in runs: found.setdefault(r['part'], {}).setdefault(r['system'], []).append(r['figures'])
-    def medians(figures): return {k: median(each[k] for each in figures) for k in figures[0]}
-    return {part: {name: medians(each) for name, each in systems.items()} for part, systems in found.items()}
-
 COLUMNS = [('calls', 'rendered', '{:,.0f}'.format), ('renderings in a tab', 'shown', '{:,.0f}'.format),
            ('server CPU', 'cpu', '{:.2f} s'.format), ('CPU of a rendering in a tab', 'cpu_shown', report.us),
            ('bytes to a tab', 'bytes', report.kib), ('bytes of a rendering', 'bytes_shown', '{:,.0f}'.format),
@@ -165,7 +158,7 @@ def main():
             bar.step(what)
         bar.end()
         settings = dict(rounds=rounds, seconds=seconds, took=round(time.time() - start))
-        results = dict(machine=machine(tools, runs), settings=settings, rows=judge(runs), parts=summary(runs),
+        results = dict(machine=machine(tools, runs), settings=settings, rows=judge(runs), parts=report.summary(runs),
                        scripts=scripts(tools), runs=runs)
     args.out.mkdir(parents=True, exist_ok=True)
     table = markdown(results)

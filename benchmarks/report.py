@@ -1,7 +1,8 @@
-"""The output of `fanout.py`: its progress bar, its table and its plot."""
+"""The output of the benchmarks: the progress bar, tables, and the plot of `fanout.py`."""
 import sys
 import time
 from html import escape
+from statistics import median
 
 class Progress:
     "A bar on standard error, weighted by the expected duration of the steps. Without a terminal, a line for each step."
@@ -50,6 +51,13 @@ def grid(head: list, rows: list) -> str:
     "Format a Markdown table whose columns after the first are right-aligned."
     lines = [head, ['---'] + ['---:'] * (len(head) - 1), *rows]
     return '\n'.join('| ' + ' | '.join(r) + ' |' for r in lines) + '\n'
+
+def summary(runs: list) -> dict: # By part and system
+    "Return the median of each figure"
+    found = {}
+    for r in runs: found.setdefault(r['part'], {}).setdefault(r['system'], []).append(r['figures'])
+    def medians(figures): return {k: median(each[k] for each in figures) for k in figures[0]}
+    return {part: {name: medians(each) for name, each in systems.items()} for part, systems in found.items()}
 
 def row_line(r: dict) -> list:
     got, old, target = ((times(r[k]) if r.get(k) is not None else '–') for k in ('ratio', 'published', 'target'))

@@ -20,11 +20,14 @@ PROGRAMS = { # Server of each system, in `systems/`
     'starlette': 'starlette_bare', 'starlette-fasthtml': 'starlette_fasthtml',
     'sse-starlette': 'sse_starlette_bare', 'published': 'package',
     'events': 'live_events', 'region': 'live_region', 'region-each': 'live_region', 'whole': 'live_region',
-    'whole-each': 'live_region', 'readers': 'live_readers', 'readers-diffed': 'live_readers'}
+    'whole-each': 'live_region', 'readers': 'live_readers', 'readers-diffed': 'live_readers',
+    'table': 'live_table', 'table-apsw': 'live_table', 'table-polled': 'live_table'}
 SETTINGS = { # Environment of a system's server
     'package-left': dict(BENCH_HTTP='cjm_fasthtml_sse.asgi.uvicorn:HttpTools'),
     'region-each': dict(BENCH_INTERVAL='0'), 'whole': dict(BENCH_WHOLE='1'),
-    'whole-each': dict(BENCH_INTERVAL='0', BENCH_WHOLE='1'), 'readers-diffed': dict(BENCH_DIFFED='1')}
+    'whole-each': dict(BENCH_INTERVAL='0', BENCH_WHOLE='1'), 'readers-diffed': dict(BENCH_DIFFED='1'),
+    'table': dict(BENCH_LIBRARY='sqlite3'), 'table-apsw': dict(BENCH_LIBRARY='apsw'),
+    'table-polled': dict(BENCH_LIBRARY='sqlite3', BENCH_POLLED='1')}
 SERVER = 'benchmarks/systems/package.py' # Server of a checkout's own package, in that checkout
 
 class Failed(Exception): "A server or the load generator stopped or did not respond."

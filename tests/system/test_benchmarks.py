@@ -26,14 +26,26 @@ def before():
         return importlib.import_module("before")
 
 
-@pytest.fixture(scope="module")
-def regions():
-    "Import the module that measures live regions; another module of the tests has its name."
+def imported(name):
+    "Import a module of the benchmarks of which another module of the tests has the name."
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(BENCHMARKS)
-        spec = importlib.util.spec_from_file_location("live_of_benchmarks", BENCHMARKS / "live.py")
-        spec.loader.exec_module(module := importlib.util.module_from_spec(spec))
+        spec = importlib.util.spec_from_file_location(f"{name}_of_benchmarks", BENCHMARKS / f"{name}.py")
+        sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
         return module
+
+
+@pytest.fixture(scope="module")
+def regions():
+    "Import the module that measures live regions."
+    return imported("live")
+
+
+@pytest.fixture(scope="module")
+def tables():
+    "Import the module that measures live tables."
+    return imported("tables")
 
 
 @pytest.fixture(scope="module")
@@ -231,3 +243,74 @@ def test_a_round_of_live_regions_comes_to_its_end(tmp_path):
     assert {part: len(systems) for part, systems in found["parts"].items()} == {"crowd": 4, "bars": 5}
     assert all(value >= 0 for each in found["runs"] for value in each["figures"].values())
     assert set(found["scripts"]) == {"sse", "morph", "live"} and "a live region" in done.stdout
+
+
+def test_a_commit_has_arrived_with_its_number_or_a_later_one(tables):
+    commits = [(1, 10), (2, 20), (3, 30), (4, 40)]
+    assert tables.delays(commits, [(0, 5), (1, 11), (1, 12), (3, 34), (4, 41)]) == [1, 14, 4, 1]
+    assert tables.delays(commits, [(9, 50)]) == [40, 30, 20, 10]
+    for seen in ([], [(3, 34)]):
+        with pytest.raises(tables.Failed, match=f"commit {4 if seen else 1} did not arrive"):
+            tables.delays(commits, seen)
+
+
+@given(st.lists(st.tuples(st.integers(1, 50), st.booleans()), min_size=1))
+def test_a_delay_is_the_least_of_all_notes_that_contain_the_commit(tables, steps):
+    "Notes are taken at random moments, and contain all commits until then."
+    time, commits, seen = 0, [], []
+    for pause, is_commit in [*steps, (1, False)]:
+        time += pause
+        if is_commit: commits.append((len(commits), time))
+        else: seen.append((len(commits) - 1, time))
+    expected = [min(at for newest, at in seen if newest >= number) - time for number, time in commits]
+    assert tables.delays(commits, seen) == expected
+
+
+def test_figures_of_live_tables_are_judged_by_their_median(tables):
+    def run(i, part, system, **figures): return dict(round=i, part=part, system=system, figures=figures)
+    late = [run(i, "commits", "table", p99=p99) for i, p99 in enumerate((0.03, 0.009, 0.01))]
+    rows = tables.judge([*late, run(0, "dom", "table-apsw", above=0.051, p99=0), run(0, "trigger", "insert", ratio=9)])
+    assert [(r["part"], r["median"], r["target"], r["reached"]) for r in rows] == [
+        ("commits", 0.01, 0.01, True), ("dom", 0.051, 0.05, False)]
+    assert rows[0]["values"] == [0.009, 0.01, 0.03]
+    assert tables.judge([run(0, "commits", "table-polled", p99=0.2)]) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
+@pytest.mark.parametrize("args, said", [
+    (["--only", "dom,rows"], "unknown: rows"), (["--rounds", "0"], "--rounds is at least 1")])
+def test_tables_refuses_what_it_cannot_measure(tmp_path, args, said):
+    done = fanout(*args, "--out", tmp_path / "out", program="tables.py")
+    assert done.returncode == 2 and said in done.stderr and not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
+def test_tables_names_what_the_browser_lacks(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHROMIUM", str(tmp_path / "nowhere"))
+    done = fanout("--only", "dom", "--out", tmp_path / "out", program="tables.py")
+    assert done.returncode == 2 and f"{tmp_path}/nowhere is missing: apt-get install chromium" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
+def test_the_cost_of_triggers_is_measured(tmp_path):
+    done = fanout("--quick", "--only", "trigger", "--out", tmp_path, program="tables.py")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "tables.json").read_text())
+    assert set(found["parts"]) == {"trigger"} and len(found["parts"]["trigger"]) == 7 and found["rows"] == []
+    assert all(each["plain"] > 0 and each["marked"] > 0 for each in found["parts"]["trigger"].values())
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
+def test_a_round_of_live_tables_comes_to_its_end(tmp_path):
+    "All figures must be present, whatever their values; each commit arrives, and each tab shows the last ones."
+    done = fanout("--quick", "--out", tmp_path, program="tables.py", seconds=300)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "tables.json").read_text())
+    parts = found["parts"]
+    assert {part: len(systems) for part, systems in parts.items()} == {"commits": 3, "dom": 2, "trigger": 7}
+    for each in (*parts["commits"].values(), *parts["dom"].values()):
+        assert 300 > each["max"] >= each["p99"] >= each["p50"] > 0  # By one clock, in seconds
+        assert each["took_p99"] >= each["took_p50"] > 0 and each["late"] >= 0
+    assert parts["commits"]["table-polled"]["calls"] < parts["commits"]["table"]["calls"]
+    assert len(found["rows"]) == 4 and "From a commit to the page" in done.stdout
