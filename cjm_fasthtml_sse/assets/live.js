@@ -62,8 +62,9 @@
     #isFetching = false;
     /** Whether another request may be due after the one under way. */
     #asksAgain = false;
-    /** In a row. */
-    #failures = 0;
+    /** In a row. A request that failed says nothing of the merge, so each has its own pauses. */
+    #failedRequests = 0;
+    #failedMerges = 0;
     /** Renderings that change another one than the region's, which the present state may be. @type {[any, string][]} */
     #early = [];
     /** Of a request. @type {any} */
@@ -205,7 +206,7 @@
         console.error("cjm-fasthtml-sse:", error);
         this.hash = "";  // what the page shows is not known, so what waits cannot change it
         this.#next = undefined;
-        this.#retry();
+        this.#retry(++this.#failedMerges);
       }).finally(() => {
         this.#isMerging = false;
         this.show();
@@ -226,7 +227,7 @@
       this.#note("");
       await sse.morph(elt, root.outerHTML, {outer: true, unchanged});
       this.#note(hash);
-      this.#failures = 0;
+      this.#failedMerges = 0;
       if (!isLast) return;
       this.entry.subscription.close("closed", undefined, true);
       elt.removeAttribute("data-sse-live");
@@ -280,19 +281,20 @@
         this.#isFetching = true;
         this.#fetch().then(() => {
           this.#isFetching = false;
+          this.#failedRequests = 0;
           if (this.#asksAgain && this.#isDue) this.#fetchSoon();
         }, () => {
           this.#isFetching = false;
-          if (this.#isDue) this.#retry();
+          if (this.#isDue) this.#retry(++this.#failedRequests);
         });
       }, pause);
     }
 
-    /** The page may show an older state: mark it, and fetch the present one after a pause that grows. */
-    #retry() {
+    /** The page may show an older state: mark it, and fetch the present one after a pause that grows. @param {number} failures In a row. */
+    #retry(failures) {
       if (this.#isOver) return;
       this.#mark(true);
-      this.#fetchSoon(Math.min(MAX_PAUSE, SPREAD * 2 ** ++this.#failures) * (0.5 + Math.random() / 2));
+      this.#fetchSoon(Math.min(MAX_PAUSE, SPREAD * 2 ** failures) * (0.5 + Math.random() / 2));
     }
 
     async #fetch() {
