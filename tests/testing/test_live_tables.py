@@ -56,6 +56,35 @@ def test_what_a_handler_commits_is_shown_when_its_response_is_there(site):
         world.assert_in_step(one, two)
 
 
+def test_settled_shows_what_another_program_has_written(site):
+    with live(site.make, workers=2) as world:
+        tabs = [world.tab('/', worker=n) for n in range(2)]
+        for text in ('one', 'two'):
+            site.write('INSERT INTO card (text, col) VALUES (?, ?)', text, 'todo')
+            world.settled()
+            for tab in tabs: assert tab.texts('#board p')[-1] == text
+        world.server.kill(0, replace=False)
+        world.engine.go_away()
+        site.write('DELETE FROM card')
+        world.settled()  # does not wait for the engine
+        assert tabs[1].texts('#cards li') == ['two', 'one'] and world.clock.now < 10
+        world.engine.come_back()
+        world.clock.advance(60)
+        for tab in tabs: assert tab.texts('#cards li') == ['none']
+
+
+def test_settled_does_not_wait_for_a_program_that_has_the_lock(site):
+    with live(site.make) as world:
+        tab = world.tab()
+        site.write("INSERT INTO card (text, col) VALUES ('one', 'todo')")
+        with closing(apsw.Connection(str(site.path))) as con:
+            con.execute('BEGIN IMMEDIATE')
+            world.settled()
+            assert tab.texts('#cards li') == ['none'] and world.clock.now < 10
+        world.settled()
+        assert tab.texts('#cards li') == ['one']
+
+
 ACTS = [('INSERT INTO card (text, col) VALUES (?, ?)', 2), ('UPDATE card SET text = ? WHERE id % 3 = 1', 1),
     ("UPDATE card SET col = iif(col = 'done', 'todo', 'done')", 0), ('DELETE FROM card WHERE id % 4 = 2', 0),
     ('UPDATE card SET id = id + 100 WHERE id = (SELECT max(id) FROM card)', 0)]
