@@ -135,7 +135,7 @@ def take_over(self: World,
         self._exits.callback(setattr, manager.worker_check, 'applies', manager.worker_check.applies)
         manager.worker_check.applies = False # The world knows its workers, so nothing is searched
         manager.dispatcher.on_dispatched = self.published.recorder(number, lambda: self.clock.now)
-    for follower in worker.followers: follower.run_inline(InlineWorker)
+    for follower in worker.followers: follower.run_inline(InlineWorker, self.time)
 
 @patch
 def cut_engine(self: World,
