@@ -80,11 +80,6 @@ def change_all(ana):
     run_sql("INSERT INTO card (col, place, text) VALUES ('doing', 0, 'Sand it')")
 
 
-def assert_changed(world, ana, ben):
-    assert cards(ben) == [["Choose a paint"], ["Sand it"], [BRUSHES, FENCE]]
-    world.assert_in_step(ana, ben)
-
-
 @pytest.mark.parametrize("leave, come_back", [("lose_line", "regain_line"), ("freeze", "thaw")])
 def test_a_tab_that_was_away_for_ten_minutes(world, ana, ben, leave, come_back):
     getattr(ben, leave)()
@@ -92,14 +87,16 @@ def test_a_tab_that_was_away_for_ten_minutes(world, ana, ben, leave, come_back):
     world.clock.advance(600)
     assert cards(ben) == [[DOOR, LADDER], [FENCE], [BRUSHES]]
     getattr(ben, come_back)()
-    assert_changed(world, ana, ben)
+    assert cards(ben) == [["Choose a paint"], ["Sand it"], [BRUSHES, FENCE]]
+    world.assert_in_step(ana, ben)
 
 
 def test_a_board_continues_when_its_worker_is_killed(world, ana, ben):
     world.server.kill(1, replace=False)
     change_all(ana)
     world.clock.advance(60)
-    assert_changed(world, ana, ben)
+    assert cards(ben) == [["Choose a paint"], ["Sand it"], [BRUSHES, FENCE]]
+    world.assert_in_step(ana, ben)
 
 
 def test_a_board_shows_what_was_written_while_no_server_ran(world, ana, ben):
