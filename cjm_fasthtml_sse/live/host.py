@@ -234,7 +234,8 @@ def stop(self: LiveHost):
 @patch
 async def touch_all(self: LiveHost, names: list[str]) -> str: # The id of the newest touch
     "Touch `names`, and return once they have their places; raises `BackplaneError` if one was not sent"
-    await asyncio.gather(*(asyncio.wrap_future(each) for each in self.touch(*names)))
+    about = dict(key='touch', buffer=False)
+    await asyncio.gather(*(self.manager.broadcast('touch', {}, topic=touch_topic(name), **about) for name in names))
     return self.cursor()
 
 @patch

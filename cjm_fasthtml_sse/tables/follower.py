@@ -182,9 +182,11 @@ class TableFollower:
 
 # %% ../../nbs/tables/follower.ipynb #18d8701e
 @patch
-def run_inline(self: TableFollower, make_worker: Callable[[str], Any]):
+def run_inline(self: TableFollower, make_worker: Callable[[str], Any], time: Time):
     "Use no thread and no watch, for a test whose clock is its own; call it before the start"
     self._make_worker, self._watch = make_worker, DatabaseWatch(self.database.path, self._wake, lambda folder: None)
+    self._time = time
+    self._reset()
 
 # %% ../../nbs/tables/follower.ipynb #9e621b36
 @patch

@@ -96,7 +96,8 @@ def end_request(self: Page, asked: HtmxRequest, is_successful: bool):
     dialect = dialect_of(self.document, self.htmx)
     self.end_write(asked)
     for each in lineage(asked.element):
-        if each.name == 'form' and dialect.is_reset(each, is_successful): reset(self.document, each)
+        is_over = each.name == 'form' and dialect.is_reset(each, is_successful, each is asked.element)
+        if is_over: reset(self.document, each)
 
 @patch
 async def show(self: Page, asked: HtmxRequest, found: Answer):
@@ -176,9 +177,10 @@ async def follow(page: Page, element: Tag, fields: Mapping[str, Any] | None = No
     await page.tab.load(path_of(urldefrag(found.url)[0], page.url), found.method, body, kind)
 
 # %% ../../nbs/testing/acts.ipynb #9f4a6b4b
-async def fill_at(page: Page, element: Tag, value: Any):
-    "Fill in a field, and let htmx know"
+async def fill_at(page: Page, element: Tag, value: Any, leave: bool = True):
+    "Fill in a field, and let htmx know; without `leave`, the person goes on typing"
     if element.get('name'): fill_in(page.document, [element], {element['name']: value})
     else: element.typed = value
-    events = ('click', 'input', 'change') if type_of(element) in ('checkbox', 'radio') else ('input', 'keyup', 'change')
+    if type_of(element) in ('checkbox', 'radio'): events = 'click', 'input', 'change'
+    else: events = ('input', 'keyup', 'change') if leave or element.name == 'select' else ('input', 'keyup')
     for event in events: await page.dispatch(event, element)

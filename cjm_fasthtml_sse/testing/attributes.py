@@ -256,7 +256,8 @@ def split(self: Htmx4, selector: str) -> list[str]: return _COMMA.split(selector
 _FREE_CONFIG = frozenset('sse timeout credentials cache keepalive'.split())
 _ON = '::', '--', ':htmx:', '-htmx-'
 _AFTER_REQUEST = frozenset(f'{start}hx-on{on}after-request' for start in ('', 'data-') for on in _ON)
-_RESET = re.compile(r'\s*(if\s*\(event\.detail\.successful\)\s*)?this\.reset\(\)\s*;?\s*')
+_RESET = re.compile(r'\s*(?P<successful>if\s*\(event\.detail\.successful\)\s*)?'
+    r'(?P<own>event\.target\s*===?\s*this\s*&&\s*)?this\.reset\(\)\s*;?\s*')
 
 def _is_known(self: Dialect, name: str, value: str) -> bool:
     extensions = {each.strip().split(':')[-1] for each in value.split(',')} if name == 'hx-ext' else set()
@@ -284,12 +285,13 @@ def check(self: Dialect,
 # %% ../../nbs/testing/attributes.ipynb #1aec0deb
 @patch
 def is_reset(self: Dialect,
-    form: Tag, # Form whose request is over
+    form: Tag, # Form that gets to know that a request is over
     is_successful: bool, # Whether the answer was no error
+    is_own: bool, # Whether it was a request of the form, and not of an element in it
 ) -> bool: # Whether what was typed is gone
     "Return whether a form empties itself after a request"
     found = [_RESET.fullmatch(form[name]) for name in form.attrs.keys() & _AFTER_REQUEST]
-    return any(each and (is_successful or not each[1]) for each in found)
+    return any(each and (is_successful or not each['successful']) and (is_own or not each['own']) for each in found)
 
 # %% ../../nbs/testing/attributes.ipynb #b5f28c1d
 def dialect_of(

@@ -114,7 +114,7 @@ def values_of(document: BeautifulSoup, control: Tag) -> list[str]: # None, one o
 
 # %% ../../nbs/testing/fields.ipynb #d8069f6e
 _BUTTONS = ('submit', 'button', 'reset', 'image')
-_FIELDS = ('input', 'select', 'textarea')
+FIELDS = ('input', 'select', 'textarea')
 
 def entries_of(
     document: BeautifulSoup, # Page
@@ -157,7 +157,7 @@ def fields_in(document: BeautifulSoup, roots: Iterable[Tag]) -> dict[str, list[T
     for root in roots:
         inside = controls_of(document, root) if root.name == 'form' else [root, *root.find_all(CONTROLS)]
         for control in inside:
-            if control.name not in _FIELDS or type_of(control) in _BUTTONS or not control.get('name'): continue
+            if control.name not in FIELDS or type_of(control) in _BUTTONS or not control.get('name'): continue
             named = found.setdefault(control['name'], [])
             if all(control is not each for each in named): named.append(control)
     return found
@@ -188,6 +188,13 @@ def reset(document: BeautifulSoup, form: Tag):
     "Forget what was typed into a form, as its method `reset` does"
     for each in controls_of(document, form): vars(each).pop('typed', None)
 
+def forget_same(control: Tag):
+    "Forget what was typed into a text field if the page has the same text now"
+    typed = _typed(control)
+    if not isinstance(typed, str): return
+    del control.typed
+    if _text_value(control) != typed: control.typed = typed
+
 # %% ../../nbs/testing/fields.ipynb #1f520241
 def _fault(document: BeautifulSoup, control: Tag) -> str | None:
     kind, values = type_of(control), values_of(document, control)
@@ -206,7 +213,7 @@ def _fault(document: BeautifulSoup, control: Tag) -> str | None:
 def check_validity(document: BeautifulSoup, controls: Iterable[Tag]):
     "Raise `ValueError` for the first field whose value a browser would refuse"
     for control in controls:
-        if control.name not in _FIELDS or is_disabled(control) or control.has_attr('readonly'): continue
+        if control.name not in FIELDS or is_disabled(control) or control.has_attr('readonly'): continue
         if type_of(control) in (*_BUTTONS, 'hidden'): continue
         fault = _fault(document, control)
         if fault: raise ValueError(f'the browser does not send the form: {start_tag(control)} {fault}')

@@ -2,7 +2,7 @@
 
 A rendering of a live region is merged into the document of a tab. An element stays the same one if its id is found again. Without an id, it stays if the tag, `name` and order are the same. So a field keeps what was typed.
 
-That is all that the kit keeps. It has no focus and no scroll positions. It does not compare what the server said before. A field that the server changes keeps what was typed, and is not marked as a conflict. Test these in a browser.
+That is all that the kit keeps. It has no focus and no scroll positions. A field that the server changes keeps what was typed, and is not marked as a conflict. Test these in a browser.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/testing/merge.html.md"""
 
@@ -16,6 +16,7 @@ from typing import Any
 
 from bs4 import Tag
 
+from .fields import forget_same
 from .pages import is_within
 from .stream import parse_json
 
@@ -49,6 +50,7 @@ class Merge:
         nodes = [node for each in new.contents[:] for node in self._merged(old, each, unnamed)]
         old.clear()
         old.extend(nodes)
+        forget_same(old)
 
     def _key(self, element: Tag) -> tuple: return element.name, element.get('name'), view_of(element)
 

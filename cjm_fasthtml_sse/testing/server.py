@@ -19,6 +19,7 @@ from fastcore.basics import patch
 
 from ..asgi import shutdown
 from ..runtime.time import Time
+from .loop import VirtualLoop
 from .serving import AppSource, Worker
 
 # %% ../../nbs/testing/server.ipynb #d5d43e41
@@ -27,12 +28,12 @@ class Clock:
     def __init__(self,
         world: Any, # World of which it is the time
     ):
-        self._world, self._began = world, (monotonic(), wall_time())
+        self._world, self._loop, self._began = world, None, (monotonic(), wall_time())
 
     @property
-    def now(self) -> float: return self._world.thread.loop.now # Seconds since the world began
+    def now(self) -> float: return 0.0 if self._loop is None else self._loop.now # Seconds since the world began
 
-    def time(self) -> float: # For an application that takes its clock as a parameter
+    def time(self) -> float: # For an application, in place of `time.time`
         "Return the seconds since 1970, as `time.time` does"
         return self._began[1] + self.now
 
@@ -45,9 +46,11 @@ class Clock:
         self._world.check()
 
     def for_managers(self,
+        loop: VirtualLoop, # Loop whose time it is
         chance: Random, # Source of random delays and names
     ) -> Time: # All of time and chance
-        "Return the clocks that managers read"
+        "Return the clocks that managers read, and follow a loop from now on"
+        self._loop = loop
         def token(size: int) -> str: return f'{chance.getrandbits(8 * size):0{2 * size}x}'
         return Time(lambda: self._began[0] + self.now, self.time, chance.uniform, token)
 

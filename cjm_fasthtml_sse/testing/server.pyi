@@ -1,5 +1,6 @@
 # Written by `make export` from the module beside this file: do not edit.
 from cjm_fasthtml_sse.runtime.time import Time
+from cjm_fasthtml_sse.testing.loop import VirtualLoop
 from cjm_fasthtml_sse.testing.serving import AppSource
 from cjm_fasthtml_sse.testing.serving import Worker
 from random import Random
@@ -24,7 +25,7 @@ class Clock:
         """Return the seconds since 1970, as `time.time` does
 
         Returns:
-            For an application that takes its clock as a parameter
+            For an application, in place of `time.time`
         """
     def advance(self, seconds: float) -> None:
         """Let time pass: heartbeats, delays between attempts and ages happen, and no real time passes
@@ -32,10 +33,11 @@ class Clock:
         Args:
             seconds: How much time passes
         """
-    def for_managers(self, chance: Random) -> Time:
-        """Return the clocks that managers read
+    def for_managers(self, loop: VirtualLoop, chance: Random) -> Time:
+        """Return the clocks that managers read, and follow a loop from now on
 
         Args:
+            loop: Loop whose time it is
             chance: Source of random delays and names
 
         Returns:

@@ -14,7 +14,7 @@ __all__ = []
 # %% ../../nbs/testing/serving.ipynb #d9b9751e
 import asyncio, contextvars, importlib, importlib.util, sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -110,6 +110,10 @@ class Worker:
         observers = [each for manager in self.managers for each in manager.dispatcher.observers]
         return [each for each in observers if isinstance(each, LiveHost)]
 
+    @property
+    def followers(self) -> list[Any]: # Of the tables of its regions
+        return [each.tables.follower for each in self.hosts if each.tables is not None]
+
     def create_task(self, coroutine: Any) -> asyncio.Task:
         "Run `coroutine` as a part of this worker"
         context = contextvars.copy_context()
@@ -157,6 +161,16 @@ async def end_tasks(self: Worker, keep: Iterable = ()):
     while left := [task for task in self.tasks if not task.done() and task not in keep]:
         for task in left: task.cancel()
         await asyncio.wait(left, timeout=1)
+
+# %% ../../nbs/testing/serving.ipynb #c181fa92
+TABLES_TIMEOUT = 2.0 # Seconds
+
+@patch
+async def look_at_tables(self: Worker):
+    "Touch what other programs have written to the tables of regions"
+    for each in self.followers:
+        with suppress(Exception): # It looks again by itself, and logs what is wrong
+            async with asyncio.timeout(TABLES_TIMEOUT): await each.settle({})
 
 # %% ../../nbs/testing/serving.ipynb #8a34e1cd
 def is_of_living_worker(problems: Problems) -> bool:

@@ -21,8 +21,9 @@ from fastcore.basics import patch
 
 from .acts import click_at, fill_at, submit_at
 from .browser import Answer, Browser, encode_form, path_of
+from .fields import FIELDS, values_of
 from .page import Page, TabEvent
-from .pages import find_one, outline, select, text_of
+from .pages import find_one, outline, select, start_tag, text_of
 from .stream import TabStream, parse_json
 
 # %% ../../nbs/testing/tab.ipynb #508a7145
@@ -69,6 +70,15 @@ class Tab:
         "Return the text of each element that matches"
         return [' '.join(text_of(each).split()) for each in select(self.dom, css)]
 
+    def values(self,
+        css: str, # CSS selector of inputs, selects and textareas
+    ) -> list[str]: # What a person sees in them, or has chosen
+        "Return the values of the fields that match, as a form sends them"
+        found = select(self.dom, css)
+        for each in found:
+            if each.name not in FIELDS: raise ValueError(f'{start_tag(each)} has no value; its text is in `texts`')
+        return [value for each in found for value in values_of(self.dom, each)]
+
     def html(self,
         css: str, # CSS selector of one element
     ) -> str: # Without what htmx adds for its own use
@@ -91,11 +101,13 @@ def click(self: Tab,
 def fill(self: Tab,
     css: str, # CSS selector of one input, select or textarea
     value: Any, # What a person types or chooses; True or False for a checkbox
+    *,
+    leave: bool = True, # Whether the person then leaves the field, since `change` happens only then
 ):
     "Fill in a field, and let htmx know by `input` and `change`"
     self._check_open()
     element = find_one(self.dom, css)
-    self.world.do(fill_at(self.page, element, value))
+    self.world.do(fill_at(self.page, element, value, leave))
 
 @patch
 def submit(self: Tab,

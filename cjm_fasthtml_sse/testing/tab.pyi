@@ -69,6 +69,15 @@ class Tab:
         Returns:
             With single spaces
         """
+    def values(self, css: str) -> list[str]:
+        """Return the values of the fields that match, as a form sends them
+
+        Args:
+            css: CSS selector of inputs, selects and textareas
+
+        Returns:
+            What a person sees in them, or has chosen
+        """
     def html(self, css: str) -> str:
         """Return the HTML of an element, an element a line; raises `LookupError` if there are none or several
 
@@ -85,12 +94,13 @@ class Tab:
             css: CSS selector of one element
             confirm: Answer to `hx-confirm`
         """
-    def fill(self, css: str, value: Any) -> None:
+    def fill(self, css: str, value: Any, *, leave: bool=True) -> None:
         """Fill in a field, and let htmx know by `input` and `change`
 
         Args:
             css: CSS selector of one input, select or textarea
             value: What a person types or chooses; True or False for a checkbox
+            leave: Whether the person then leaves the field, since `change` happens only then
         """
     def submit(self, css: str, *, confirm: bool=True, **fields: Any) -> None:
         """Submit a form, as its button does; raises `ValueError` for a field that it lacks

@@ -2,7 +2,7 @@
 
 A live page fails in ways that a plain one does not: a line is lost, a worker dies, an hour passes. A *world* runs an application so that these are calls. It has workers, an engine, a clock and browsers, all in memory, and every call ends when everything that it caused is done.
 
-The package's clocks and timers are virtual, and so is `asyncio.sleep` of the application. `time.time()` of the application is not. Time stands still except in `world.clock.advance`, while a verb waits for its own answer, and until live regions show what it has touched.
+The package's clocks and timers are virtual, and so is `asyncio.sleep` of the application. `time.time()` of the application is not, unless a test replaces it by `world.clock.time`. Time stands still except in `world.clock.advance`, while a verb waits for its own answer, and until live regions show what it has touched.
 
 A mistake of the application fails the test, also where no assertion looks: an exception in a handler, a builder or a task, a broadcast that was never awaited, a callback that blocks the loop, an event that no element of the page takes, a live region without its script. `world.expected` says which mistakes a test provokes.
 
@@ -72,7 +72,8 @@ class World(Checks):
         self._log = self._exits.enter_context(watch_log(self.problems, partial(is_of_living_worker, self.problems)))
         self.thread = LoopThread(0.0, self._block_limit, lambda text: self.problems.add('blocked', text))
         try:
-            self.time, loop = self.clock.for_managers(self.chance), self.thread.loop
+            loop = self.thread.loop
+            self.time = self.clock.for_managers(loop, self.chance)
             loop.set_task_factory(make_task)
             loop.set_exception_handler(self._on_loop_error)
             loop.has_work = self._has_work
@@ -134,8 +135,7 @@ def take_over(self: World,
         self._exits.callback(setattr, manager.worker_check, 'applies', manager.worker_check.applies)
         manager.worker_check.applies = False # The world knows its workers, so nothing is searched
         manager.dispatcher.on_dispatched = self.published.recorder(number, lambda: self.clock.now)
-    for host in worker.hosts:
-        if host.tables is not None: host.tables.follower.run_inline(InlineWorker)
+    for follower in worker.followers: follower.run_inline(InlineWorker, self.time)
 
 @patch
 def cut_engine(self: World,
@@ -274,9 +274,12 @@ def open_tab(self: World,
 
 # %% ../../nbs/testing/world.ipynb #52ea7bae
 @patch
-def settled(self: World): # For what happens outside of verbs, such as a broadcast from a thread of the test
-    "Wait until everything is quiet"
-    self.call(lambda: None)
+def settled(self: World): # For what happens outside of verbs: in a thread of the test, or in another program
+    "Wait until everything is quiet, and pages show what other programs have written to the tables of regions"
+    async def look():
+        for each in self.server.workers:
+            if each.is_alive: await each.create_task(each.look_at_tables())
+    self.do(look())
 
 @patch
 def expected(self: World,

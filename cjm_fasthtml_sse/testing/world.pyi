@@ -124,10 +124,10 @@ class World:
             Once its streams are open
         """
     def settled(self) -> None:
-        """Wait until everything is quiet
+        """Wait until everything is quiet, and pages show what other programs have written to the tables of regions
 
         Args:
-            self: For what happens outside of verbs, such as a broadcast from a thread of the test
+            self: For what happens outside of verbs: in a thread of the test, or in another program
         """
     def expected(self, *kinds: type[BaseException] | str) -> Any:
         """Expect mistakes of the application inside the block

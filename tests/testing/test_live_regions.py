@@ -2,7 +2,7 @@
 import asyncio
 
 import pytest
-from fasthtml.common import Beforeware, Button, Div, FastHTML, Form, Input, Li, P, Title, Ul
+from fasthtml.common import Beforeware, Button, Div, FastHTML, Form, Input, Li, Option, P, Select, Title, Ul
 
 from cjm_fasthtml_sse import Live
 from cjm_fasthtml_sse.testing import AppError, live
@@ -27,6 +27,9 @@ class Site:
         app.get('/soon')(lambda: Div(soon()))
         app.get('/who')(lambda: Div(who()))
         app.get('/slow')(self.slow_page)
+        edit = regions.region('rows')(self.edit)
+        choose = Select(Option('x'), Option('y'), name='text', id='choose', hx_post='/put', hx_swap='none')
+        app.get('/edit')(lambda: (Title('Edit'), edit(), choose))
         app.get('/later')(lambda: (Title('Later'), Button('add', hx_get='/part', hx_target='#here'), Div(id='here')))
         app.get('/part')(lambda: Div(board()))
         app.get('/long')(lambda: (Title('Long'), board(), button))
@@ -50,6 +53,9 @@ class Site:
         if self.has_failed: raise RuntimeError('no rows')
         if self.ends: return self.live.Gone(P('You were removed', id='gone'))
         return Div(*(Form(P(text), Input(name='note'), id=id) for id, text in self.rows.items()), id='board')
+
+    def edit(self):
+        return Div(Input(name='text', value=self.rows['a'], id='field', hx_post='/put', hx_swap='none'))
 
     async def slow(self):
         if self.wakes is not None: self.live.until(self.wakes)
@@ -80,6 +86,22 @@ def test_what_was_typed_stays_in_its_row(site):
         notes = [entries_of(bob.dom, bob.dom.find(id=key)) for key in 'bac']
         assert notes == [[('note', '')], [('note', 'my note')], [('note', '')]]
         world.assert_in_step(ann, bob)
+
+
+def test_a_person_goes_on_typing_while_others_save(site):
+    with live(site.make) as world:
+        ann, bob = world.tab('/edit'), world.tab('/edit')
+        def shown(): return [value for tab in (ann, bob) for value in tab.values('#field')]
+        bob.fill('#field', 'half', leave=False)
+        assert shown() == ['one', 'half'] and site.rows['a'] == 'one'
+        ann.fill('#field', 'theirs')
+        assert shown() == ['theirs', 'half']
+        bob.fill('#field', 'mine')
+        assert shown() == ['mine', 'mine'] and site.rows['a'] == 'mine'
+        ann.fill('#choose', 'y', leave=False)  # a choice is made at once
+        assert shown() == ['y', 'y'] and ann.values('select') == ['y'] and bob.values('select') == ['x']
+        world.assert_in_step(ann, bob)
+        with pytest.raises(ValueError, match='<div.* has no value'): ann.values('body > div')
 
 
 def test_touches_from_the_test_are_shown_after_settled(site):

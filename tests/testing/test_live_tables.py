@@ -4,7 +4,7 @@ from contextlib import closing
 
 import apsw
 import pytest
-from cjm_fasthtml_sse import Live
+from cjm_fasthtml_sse import BackplaneError, Live
 from cjm_fasthtml_sse.testing import live
 from fasthtml.common import Button, Div, FastHTML, Form, Input, Li, P, Table, Tbody, Td, Titled, Tr, Ul
 from fastlite import database
@@ -54,6 +54,50 @@ def test_what_a_handler_commits_is_shown_when_its_response_is_there(site):
         for tab in (one, two):
             assert tab.texts('#cards li') == ['hello'] and tab.texts('#board p') == ['hello']
         world.assert_in_step(one, two)
+
+
+def test_settled_shows_what_another_program_has_written(site):
+    with live(site.make, workers=2) as world:
+        tabs = [world.tab('/', worker=n) for n in range(2)]
+        for text in ('one', 'two'):
+            site.write('INSERT INTO card (text, col) VALUES (?, ?)', text, 'todo')
+            world.settled()
+            for tab in tabs: assert tab.texts('#board p')[-1] == text
+        world.server.kill(0, replace=False)
+        world.engine.go_away()
+        site.write('DELETE FROM card')
+        world.settled()  # does not wait for the engine
+        assert tabs[1].texts('#cards li') == ['two', 'one'] and world.clock.now < 10
+        world.engine.come_back()
+        world.clock.advance(60)
+        for tab in tabs: assert tab.texts('#cards li') == ['none']
+
+
+def test_a_row_that_was_written_without_an_engine_is_shown_although_all_processes_have_died(site):
+    "A touch that only a process had kept would be lost with it"
+    with live(site.make, workers=2) as world:
+        tabs = [world.tab('/', worker=n) for n in range(2)]
+        world.engine.go_away()
+        with world.expected(BackplaneError):
+            site.write("INSERT INTO card (text, col) VALUES ('one', 'todo')")
+            world.clock.advance(1)
+            for number in range(2): world.server.kill(number)
+            world.engine.come_back()
+            world.clock.advance(60)
+        for tab in tabs: assert tab.texts('#cards li') == ['one']
+        world.assert_in_step(*tabs)
+
+
+def test_settled_does_not_wait_for_a_program_that_has_the_lock(site):
+    with live(site.make) as world:
+        tab = world.tab()
+        site.write("INSERT INTO card (text, col) VALUES ('one', 'todo')")
+        with closing(apsw.Connection(str(site.path))) as con:
+            con.execute('BEGIN IMMEDIATE')
+            world.settled()
+            assert tab.texts('#cards li') == ['none'] and world.clock.now < 10
+        world.settled()
+        assert tab.texts('#cards li') == ['one']
 
 
 ACTS = [('INSERT INTO card (text, col) VALUES (?, ?)', 2), ('UPDATE card SET text = ? WHERE id % 3 = 1', 1),

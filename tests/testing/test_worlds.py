@@ -3,6 +3,7 @@ import asyncio
 import gc
 import sqlite3
 import threading
+import time
 from queue import Queue
 
 import pytest
@@ -134,6 +135,15 @@ def test_a_world_that_is_not_open():
     with pytest.raises(ValueError, match='not open; use it as'): world.tab()
     with world: tab, _ = use(world)
     with pytest.raises(ValueError): tab.submit('form', title='Tea')
+
+
+def test_the_clock_of_a_world_in_place_of_that_of_its_application(monkeypatch):
+    before, world = time.time(), live(make)
+    with world:
+        monkeypatch.setattr('time.time', world.clock.time)
+        world.clock.advance(3600)
+        assert time.time() >= before + 3600
+    assert time.time() >= before + 3600  # other code may read it before the test has ended
 
 
 def test_a_lifespan_runs_once_for_each_worker_and_start():
