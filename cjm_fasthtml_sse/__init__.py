@@ -4,22 +4,24 @@ This package shows a change on the server in every open page of a [FastHTML](htt
 
 ``` python
 from fasthtml.common import *
+from fastlite import database
 from cjm_fasthtml_sse import Live
 
-app, rt = fast_app()
-live, votes = Live(app), {"Pizza": 0, "Salad": 0, "Soup": 0}
+class Dish: name: str; votes: int
 
-@live.region("votes")
-def poll(): return Div(*map(choice, votes), role="group")
-def choice(dish): return Button(dish, " ", votes[dish], id=dish, hx_post=vote.to(dish=dish), hx_swap="none")
+app, rt = fast_app()
+db = database("lunch.db")
+dishes, live = db.create(Dish, pk="name"), Live(app, db)
+dishes.insert_all([dict(name=name, votes=0) for name in ("Pizza", "Salad", "Soup")], ignore=True)
+
+@live.rows(dishes, order_by="name")
+def dish(row): return Button(row.name, " ", row.votes, hx_post=vote.to(name=row.name), hx_swap="none")
 
 @app.post
-def vote(dish: str):
-    votes[dish] += 1
-    live.touch("votes")
+async def vote(name: str): db.execute("UPDATE dish SET votes = votes + 1 WHERE name = ?", [name])
 
 @rt
-def index(): return Titled("What is for lunch?", poll())
+async def index(): return Titled("What is for lunch?", Div(dish(), cls="grid"))
 
 serve()
 ```
