@@ -58,7 +58,7 @@ class MarkReader:
     "Reads and writes the marks of a file, in one thread"
     def __init__(self, database: Database, time: Time, tables: dict[str, None]):
         self.database, self.time, self.tables = database, time, tables
-        self._con, self._inode, self._version, self._gone, self._sql = None, None, None, set(), {}
+        self._con, self._inode, self._version, self._gone, self._sql, self._marks = None, None, None, set(), {}, {}
 
     def open(self):
         "Open the file, and make the triggers; raises `ValueError` for a table that cannot have any"
@@ -77,7 +77,8 @@ class MarkReader:
         if self._con is None or self._inode != os.stat(self.database.path).st_ino: self._reopen(is_patient=False)
         version = schema_version(self._con), len(self.tables) # A table may be followed after the start
         if self._version != version: self._check_tables(version)
-        return look(self._con)
+        self._marks = look(self._con)
+        return self._marks
 
     def claim(self) -> Changes: return claim(self._con, int(self.time.wall() * 1000))
 
@@ -97,7 +98,7 @@ class MarkReader:
 def _reopen(self: MarkReader, is_patient: bool = True):
     self.close()
     self._inode = os.stat(self.database.path).st_ino # An error here makes no file
-    self._con, self._version = self.database.connect(), None
+    self._con, self._version, self._sql = self.database.connect(), None, dict.fromkeys(self._sql)
     if not is_patient: self._con.execute('PRAGMA busy_timeout = 0').fetchall()
 
 @patch
@@ -116,6 +117,8 @@ def _check_tables(self: MarkReader, version: tuple[int, int]):
     sql = dict(self._con.execute("SELECT lower(name), sql FROM sqlite_schema WHERE type = 'table'").fetchall())
     changed = {table for table in there if self._sql.get(table, sql[table]) != sql[table]} # Such as a new column
     made, mark = make_triggers(self._con, there), 'UPDATE sse_tables SET changes = changes + 1 WHERE name = ?'
+    marks, old = look(self._con).values(), self._marks
+    changed |= {each.table for each in marks if each.changes < old.get(each.table, each).changes} & {*there}
     self._con.executemany(mark, [(table,) for table in (gone - self._gone) | (changed - {*made})])
     self._version, self._gone, self._sql = None if made else version, gone, sql # Another change may lie in between
 

@@ -3,12 +3,17 @@ import asyncio
 import contextlib
 import shutil
 import sqlite3
+import subprocess
+import sys
 
 import pytest
+from cjm_fasthtml_sse import Live
 from cjm_fasthtml_sse.backplanes.sqlite_library import LIBRARIES
 from cjm_fasthtml_sse.runtime.time import Time
 from cjm_fasthtml_sse.tables.databases import find_database
 from cjm_fasthtml_sse.tables.triggers import drop_triggers
+from fasthtml.common import FastHTML
+from fastlite import database
 
 from until import until_async
 
@@ -108,10 +113,37 @@ def test_a_file_that_was_put_back_is_followed(path, library, tmp_path):
                 await app.touched()
                 shutil.move(tmp_path / 'old.db', path)
                 for end in ('-wal', '-shm'): (tmp_path / f'app.db{end}').unlink(missing_ok=True)
+                assert 'plain' in await app.touched()
                 elsewhere(path, 'INSERT INTO plain VALUES (7)')
                 assert 'plain' in await app.touched()
             copy.execute('SELECT 1')
     asyncio.run(main())
+
+
+RESTORE = 'import sqlite3, sys; sqlite3.connect(sys.argv[2]).backup(sqlite3.connect(sys.argv[1]))'
+
+
+def test_a_backup_that_is_put_back_into_the_same_file_is_shown(path, library, tmp_path):
+    async def main():
+        async with Followed(path, library, *TABLES) as app:
+            elsewhere(path, f"VACUUM INTO '{tmp_path / 'old.db'}'", 'DELETE FROM plain')
+            await app.touched()
+            program = [sys.executable, '-c', RESTORE, path, tmp_path / 'old.db']
+            await asyncio.to_thread(subprocess.run, program, check=True)
+            assert await app.touched() == ['plain']
+            elsewhere(path, 'INSERT INTO plain VALUES (7)')
+            assert await app.touched() == ['plain']
+    asyncio.run(main())
+
+
+def test_a_table_of_another_database_is_refused(tmp_path):
+    "fastlite's tables know their database"
+    one, two = (database(tmp_path / f'{name}.db') for name in ('one', 'two'))
+    for each in (one, two): each.execute('CREATE TABLE card(id INTEGER PRIMARY KEY)')
+    live = Live(FastHTML(secret_key='k'), one)
+    live.region(one.t.card)
+    with pytest.raises(ValueError, match='two.db, and this Live follows'): live.region(two.t.card)
+    for each in (one, two): each.conn.close()
 
 
 def test_a_database_that_is_attached_elsewhere_is_followed(path, library, tmp_path):
