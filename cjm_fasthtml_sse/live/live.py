@@ -52,7 +52,7 @@ from .rows import RowsQuery, row_maker
 from .tables import LiveTables
 from .viewers import MAX_STREAM
 from ..runtime.time import Time
-from ..tables.databases import Database, TableName, find_table
+from ..tables.databases import Database, TableName, find_database, find_table
 from ..tables.triggers import drop_triggers
 
 # %% ../../nbs/live/live.ipynb #edfb55e9
@@ -139,6 +139,10 @@ def _check_log(manager: BroadcastManager, database: Database):
 def _follow(tables: LiveTables | None, table: Any) -> str: # The name of its touches
     found = find_table(table)
     if found is None: raise TypeError(f'This is no name and no table: {table!r:.60}; write @live.region("cards")')
+    other = getattr(table, 'db', None)
+    is_other = tables is not None and hasattr(other, 'conn') and find_database(other) != tables.database
+    if is_other: raise ValueError(f'The table {found.name!r:.60} is in {find_database(other).path}, and this Live '
+        f'follows {tables.database.path}; make a Live with its own prefix for each database')
     if tables is not None: return tables.follow(found)
     raise ValueError(f'To follow the table {found.name!r:.60}, pass its database: Live(app, db)')
 

@@ -62,7 +62,7 @@ def make_markup(result: Any) -> Markup:
     start, end = render_html(FT(root.tag, (), root.attrs)).removesuffix(f'</{root.tag}>'), f'</{root.tag}>'
     parts = list(_flat(root.children))
     rendered = [render_html(each) if isinstance(each, FT) else _text(each) for each in parts]
-    ids = [str(each.attrs.get('id') or '') if isinstance(each, FT) else '' for each in parts]
+    ids = [dom_id(each.attrs.get('id') or '') if isinstance(each, FT) else '' for each in parts]
     has_ids = all(ids) and len({*ids}) == len(ids)
     children, inner = dict(zip(ids, rendered, strict=True)) if has_ids else None, ''.join(rendered)
     return Markup(start, inner, end, children, is_gone, markup_hash(is_gone, start + inner + end))
@@ -91,6 +91,8 @@ def _flat(children: Any):
         if hasattr(type(each), '__ft__'): each = each.__ft__()
         if isinstance(each, (list, tuple)): yield from _flat(each)
         elif each is not None and each is not False: yield each
+
+def dom_id(id: Any) -> str: return re.sub('\r\n?', '\n', str(id)).replace('\0', '\ufffd') # As a browser reads it
 
 # %% ../../nbs/live/markup.ipynb #6ad330d6
 class Difference(NamedTuple):

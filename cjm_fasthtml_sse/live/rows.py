@@ -24,7 +24,8 @@ from fastcore.basics import AttrDict, patch
 from fastcore.xml import FT
 
 from ..events.wire import render_html
-from .markup import Markup, markup_hash
+from .markup import Markup, dom_id, markup_hash
+from .renderings import until_times
 from ..tables.connections import ReadConnections
 
 # %% ../../nbs/live/rows.ipynb #a4300b61
@@ -42,7 +43,7 @@ def rows_markup(rows: dict[str, str]) -> RowsMarkup: # The HTML of each row by i
 # %% ../../nbs/live/rows.ipynb #deb94adf
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 Row = dict[str, Any] # By the names of its columns
-MAX_MADE, MAX_BYTES = 10_000, 16 << 20 # Rows whose HTML is kept, and characters of it
+MAX_MADE, MAX_BYTES = 10_000, 16 << 20 # Rows whose HTML is kept; characters and bytes of both
 
 class RowsQuery:
     "Selects rows, and renders each of them with a function"
@@ -53,23 +54,25 @@ class RowsQuery:
         parts = dict(WHERE=where, LIMIT=limit) | {'ORDER BY': order_by}
         words = [f'{name} {parts[name]}' for name in ('WHERE', 'ORDER BY', 'LIMIT') if parts[name] is not None]
         self._end, self._made, self._size, self._guard = ' '.join(words), OrderedDict(), 0, Lock()
-        self._has_user = next((each for each in signature(function).parameters if each in ('auth', 'user')), None)
+        if limit is not None and limit < 1: raise ValueError(f'limit must be 1 or more, got {limit!r}; omit it for all')
+        _, *others = signature(function).parameters # A row may be called `user`
+        self._has_user = next((each for each in others if each in ('auth', 'user')), None)
         self.__signature__ = self._signature(_QUOTED.sub('', where or ''))
 
     def _signature(self, where: str) -> Signature:
         names = list(dict.fromkeys(re.findall(r':([A-Za-z_]\w*)', where)))
-        has_both = names and '?' in where
-        if has_both: raise ValueError(f'where has question marks and names: {where!r:.60}; use one of them')
-        names = names or [f'value{n + 1}' for n in range(where.count('?'))]
-        names += [self._has_user] if self._has_user else []
+        if names and '?' in where or re.search(r'\?\d|(?<!\w)[@$]\w', where):
+            raise ValueError(f'where takes its arguments by ? or by :name, got {where!r:.60}; use one of them')
+        self._names = names or [f'value{n + 1}' for n in range(where.count('?'))]
+        names = dict.fromkeys([*self._names, *([self._has_user] if self._has_user else [])])
         return Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names])
 
     def __call__(self, *args: Any, **kwargs: Any) -> RowsMarkup:
         "Select and render the rows; raises `ValueError` for two rows of one id"
-        values = self.__signature__.bind(*args, **kwargs).arguments
-        about = {self._has_user: values.pop(self._has_user)} if self._has_user else {}
-        named = values if not any(name == 'value1' for name in values) else tuple(values.values())
-        return rows_markup(self._render(self._select(named), about))
+        given = self.__signature__.bind(*args, **kwargs).arguments
+        about = {self._has_user: given[self._has_user]} if self._has_user else {}
+        values = {name: given[name] for name in self._names}
+        return rows_markup(self._render(self._select(tuple(values.values()) if 'value1' in values else values), about))
 
 # %% ../../nbs/live/rows.ipynb #94d3dd96
 @patch
@@ -79,7 +82,7 @@ def _find_key(self: RowsQuery) -> list[str]: # Names of its columns
 
 @patch
 def _select(self: RowsQuery, values: Any) -> list[Row]:
-    self.key = self.key or self._find_key()
+    self.key = self._find_key() # A migration may have changed it
     what, table = 'rowid, *' if self.key == ['rowid'] else '*', self.table.replace('"', '""')
     cursor = self.connections.get().execute(f'SELECT {what} FROM "{table}" {self._end}', values)
     row = cursor.fetchone()
@@ -101,17 +104,17 @@ def _render(self: RowsQuery, rows: list[Row], about: Row) -> dict[str, str]:
 
 @patch
 def _kept(self: RowsQuery, row: Row, about: Row) -> tuple[str, str | None]:
-    values = (*row.values(), *about.values())
+    values, count = (*row.values(), *about.values()), len(until_times.get() or ())
     key = values, tuple(map(type, values)) # 1 and 1.0 are equal, and look different
-    with self._guard: kept = self._made.get(key)
-    if kept is None: kept = self._make(row, about)
+    with self._guard: kept, size = self._made.get(key, (None, 0))
+    if kept is None:
+        kept = self._make(row, about)
+        if len(until_times.get() or ()) > count or 'data-sse-live' in (kept[1] or ''): return kept
+        size = sum(len(each) for each in (*values, kept[1]) if isinstance(each, (str, bytes)))
     with self._guard:
-        _, before = self._made.pop(key, ('', None))
-        self._made[key] = kept
-        self._size += len(kept[1] or '') - len(before or '')
-        while len(self._made) > MAX_MADE or self._size > MAX_BYTES:
-            _, (_, oldest) = self._made.popitem(last=False)
-            self._size -= len(oldest or '')
+        self._size += size - self._made.pop(key, (None, 0))[1]
+        self._made[key] = kept, size
+        while len(self._made) > MAX_MADE or self._size > MAX_BYTES: self._size -= self._made.popitem(last=False)[1][1]
     return kept
 
 # %% ../../nbs/live/rows.ipynb #4d0df9a6
@@ -119,13 +122,16 @@ def _kept(self: RowsQuery, row: Row, about: Row) -> tuple[str, str | None]:
 def _make(self: RowsQuery, row: Row, about: Row) -> tuple[str, str | None]:
     element = self.function(self.make_row(row), **about)
     if element is None: return '', None
-    return _with_id(element, '-'.join([self.__name__, *(str(row[name]) for name in self.key)]))
+    odd = re.compile(r'[\0- %-]' if len(self.key) > 1 else r'[\0- %]')
+    return _with_id(element, '-'.join([self.__name__, *(odd.sub(_escape, str(row[name])) for name in self.key)]))
+
+def _escape(found: re.Match) -> str: return f'%{ord(found[0]):02X}'
 
 def _with_id(element: Any, id: str) -> tuple[str, str]:
     if hasattr(type(element), '__ft__'): element = element.__ft__()
     if not isinstance(element, FT): raise TypeError(f'A row is shown by an element, such as Li(…), got {element!r:.60}')
     if not element.attrs.get('id'): element = FT(element.tag, element.children, element.attrs | dict(id=id))
-    return str(element.attrs['id']), render_html(element)
+    return dom_id(element.attrs['id']), render_html(element)
 
 # %% ../../nbs/live/rows.ipynb #366a36a7
 def row_maker(table: Any) -> Callable[[Row], Any]:

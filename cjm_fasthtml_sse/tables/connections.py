@@ -12,7 +12,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/tables/connections.html.md"""
 __all__ = []
 
 # %% ../../nbs/tables/connections.ipynb #7a976dbd
-import threading
+import os, threading
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -43,10 +43,11 @@ class ReadConnections:
 
     def get(self) -> SqliteConnection:
         "Return the connection of this thread"
-        con = getattr(self._local, 'con', None)
-        if con is None:
-            con = self._local.con = self.database.connect()
+        con, inode = getattr(self._local, 'opened', (None, None))
+        if inode != (inode := os.stat(self.database.path).st_ino):
+            con = self.database.connect()
             con.execute('PRAGMA query_only = ON')
+            self._local.opened = con, inode
         return con
 
 # %% ../../nbs/tables/connections.ipynb #ab822168

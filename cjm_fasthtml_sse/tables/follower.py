@@ -58,12 +58,12 @@ class MarkReader:
     "Reads and writes the marks of a file, in one thread"
     def __init__(self, database: Database, time: Time, tables: dict[str, None]):
         self.database, self.time, self.tables = database, time, tables
-        self._con, self._inode, self._version, self._gone = None, None, None, set()
+        self._con, self._inode, self._version, self._gone, self._sql, self._marks = None, None, None, set(), {}, {}
 
     def open(self):
         "Open the file, and make the triggers; raises `ValueError` for a table that cannot have any"
         self._reopen()
-        make_triggers(self._con, self.tables)
+        make_triggers(self._con, list(self.tables))
         self._con.execute('PRAGMA busy_timeout = 0').fetchall()
 
     def close(self):
@@ -75,14 +75,17 @@ class MarkReader:
         "Return the mark of each table, after a check of file and schema"
         if not self.tables: return {}
         if self._con is None or self._inode != os.stat(self.database.path).st_ino: self._reopen(is_patient=False)
-        if self._version != (version := schema_version(self._con)): self._check_tables(version)
-        return look(self._con)
+        version = schema_version(self._con), len(self.tables) # A table may be followed after the start
+        if self._version != version: self._check_tables(version)
+        self._marks = look(self._con)
+        return self._marks
 
     def claim(self) -> Changes: return claim(self._con, int(self.time.wall() * 1000))
 
     def note(self, found: Changes, cursor: str):
         "Note that the changes are published, with the event of that id"
-        noted = 'UPDATE sse_tables SET published = max(published, ?), claimed = 0, cursor = ? WHERE name = ?'
+        noted = """UPDATE sse_tables SET published = ?1, claimed = 0, cursor = ?2
+            WHERE name = ?3 AND published < ?1 AND changes >= ?1"""
         self._con.executemany(noted, [(changes, cursor, table) for table, changes in found])
 
     def remove(self):
@@ -94,7 +97,8 @@ class MarkReader:
 @patch
 def _reopen(self: MarkReader, is_patient: bool = True):
     self.close()
-    self._con, self._inode, self._version = self.database.connect(), os.stat(self.database.path).st_ino, None
+    self._inode = os.stat(self.database.path).st_ino # An error here makes no file
+    self._con, self._version, self._sql = self.database.connect(), None, dict.fromkeys(self._sql)
     if not is_patient: self._con.execute('PRAGMA busy_timeout = 0').fetchall()
 
 @patch
@@ -103,16 +107,20 @@ def is_busy(self: MarkReader, error: Exception) -> bool: # Whether another progr
     return isinstance(error, library.error) and (library.code(error) or 0) & 0xff == BUSY
 
 @patch
-def _check_tables(self: MarkReader, version: int):
+def _check_tables(self: MarkReader, version: tuple[int, int]):
     there, gone = [], set()
-    for table in self.tables:
+    for table in list(self.tables):
         try: there.append(schema_name(self._con, table))
         except ValueError as e:
             gone.add(table)
             if table not in self._gone: _logger.error('%s: %s', self.database.path, e)
+    sql = dict(self._con.execute("SELECT lower(name), sql FROM sqlite_schema WHERE type = 'table'").fetchall())
+    changed = {table for table in there if self._sql.get(table, sql[table]) != sql[table]} # Such as a new column
     made, mark = make_triggers(self._con, there), 'UPDATE sse_tables SET changes = changes + 1 WHERE name = ?'
-    self._con.executemany(mark, [(table,) for table in gone - self._gone])
-    self._version, self._gone = None if made else version, gone # Another change may lie in between
+    marks, old = look(self._con).values(), self._marks
+    changed |= {each.table for each in marks if each.changes < old.get(each.table, each).changes} & {*there}
+    self._con.executemany(mark, [(table,) for table in (gone - self._gone) | (changed - {*made})])
+    self._version, self._gone, self._sql = None if made else version, gone, sql # Another change may lie in between
 
 # %% ../../nbs/tables/follower.ipynb #4bdedea9
 LOOKS_AGAIN, PAUSE = (0.0, 0.001, 0.002, 0.004, 0.008), 0.002 # Seconds
@@ -259,9 +267,9 @@ async def _write(self: TableFollower, job: Callable[..., Any], *args: Any) -> An
         pause = min(2 * pause, MAX_PAUSE)
 
 @patch
-def is_published(self: TableFollower, mark: Mark) -> bool: # Whether all changes of a mark are known to the pages
-    if self.is_shared: return mark.changes <= mark.published
-    return mark.changes == self._seen.get(mark.table, 0)
+def is_published(self: TableFollower, mark: Mark, changes: int) -> bool: # Whether so many are known to the pages
+    published = mark.published if self.is_shared else self._seen.get(mark.table, 0)
+    return min(changes, mark.changes) <= published <= mark.changes # The marks may have been made anew
 
 # %% ../../nbs/tables/follower.ipynb #b3d81550
 @patch
@@ -271,9 +279,11 @@ async def changes(self: TableFollower) -> dict[str, int]: # By table; nothing be
 @patch
 async def settle(self: TableFollower, before: dict[str, int]) -> list[Mark]: # Of the tables that changed since `before`
     "Wait until all changes until now are published"
+    due = None
     while self._task is not None:
         marks = await self.look()
-        changed = [mark for mark in marks.values() if mark.changes != before.get(mark.table)]
-        if all(map(self.is_published, changed)): return changed
+        due = due or {name: mark.changes for name, mark in marks.items() if mark.changes != before.get(name)}
+        changed = [marks[name] for name in due if name in marks]
+        if all(self.is_published(mark, due[mark.table]) for mark in changed): return changed
         if not await self.publish(marks): await asyncio.sleep(PAUSE)
     return []

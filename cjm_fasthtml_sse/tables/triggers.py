@@ -36,11 +36,13 @@ def _trigger(event: str, table: str) -> str:
 
 # %% ../../nbs/tables/triggers.ipynb #eb12ee85
 def schema_name(con: SqliteConnection, table: str) -> str:
-    "Return the name of a table as the schema has it; raises `ValueError` for one that cannot have triggers"
-    found = con.execute('SELECT name, type, sql FROM sqlite_schema WHERE lower(name) = lower(?) '
+    "Return the name of a table in lower case; raises `ValueError` for one that cannot have triggers"
+    found = con.execute('SELECT lower(name), type, sql FROM sqlite_schema WHERE lower(name) = lower(?) '
         "AND type IN ('table', 'view')", [table]).fetchone()
     if found is None: raise ValueError(f'There is no table {table!r:.60}; create it before Live follows it')
     name, kind, sql = found
+    if name.startswith(('sse_', 'sqlite_')): raise ValueError(
+        f'{name!r:.60} cannot be followed: its name is reserved for this package or SQLite; rename it if it is yours')
     if kind == 'view': raise ValueError(f'{name!r:.60} is a view; depend on the tables that it shows')
     if sql and sql.lstrip().upper().startswith('CREATE VIRTUAL'):
         raise ValueError(f'{name!r:.60} is a virtual table, which cannot have triggers; call touch after each write')

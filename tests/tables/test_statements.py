@@ -3,15 +3,21 @@ import asyncio
 import contextlib
 import shutil
 import sqlite3
+import subprocess
+import sys
 
 import pytest
+from cjm_fasthtml_sse import Live
 from cjm_fasthtml_sse.backplanes.sqlite_library import LIBRARIES
+from cjm_fasthtml_sse.runtime.time import Time
 from cjm_fasthtml_sse.tables.databases import find_database
 from cjm_fasthtml_sse.tables.triggers import drop_triggers
+from fasthtml.common import FastHTML
+from fastlite import database
 
 from until import until_async
 
-from .follow import Followed, connect, elsewhere, run
+from .follow import PATIENCE, Followed, connect, elsewhere, run
 
 SCHEMA = ('PRAGMA journal_mode = WAL',
     'CREATE TABLE card(id INTEGER PRIMARY KEY, name UNIQUE, n)', "INSERT INTO card VALUES (1, 'a', 1), (2, 'b', 2)",
@@ -33,11 +39,13 @@ WRITES = { # chkstyle: ignore
     'recursive triggers': (['PRAGMA recursive_triggers = ON', "REPLACE INTO card VALUES (3, 'a', 3)"], ['card']),
     'all rows': (['DELETE FROM plain'], ['plain']),
     'a column more': (['ALTER TABLE card ADD COLUMN more', 'UPDATE card SET more = 1'], ['card']),
+    'a column with a default': (['ALTER TABLE plain ADD COLUMN more DEFAULT 5'], ['plain']),
+    'a name in other case': (['DROP TABLE plain', 'CREATE TABLE PLAIN(n)'], ['plain']),
     'a column of another name': (['ALTER TABLE card RENAME COLUMN n TO m', 'UPDATE card SET m = 1'], ['card']),
     'a migration': (['BEGIN', 'CREATE TABLE new(id INTEGER PRIMARY KEY, n)', 'INSERT INTO new SELECT id, n FROM card',
         'DROP TABLE card', 'ALTER TABLE new RENAME TO card', 'COMMIT'], ['card']),
     'a migration that keeps the old one': (['BEGIN', 'ALTER TABLE card RENAME TO old', 'CREATE TABLE card(id, n)',
-        'INSERT INTO card SELECT id, n FROM old', 'COMMIT'], ['card']),
+        'INSERT INTO card SELECT id, n FROM old', 'COMMIT'], ['card', 'child']),
     'a table that is gone': (['DROP TABLE plain'], ['plain']),
     'lost triggers': (['DROP TRIGGER sse_insert_card', "INSERT INTO card VALUES (5, 'e', 5)"], ['card']),
     'lost marks': (['DROP TABLE sse_tables'], sorted(TABLES)),
@@ -105,10 +113,37 @@ def test_a_file_that_was_put_back_is_followed(path, library, tmp_path):
                 await app.touched()
                 shutil.move(tmp_path / 'old.db', path)
                 for end in ('-wal', '-shm'): (tmp_path / f'app.db{end}').unlink(missing_ok=True)
+                assert 'plain' in await app.touched()
                 elsewhere(path, 'INSERT INTO plain VALUES (7)')
                 assert 'plain' in await app.touched()
             copy.execute('SELECT 1')
     asyncio.run(main())
+
+
+RESTORE = 'import sqlite3, sys; sqlite3.connect(sys.argv[2]).backup(sqlite3.connect(sys.argv[1]))'
+
+
+def test_a_backup_that_is_put_back_into_the_same_file_is_shown(path, library, tmp_path):
+    async def main():
+        async with Followed(path, library, *TABLES) as app:
+            elsewhere(path, f"VACUUM INTO '{tmp_path / 'old.db'}'", 'DELETE FROM plain')
+            await app.touched()
+            program = [sys.executable, '-c', RESTORE, path, tmp_path / 'old.db']
+            await asyncio.to_thread(subprocess.run, program, check=True)
+            assert await app.touched() == ['plain']
+            elsewhere(path, 'INSERT INTO plain VALUES (7)')
+            assert await app.touched() == ['plain']
+    asyncio.run(main())
+
+
+def test_a_table_of_another_database_is_refused(tmp_path):
+    "fastlite's tables know their database"
+    one, two = (database(tmp_path / f'{name}.db') for name in ('one', 'two'))
+    for each in (one, two): each.execute('CREATE TABLE card(id INTEGER PRIMARY KEY)')
+    live = Live(FastHTML(secret_key='k'), one)
+    live.region(one.t.card)
+    with pytest.raises(ValueError, match='two.db, and this Live follows'): live.region(two.t.card)
+    for each in (one, two): each.conn.close()
 
 
 def test_a_database_that_is_attached_elsewhere_is_followed(path, library, tmp_path):
@@ -198,4 +233,76 @@ def test_a_file_that_lost_all_tables_is_followed_again(path, library, caplog):
             await until_async(lambda: 'There is no table' in caplog.text)
             elsewhere(path, 'CREATE TABLE plain(n)')
             assert 'plain' in await app.touched()
+    asyncio.run(main())
+
+
+def test_a_table_that_is_followed_after_the_start_gets_its_triggers(path, library):
+    async def main():
+        async with Followed(path, library, 'card') as app:
+            app.rest()
+            app.follower.follow('plain')
+            elsewhere(path, 'INSERT INTO plain VALUES (1)')
+            assert await app.touched() == ['plain']
+            elsewhere(path, 'INSERT INTO plain VALUES (2)')
+            assert await app.touched() == ['plain']
+    asyncio.run(main())
+
+
+def test_a_request_waits_for_its_own_changes_and_not_for_those_that_come_meanwhile(path, library):
+    "Each touch is overtaken by another change, as by a program that never stops writing"
+    class Overtaken(Followed):
+        async def touch(self, tables):
+            run(path, library, 'INSERT INTO plain VALUES (1)')
+            return await super().touch(tables)
+    async def main():
+        app = Overtaken(path, library, 'plain')
+        await app.follower.start()
+        before = await app.follower.changes()
+        run(path, library, 'INSERT INTO plain VALUES (2)')
+        found, = await asyncio.wait_for(app.follower.settle(before), PATIENCE)
+        assert found.published > before['plain']
+        await app.follower.stop()
+    asyncio.run(main())
+
+
+class Later(Time):
+    def wall(self): return super().wall() + 60
+
+
+class Frozen(Followed):
+    "A process that stops between its claim and its note"
+    def __init__(self, *args):
+        self.goes_on = self.is_stopped = None
+        super().__init__(*args)
+
+    async def touch(self, tables):
+        if self.goes_on is None: return await super().touch(tables)
+        self.is_stopped.set()
+        await self.goes_on.wait()
+        return 'a1-0'
+
+    def freeze(self): self.goes_on, self.is_stopped = asyncio.Event(), asyncio.Event()
+
+
+@pytest.mark.parametrize('statement', ['UPDATE card SET n = 5', 'DROP TABLE sse_tables'])
+def test_a_process_that_was_frozen_takes_nothing_back(path, library, statement):
+    "Others have published meanwhile, or the marks were made anew"
+    async def main():
+        async with Frozen(path, library, 'card') as one:
+            for _ in range(9): elsewhere(path, 'UPDATE card SET n = 0')
+            await one.known()
+            one.freeze()
+            elsewhere(path, 'UPDATE card SET n = 1')
+            await asyncio.wait_for(one.is_stopped.wait(), PATIENCE)
+            elsewhere(path, statement)
+            async with Followed(path, library, 'card', time=Later()) as two:
+                two.rest()
+                one.goes_on.set()
+                one.goes_on = None
+                await one.known()
+                mark = (await two.follower.look())['card']
+                assert (mark.published, mark.cursor) == (mark.changes, 'a1-1')
+                one.rest()
+                elsewhere(path, 'UPDATE card SET n = 2')
+                await asyncio.wait_for(until_async(lambda: one.rest() or two.rest()), PATIENCE)
     asyncio.run(main())
