@@ -241,7 +241,8 @@ async def touch_all(self: LiveHost, names: list[str]) -> str: # The id of the ne
 @patch
 async def _start_tables(self: LiveHost):
     manager = self.manager
-    await self.tables.start(self.touch_all, manager.ready, is_shared=manager.cluster.state != 'memory')
+    def epoch(): return None if manager.cluster.state == 'memory' else manager.hub.log.epoch
+    await self.tables.start(self.touch_all, manager.ready, epoch)
 
 # %% ../../nbs/live/host.ipynb #d65d3f89
 @patch

@@ -39,7 +39,7 @@ class LiveTables:
     ):
         self.database = find_database(source, library)
         self.connections, self._touch, self._ready = ReadConnections(self.database), None, None
-        self.follower = TableFollower(self.database, self._touch_tables, True, poll_interval, time)
+        self.follower = TableFollower(self.database, self._touch_tables, lambda: None, poll_interval, time)
         if hasattr(source, 'conn'): separate(source, self.connections)
 
     async def _touch_tables(self, tables: list[str]) -> str: return await self._touch(list(map(table_touch, tables)))
@@ -51,10 +51,10 @@ class LiveTables:
     async def start(self,
         touch: Touch, # Touches names, and returns the id of the newest touch
         ready: Callable[[str], Awaitable], # Waits until the log of this process has reached an id
-        is_shared: bool, # Whether all processes have one log
+        epoch: Callable[[], str | None], # Epoch of that log; None if no other process has it
     ):
         "Follow from now on"
-        self._touch, self._ready, self.follower.is_shared = touch, ready, is_shared
+        self._touch, self._ready, self.follower.epoch = touch, ready, epoch
         await self.follower.start()
 
     async def stop(self): await self.follower.stop()

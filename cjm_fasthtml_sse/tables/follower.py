@@ -41,6 +41,9 @@ class Mark(NamedTuple):
     published: int # So many are known to the pages
     cursor: str # Id of the newest touch
 
+    @property
+    def epoch(self) -> str: return self.cursor.rpartition('-')[0] # Of the log that has this touch
+
 def look(con: SqliteConnection) -> dict[str, Mark]:
     "Return the mark of each table"
     rows = con.execute('SELECT name, changes, published, cursor FROM sse_tables').fetchall()
@@ -133,13 +136,13 @@ class TableFollower:
     def __init__(self,
         database: Database, # The application's database
         touch: Touch, # Touches tables, and returns the id of the newest touch
-        is_shared: bool = True, # Whether all processes that follow the file have one log
+        epoch: Callable[[], str | None], # Epoch of the log that gets the touches; None if no other process has it
         poll_interval: float = 0.25, # Seconds between two looks without a watch
         time: Time = Time(), # Clock of the claims
         make_worker: Callable[[str], WorkerThread] = WorkerThread, # Makes the thread; called with its name
     ):
         if not poll_interval > 0: raise ValueError(f'poll_interval is {poll_interval!r}; pass seconds greater than 0')
-        self.database, self.touch, self.is_shared, self.poll_interval = database, touch, is_shared, poll_interval
+        self.database, self.touch, self.epoch, self.poll_interval = database, touch, epoch, poll_interval
         self.tables, self._watch = {}, DatabaseWatch(database.path, self._wake) # Names in order
         self._make_worker, self._time = make_worker, time
         self._reset()
@@ -148,7 +151,7 @@ class TableFollower:
     def _reset(self):
         self._reader = MarkReader(self.database, self._time, self.tables) # A forked process has another connection
         self._worker, self._task, self._woken, self._seen, self._lock = None, None, None, {}, None
-        self._is_pending = False # Another process has claimed a table
+        self._is_pending, self._cursor = False, '' # Whether another process has claimed a table; id of the newest touch
 
     def follow(self, table: str) -> str: # Its name in the schema
         "Follow a table; raises `ValueError` for one that cannot have triggers"
@@ -169,7 +172,7 @@ class TableFollower:
             await self.stop()
             raise RuntimeError(f'{self.database.path}: its tables cannot be followed: {e}; file and folder have to '
                 'be writable, because the triggers are in the file') from e
-        if not self.is_shared: self._seen = {each.table: each.changes for each in (await self.look()).values()}
+        if self.epoch() is None: self._seen = {each.table: each.changes for each in (await self.look()).values()}
         self._watch.start()
         self._task = asyncio.create_task(self._follow(), name='sse-tables')
 
@@ -239,11 +242,14 @@ async def publish(self: TableFollower, marks: dict[str, Mark]) -> bool: # Whethe
     "Touch the tables that are marked as changed"
     self._is_pending = False
     async with self._lock:
-        if self.is_shared: return await self._publish_claimed(marks)
-        due = {name: mark.changes for name, mark in marks.items() if mark.changes != self._seen.get(name, 0)}
-        if due: await self.touch(list(due))
+        own = self.epoch()
+        is_found = own is not None and await self._publish_claimed(marks)
+        def is_elsewhere(mark): return own is None or mark.changes <= mark.published and mark.epoch != own
+        changed = {name: mark for name, mark in marks.items() if mark.changes != self._seen.get(name, 0)}
+        due = {name: mark.changes for name, mark in changed.items() if is_elsewhere(mark)}
+        if due: self._cursor = await self.touch(list(due))
         self._seen |= due
-        return bool(due)
+        return is_found or bool(due)
 
 @patch
 async def _publish_claimed(self: TableFollower, marks: dict[str, Mark]) -> bool:
@@ -268,7 +274,7 @@ async def _write(self: TableFollower, job: Callable[..., Any], *args: Any) -> An
 
 @patch
 def is_published(self: TableFollower, mark: Mark, changes: int) -> bool: # Whether so many are known to the pages
-    published = mark.published if self.is_shared else self._seen.get(mark.table, 0)
+    published = mark.published if mark.epoch == self.epoch() else self._seen.get(mark.table, 0)
     return min(changes, mark.changes) <= published <= mark.changes # The marks may have been made anew
 
 # %% ../../nbs/tables/follower.ipynb #b3d81550
@@ -284,6 +290,7 @@ async def settle(self: TableFollower, before: dict[str, int]) -> list[Mark]: # O
         marks = await self.look()
         due = due or {name: mark.changes for name, mark in marks.items() if mark.changes != before.get(name)}
         changed = [marks[name] for name in due if name in marks]
-        if all(self.is_published(mark, due[mark.table]) for mark in changed): return changed
+        if all(self.is_published(mark, due[mark.table]) for mark in changed):
+            return [each if each.epoch == self.epoch() else each._replace(cursor=self._cursor) for each in changed]
         if not await self.publish(marks): await asyncio.sleep(PAUSE)
     return []

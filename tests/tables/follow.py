@@ -14,14 +14,15 @@ PATIENCE = 20
 
 class Followed:
     "A database with tables, its follower, and the touches that came"
-    def __init__(self, path, library, *tables, **settings):
+    def __init__(self, path, library, *tables, epoch='a1', **settings):
         self.path, self.database, self.touches = os.fspath(path), Database(os.fspath(path), library), asyncio.Queue()
-        self.follower = TableFollower(self.database, self.touch, **settings)
+        self.epoch = epoch
+        self.follower = TableFollower(self.database, self.touch, lambda: self.epoch, **settings)
         for each in tables: self.follower.follow(each)
 
     async def touch(self, tables):
         for each in tables: self.touches.put_nowait(each)
-        return 'a1-1'
+        return f'{self.epoch}-1'
 
     async def __aenter__(self):
         await self.follower.start()
