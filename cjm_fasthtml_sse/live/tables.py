@@ -25,7 +25,7 @@ from ..tables.follower import TableFollower, Touch
 _logger = logging.getLogger(__name__)
 
 # %% ../../nbs/live/tables.ipynb #e81bde3b
-MAX_WAIT = 2.0 # Seconds that a response waits for the touches of its request
+MAX_WAIT = 2.0 # Seconds that a request waits for the file, and its response for the touches
 
 def table_touch(table: str) -> str: return f'table {quote(table, safe=" ")}' # The name that is touched after a change
 
@@ -61,7 +61,8 @@ class LiveTables:
 
     async def changes(self) -> dict[str, int]:
         "Return how many changes each table has; nothing while the file cannot be read"
-        try: return await self.follower.changes()
+        try:
+            async with asyncio.timeout(MAX_WAIT): return await self.follower.changes()
         except Exception: return {}  # noqa: BLE001 - the follower logs it
 
     async def reach(self, before: dict[str, int]) -> bool: # Whether a table has changed, and its pages are told

@@ -291,6 +291,7 @@ async def settle(self: TableFollower, before: dict[str, int]) -> list[Mark]: # O
         due = due or {name: mark.changes for name, mark in marks.items() if mark.changes != before.get(name)}
         changed = [marks[name] for name in due if name in marks]
         if all(self.is_published(mark, due[mark.table]) for mark in changed):
-            return [each if each.epoch == self.epoch() else each._replace(cursor=self._cursor) for each in changed]
+            own = self.epoch()
+            return [each if each.epoch == own else each._replace(cursor=self._cursor) for each in changed]
         if not await self.publish(marks): await asyncio.sleep(PAUSE)
     return []
