@@ -2,8 +2,8 @@
  * Live regions: elements whose markup the server renders again when what they depend on was touched. This file owns what the
  * page knows of each region, and the renderings that wait to be shown.
  *
- * A touch is an event with an id. A rendering has no id: it names its view, the place from which it began (`at`), its hash, and
- * the hash of the rendering that it changes (`from`). A region fetches the present state after a reset, if a rendering changes
+ * A touch is an event with an id. A rendering has no id: it names its view, the place from which it began (`at`) and the one at
+ * which it ended, if that is another (`end`), its hash, and the hash of the rendering that it changes (`from`). A region fetches the present state after a reset, if a rendering changes
  * another one than the region's, if its stream or its leader's has sent all and a touch has no rendering yet, after a time at
  * which the state changes, and after a merge that failed.
  *
@@ -28,8 +28,10 @@
 
   /** @type {Map<Element, Region>} */
   const regions = new Map();
-  /** What an element shows. An empty hash stands for what is not known. @type {WeakMap<Element, {at: string, hash: string}>} */
+  /** What an element shows. An empty hash stands for what is not known. @type {WeakMap<Element, {at: string, end: string, hash: string}>} */
   const known = new WeakMap();
+  /** The last region of an element, which a script may take out and put back. @type {WeakMap<Element, Region>} */
+  const latest = new WeakMap();
   /** Requests of the page that write. @type {Map<any, ReturnType<typeof setTimeout>>} */
   const writes = new Map();
 
@@ -51,6 +53,8 @@
   class Region {
     /** The id of the newest touch. */
     #need = "";
+    /** The place at which what the region has was rendered, if it began before. Another rendering from between is perhaps older. */
+    #end = "";
     /** The place that the page's own write has reached. */
     #floor = "";
     /** The root element to be shown, with stubs for the children that stay. @type {Element | undefined} */
@@ -84,13 +88,15 @@
     #isLast = false;
 
     /** @param {Element} elt @param {any} about */
-    constructor(elt, {view, at, hash = "", names, url, after, rows}) {
+    constructor(elt, {view, at, end, hash = "", names, url, after, rows}) {
       this.elt = elt;
       this.isRows = rows;
       this.view = view;
       this.names = names;
       this.hash = hash;
-      this.at = at || known.get(/** @type {Element} */ (elt.parentElement?.closest(LIVE)))?.at || "";
+      const outer = at ? undefined : known.get(/** @type {Element} */ (elt.parentElement?.closest(LIVE)));
+      this.at = at || outer?.at || "";
+      this.#end = end || outer?.end || "";
       this.#note(this.hash);
       this.#ids = [...elt.children].map(each => each.id);
       const address = new URL(url, document.baseURI);
@@ -112,10 +118,15 @@
         },
       });
       this.#expectChange(after, 0);
+      const before = latest.get(elt);
+      latest.set(elt, this);
+      if (!before || before.view !== view) return;
+      this.#need = before.#need;  // its stream may go on, and has told that already
+      if (this.#isDue) this.#fetchSoon();
     }
 
     /** @param {string} hash Of what the element shows. */
-    #note(hash) { known.set(this.elt, {at: this.at, hash}); }
+    #note(hash) { known.set(this.elt, {at: this.at, end: this.#end, hash}); }
 
     get #isOver() { return regions.get(this.elt) !== this; }
 
@@ -140,17 +151,22 @@
 
     /** Take a rendering: the whole, or what turns the last one into it. @param {any} head @param {string} html @param {boolean} [isFetched] @returns {void} */
     #accept(head, html, isFetched = false) {
-      const {at, hash, from, ids, gone, error, after} = head;
+      const {at, end = "", hash, from, ids, gone, error, after} = head;
       if (error) return this.#mark(true);
       const isSame = hash === this.hash;
       if (!isSame) this.#unsureUntil = Infinity;
       if (isOlder(at, this.at)) return this.#lookLater();
+      if (!isSame && isOlder(at, this.#end)) {
+        if (!isOlder(this.#end, this.#need)) this.#need = this.#end;
+        return this.#fetchSoon();
+      }
       if (from !== undefined && from !== this.hash) {
         this.#early = [...this.#early, /** @type {[any, string]} */ ([head, html])].slice(-MAX_EARLY);
         return this.#fetchSoon();
       }
-      if (!isFetched) this.#unsureUntil = 0;
+      if (!isFetched) this.#trust();
       this.at = at;
+      this.#end = end;
       this.#expectChange(after);
       if (isSame) {
         this.#mark(false);
@@ -221,7 +237,7 @@
       for (const {name, value} of elt.attributes) if (name.startsWith("data-sse-")) root.setAttribute(name, value);
       if (root.localName !== elt.localName) {  // another element takes its place, and is a region of its own
         const after = this.#changesAt && (this.#changesAt - Date.now()) / 1000;
-        const about = {...sse.parseJSON(elt.getAttribute("data-sse-live") ?? ""), at: this.at, hash, after};
+        const about = {...sse.parseJSON(elt.getAttribute("data-sse-live") ?? ""), at: this.at, end: this.#end, hash, after};
         isLast ? root.removeAttribute("data-sse-live") : root.setAttribute("data-sse-live", JSON.stringify(about));
       }
       this.#note("");
@@ -259,6 +275,13 @@
         this.#isPast = true;
         this.#fetchSoon();
       }, Math.min(after * 1000 + grace, MAX_TIMER));
+    }
+
+    /** The region has what the server has sent last. */
+    #trust() {
+      this.#unsureUntil = 0;
+      clearTimeout(this.#doubt);
+      this.#doubt = undefined;
     }
 
     /** Fetch the present state if no rendering comes. */
@@ -303,14 +326,15 @@
       url.searchParams.set("hash", hash);
       const response = await fetch(url, {cache: "no-store", signal: AbortSignal.timeout(FETCH_TIMEOUT)});
       if (response.status === 403) return this.entry.subscription.close("denied", 403, true);
-      const {headers} = response, at = headers.get("SSE-At"), after = headers.get("SSE-After");
+      const {headers} = response, at = headers.get("SSE-At"), after = headers.get("SSE-After"), end = headers.get("SSE-End") ?? "";
       if (!at || isOlder(at, need)) throw new Error(`${response.status}`);  // a sign-in page, or a process that is late
       const html = await response.text();
       if (this.#isOver) return;
       if (this.#need === need) this.#need = "";
-      if (response.status === 200) this.#accept({at, hash: headers.get("SSE-Hash"), gone: headers.has("SSE-Gone"), after}, html, true);
+      if (response.status === 200) this.#accept({at, end, hash: headers.get("SSE-Hash"), gone: headers.has("SSE-Gone"), after}, html, true);
       else if (hash === this.hash && !isOlder(at, this.at)) {
         this.at = at;
+        this.#end = end;
         this.#expectChange(after);
         this.#mark(false);
       }

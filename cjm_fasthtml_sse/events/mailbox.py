@@ -241,7 +241,7 @@ def _take_many(self: Mailbox, limit: int) -> bytes:
         room = self._join(frames, room)
     if self._replaying and not self._waiting and not self.behind:
         self._replaying = False
-        frames.append(encode_frame(id=self.log.cursor() + self.marks))
+        frames.append(encode_frame(id=f'{self.log.epoch}-{self.cursor}{self.marks}'))
     self._recount()
     self.counters.frames += len(frames)
     return b''.join(frames)

@@ -197,6 +197,7 @@ async def _answer(self: LiveHost, req: Request) -> Response:
         _logger.warning('A view was not rendered: %s', e)
         return refusal_response(ConnectionRefused(NO_ENGINE, 503), headers, self.manager.time)
     headers |= {'sse-at': made.cursor, 'sse-hash': made.markup.hash}
+    if made.end != made.cursor: headers['sse-end'] = made.end
     if made.markup.is_gone: headers['sse-gone'] = 'true'
     if made.until is not None: headers['sse-after'] = str(seconds_until(made.until, self.manager.time))
     if query.get('hash') == made.markup.hash: return Response(status_code=204, headers=headers)
@@ -254,6 +255,7 @@ def show(self: LiveHost, region: Region, view: View, markup: Markup, **about: An
     if markup.is_gone: return NotStr(markup.html)
     if isinstance(markup, RowsMarkup): about['rows'] = True
     about |= dict(view=view.topic, names=region.names(view), url=f'{self.prefix}/stream')
+    if about.get('at', end := self.cursor()) != end: about['end'] = end
     if 'until' in about: about['after'] = seconds_until(about.pop('until'), self.manager.time)
     return NotStr(markup.with_attribute('data-sse-live', to_json(about)))
 

@@ -55,6 +55,7 @@ class Rendering(NamedTuple):
     position: int # Place in the log at which it began
     cursor: str # The same as an id
     until: float | None # When it is to be rendered again, by the wall clock
+    end: str # Place at which it ended: it may contain what was touched by then
 
 @dataclass(eq=False)
 class ViewState:
@@ -143,7 +144,7 @@ async def _render(self: Renderings, state: ViewState):
         raise
     else:
         state.failures, until = 0, min(times, default=None)
-        state.rendering = Rendering(markup, position if log.epoch == epoch else -1, cursor, until)
+        state.rendering = Rendering(markup, position if log.epoch == epoch else -1, cursor, until, log.cursor())
         self._push_rendering(state)
     finally: state.task = None
 
@@ -274,8 +275,9 @@ def watch(self: Renderings, state: ViewState):
 # %% ../../nbs/live/renderings.ipynb #c987977a
 @patch
 def _push_rendering(self: Renderings, state: ViewState):
-    before, (markup, _, cursor, until), readers = state.pushed, state.rendering, self.streams(state)
+    before, (markup, _, cursor, until, end), readers = state.pushed, state.rendering, self.streams(state)
     head = dict(at=cursor, hash=markup.hash) | (dict(gone=True) if markup.is_gone else {})
+    if end != cursor: head['end'] = end
     if until is not None: head['after'] = seconds_until(until, self.hub.log.time)
     is_same = before is not None and before.hash == markup.hash
     found = None if before is None or is_same else difference(before, markup)

@@ -136,7 +136,10 @@ class Worker {
         const position = this.position, cursor = app.server.idOf(position);
         scheduler.after(chance.delay(3, app.slow), () => {
             const made = app.fails ? undefined : app.render(state.view, position, cursor);
-            scheduler.after(chance.delay(3, app.slow), () => this.#finish(state, made));
+            scheduler.after(chance.delay(3, app.slow), () => {
+                if (made) made.end = app.server.idOf(this.position);
+                this.#finish(state, made);
+            });
         });
     }
 
@@ -161,7 +164,7 @@ class Worker {
     #pushRendering(state) {
         const {pushed: before, rendering: made} = state, isSame = before?.hash === made.hash, readers = this.readers(state);
         const found = before && !isSame ? difference(before, made) : undefined;
-        const head = {at: made.cursor, hash: made.hash, ...made.isGone && {gone: true}, ...this.app.afterOf(made)};
+        const head = {at: made.cursor, ...made.end !== made.cursor && {end: made.end}, hash: made.hash, ...made.isGone && {gone: true}, ...this.app.afterOf(made)};
         for (const each of readers) {
             const isNew = state.joined.has(each), push = (more, html) => this.app.push(each, topicOf(state.view), {...head, ...more}, html);
             if (isSame && isNew) push({from: made.hash}, '');
@@ -330,7 +333,7 @@ export class RegionApp {
             if (worker.position < atLeast) return this.scheduler.after(20, whenRead);
             worker.current(worker.state(viewOf(topic)), atLeast, made => {
                 if (!made) return fail(500);
-                const headers = {'SSE-At': made.cursor, 'SSE-Hash': made.hash, ...made.isGone && {'SSE-Gone': 'true'}};
+                const headers = {'SSE-At': made.cursor, 'SSE-Hash': made.hash, ...made.end !== made.cursor && {'SSE-End': made.end}, ...made.isGone && {'SSE-Gone': 'true'}};
                 const {after} = this.afterOf(made);
                 if (after !== undefined) headers['SSE-After'] = String(after);
                 if (query.get('hash') === made.hash) reply({status: 204, headers});
