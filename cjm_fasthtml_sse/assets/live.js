@@ -79,7 +79,7 @@
     #doubt;
     /** When the state changes, by `Date.now()`. @type {number | undefined} */
     #changesAt;
-    /** Whether a time has passed at which the state changes. */
+    /** Whether the state may have changed without a touch: after a time at which it does, and after a reset. */
     #isPast = false;
     /** Until when the server's last rendering may be another one, by `Date.now()`. */
     #unsureUntil = 0;
@@ -110,6 +110,7 @@
         onstate: () => {},
         onreset: (_, {data, id}) => {
           this.#need = sse.parseJSON(data).last_event_id ?? id ?? this.#need;
+          this.#isPast = true;  // what it missed may be a rendering without a touch
           this.#fetchSoon();
         },
         oncaughtup: () => {

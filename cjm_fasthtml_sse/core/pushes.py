@@ -2,7 +2,7 @@
 
 Some frames are in no log: what the server shows beside the events. A *push* writes one such frame to many streams, in the loop's next turn, from one chunk of bytes. It needs no order with the events, so it disturbs no [round](rounds.html) that is noted.
 
-A stream whose transport takes nothing, or for which something waits, gets the frame into its mailbox. If the mailbox is full, the stream is reset.
+A stream whose transport takes nothing, or for which something waits, gets the frame into its mailbox. If the mailbox is full, the stream is reset, and the frame follows the reset.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/core/pushes.html.md"""
 
@@ -74,8 +74,10 @@ class Pushes:
         if stream.write_chunk is None: stream.join_rounds()
         write = stream.write_chunk
         if write is None or stream.flow.write_paused:
-            if stream.queue.put_private(push.frame): self.hub.scheduler.add(stream)
-            else: stream.reset('overflow')
+            if not stream.queue.put_private(push.frame):
+                stream.reset('overflow')
+                stream.queue.put_private(push.frame) # No id tells what is missing, so it follows the reset if it can
+            self.hub.scheduler.add(stream)
             return
         self._count(stream, len(push.frame))
         try: write(push.chunk)

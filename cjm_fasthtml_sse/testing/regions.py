@@ -93,6 +93,7 @@ def take(self: Region, block: Block):
     self.page.note(self.entry, block)
     if block.event == 'sse-reset':
         self.need = parse_json(block.data).get('last_event_id') or block.id or self.need
+        self.is_past = True # What it missed may be a rendering without a touch
         return self.fetch_soon()
     if block.event != 'sse-live': return
     first, _, html = block.data.partition('\n')

@@ -123,7 +123,7 @@ const MUTANTS = [
     ['region-any-from', 'A change is applied only to the rendering that it changes.',
         ['live', 'if (from !== undefined && from !== this.hash) {', 'if (false) {']],
     ['region-reset-unnoticed', 'After a reset, a region fetches the state.',
-        ['live', 'this.#need = sse.parseJSON(data).last_event_id ?? id ?? this.#need;\n          this.#fetchSoon();', '']],
+        ['live', 'this.#need = sse.parseJSON(data).last_event_id ?? id ?? this.#need;\n          this.#isPast = true;  // what it missed may be a rendering without a touch\n          this.#fetchSoon();', '']],
     ['region-reset-without-need', 'After a reset, a region does not take an earlier state for the present one.',
         ['live', 'this.#need = sse.parseJSON(data).last_event_id ?? id ?? this.#need;', '']],
     ['region-touch-unnoticed', 'A region notes each touch of a name that it depends on.',
