@@ -2,7 +2,7 @@
 
 A process renders a view once for all of its readers. A touch marks the views that depend on its name. A marked view is rendered if a page of this process shows it, and at most once in an interval. What was touched meanwhile is in the next rendering. If the markup is the same as before, nothing is sent.
 
-A rendering says from which place in the log it began. It contains all that was written before a touch of an earlier place. So two renderings can be compared, also those of two processes, and a page keeps the later one.
+A rendering says from which place in the log it began. It contains all that was written before a touch of an earlier place. So two renderings can be compared, also those of two processes, and a page keeps the later one. If touches came while it was made, it also says at which place it ended, since it may contain what they tell of. A page does not replace it by one that began in between.
 
 Renderings are pushed to the readers, and not kept in the log. A touch is an event with an id, so a page knows what it lacks, and fetches the present state if no rendering comes.
 
