@@ -30,14 +30,17 @@ PREFS = {'fission.bfcacheInParent': True, 'browser.sessionhistory.max_total_view
 # What tests may need, and which engine cannot do it, and why. The page about browsers says these sentences.
 DRIVER = 'its driver supports only WebDriver, which cannot '
 BREAKS = 'a click on a link without content breaks a page\'s streams, and they reopen immediately'
+BEHIND = 'a tab behind another one has no focus, so what is typed there is no change that a person made'
 CANNOT = {
     'chromium': {},
     'firefox': {
+        'focus of two': BEHIND,
         'crash': 'a tab cannot be killed: only Chromium has `chrome://crash`, and Playwright ends Firefox with it',
         'kept pages': 'Firefox reloads a page that had a stream on Back',
         'whole streams': BREAKS,
         'colours': 'the driver cannot set the preferred colour scheme'},
     'webkit': {
+        'focus of two': BEHIND,
         'clock': DRIVER + 'control the clock',
         'routes': DRIVER + 'answer requests',
         'requests': DRIVER + 'watch requests or send its own',

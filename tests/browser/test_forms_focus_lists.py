@@ -11,7 +11,7 @@ from until import until
 from .engines import TIMEOUT, expect
 from .live import NPM
 
-pytestmark = [pytest.mark.needs('routes'), pytest.mark.sample(1), pytest.mark.heavy]
+pytestmark = [pytest.mark.needs('routes', 'focus of two'), pytest.mark.sample(1), pytest.mark.heavy]
 EXAMPLE = Path(__file__).parents[2]/'examples/forms_focus_lists.py'
 LIVE = "() => document.documentElement.dataset.sseState === 'open'"
 # How often the row is shown after the person has hidden it

@@ -61,7 +61,7 @@ def test_a_commit_of_any_program_reaches_every_tab(cards, tabs):
 def test_only_changed_rows_are_rendered_and_what_is_typed_stays(cards, tabs):
     app = cards()
     page = opened(tabs, app.url)
-    page.fill('#note-2', 'typed')
+    page.locator('#note-2').fill('typed')
     page.evaluate("window.row = document.getElementById('card-2')")
     app.made.clear()
     elsewhere(app, "UPDATE card SET text = 'changed' WHERE id = 2; INSERT INTO card VALUES (0, 'todo', 'first')")
@@ -69,7 +69,7 @@ def test_only_changed_rows_are_rendered_and_what_is_typed_stays(cards, tabs):
     expect(page.locator('#card-2')).to_have_text('changed')
     assert sorted(app.made) == [0, 2]
     assert page.evaluate("row === document.getElementById('card-2')")
-    assert page.input_value('#note-2') == 'typed'
+    expect(page.locator('#note-2')).to_have_value('typed')
 
 
 @pytest.mark.feature('live tables')
@@ -87,6 +87,7 @@ def test_what_was_written_while_the_application_was_down_is_shown(cards, tabs, c
 WRITER = Path(__file__).with_name('writes_cards.py')
 
 
+@pytest.mark.needs('offline')
 @pytest.mark.parametrize('seed', range(3))
 def test_every_tab_equals_a_fresh_load(cards, tabs, context, console, seed):
     console.allow_failing()
@@ -129,6 +130,7 @@ def workers(htmx, tmp_path):
         process.wait(60)
 
 
+@pytest.mark.needs('offline')
 @pytest.mark.parametrize('seed', range(3))
 def test_three_writers_and_three_workers(workers, tabs, context, console, seed):
     "Two of the writers are handlers of any worker, and one is another program; a worker is killed in the middle"
