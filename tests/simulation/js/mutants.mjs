@@ -163,8 +163,6 @@ const MUTANTS = [
         ['live', '      this.entry.subscription.close("closed", undefined, true);\n      elt', '      elt']],
     ['region-forgets-when-moved', 'A region that a script moves knows what it shows.',
         ['live', '{...about, ...known.get(elt)}', 'about']],
-    ['region-forgets-touches', 'A region that a script takes out and puts back knows what was touched.',
-        ['live', 'this.#need = before.#need;', '']],
     ['region-inside-begins-late', 'A region inside another one begins where that was rendered.',
         ['live', 'known.get(/** @type {Element} */ (elt.parentElement?.closest(LIVE)));', 'regions.get(/** @type {Element} */ (elt.parentElement?.closest(LIVE)));']],
     ['region-inside-is-replaced', 'A region inside another one is kept by its own renderings.',
