@@ -165,7 +165,7 @@
         this.#early = [...this.#early, /** @type {[any, string]} */ ([head, html])].slice(-MAX_EARLY);
         return this.#fetchSoon();
       }
-      if (!isFetched) this.#unsureUntil = 0;
+      if (!isFetched) this.#trust();
       this.at = at;
       this.#end = end;
       this.#expectChange(after);
@@ -276,6 +276,13 @@
         this.#isPast = true;
         this.#fetchSoon();
       }, Math.min(after * 1000 + grace, MAX_TIMER));
+    }
+
+    /** The region has what the server has sent last. */
+    #trust() {
+      this.#unsureUntil = 0;
+      clearTimeout(this.#doubt);
+      this.#doubt = undefined;
     }
 
     /** Fetch the present state if no rendering comes. */

@@ -106,6 +106,11 @@ def take(self: Region, block: Block):
         if self.page.now < self.unsure_until: self.look_later()
 
 @patch
+def _trust(self: Region): # It has what the server has sent last
+    if self.doubt is not None: self.doubt.cancel()
+    self.unsure_until, self.doubt = 0.0, None
+
+@patch
 def look_later(self: Region):
     "Fetch the present state if no rendering comes"
     def ring():
@@ -124,7 +129,7 @@ def accept(self: Region, head: dict[str, Any], html: str, is_fetched: bool = Fal
     if before is not None and before != self.hash:
         self.early = [*self.early, (head, html)][-MAX_EARLY:]
         return self.fetch_soon()
-    if not is_fetched: self.unsure_until = 0.0
+    if not is_fetched: self._trust()
     self.at = at
     self.expect_change(head.get('after'))
     if hash == self.hash:
