@@ -119,7 +119,7 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
             if not isinstance(group, kind): raise TypeError(f'{name.lower()} must be {name}(…), got {group!r:.60}')
         is_clock = isinstance(clock, Time | Callable | None)
         if not is_clock: raise TypeError(f'clock must be a function, got {clock!r:.60}')
-        self.settings, self.app, self.has_own_clock = cluster, None, clock is not None
+        self.settings, self.app, self.handlers, self.has_own_clock = cluster, None, {}, clock is not None
         self.time = clock if isinstance(clock, Time) and self.has_own_clock else Time()
         engine = backplane_from_url(backplane, self.time) if isinstance(backplane, str) else backplane
         self.log = Log(replay, clock if self.has_own_clock else self.time, may_lag=engine is not None)
@@ -147,9 +147,10 @@ class BroadcastManager(UserCalls, ReadingCalls, ClusterCalls):
         self.dispatcher.controls = dict(revoke=users.on_revoke, disconnect=users.on_disconnect)
         self.dispatcher.on_log_loaded = users.on_log_loaded
         self.dispatcher.on_control_lost = users.revocations.raise_floor
-        def on_presence(topic): return count_local(hub, cluster.node, topic)
-        cluster.handlers = dict(claim=users.on_claim, send_to=partial(on_send_to, hub), presence=on_presence)
-        cluster.handlers |= dict(presence_of=tracker.on_presence_of, presence_count=tracker.on_presence_count)
+        count, answer_send = partial(count_local, hub), partial(on_send_to, hub)
+        self.handlers |= dict(claim=users.on_claim, send_to=answer_send, presence_of=tracker.on_presence_of,
+            presence_count=tracker.on_presence_count, presence=lambda topic: count(cluster.node, topic))
+        cluster.handlers = self.handlers # Wings above add their own
         cluster.node_info = dict(connections=self.get_connection_count, presence=tracker.node_info)
         hub.registry.node = cluster.node if self._has_engine else None
 

@@ -2,7 +2,7 @@
 
 A view that depends on a room counts its readers in it. When the first page of somebody enters in a process, or the last one leaves, the views of the room are touched. Who is there is then asked of all processes, for each rendering once.
 
-A reload is no departure: who returns within two seconds has not left. A process that dies cannot say who was there. So the rooms are also looked at again when a process is gone, and after a while in any case.
+A reload is no departure: who returns within two seconds has not left, and a rendering from in between still has them. A process that dies cannot say who was there. So the rooms are also looked at again when a process is gone, and after a while in any case.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/live/rooms.html.md"""
 
@@ -23,7 +23,7 @@ from fastcore.basics import patch
 from ..cluster.home_loop import running_loop
 from ..core.connections import SSEConnection
 from ..core.manager import BroadcastManager
-from ..core.presence import Presence, count_presence, presence_key
+from ..core.presence import Presence, count_local, count_presence, presence_key
 from ..events.topics import PRIVATE, private_topic
 from .regions import presence_name
 from ..runtime.process import in_each_child
@@ -42,6 +42,7 @@ class Rooms:
         self.manager, self._touch, self._render = manager, touch, render # In all processes; in this one
         self.reset()
         in_each_child(self.reset)
+        manager.handlers['room'] = self.present
 
     def reset(self):
         "Forget all rooms, as a forked process must"
@@ -119,10 +120,17 @@ def stop(self: Rooms):
 
 # %% ../../nbs/live/rooms.ipynb #55f6ab39
 @patch
+def present(self: Rooms, room: str) -> dict[str, list[int]]:
+    "Count who is in a room in this process, as `count_local` does; 0 streams of who may return"
+    left, now = self._present.get(room, {}), asyncio.get_running_loop().time()
+    away = {key: [0, 0] for key, at in left.items() if at + DOWN_PERIOD > now}
+    return away | count_local(self.manager.hub, self.manager.cluster.node, self.topic(room))
+
+@patch
 async def find(self: Rooms, room: str) -> Presence:
     "Return who is in a room, over all processes; raises `BackplaneError`"
     self._nodes |= {*self.manager.cluster.nodes()}
-    answers = await self.manager.survey('presence', self.topic(room))
+    answers = await self.manager.survey('room', room)
     self._known[room] = found = count_presence(room, answers)
     self._known.move_to_end(room)
     while len(self._known) > MAX_KNOWN: self._known.popitem(last=False)
