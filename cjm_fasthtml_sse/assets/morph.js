@@ -14,6 +14,7 @@
   const {url, integrity} = JSON.parse(script?.dataset.sse || "{}").morph ?? {};  // where Idiomorph is
   const NAME = "sse-morph";  // of the extension of htmx
   const PRESERVED = "[hx-preserve], [data-hx-preserve]";
+  const FOCUS = "autofocus", NOT_YET = "data-sse-autofocus";  // the attribute, and its name while it may not act
   const ROWS = ":is(li, tr):not([id], :only-child):has(input, textarea, select)";
   const SVG = "http://www.w3.org/2000/svg";
 
@@ -143,6 +144,14 @@
     return added;
   }
 
+  /** @param {Element} elt @param {string} from @param {string} to */
+  function renameAttribute(elt, from, to) {
+    const value = elt.getAttribute(from);
+    if (value === null) return;
+    elt.removeAttribute(from);
+    elt.setAttribute(to, value);
+  }
+
   /** @param {Element} target @param {DocumentFragment} fragment @param {Options} options @returns {Element[]} The elements for which htmx has to do what it does after a swap. */
   function merge(target, fragment, {outer = false, unchanged}) {
     const around = /** @type {Element} */ (outer ? target.parentElement : target);
@@ -151,12 +160,16 @@
     const text = markup(fragment), theirs = fragment.firstElementChild;
     if (unchanged) placeStubs(target, fragment, unchanged);
     leaveOut(target, fragment);
+    const isElsewhere = document.activeElement !== document.body;
+    if (isElsewhere) for (const each of fragment.querySelectorAll(`[${FOCUS}]`)) renameAttribute(each, FOCUS, NOT_YET);  // WebKit would focus it
+    const preserved = sse.is4() ? [] : [...fragment.querySelectorAll(PRESERVED)];
     /** @type {Element[]} */
     const toRead = [];
     /** @type {[Element, Element][]} */
     const odd = [], scripts = /** @type {[Element, Element][]} */ ([]);
     beforeNode = (old, theirs) => {
       if (!(old instanceof Element) || !(theirs instanceof Element)) return true;
+      renameAttribute(theirs, NOT_YET, FOCUS);
       if (unchanged?.has(old.id) || (old !== target && sse.isSameView?.(old, theirs))) return false;
       if (old.namespaceURI !== theirs.namespaceURI) odd.push([old, theirs]);
       if (old.localName === "script" && old.textContent !== theirs.textContent) scripts.push([old, theirs]);
@@ -173,19 +186,23 @@
     }
     mendNamespaces(odd);
     for (const [old, theirs] of scripts) old.replaceWith(theirs);
-    const found = sse.noteNew(target.isConnected ? target : theirs?.isConnected ? theirs : around);
+    const root = target.isConnected ? target : theirs?.isConnected ? theirs : around;
+    // Without `moveBefore`, htmx 2 puts the page's own elements into the fragment, and Idiomorph inserts clones of them.
+    for (const each of preserved) if (!each.isConnected) findIn(root, each.id)?.replaceWith(each);
+    for (const each of [root, ...root.querySelectorAll(`[${NOT_YET}]`)]) renameAttribute(each, NOT_YET, FOCUS);
+    const found = sse.noteNew(root);
     give();
     if (unchanged) last.delete(target);  // what came says nothing of the stubs
     else last.set(target, text);
     merged.add(target);
     for (const each of toRead) if (each.isConnected) htmx.process(each, true);
     checkRows(target);
-    return withoutFocus(sse.is4() ? found : added);
+    const toProcess = sse.is4() ? found : added;
+    return isElsewhere ? withoutFocus(toProcess) : toProcess;
   }
 
   /** htmx focuses new fields with `autofocus`. A reader who is in another field stays there. @param {Element[]} added */
   function withoutFocus(added) {
-    if (document.activeElement === document.body) return added;
     const focused = added.filter(each => each.matches("[autofocus], :has([autofocus])"));
     for (const each of focused) htmx.process(each);
     return added.filter(each => !focused.includes(each));

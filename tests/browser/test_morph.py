@@ -329,6 +329,14 @@ def test_a_new_field_takes_no_focus_from_a_reader(show, page, htmx):
     send('<input id=i><input id=j autofocus>')
     send('<input id=i><input id=j autofocus><p></p>')
     expect(page.locator('#i')).to_be_focused()
+    for attribute in ('', ' autofocus'): send(f'<input id=i><div{attribute}></div>')  # one that was there takes it too
+    assert page.evaluate('live.lastChild.outerHTML') == '<div autofocus=""></div>'
+
+
+def test_a_new_field_takes_the_focus_if_nobody_has_it(show, page, htmx):
+    send = show(htmx, '<input id=i>')
+    send('<input id=i><input id=j autofocus>')
+    expect(page.locator('#j')).to_be_focused()
 
 
 # Calls of scripts
