@@ -60,7 +60,8 @@ class Rooms:
             if not topic.startswith(_ROOM): continue
             room, key = topic[len(_ROOM):], presence_key(connection, self.manager.cluster.node)
             has_entered = is_open and topic in connection.topics
-            is_new = self._count(room, key, 1 if has_entered else -1, float('-inf') if loop is None else loop.time())
+            can_return = bool(connection.user) and loop is not None # Without a name, who returns is another one
+            is_new = self._count(room, key, 1 if has_entered else -1, loop.time() if can_return else float('-inf'))
             if is_new and loop is not None: loop.call_soon(self._touch, presence_name(room), context=Context())
             if loop is not None: self._plan(room, LOOK_AGAIN if has_entered else DOWN_PERIOD)
 
