@@ -117,7 +117,7 @@ def test_serve_with_its_default_reload(serve, stream, tmp_path):
     check_retry(streams)
     def is_new():  # an old worker may end while it is asked
         with contextlib.suppress(OSError): return b'two' in server.get('/version')[1]
-    until(is_new, 'the new worker to answer')
+    until(is_new, lambda: f'the new worker to answer; the server said:\n{server.log}\n')
     again = open_some(server, stream)
     os.killpg(server.process.pid, signal.SIGINT)
     server.gone()
