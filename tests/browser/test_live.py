@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack, suppress
 
 import pytest
-from fasthtml.common import Beforeware, Button, Div, FastHTML, Input, Li, Link, P, RedirectResponse, Span, Title, Ul
+from fasthtml.common import A, Beforeware, Button, Div, FastHTML, Input, Li, Link, P, RedirectResponse, Span, Title, Ul
 from playwright.sync_api import Error
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
@@ -53,7 +53,9 @@ class App:
         self.watch = live.region(live.presence('room/{room}'))(self.watch)
         self.any, self.content = live.region('any', min_interval=0)(self.any), None
         self.outer = live.region('outer')(self.outer)
-        pages = dict(any=lambda: self.any(), nested=lambda: self.outer(), watch=lambda: self.watch('a'),
+        pages = dict(any=lambda: self.any(), away=lambda: P('away', id='elsewhere'),
+                     boosted=lambda: (A('away', href='/away', id='away', hx_boost='true'), self.any()),
+                     nested=lambda: self.outer(), watch=lambda: self.watch('a'),
                      twice=lambda: (self.board('x'), self.board('x')),
                      index=lambda: (self.board('x'), self.flat()), own=lambda: self.mine(3), ticks=lambda: self.clock(),
                      later=lambda: self.soon(), room=lambda: self.who('a'))
@@ -217,6 +219,41 @@ def test_after_a_restart_the_present_state_is_shown(live, tabs, console):
     again.rows = dict(z='after the restart')
     expect(page.locator('#row-z')).to_have_text('after the restart')
     expect_fresh(tabs, [page], app.url)
+
+
+def test_a_page_that_htmx_restores_shows_the_present_state(live, tabs):
+    "htmx 2 restores it as it was left; meanwhile the state of its load is back"
+    app = live()
+    app.content = P('first', id='p')
+    page = opened(tabs, f'{app.url}/boosted')
+    for text in ('second', 'first'):
+        app.content = P(text, id='p')
+        app.live.touch('any')
+        if text == 'first': break
+        expect(page.locator('#p')).to_have_text(text)
+        page.click('#away')
+        expect(page.locator('#elsewhere')).to_have_text('away')
+    page.evaluate('() => history.back()')
+    expect(page.locator('#p')).to_have_text('first')
+
+
+def test_a_copy_of_a_region_shows_the_present_state(live, tabs):
+    app = live()
+    app.content = P('first', id='p')
+    page = opened(tabs, f'{app.url}/any')
+    app.content = P('second', id='p')
+    app.live.touch('any')
+    expect(page.locator('#p')).to_have_text('second')
+    page.evaluate("() => { const elt = document.querySelector('#p'); window.copy = elt.cloneNode(true); elt.remove(); }")
+    until(lambda: not app.live.manager.get_connection_count(), 'its stream to end')
+    app.content = P('first', id='p')
+    app.live.touch('any')
+    page.evaluate('document.body.append(copy)')
+    expect(page.locator('#p')).to_have_text('first')
+    for tag in (Div, P):  # another element takes its place, which is no copy
+        app.content = tag('third', id='p')
+        app.live.touch('any')
+        expect(page.locator(f'{app.content.tag}#p')).to_have_text('third')
 
 
 @pytest.mark.feature('no older state undoes a write of the page')

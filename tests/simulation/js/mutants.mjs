@@ -162,7 +162,7 @@ const MUTANTS = [
     ['region-ended-goes-on', 'A view that has ended is read no more.',
         ['live', '      this.entry.subscription.close("closed", undefined, true);\n      elt', '      elt']],
     ['region-forgets-when-moved', 'A region that a script moves knows what it shows.',
-        ['live', '{...about, ...known.get(elt)}', 'about']],
+        ['live', '{...about, ...known.get(elt) ?? ofCopy(elt)}', 'about']],
     ['region-inside-begins-late', 'A region inside another one begins where that was rendered.',
         ['live', 'known.get(/** @type {Element} */ (elt.parentElement?.closest(LIVE)));', 'regions.get(/** @type {Element} */ (elt.parentElement?.closest(LIVE)));']],
     ['region-inside-is-replaced', 'A region inside another one is kept by its own renderings.',
