@@ -93,13 +93,13 @@
     return !found || root.contains(found) ? found : root.querySelector(`#${CSS.escape(id)}`);
   }
 
-  /** A stub is merged into its element. Without that element, it has nothing to show. @param {Element} target @param {DocumentFragment} fragment @param {Set<string>} ids */
-  function placeStubs(target, fragment, ids) {
+  /** A stub is merged into its element, or replaced by a copy of it. Without that element, it has nothing to show. @param {Element} target @param {DocumentFragment} fragment @param {Set<string>} ids @param {boolean} [isCopied] */
+  function placeStubs(target, fragment, ids, isCopied = false) {
     for (const stub of fragment.querySelectorAll("[id]")) {
       if (!ids.has(stub.id)) continue;
       const live = findIn(target, stub.id);
       if (!live) stub.remove();
-      else if (live.localName !== stub.localName) stub.replaceWith(live.cloneNode(false));
+      else if (isCopied || live.localName !== stub.localName) stub.replaceWith(live.cloneNode(isCopied));
     }
   }
 
@@ -215,8 +215,16 @@
       + "reader typed can get into another row. Give each row an id.", "rows-without-ids");
   }
 
-  /** Replace the content, without Idiomorph. @param {Element} target @param {DocumentFragment} fragment @param {boolean} outer */
-  const replace = (target, fragment, outer) => htmx.swap(target, markup(fragment), {swapStyle: outer ? "outerHTML" : "innerHTML"});
+  /** Replace the content, without Idiomorph. The element itself stays, unless the new one has another tag. @param {Element} target @param {DocumentFragment} fragment @param {Options} options */
+  function replace(target, fragment, {outer = false, unchanged}) {
+    const theirs = fragment.firstElementChild, stays = outer && theirs?.localName === target.localName;
+    if (unchanged) placeStubs(target, fragment, unchanged, true);
+    const {isDone, isRead} = stays ? sse.mergeNode(target, /** @type {Element} */ (theirs)) : {};
+    const holder = document.createElement("template");
+    holder.content.append(...(stays ? /** @type {Element} */ (theirs) : fragment).childNodes);
+    if (isRead) htmx.process(target, true);
+    if (!isDone) htmx.swap(target, holder.innerHTML, {swapStyle: outer && !stays ? "outerHTML" : "innerHTML"});
+  }
 
   // The extensions of htmx
 
@@ -231,7 +239,7 @@
       else fragment.append(...content.childNodes);
       if (window.Idiomorph) return merge(target, fragment, {...options, outer});
       load();
-      replace(target, fragment, outer);
+      replace(target, fragment, {...options, outer});
       return [];
     },
   };

@@ -256,6 +256,24 @@ def test_a_copy_of_a_region_shows_the_present_state(live, tabs):
         expect(page.locator(f'{app.content.tag}#p')).to_have_text('third')
 
 
+@pytest.mark.needs('routes', 'messages', 'requests')
+def test_without_idiomorph_a_region_is_replaced_and_goes_on(live, tabs, context, console):
+    "htmx 4 does not need it"
+    console.allow('Idiomorph cannot be loaded', 'Failed to load resource', 'net::ERR')
+    context.route('**/idiomorph/**', lambda route: route.abort())
+    app, asked = live(), []
+    page = opened(tabs, app.url)
+    page.on('request', lambda request: asked.append(request.url))
+    page.evaluate("window.same = document.getElementById('board')")
+    for rows in (dict(a='new', b='two', c='three'), dict(c='three', a='new'), dict(a='one', b='two', c='three')):
+        app.rows = rows
+        app.live.touch('rows')
+        expect(page.locator('#board')).to_have_text(''.join(rows.values()))
+        expect(page.locator('#flat')).to_have_text(''.join(rows.values()))
+    expect_fresh(tabs, [page], app.url)
+    assert asked == [] and page.evaluate("same === document.getElementById('board')")
+
+
 @pytest.mark.feature('no older state undoes a write of the page')
 def test_ones_own_write_is_not_undone_by_an_older_rendering(live, tabs):
     "A script has shown the change already; while the handler runs, others change the rows"
