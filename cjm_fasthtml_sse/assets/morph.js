@@ -93,6 +93,20 @@
     return !found || root.contains(found) ? found : root.querySelector(`#${CSS.escape(id)}`);
   }
 
+  /** Idiomorph does not escape the id in a selector. An element that the target lacks is behind the body meanwhile. @param {Element} target @param {() => void} call */
+  function withAnyId(target, call) {
+    const find = (/** @type {string} */ selector) => Element.prototype.querySelector.call(target, selector);
+    target.querySelector = (/** @type {string} */ selector) => {
+      const id = selector.match(/^\[id="(.*)"\]$/s)?.[1], safe = `[id="${CSS.escape(id ?? "")}"]`;
+      return id === undefined ? find(selector) : find(safe) ?? [...document.querySelectorAll(safe)].at(-1) ?? null;
+    };
+    try {
+      call();
+    } finally {
+      Reflect.deleteProperty(target, "querySelector");
+    }
+  }
+
   /** A stub is merged into its element, or replaced by a copy of it. Without that element, it has nothing to show. @param {Element} target @param {DocumentFragment} fragment @param {Set<string>} ids @param {boolean} [isCopied] */
   function placeStubs(target, fragment, ids, isCopied = false) {
     for (const stub of fragment.querySelectorAll("[id]")) {
@@ -132,14 +146,14 @@
     }
     /** @type {Element[]} */
     const added = [], removed = /** @type {Element[]} */ ([]);
-    window.Idiomorph.morph(target, [...fragment.childNodes], {
+    withAnyId(target, () => window.Idiomorph.morph(target, [...fragment.childNodes], {
       morphStyle: outer ? "outerHTML" : "innerHTML", restoreFocus: false,
       callbacks: {
         beforeNodeMorphed: beforeNode,
         beforeAttributeUpdated: () => false,
         afterNodeAdded: (/** @type {Node} */ node) => { if (node instanceof Element) added.push(node); },
         afterNodeRemoved: (/** @type {Node} */ node) => { if (node instanceof Element) removed.push(node); },
-      }});
+      }}));
     queueMicrotask(() => { for (const each of removed) htmx.swap(each, "", {swapStyle: "delete"}); });  // htmx removes its listeners
     return added;
   }
