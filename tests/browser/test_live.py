@@ -244,7 +244,7 @@ def test_a_copy_of_a_region_shows_the_present_state(live, tabs):
     app.content = P('second', id='p')
     app.live.touch('any')
     expect(page.locator('#p')).to_have_text('second')
-    page.evaluate("() => { const elt = document.querySelector('#p'); window.copy = elt.cloneNode(true); elt.remove(); }")
+    page.evaluate("() => { const elt = document.querySelector('#p'); window.copy = elt.cloneNode(true); elt.remove() }")
     until(lambda: not app.live.manager.get_connection_count(), 'its stream to end')
     app.content = P('first', id='p')
     app.live.touch('any')
