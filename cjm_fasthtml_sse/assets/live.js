@@ -254,9 +254,10 @@
       known.delete(elt);
     }
 
-    /** @param {string} reached */
+    /** @param {string} reached In each log of the application. */
     endWrite(reached) {
-      if (reached) this.#floor = reached;
+      const isOfOther = (/** @type {string} */ id) => sse.isLater(id, this.at) && sse.isLater(this.at, id);
+      if (reached) this.#floor = reached.split(", ").find(each => !isOfOther(each)) ?? reached;
       this.show();
     }
 

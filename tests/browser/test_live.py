@@ -37,12 +37,13 @@ ACTS = ('insert', 'update', 'delete', 'move', 'bulk', 'same')
 
 class App:
     "Rows in memory, shown by two regions, and changed by requests or by the test"
-    def __init__(self, htmx, **settings):
+    def __init__(self, htmx, has_two_logs=False, **settings):
         self.rows, self.banned = dict(a='one', b='two', c='three'), set()
-        self.calls, self.wait, self.fails = 0, 0, False
+        self.calls, self.wait, self.pause, self.fails = 0, 0, 0, False
         self.rt = app = FastHTML(default_hdrs=False, hdrs=[Link(rel='icon', href='data:,'), *self.scripts(htmx)],
             before=Beforeware(self.sign_in), secret_key='a secret of the tests')
         app.router.routes[:0] = [Mount('/npm', StaticFiles(directory=NPM))]
+        self.other = Live(app, prefix='/other', local='/npm') if has_two_logs else None
         self.live = live = Live(app, local='/npm', **settings)
         self.flat = live.region('rows', min_interval=0)(self.flat)
         self.board = live.region('rows', 'board/{name}', min_interval=0)(self.board)
@@ -62,6 +63,7 @@ class App:
         for name, content in pages.items(): app.get('/' if name == 'index' else f'/{name}')(self.page(content))
         app.get('/as/{who}')(self.become)
         app.post('/put')(self.put)
+        app.post('/put_last')(self.put_last)
 
     @staticmethod
     def scripts(htmx): return [elt for elt in htmx.head() if 'htmx.min.js' in str(elt) or elt.tag == 'meta']
@@ -82,13 +84,21 @@ class App:
         self.rows[key] = text
         self.live.touch('rows')
 
+    def put_last(self, key: str):
+        time.sleep(self.wait)
+        self.rows = {each: text for each, text in self.rows.items() if each != key} | {key: self.rows[key]}
+        self.live.touch('rows')
+        if self.other: self.other.touch('rows')
+
     # Regions
 
     def board(self, name: str):
         self.calls += 1
+        rows = dict(self.rows)
+        time.sleep(self.pause)
         if self.fails: raise RuntimeError('this board fails')
         if name in self.banned: return self.live.Gone(P('You were removed', id='gone'))
-        return Div(*(P(text, id=f'row-{key}') for key, text in list(self.rows.items())), id='board')
+        return Div(*(P(text, id=f'row-{key}') for key, text in rows.items()), id='board')
 
     def flat(self):
         return Ul(*(Li(Span(text), Input(name=key, value=text)) for key, text in list(self.rows.items())), id='flat')
@@ -290,6 +300,23 @@ def test_ones_own_write_is_not_undone_by_an_older_rendering(live, tabs):
     for each in (page, other):
         expect(each.locator('#row-a')).to_have_text('mine')
         expect(each.locator('#row-c')).to_have_text('other 4')
+    assert page.evaluate('changes') == 0, 'the row of the person was changed once more'
+
+
+@pytest.mark.parametrize('logs', [1, 2])
+def test_ones_own_move_is_not_undone_by_a_rendering_from_before_it(live, tabs, logs):
+    "A script has moved the row already; a rendering that began before waits for the response, and is dropped then"
+    app = live(has_two_logs=logs == 2)
+    page = opened(tabs, app.url)
+    app.wait, app.pause = .4, .2
+    page.evaluate("() => { const row = document.getElementById('row-a'); row.parentElement.append(row); }")
+    page.evaluate(COUNT)
+    page.evaluate("() => { htmx.ajax('POST', '/put_last?key=a', {target: '#put', swap: 'none'}); }")
+    app.rows['c'] = 'other'
+    app.live.touch('rows')
+    expect(page.locator('#board')).to_have_text('twootherone')
+    app.live.touch('rows')
+    expect_fresh(tabs, [page], app.url)
     assert page.evaluate('changes') == 0, 'the row of the person was changed once more'
 
 

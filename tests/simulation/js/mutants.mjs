@@ -111,7 +111,7 @@ const MUTANTS = [
     ['region-takes-older', 'A region never shows an older state than before.',
         ['live', 'if (isOlder(at, this.at)) return this.#lookLater();', '']],
     ['region-no-floor', 'A rendering that is older than a write of the page is not shown.',
-        ['live', 'if (reached) this.#floor = reached;', '']],
+        ['live', 'if (reached) this.#floor = reached.split(", ").find(each => !isOfOther(each)) ?? reached;', '']],
     ['region-floor-without-request', 'After a write of the page, a region does not wait for ever for its rendering.',
         ['live', 'this.#need = this.#floor;\n        return this.#fetchSoon(REACH_PERIOD);', 'return undefined;']],
     ['region-writes-do-not-hold', 'Renderings wait while a request of the page writes.',
