@@ -7,7 +7,9 @@ import time
 from contextlib import ExitStack, suppress
 
 import pytest
-from fasthtml.common import A, Beforeware, Button, Div, FastHTML, Input, Li, Link, P, RedirectResponse, Span, Title, Ul
+from fasthtml.common import A, Beforeware, Button, Caption, Details, Div, FastHTML, Input, Li, Link, Option, P
+from fasthtml.common import RedirectResponse, Select, Span, Summary, Table, Td, Title, Tr, Ul
+from fasthtml.svg import G, Svg, Text
 from playwright.sync_api import Error
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
@@ -54,7 +56,9 @@ class App:
         self.watch = live.region(live.presence('room/{room}'))(self.watch)
         self.any, self.content = live.region('any', min_interval=0)(self.any), None
         self.outer = live.region('outer')(self.outer)
-        pages = dict(any=lambda: self.any(), away=lambda: P('away', id='elsewhere'),
+        self.around = Div
+        pages = dict(any=lambda: self.any(), around=lambda: self.around(self.any()),
+                     away=lambda: P('away', id='elsewhere'),
                      boosted=lambda: (A('away', href='/away', id='away', hx_boost='true'), self.any()),
                      nested=lambda: self.outer(), watch=lambda: self.watch('a'),
                      twice=lambda: (self.board('x'), self.board('x')),
@@ -247,6 +251,21 @@ def test_a_page_that_htmx_restores_shows_the_present_state(live, tabs):
     expect(page.locator('#p')).to_have_text('first')
 
 
+def test_a_page_that_the_browser_restores_shows_the_present_state(live, tabs):
+    app = live()
+    app.content = P('first', id='p')
+    page = opened(tabs, f'{app.url}/any')
+    page.goto(f'{app.url}/away')
+    app.content = P('second', id='p')
+    app.live.touch('any')
+    page.evaluate('() => { setTimeout(() => history.back()); }')
+    expect(page.locator('#p')).to_have_text('second')
+    page.wait_for_function(OPEN)
+    app.content = P('third', id='p')
+    app.live.touch('any')
+    expect(page.locator('#p')).to_have_text('third')
+
+
 def test_a_copy_of_a_region_shows_the_present_state(live, tabs):
     app = live()
     app.content = P('first', id='p')
@@ -397,6 +416,16 @@ def test_a_region_of_a_user_is_only_for_this_user(live, tabs, browser, console):
     other.context.close()
 
 
+def test_a_tab_of_the_user_before_is_denied(live, tabs, console):
+    console.allow_failing()
+    app = live()
+    ann, bob = (opened(tabs, f'{app.url}/as/{each}') for each in ('ann', 'bob'))
+    expect(ann.locator('#mine')).to_have_attribute('data-sse-state', 'denied')
+    expect(ann.locator('#mine')).to_have_text('ann 3')
+    expect(bob.locator('#mine')).to_have_attribute('data-sse-state', 'open')
+    expect(bob.locator('#mine')).to_have_text('bob 3')
+
+
 def test_time_alone_renders_again(live, tabs):
     app = live()
     page = opened(tabs, f'{app.url}/ticks')
@@ -439,6 +468,23 @@ def test_presence_says_who_shows_a_region(live, tabs, browser):
     for each in (page, other): expect(each.locator('#who')).to_have_text('ann bob')
     other.context.close()
     expect(page.locator('#who')).to_have_text('ann')
+
+
+ROOTS = dict(row=(Table, lambda text: Tr(Td(text))), cell=(lambda cell: Table(Tr(cell)), Td), caption=(Table, Caption),
+             option=(Select, Option), shape=(Svg, lambda text: G(Text(text))), summary=(Details, Summary))
+
+
+@pytest.mark.parametrize('root', ROOTS)
+def test_an_element_that_only_another_one_may_contain_is_a_region(live, tabs, root):
+    app, (around, inside) = live(), ROOTS[root]
+    app.around, app.content = around, inside('first')
+    page = opened(tabs, f'{app.url}/around')
+    page.evaluate("window.same = document.querySelector('[data-sse-live]')")
+    for text in ('second', 'first', 'third'):
+        app.content = inside(text)
+        app.live.touch('any')
+        expect(page.locator('[data-sse-live]')).to_have_text(text)
+    assert page.evaluate("same === document.querySelector('[data-sse-live]')")
 
 
 @pytest.mark.heavy
