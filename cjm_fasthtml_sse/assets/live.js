@@ -5,7 +5,7 @@
  * A touch is an event with an id. A rendering has no id: it names its view, the place from which it began (`at`) and the one at
  * which it ended, if that is another (`end`), its hash, and the hash of the rendering that it changes (`from`). A region fetches the present state after a reset, if a rendering changes
  * another one than the region's, if its stream or its leader's has sent all and a touch has no rendering yet, after a time at
- * which the state changes, and after a merge that failed.
+ * which the state changes, after a merge that failed, and if its element is a copy.
  *
  * The server sends nothing for a touch that changes nothing. It compares with what it has sent last, and the page may have
  * another rendering: one that it has fetched, or the one before another stream or leader. Then it also fetches if a touch is
@@ -240,6 +240,7 @@
         const after = this.#changesAt && (this.#changesAt - Date.now()) / 1000;
         const about = {...sse.parseJSON(elt.getAttribute("data-sse-live") ?? ""), at: this.at, end: this.#end, hash, after};
         isLast ? root.removeAttribute("data-sse-live") : root.setAttribute("data-sse-live", JSON.stringify(about));
+        root.removeAttribute("data-sse-state");  // it is no copy
       }
       this.#note("");
       await sse.morph(elt, root.outerHTML, {outer: true, unchanged});
@@ -253,9 +254,10 @@
       known.delete(elt);
     }
 
-    /** @param {string} reached */
+    /** @param {string} reached In each log of the application. */
     endWrite(reached) {
-      if (reached) this.#floor = reached;
+      const isOfOther = (/** @type {string} */ id) => sse.isLater(id, this.at) && sse.isLater(this.at, id);
+      if (reached) this.#floor = reached.split(", ").find(each => !isOfOther(each)) ?? reached;
       this.show();
     }
 
@@ -354,12 +356,15 @@
     return elt;
   }
 
+  /** A copy of a region, as in the history of htmx 2, shows a later state than that of its attribute. It is not known which. @param {Element} elt */
+  const ofCopy = elt => elt.hasAttribute("data-sse-state") && {hash: "", after: 0};
+
   /** @param {ParentNode} root */
   function attachAll(root) {
     for (const each of root.querySelectorAll(LIVE)) {
       const elt = each.localName === "template" ? markParent(each) : each;
       const about = sse.parseJSON(elt.getAttribute("data-sse-live") ?? "");
-      if (about.view && regions.get(elt)?.view !== about.view) regions.set(elt, new Region(elt, {...about, ...known.get(elt)}));
+      if (about.view && regions.get(elt)?.view !== about.view) regions.set(elt, new Region(elt, {...about, ...known.get(elt) ?? ofCopy(elt)}));
     }
     for (const elt of regions.keys()) if (!elt.isConnected) regions.delete(elt);
   }

@@ -93,13 +93,27 @@
     return !found || root.contains(found) ? found : root.querySelector(`#${CSS.escape(id)}`);
   }
 
-  /** A stub is merged into its element. Without that element, it has nothing to show. @param {Element} target @param {DocumentFragment} fragment @param {Set<string>} ids */
-  function placeStubs(target, fragment, ids) {
+  /** Idiomorph does not escape the id in a selector. An element that the target lacks is behind the body meanwhile. @param {Element} target @param {() => void} call */
+  function withAnyId(target, call) {
+    const find = (/** @type {string} */ selector) => Element.prototype.querySelector.call(target, selector);
+    target.querySelector = (/** @type {string} */ selector) => {
+      const id = selector.match(/^\[id="(.*)"\]$/s)?.[1], safe = `[id="${CSS.escape(id ?? "")}"]`;
+      return id === undefined ? find(selector) : find(safe) ?? [...document.querySelectorAll(safe)].at(-1) ?? null;
+    };
+    try {
+      call();
+    } finally {
+      Reflect.deleteProperty(target, "querySelector");
+    }
+  }
+
+  /** A stub is merged into its element, or replaced by a copy of it. Without that element, it has nothing to show. @param {Element} target @param {DocumentFragment} fragment @param {Set<string>} ids @param {boolean} [isCopied] */
+  function placeStubs(target, fragment, ids, isCopied = false) {
     for (const stub of fragment.querySelectorAll("[id]")) {
       if (!ids.has(stub.id)) continue;
       const live = findIn(target, stub.id);
       if (!live) stub.remove();
-      else if (live.localName !== stub.localName) stub.replaceWith(live.cloneNode(false));
+      else if (isCopied || live.localName !== stub.localName) stub.replaceWith(live.cloneNode(isCopied));
     }
   }
 
@@ -132,14 +146,14 @@
     }
     /** @type {Element[]} */
     const added = [], removed = /** @type {Element[]} */ ([]);
-    window.Idiomorph.morph(target, [...fragment.childNodes], {
+    withAnyId(target, () => window.Idiomorph.morph(target, [...fragment.childNodes], {
       morphStyle: outer ? "outerHTML" : "innerHTML", restoreFocus: false,
       callbacks: {
         beforeNodeMorphed: beforeNode,
         beforeAttributeUpdated: () => false,
         afterNodeAdded: (/** @type {Node} */ node) => { if (node instanceof Element) added.push(node); },
         afterNodeRemoved: (/** @type {Node} */ node) => { if (node instanceof Element) removed.push(node); },
-      }});
+      }}));
     queueMicrotask(() => { for (const each of removed) htmx.swap(each, "", {swapStyle: "delete"}); });  // htmx removes its listeners
     return added;
   }
@@ -215,8 +229,16 @@
       + "reader typed can get into another row. Give each row an id.", "rows-without-ids");
   }
 
-  /** Replace the content, without Idiomorph. @param {Element} target @param {DocumentFragment} fragment @param {boolean} outer */
-  const replace = (target, fragment, outer) => htmx.swap(target, markup(fragment), {swapStyle: outer ? "outerHTML" : "innerHTML"});
+  /** Replace the content, without Idiomorph. The element itself stays, unless the new one has another tag. @param {Element} target @param {DocumentFragment} fragment @param {Options} options */
+  function replace(target, fragment, {outer = false, unchanged}) {
+    const theirs = fragment.firstElementChild, stays = outer && theirs?.localName === target.localName;
+    if (unchanged) placeStubs(target, fragment, unchanged, true);
+    const {isDone, isRead} = stays ? sse.mergeNode(target, /** @type {Element} */ (theirs)) : {};
+    const holder = document.createElement("template");
+    holder.content.append(...(stays ? /** @type {Element} */ (theirs) : fragment).childNodes);
+    if (isRead) htmx.process(target, true);
+    if (!isDone) htmx.swap(target, holder.innerHTML, {swapStyle: outer && !stays ? "outerHTML" : "innerHTML"});
+  }
 
   // The extensions of htmx
 
@@ -231,7 +253,7 @@
       else fragment.append(...content.childNodes);
       if (window.Idiomorph) return merge(target, fragment, {...options, outer});
       load();
-      replace(target, fragment, outer);
+      replace(target, fragment, {...options, outer});
       return [];
     },
   };

@@ -79,7 +79,7 @@ def touch(self: LiveHost, *names: str) -> list[Future]:
     "Touch `names`; raises `ValueError` for a bad one, and touches none then"
     for name in names: check_topic(name)
     futures = [self._publish(name) for name in names]
-    touches = request_touches.get()
+    touches = (request_touches.get() or {}).get(self)
     if touches is not None: touches.add(futures)
     return futures
 
@@ -179,7 +179,7 @@ def _add_routes(self: LiveHost, local: str | Mapping[str, str] | None):
         app.get(f'{prefix}/{route.__name__}', name=f'live_{route.__name__}')(route)
     serve_assets(app, prefix)
     app.hdrs += region_scripts(prefix, local)
-    app.add_middleware(RequestLayer, cursor=self.cursor, tables=self.tables)
+    app.add_middleware(RequestLayer, cursor=self.cursor, tables=self.tables, owner=self)
     bypass_middleware(app)
     wrap_lifespan(app, self._lifespan)
 

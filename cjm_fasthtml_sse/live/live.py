@@ -33,7 +33,7 @@ Docs: https://cj-mills.github.io/cjm-fasthtml-sse/live/live.html.md"""
 __all__ = ['Live']
 
 # %% ../../nbs/live/live.ipynb #28658de1
-import os
+import math, os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
@@ -50,6 +50,7 @@ from .regions import Region, RoomName
 from .renderings import until_times
 from .rows import RowsQuery, row_maker
 from .tables import LiveTables
+from ..events.wire import check_numbers
 from .viewers import MAX_STREAM
 from ..runtime.time import Time
 from ..tables.databases import Database, TableName, find_database, find_table
@@ -118,10 +119,15 @@ class Live:
     def until(self,
         time: datetime | float, # When the region changes: local or aware time, or seconds as of `time.time()`
     ):
-        "Render the region in which this is called again at `time`; raises `RuntimeError` outside of one"
+        """Render the region in which this is called again at `time`, unless that is over.
+
+        Raises `RuntimeError` outside of a region, `ValueError` for a time that is not finite."""
         times = until_times.get()
         if times is None: raise RuntimeError('until is called inside a region, while it is rendered')
-        times.append(time.timestamp() if isinstance(time, datetime) else float(time))
+        if not isinstance(time, datetime): check_numbers(time=time)
+        moment = time.timestamp() if isinstance(time, datetime) else float(time)
+        if not math.isfinite(moment): raise ValueError(f'time must be finite, got {time!r}; omit the call for never')
+        times.append(moment)
 
 # %% ../../nbs/live/live.ipynb #88a3dfff
 def _make_manager(tables: LiveTables | None) -> BroadcastManager:

@@ -74,7 +74,9 @@ class Live:
             Each is done when its touch has its place; nothing needs to wait for it
         """
     def until(self, time: datetime | float) -> None:
-        """Render the region in which this is called again at `time`; raises `RuntimeError` outside of one
+        """Render the region in which this is called again at `time`, unless that is over.
+
+        Raises `RuntimeError` outside of a region, `ValueError` for a time that is not finite.
 
         Args:
             time: When the region changes: local or aware time, or seconds as of `time.time()`

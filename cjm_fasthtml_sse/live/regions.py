@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import update_wrapper
+from math import inf
 from typing import Any, Protocol
 
 from fastcore.basics import patch
@@ -80,8 +81,9 @@ class Region:
                 raise ValueError(f'{name!r} is not a name with arguments of {self.name} in braces') from e
         times = dict(min_interval=self.min_interval, every=self.every, timeout=self.timeout)
         check_numbers(**times)
-        wrong = self.min_interval < 0 or self.timeout <= 0 or (self.every is not None and self.every <= 0)
-        if wrong: raise ValueError(f'min_interval is 0 or more, every and timeout over 0, got {times}')
+        is_right = 0 <= self.min_interval < inf and 0 < self.timeout < inf
+        if is_right and (self.every is None or 0 < self.every < inf): return
+        raise ValueError(f'min_interval is 0 or more, every and timeout over 0, and all are finite, got {times}')
 
 # %% ../../nbs/live/regions.ipynb #5f2415ff
 @patch

@@ -131,7 +131,7 @@ RETRY_RANGE = (1.0, 60.0)  # Seconds before a region that failed is called again
 @patch
 async def _render(self: Renderings, state: ViewState):
     log, time = self.hub.log, asyncio.get_running_loop().time
-    position, cursor, epoch = log.head, log.cursor(), log.epoch
+    position, cursor, epoch, begun = log.head, log.cursor(), log.epoch, log.time.wall()
     state.not_before = time() + state.source.min_interval
     until_times.set(times := [])
     try:
@@ -143,7 +143,7 @@ async def _render(self: Renderings, state: ViewState):
         self._push(state, self.streams(state), dict(error=True))
         raise
     else:
-        state.failures, until = 0, min(times, default=None)
+        state.failures, until = 0, min((each for each in times if each >= begun), default=None)
         state.rendering = Rendering(markup, position if log.epoch == epoch else -1, cursor, until, log.cursor())
         self._push_rendering(state)
     finally: state.task = None

@@ -1,6 +1,6 @@
 """The touches of a request, and the place that its response names
 
-A response says what a write has reached. A layer around the application collects the touches of a request, also those of its threads and tasks. The response waits for them, and then names the newest place of the log. A page that waits for the response knows by that place which renderings are older than its own write.
+A response says what a write has reached. A layer around the application collects the touches of a request, also those of its threads and tasks. An application may have several logs, each with a layer of its own, and the response then names the place in each. The response waits for them, and then names the newest place of the log. A page that waits for the response knows by that place which renderings are older than its own write.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/live/requests.html.md"""
 
@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,7 +29,7 @@ class WrittenTables(Protocol):
     async def changes(self) -> dict[str, int]: "Return how many changes each table has"
     async def reach(self, before: dict[str, int]) -> bool: "Wait until the log has those since `before`, if any"
 
-request_touches = ContextVar('what the request of a handler has touched', default=None)
+request_touches = ContextVar('what the request of a handler has touched, by the owner of the layer', default=None)
 
 class RequestTouches:
     "The touches of a request, until its response begins"
@@ -41,8 +41,8 @@ class RequestTouches:
 
 class RequestLayer:
     "Collects what a request touches, and names the place that this has reached"
-    def __init__(self, app: ASGIApp, cursor: Callable[[], str], tables: WrittenTables | None = None):
-        self.app, self.cursor, self.tables = app, cursor, tables
+    def __init__(self, app: ASGIApp, cursor: Callable[[], str], tables: WrittenTables | None = None, owner: Any = None):
+        self.app, self.cursor, self.tables, self.owner = app, cursor, tables, owner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send):
         if scope['type'] != 'http': return await self.app(scope, receive, send)
@@ -54,7 +54,7 @@ class RequestLayer:
                 found = await self._reached(touches.futures, before)
                 message = message | dict(headers=[*message.get('headers', ()), *found])
             await send(message)
-        token = request_touches.set(touches)
+        token = request_touches.set((request_touches.get() or {}) | {self.owner: touches})
         try: await self.app(scope, receive, send_on)
         finally:
             touches.is_open = False

@@ -7,7 +7,9 @@ import time
 from contextlib import ExitStack, suppress
 
 import pytest
-from fasthtml.common import Beforeware, Button, Div, FastHTML, Input, Li, Link, P, RedirectResponse, Span, Title, Ul
+from fasthtml.common import A, Beforeware, Button, Caption, Details, Div, FastHTML, Input, Li, Link, Option, P
+from fasthtml.common import RedirectResponse, Select, Span, Summary, Table, Td, Title, Tr, Ul
+from fasthtml.svg import G, Svg, Text
 from playwright.sync_api import Error
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
@@ -37,12 +39,13 @@ ACTS = ('insert', 'update', 'delete', 'move', 'bulk', 'same')
 
 class App:
     "Rows in memory, shown by two regions, and changed by requests or by the test"
-    def __init__(self, htmx, **settings):
+    def __init__(self, htmx, has_two_logs=False, **settings):
         self.rows, self.banned = dict(a='one', b='two', c='three'), set()
-        self.calls, self.wait, self.fails = 0, 0, False
+        self.calls, self.wait, self.pause, self.fails = 0, 0, 0, False
         self.rt = app = FastHTML(default_hdrs=False, hdrs=[Link(rel='icon', href='data:,'), *self.scripts(htmx)],
             before=Beforeware(self.sign_in), secret_key='a secret of the tests')
         app.router.routes[:0] = [Mount('/npm', StaticFiles(directory=NPM))]
+        self.other = Live(app, prefix='/other', local='/npm') if has_two_logs else None
         self.live = live = Live(app, local='/npm', **settings)
         self.flat = live.region('rows', min_interval=0)(self.flat)
         self.board = live.region('rows', 'board/{name}', min_interval=0)(self.board)
@@ -53,13 +56,18 @@ class App:
         self.watch = live.region(live.presence('room/{room}'))(self.watch)
         self.any, self.content = live.region('any', min_interval=0)(self.any), None
         self.outer = live.region('outer')(self.outer)
-        pages = dict(any=lambda: self.any(), nested=lambda: self.outer(), watch=lambda: self.watch('a'),
+        self.around = Div
+        pages = dict(any=lambda: self.any(), around=lambda: self.around(self.any()),
+                     away=lambda: P('away', id='elsewhere'),
+                     boosted=lambda: (A('away', href='/away', id='away', hx_boost='true'), self.any()),
+                     nested=lambda: self.outer(), watch=lambda: self.watch('a'),
                      twice=lambda: (self.board('x'), self.board('x')),
                      index=lambda: (self.board('x'), self.flat()), own=lambda: self.mine(3), ticks=lambda: self.clock(),
                      later=lambda: self.soon(), room=lambda: self.who('a'))
         for name, content in pages.items(): app.get('/' if name == 'index' else f'/{name}')(self.page(content))
         app.get('/as/{who}')(self.become)
         app.post('/put')(self.put)
+        app.post('/put_last')(self.put_last)
 
     @staticmethod
     def scripts(htmx): return [elt for elt in htmx.head() if 'htmx.min.js' in str(elt) or elt.tag == 'meta']
@@ -80,13 +88,21 @@ class App:
         self.rows[key] = text
         self.live.touch('rows')
 
+    def put_last(self, key: str):
+        time.sleep(self.wait)
+        self.rows = {each: text for each, text in self.rows.items() if each != key} | {key: self.rows[key]}
+        self.live.touch('rows')
+        if self.other: self.other.touch('rows')
+
     # Regions
 
     def board(self, name: str):
         self.calls += 1
+        rows = dict(self.rows)
+        time.sleep(self.pause)
         if self.fails: raise RuntimeError('this board fails')
         if name in self.banned: return self.live.Gone(P('You were removed', id='gone'))
-        return Div(*(P(text, id=f'row-{key}') for key, text in list(self.rows.items())), id='board')
+        return Div(*(P(text, id=f'row-{key}') for key, text in rows.items()), id='board')
 
     def flat(self):
         return Ul(*(Li(Span(text), Input(name=key, value=text)) for key, text in list(self.rows.items())), id='flat')
@@ -219,6 +235,74 @@ def test_after_a_restart_the_present_state_is_shown(live, tabs, console):
     expect_fresh(tabs, [page], app.url)
 
 
+def test_a_page_that_htmx_restores_shows_the_present_state(live, tabs):
+    "htmx 2 restores it as it was left; meanwhile the state of its load is back"
+    app = live()
+    app.content = P('first', id='p')
+    page = opened(tabs, f'{app.url}/boosted')
+    for text in ('second', 'first'):
+        app.content = P(text, id='p')
+        app.live.touch('any')
+        if text == 'first': break
+        expect(page.locator('#p')).to_have_text(text)
+        page.click('#away')
+        expect(page.locator('#elsewhere')).to_have_text('away')
+    page.evaluate('() => history.back()')
+    expect(page.locator('#p')).to_have_text('first')
+
+
+def test_a_page_that_the_browser_restores_shows_the_present_state(live, tabs):
+    app = live()
+    app.content = P('first', id='p')
+    page = opened(tabs, f'{app.url}/any')
+    page.goto(f'{app.url}/away')
+    app.content = P('second', id='p')
+    app.live.touch('any')
+    page.evaluate('() => { setTimeout(() => history.back()); }')
+    expect(page.locator('#p')).to_have_text('second')
+    page.wait_for_function(OPEN)
+    app.content = P('third', id='p')
+    app.live.touch('any')
+    expect(page.locator('#p')).to_have_text('third')
+
+
+def test_a_copy_of_a_region_shows_the_present_state(live, tabs):
+    app = live()
+    app.content = P('first', id='p')
+    page = opened(tabs, f'{app.url}/any')
+    app.content = P('second', id='p')
+    app.live.touch('any')
+    expect(page.locator('#p')).to_have_text('second')
+    page.evaluate("() => { const elt = document.querySelector('#p'); window.copy = elt.cloneNode(true); elt.remove() }")
+    until(lambda: not app.live.manager.get_connection_count(), 'its stream to end')
+    app.content = P('first', id='p')
+    app.live.touch('any')
+    page.evaluate('document.body.append(copy)')
+    expect(page.locator('#p')).to_have_text('first')
+    for tag in (Div, P):  # another element takes its place, which is no copy
+        app.content = tag('third', id='p')
+        app.live.touch('any')
+        expect(page.locator(f'{app.content.tag}#p')).to_have_text('third')
+
+
+@pytest.mark.needs('routes', 'messages', 'requests')
+def test_without_idiomorph_a_region_is_replaced_and_goes_on(live, tabs, context, console):
+    "htmx 4 does not need it"
+    console.allow('Idiomorph cannot be loaded', 'Failed to load resource', 'net::ERR')
+    context.route('**/idiomorph/**', lambda route: route.abort())
+    app, asked = live(), []
+    page = opened(tabs, app.url)
+    page.on('request', lambda request: asked.append(request.url))
+    page.evaluate("window.same = document.getElementById('board')")
+    for rows in (dict(a='new', b='two', c='three'), dict(c='three', a='new'), dict(a='one', b='two', c='three')):
+        app.rows = rows
+        app.live.touch('rows')
+        expect(page.locator('#board')).to_have_text(''.join(rows.values()))
+        expect(page.locator('#flat')).to_have_text(''.join(rows.values()))
+    expect_fresh(tabs, [page], app.url)
+    assert asked == [] and page.evaluate("same === document.getElementById('board')")
+
+
 @pytest.mark.feature('no older state undoes a write of the page')
 def test_ones_own_write_is_not_undone_by_an_older_rendering(live, tabs):
     "A script has shown the change already; while the handler runs, others change the rows"
@@ -235,6 +319,23 @@ def test_ones_own_write_is_not_undone_by_an_older_rendering(live, tabs):
     for each in (page, other):
         expect(each.locator('#row-a')).to_have_text('mine')
         expect(each.locator('#row-c')).to_have_text('other 4')
+    assert page.evaluate('changes') == 0, 'the row of the person was changed once more'
+
+
+@pytest.mark.parametrize('logs', [1, 2])
+def test_ones_own_move_is_not_undone_by_a_rendering_from_before_it(live, tabs, logs):
+    "A script has moved the row already; a rendering that began before waits for the response, and is dropped then"
+    app = live(has_two_logs=logs == 2)
+    page = opened(tabs, app.url)
+    app.wait, app.pause = .4, .2
+    page.evaluate("() => { const row = document.getElementById('row-a'); row.parentElement.append(row); }")
+    page.evaluate(COUNT)
+    page.evaluate("() => { htmx.ajax('POST', '/put_last?key=a', {target: '#put', swap: 'none'}); }")
+    app.rows['c'] = 'other'
+    app.live.touch('rows')
+    expect(page.locator('#board')).to_have_text('twootherone')
+    app.live.touch('rows')
+    expect_fresh(tabs, [page], app.url)
     assert page.evaluate('changes') == 0, 'the row of the person was changed once more'
 
 
@@ -315,6 +416,16 @@ def test_a_region_of_a_user_is_only_for_this_user(live, tabs, browser, console):
     other.context.close()
 
 
+def test_a_tab_of_the_user_before_is_denied(live, tabs, console):
+    console.allow_failing()
+    app = live()
+    ann, bob = (opened(tabs, f'{app.url}/as/{each}') for each in ('ann', 'bob'))
+    expect(ann.locator('#mine')).to_have_attribute('data-sse-state', 'denied')
+    expect(ann.locator('#mine')).to_have_text('ann 3')
+    expect(bob.locator('#mine')).to_have_attribute('data-sse-state', 'open')
+    expect(bob.locator('#mine')).to_have_text('bob 3')
+
+
 def test_time_alone_renders_again(live, tabs):
     app = live()
     page = opened(tabs, f'{app.url}/ticks')
@@ -357,6 +468,23 @@ def test_presence_says_who_shows_a_region(live, tabs, browser):
     for each in (page, other): expect(each.locator('#who')).to_have_text('ann bob')
     other.context.close()
     expect(page.locator('#who')).to_have_text('ann')
+
+
+ROOTS = dict(row=(Table, lambda text: Tr(Td(text))), cell=(lambda cell: Table(Tr(cell)), Td), caption=(Table, Caption),
+             option=(Select, Option), shape=(Svg, lambda text: G(Text(text))), summary=(Details, Summary))
+
+
+@pytest.mark.parametrize('root', ROOTS)
+def test_an_element_that_only_another_one_may_contain_is_a_region(live, tabs, root):
+    app, (around, inside) = live(), ROOTS[root]
+    app.around, app.content = around, inside('first')
+    page = opened(tabs, f'{app.url}/around')
+    page.evaluate("window.same = document.querySelector('[data-sse-live]')")
+    for text in ('second', 'first', 'third'):
+        app.content = inside(text)
+        app.live.touch('any')
+        expect(page.locator('[data-sse-live]')).to_have_text(text)
+    assert page.evaluate("same === document.querySelector('[data-sse-live]')")
 
 
 @pytest.mark.heavy

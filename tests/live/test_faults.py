@@ -7,6 +7,8 @@ import threading
 import time
 import weakref
 from contextvars import ContextVar
+from datetime import date
+from math import inf, nan
 from pathlib import Path
 
 import pytest
@@ -236,9 +238,28 @@ def test_bad_calls_and_settings_are_clear_errors():
     with pytest.raises(ValueError, match='finite'): board(float('nan'))
     with pytest.raises(ValueError, match='too long'): board('x' * 500)
     with pytest.raises(ValueError, match="a region 'board' already"): live.region('other')(board.function)
-    for bad in (dict(timeout=0), dict(timeout=-1), dict(min_interval=-1), dict(every=0)):
+    endless = dict(timeout=inf), dict(min_interval=inf), dict(min_interval=nan), dict(every=nan)
+    for bad in (dict(timeout=0), dict(timeout=-1), dict(min_interval=-1), dict(every=0), *endless):
         with pytest.raises(ValueError, match='over 0'): live.region('cards', **bad)(lambda: P())
     with pytest.raises(ValueError, match='max_views'): Live(FastHTML(secret_key=SECRET), max_views=0)
+
+
+@pytest.mark.parametrize('bad', [inf, nan, 'tomorrow', date(2026, 3, 29), True], ids=str)
+def test_a_time_that_is_none_is_a_clear_error_and_the_region_has_failed(start, caplog, bad):
+    site, times = Site(), []
+    def soon():
+        for each in times: site.live.until(each)
+        return P('fine')
+    region = site.region('soon', min_interval=0)(soon)
+    start(site)
+    with site.looking('/soon') as reader:
+        times.append(bad)
+        with pytest.raises((TypeError, ValueError), match='time must be'): region()
+        site.live.touch('soon')
+        until(lambda: reader.errors)
+        assert 'time must be' in caplog.text
+        times.clear()
+        reader.until_shown('fine')
 
 
 # Regions inside regions, and whose request renders them

@@ -3,9 +3,11 @@ import asyncio
 import threading
 from datetime import UTC, date, datetime
 
+import httpx2
 from fasthtml.common import Div, Li, P, Ul
 from until import until
 
+from cjm_fasthtml_sse import Live
 from .site import Site
 
 
@@ -278,3 +280,17 @@ def test_dates_are_arguments(start):
     assert site.fetch(about['view']).text == '<p>2026-03-29 UTC</p>'
     assert seen == [(date(2026, 3, 29), moment)] * 2
 
+
+def test_a_response_names_the_place_in_the_log_of_each_live_that_its_request_has_touched(start):
+    site = Site()
+    lives = site.live, Live(site.app, prefix='/other')
+    def put(one: bool, two: bool):
+        for each, is_touched in zip(lives, (one, two), strict=True):
+            if is_touched: each.touch('rows')
+    site.app.post('/put')(put)
+    start(site)
+    with httpx2.Client(base_url=site.url) as client:
+        for touched in ((True, False), (False, True), (True, True), (False, False)):
+            reached = client.post('/put', data=dict(zip(('one', 'two'), touched, strict=True))).headers
+            places = [each.manager.cursor() for each, is_touched in zip(lives, touched, strict=True) if is_touched]
+            assert sorted(reached.get_list('sse-reached')) == sorted(places)

@@ -12,7 +12,7 @@ from cjm_fasthtml_sse.testing import TestEngine, live
 def make():
     app, rt = fast_app(secret_key='the same in all workers')
     manager = app.state.manager = BroadcastManager(cluster=Cluster(open_timeout=.5))
-    regions, app.state.rows = Live(app, manager=manager), ['first']
+    regions, app.state.rows, app.state.calls = Live(app, manager=manager), ['first'], 0
     setup_broadcast_routes(app, manager)
 
     @regions.region('rows')
@@ -20,6 +20,12 @@ def make():
 
     @regions.region('rows', min_interval=3600)
     def report(): return P(app.state.rows[-1])
+
+    @regions.region('rows')
+    def over():
+        app.state.calls += 1
+        regions.until(1.0)
+        return P(app.state.rows[-1], id='over')
 
     @regions.region(every=60)
     def clock(): return P(app.state.rows[-1])
@@ -32,6 +38,9 @@ def make():
 
     @rt('/report')
     def show_report(): return Title('Report'), report()
+
+    @rt('/over')
+    def show_over(): return Title('Over'), over()
 
     @rt('/put')
     def put(text: str):
@@ -99,3 +108,14 @@ def test_a_clock_that_nobody_has_looked_at_is_rendered_for_a_request():
         world.app.state.rows.append('second')
         world.clock.advance(61)
         assert 'second' in ask()
+
+
+def test_a_time_that_is_over_is_no_reason_to_render_again():
+    with live(make) as world:
+        tab = world.tab('/over')
+        tab.request('POST', '/put', text='second')
+        assert tab.texts('#over') == ['second']
+        world.clock.advance(10)
+        calls = world.app.state.calls
+        world.clock.advance(600)
+        assert world.app.state.calls == calls
