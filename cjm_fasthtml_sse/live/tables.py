@@ -16,6 +16,7 @@ import asyncio, logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
+from weakref import WeakSet
 
 from ..runtime.time import Time
 from ..tables.connections import ReadConnections, separate
@@ -26,6 +27,8 @@ _logger = logging.getLogger(__name__)
 
 # %% ../../nbs/live/tables.ipynb #e81bde3b
 MAX_WAIT = 2.0 # Seconds that a request waits for the file, and its response for the touches
+
+_ALL = WeakSet() # Of this process
 
 def table_touch(table: str) -> str: return f'table {quote(table, safe=" ")}' # The name that is touched after a change
 
@@ -38,9 +41,17 @@ class LiveTables:
         time: Time,
     ):
         self.database = find_database(source, library)
+        self._check_library()
         self.connections, self._touch, self._ready = ReadConnections(self.database), None, None
         self.follower = TableFollower(self.database, self._touch_tables, lambda: None, poll_interval, time)
         if hasattr(source, 'conn'): separate(source, self.connections)
+
+    def _check_library(self):
+        path, library = self.database.path, self.database.library
+        other = next((each.database.library for each in _ALL if each.database.path == path), library)
+        if other != library: raise ValueError(f'{path}: another Live of this process has it by {other}, so {library} '
+            'must not open it: SQLite would lose its locks, and rows with them; use one library')
+        _ALL.add(self)
 
     async def _touch_tables(self, tables: list[str]) -> str: return await self._touch(list(map(table_touch, tables)))
 

@@ -22,7 +22,9 @@ from typing import Any, NamedTuple
 from fastcore.basics import patch
 
 from ..backplanes.sqlite_notify import WorkerThread
-from ..backplanes.sqlite_library import BUSY, SqliteConnection, find_library
+from ..backplanes.sqlite_library import BUSY, SqliteConnection, find_library, unclaim
+from ..backplanes.sqlite_library import claim as claim_file
+from ..events.wire import BackplaneError
 from ..runtime.process import in_each_child
 from ..runtime.time import Time
 from .databases import Database
@@ -62,6 +64,7 @@ class MarkReader:
     def __init__(self, database: Database, time: Time, tables: dict[str, None]):
         self.database, self.time, self.tables = database, time, tables
         self._con, self._inode, self._version, self._gone, self._sql, self._marks = None, None, None, set(), {}, {}
+        self._claimed = None
 
     def open(self):
         "Open the file, and make the triggers; raises `ValueError` for a table that cannot have any"
@@ -73,6 +76,8 @@ class MarkReader:
         "Close the connection"
         con, self._con = self._con, None
         if con is not None: con.close()
+        claimed, self._claimed = self._claimed, None
+        if claimed is not None: unclaim(claimed)
 
     def look(self) -> dict[str, Mark]:
         "Return the mark of each table, after a check of file and schema"
@@ -101,6 +106,7 @@ class MarkReader:
 def _reopen(self: MarkReader, is_patient: bool = True):
     self.close()
     self._inode = os.stat(self.database.path).st_ino # An error here makes no file
+    self._claimed = claim_file(self.database.path, find_library(self.database.library), self.database.path)
     self._con, self._version, self._sql = self.database.connect(), None, dict.fromkeys(self._sql)
     if not is_patient: self._con.execute('PRAGMA busy_timeout = 0').fetchall()
 
@@ -124,6 +130,11 @@ def _check_tables(self: MarkReader, version: tuple[int, int]):
     changed |= {each.table for each in marks if each.changes < old.get(each.table, each).changes} & {*there}
     self._con.executemany(mark, [(table,) for table in (gone - self._gone) | (changed - {*made})])
     self._version, self._gone, self._sql = None if made else version, gone, sql # Another change may lie in between
+
+# %% ../../nbs/tables/follower.ipynb #3f899ecb
+def _not_followed(path: str, error: Exception) -> str:
+    hint = '; file and folder have to be writable, because the triggers are in the file'
+    return f'{path}: its tables cannot be followed: {error}{"" if isinstance(error, BackplaneError) else hint}'
 
 # %% ../../nbs/tables/follower.ipynb #4bdedea9
 LOOKS_AGAIN, PAUSE = (0.0, 0.001, 0.002, 0.004, 0.008), 0.002 # Seconds
@@ -170,8 +181,7 @@ class TableFollower:
         try: await self._worker.submit(self._reader.open)
         except Exception as e:
             await self.stop()
-            raise RuntimeError(f'{self.database.path}: its tables cannot be followed: {e}; file and folder have to '
-                'be writable, because the triggers are in the file') from e
+            raise RuntimeError(_not_followed(self.database.path, e)) from e
         if self.epoch() is None: self._seen = {each.table: each.changes for each in (await self.look()).values()}
         self._watch.start()
         self._task = asyncio.create_task(self._follow(), name='sse-tables')
