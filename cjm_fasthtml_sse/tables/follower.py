@@ -62,7 +62,7 @@ def claim(con: SqliteConnection, now: int) -> Changes:
 class MarkReader:
     "Reads and writes the marks of a file, in one thread"
     def __init__(self, database: Database, time: Time, tables: dict[str, None]):
-        self.database, self.time, self.tables = database, time, tables
+        self.database, self.time, self.tables, self.library = database, time, tables, find_library(database.library)
         self._con, self._inode, self._version, self._gone, self._sql, self._marks = None, None, None, set(), {}, {}
         self._claimed = None
 
@@ -106,14 +106,13 @@ class MarkReader:
 def _reopen(self: MarkReader, is_patient: bool = True):
     self.close()
     self._inode = os.stat(self.database.path).st_ino # An error here makes no file
-    self._claimed = claim_file(self.database.path, find_library(self.database.library), self.database.path)
+    self._claimed = claim_file(self.database.path, self.library, self.database.path)
     self._con, self._version, self._sql = self.database.connect(), None, dict.fromkeys(self._sql)
     if not is_patient: self._con.execute('PRAGMA busy_timeout = 0').fetchall()
 
 @patch
 def is_busy(self: MarkReader, error: Exception) -> bool: # Whether another program has the lock
-    library = find_library(self.database.library)
-    return isinstance(error, library.error) and (library.code(error) or 0) & 0xff == BUSY
+    return isinstance(error, self.library.error) and (self.library.code(error) or 0) & 0xff == BUSY
 
 @patch
 def _check_tables(self: MarkReader, version: tuple[int, int]):
@@ -164,14 +163,6 @@ class TableFollower:
         self._worker, self._task, self._woken, self._seen, self._lock = None, None, None, {}, None
         self._is_pending, self._cursor = False, '' # Whether another process has claimed a table; id of the newest touch
 
-    def follow(self, table: str) -> str: # Its name in the schema
-        "Follow a table; raises `ValueError` for one that cannot have triggers"
-        con = self.database.connect()
-        try: name = schema_name(con, table)
-        finally: con.close()
-        self.tables[name] = None
-        return name
-
     def _wake(self):
         if self._woken is not None: self._woken.set()
 
@@ -200,6 +191,18 @@ class TableFollower:
             worker.stop()
             worker.join()
         self._reset()
+
+# %% ../../nbs/tables/follower.ipynb #d859c22c
+@patch
+def follow(self: TableFollower, table: str) -> str: # Its name in the schema
+    "Follow a table; raises `ValueError` for one that cannot have triggers"
+    try:
+        con = self.database.connect()
+        try: name = schema_name(con, table)
+        finally: con.close()
+    except self._reader.library.error as e: raise ValueError(_not_followed(self.database.path, e)) from e
+    self.tables[name] = None
+    return name
 
 # %% ../../nbs/tables/follower.ipynb #18d8701e
 @patch
