@@ -163,6 +163,9 @@ class TableFollower:
         self._worker, self._task, self._woken, self._seen, self._lock = None, None, None, {}, None
         self._is_pending, self._cursor = False, '' # Whether another process has claimed a table; id of the newest touch
 
+    @property
+    def is_following(self) -> bool: return self._task is not None
+
     def _wake(self):
         if self._woken is not None: self._woken.set()
 

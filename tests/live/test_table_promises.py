@@ -97,3 +97,11 @@ def test_what_was_written_while_no_process_ran_is_shown(tmp_path, library, n):
         with cards.site.reader(before['view'], last_event_id=before['at']) as reader:
             until(lambda: reader.events, 'the page is told')
     assert path.stat().st_size < alone.stat().st_size + 200_000
+
+
+def test_the_triggers_of_an_application_that_runs_are_not_removed(cards):
+    "It would make them again"
+    with pytest.raises(RuntimeError, match='stop all its processes'): cards.live.remove_triggers()
+    with cards.site.looking('/count') as reader:
+        elsewhere(cards.path, 'INSERT INTO card(n) VALUES (1)')
+        reader.until_shown('1 cards')

@@ -12,7 +12,7 @@ from cjm_fasthtml_sse.backplanes.sqlite_library import LIBRARIES
 from cjm_fasthtml_sse.runtime.time import Time
 from cjm_fasthtml_sse.tables.databases import find_database
 from cjm_fasthtml_sse.tables.triggers import drop_triggers
-from fasthtml.common import FastHTML
+from fasthtml.common import FastHTML, Li
 from fastlite import database
 
 from until import until_async
@@ -144,6 +144,25 @@ def test_a_table_of_another_database_is_refused(tmp_path):
     live.region(one.t.card)
     with pytest.raises(ValueError, match='two.db, and this Live follows'): live.region(two.t.card)
     for each in (one, two): each.conn.close()
+
+
+def test_rows_of_a_table_with_a_condition_of_the_last_request_are_refused(tmp_path):
+    "FastHTML's `xtra`: rows would show what it hides"
+    db = database(tmp_path / 'app.db')
+    notes = db.t.note.create(dict(id=int, owner=str), pk='id')
+    for owner in ('ann', 'ben'): notes.insert(owner=owner)
+    live = Live(FastHTML(secret_key='k'), db)
+    all_notes, own = (live.rows(notes, where=where)(each) for where, each in ((None, note), ('owner = ?', own_note)))
+    notes.xtra(owner='ann')
+    with pytest.raises(ValueError, match='where=.owner = :auth'): all_notes()
+    assert 'own_note-2' in own('ben') and 'own_note-1' not in own('ben')
+    db.conn.close()
+
+
+def note(row): return Li(row.owner)
+
+
+def own_note(row): return Li(row.owner)
 
 
 def test_a_database_that_is_attached_elsewhere_is_followed(path, library, tmp_path):
