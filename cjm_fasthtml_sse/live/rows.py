@@ -52,7 +52,7 @@ def _check(function: Any, empty: Any, limit: Any):
 # %% ../../nbs/live/rows.ipynb #deb94adf
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 Row = dict[str, Any] # By the names of its columns
-MAX_MADE, MAX_BYTES = 10_000, 16 << 20 # Rows whose HTML is kept; characters and bytes of both
+MAX_MADE, MAX_BYTES = 10_000, 16 << 20 # Rows whose HTML is kept, for short lists; characters and bytes of both
 
 class RowsQuery:
     "Selects rows, and renders each of them with a function"
@@ -64,6 +64,7 @@ class RowsQuery:
         parts = dict(WHERE=where, LIMIT=limit) | {'ORDER BY': order_by}
         words = [f'{name} {parts[name]}' for name in ('WHERE', 'ORDER BY', 'LIMIT') if parts[name] is not None]
         self._end, self._made, self._size, self._guard = ' '.join(words), OrderedDict(), 0, Lock()
+        self._most = MAX_MADE
         _, *others = signature(function).parameters # A row may be called `user`
         self._has_user = next((each for each in others if each in ('auth', 'user')), None)
         self.__signature__ = self._signature(_QUOTED.sub('', where or ''))
@@ -102,7 +103,7 @@ def _select(self: RowsQuery, values: Any) -> list[Row]:
 # %% ../../nbs/live/rows.ipynb #f2c69c81
 @patch
 def _render(self: RowsQuery, rows: list[Row], about: Row) -> dict[str, str]:
-    found = {}
+    found, self._most = {}, max(MAX_MADE, 2 * len(rows)) # The rows of this rendering stay until the next one
     for row in rows:
         id, html = self._kept(row, about)
         if html is None: continue
@@ -123,7 +124,7 @@ def _kept(self: RowsQuery, row: Row, about: Row) -> tuple[str, str | None]:
     with self._guard:
         self._size += size - self._made.pop(key, (None, 0))[1]
         self._made[key] = kept, size
-        while len(self._made) > MAX_MADE or self._size > MAX_BYTES: self._size -= self._made.popitem(last=False)[1][1]
+        while len(self._made) > self._most or self._size > MAX_BYTES: self._size -= self._made.popitem(last=False)[1][1]
     return kept
 
 # %% ../../nbs/live/rows.ipynb #4d0df9a6

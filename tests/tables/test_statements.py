@@ -233,7 +233,7 @@ def test_a_long_transaction_of_another_program_delays_no_request(path, library):
         async with Followed(path, library, *TABLES) as app:
             app.rest()
             elsewhere(path, 'DELETE FROM plain')
-            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            with contextlib.closing(connect(path, library)) as other:
                 other.execute('BEGIN IMMEDIATE')
                 other.execute('DELETE FROM child')
                 for _ in range(100): before = await asyncio.wait_for(app.changes(), 1)
