@@ -1,6 +1,6 @@
 "What the page about databases promises, through real requests, with another program that writes"
 import sqlite3
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 
 import apsw
 import pytest
@@ -105,3 +105,16 @@ def test_the_triggers_of_an_application_that_runs_are_not_removed(cards):
     with cards.site.looking('/count') as reader:
         elsewhere(cards.path, 'INSERT INTO card(n) VALUES (1)')
         reader.until_shown('1 cards')
+
+
+@asynccontextmanager
+async def no_lifespan(app): yield
+
+
+def test_an_application_whose_lifespan_does_not_run_is_reported_once(tmp_path, caplog):
+    cards = Cards(tmp_path / 'app.db', 'sqlite3')
+    cards.site.app.router.lifespan_context = no_lifespan
+    with closing(cards.con), served(cards.site):
+        for _ in range(2):
+            with cards.site.looking('/count'): until(lambda: 'app.db are not followed' in caplog.text)
+    assert caplog.text.count('are not followed') == 1
