@@ -28,7 +28,7 @@ from ..events.wire import BackplaneError
 from ..runtime.process import in_each_child
 from ..runtime.time import Time
 from .databases import Database
-from .triggers import make_triggers, drop_triggers, schema_name, schema_version
+from .triggers import make_triggers, schema_name, schema_version
 from .watch import DatabaseWatch
 
 _logger = logging.getLogger(__name__)
@@ -96,11 +96,6 @@ class MarkReader:
             WHERE name = ?3 AND published < ?1 AND changes >= ?1"""
         self._con.executemany(noted, [(changes, cursor, table) for table, changes in found])
 
-    def remove(self):
-        "Remove all triggers, and follow nothing"
-        self.tables.clear()
-        drop_triggers(self._con)
-
 # %% ../../nbs/tables/follower.ipynb #04e1bc18
 @patch
 def _reopen(self: MarkReader, is_patient: bool = True):
@@ -136,7 +131,7 @@ def _not_followed(path: str, error: Exception) -> str:
     return f'{path}: its tables cannot be followed: {error}{"" if isinstance(error, BackplaneError) else hint}'
 
 # %% ../../nbs/tables/follower.ipynb #4bdedea9
-LOOKS_AGAIN, PAUSE = (0.0, 0.001, 0.002, 0.004, 0.008), 0.002 # Seconds
+LOOKS_AGAIN, PAUSE = (0.0, *(0.001 * 2 ** n for n in range(10))), 0.002 # Seconds
 Names = list[str]
 Touch = Callable[[Names], Awaitable[str]] # Touches names, and returns the id of the newest touch
 SAFETY, RETRY_RANGE, MAX_PAUSE = 5.0, (0.1, 5.0), 0.05 # Seconds
@@ -254,7 +249,7 @@ async def _look_until_found(self: TableFollower):
 
 # %% ../../nbs/tables/follower.ipynb #f8543d0e
 @patch
-async def publish(self: TableFollower, marks: dict[str, Mark]) -> bool: # Whether this process has touched any
+async def publish(self: TableFollower, marks: dict[str, Mark]) -> bool: # Whether it has written to the file
     "Touch the tables that are marked as changed"
     self._is_pending = False
     async with self._lock:
@@ -265,7 +260,7 @@ async def publish(self: TableFollower, marks: dict[str, Mark]) -> bool: # Whethe
         due = {name: mark.changes for name, mark in changed.items() if is_elsewhere(mark)}
         if due: self._cursor = await self.touch(list(due))
         self._seen |= due
-        return is_found or bool(due)
+        return is_found
 
 @patch
 async def _publish_claimed(self: TableFollower, marks: dict[str, Mark]) -> bool:

@@ -5,12 +5,15 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from time import monotonic
 
 import pytest
 from cjm_fasthtml_sse import Live
 from cjm_fasthtml_sse.backplanes.sqlite_library import LIBRARIES
 from cjm_fasthtml_sse.runtime.time import Time
+from cjm_fasthtml_sse.tables import follower
 from cjm_fasthtml_sse.tables.databases import find_database
+from cjm_fasthtml_sse.tables.follower import look
 from cjm_fasthtml_sse.tables.triggers import drop_triggers
 from fasthtml.common import FastHTML, Li
 from fastlite import database
@@ -204,6 +207,27 @@ def test_a_file_that_cannot_be_written_is_refused(path, library):
         path.unlink()
         folder.rename(path)  # a folder stands where the file was
         with pytest.raises(RuntimeError, match='have to be writable'): await app.follower.start()
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize('epoch', ['a1', None], ids=['a log for all', 'a log of the process'])
+def test_a_commit_that_is_seen_long_after_its_report_is_touched_soon(path, library, epoch, monkeypatch):
+    "The report comes with the first page that is written, and a slow disk ends the commit a tenth of a second later"
+    early = []
+    def slow_look(con):
+        marks = look(con)
+        if not early: return marks
+        seen = {name: mark for name, mark in early[0].items() if monotonic() < early[1]}
+        return marks | seen
+    monkeypatch.setattr(follower, 'look', slow_look)
+    async def main():
+        async with Followed(path, library, 'plain', epoch=epoch) as app:
+            app.rest()
+            early[:] = await app.follower.look(), monotonic() + 60
+            elsewhere(path, 'INSERT INTO plain VALUES (1)')
+            early[1] = monotonic() + .1
+            async with asyncio.timeout(follower.SAFETY - 1): assert await app.touches.get() == 'plain'
+            early.clear()
     asyncio.run(main())
 
 
