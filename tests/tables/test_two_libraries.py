@@ -33,12 +33,16 @@ def path(tmp_path):
 
 
 def test_the_hazard_is_real(path):
-    "apsw has the write lock, and sqlite3 opens and closes the file: then another process can write too"
+    "apsw has the write lock, and sqlite3 opens and closes the file: then another process writes, and its row is lost"
     with contextlib.closing(connect(path, 'apsw')) as con:
         con.execute('BEGIN IMMEDIATE')
+        con.execute('INSERT INTO card VALUES (1)')
         assert not another_program_writes(path)
         run(path, 'sqlite3', 'SELECT 1 FROM card')
         assert another_program_writes(path)
+        con.execute('COMMIT')
+    with contextlib.closing(connect(path, 'apsw')) as con:
+        assert con.execute('SELECT n FROM card').fetchall() == [(1,)], 'the committed 3 is gone'
 
 
 def test_the_package_keeps_the_locks_of_the_application(path):
