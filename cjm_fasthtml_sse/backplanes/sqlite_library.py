@@ -36,6 +36,7 @@ class SqliteLibrary(Protocol):
     error: type[Exception] # Base of its errors
     def connect(self, path: str, timeout: float, statements: int) -> SqliteConnection: "Open a file, or create it"
     def add_function(self, con: SqliteConnection, name: str, f: Callable): "Add a function of one argument"
+    def is_reading(self, con: SqliteConnection) -> bool: "Return whether a statement or transaction is open on it"
     def code(self, error: Exception) -> int | None: "Return the extended result code of SQLite, if it has one"
     def code_name(self, error: Exception) -> str: "Return the name of that code"
 
@@ -63,9 +64,16 @@ class StandardLibrary:
 
     def connect(self, path: str, timeout: float, statements: int) -> SqliteConnection:
         options = dict(isolation_level=None, check_same_thread=False, cached_statements=statements)
-        return self._sqlite3.connect(path, timeout=timeout, **options)
+        con = self._sqlite3.connect(path, timeout=timeout, **options)
+        con.create_function('sse_is_reading', 0, len)
+        return con
 
     def add_function(self, con: SqliteConnection, name: str, function: Callable): con.create_function(name, 1, function)
+
+    def is_reading(self, con: SqliteConnection) -> bool:
+        try: con.create_function('sse_is_reading', 0, len)
+        except self._sqlite3.OperationalError: return True
+        return con.in_transaction
 
     def code(self, error: Exception) -> int | None: return getattr(error, 'sqlite_errorcode', None)
 
@@ -97,6 +105,8 @@ class ApswLibrary:
         return con
 
     def add_function(self, con: Any, name: str, function: Callable): con.create_scalar_function(name, function, 1)
+
+    def is_reading(self, con: Any) -> bool: return con.in_transaction or con.txn_state() > 0
 
     def code(self, error: Exception) -> int | None: return getattr(error, 'extendedresult', None)
 

@@ -108,6 +108,7 @@ def on_gap(self: LiveHost):
 @patch
 def on_topics_changed(self: LiveHost, connection: SSEConnection, topics: Iterable[str]):
     "Note who enters and leaves, and watch views of a clock"
+    if self.tables is not None: self.tables.check()
     self.rooms.on_topics_changed(connection, topics)
     self.viewers.on_topics_changed(connection)
     if (loop := running_loop()) is None: return

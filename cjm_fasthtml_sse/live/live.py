@@ -168,7 +168,7 @@ def rows(self: Live,
     name = _follow(self.tables, table)
     about = dict(where=where, order_by=order_by, limit=limit, empty=empty)
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        query = RowsQuery(self.tables.connections, find_table(table).name, function, row_maker(table), **about)
+        query = RowsQuery(self.tables.connections, find_table(table).name, function, row_maker(table, where), **about)
         self.host.add(region := Region(self.host, query, [name], min_interval, None, timeout))
         return region
     return add
@@ -189,6 +189,8 @@ def connection(self: Live) -> Any: # Of the application's library
 @patch
 def remove_triggers(self: Live):
     "Remove the triggers and their marks from the database; stop all processes of the application before"
+    if self._database().follower.is_following: raise RuntimeError('The application runs and would make its triggers '
+        'again; stop all its processes, and then call remove_triggers')
     con = self._database().database.connect()
     try: drop_triggers(con)
     finally: con.close()

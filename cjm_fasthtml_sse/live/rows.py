@@ -16,7 +16,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 from html import escape
-from inspect import Parameter, Signature, signature
+from inspect import Parameter, Signature, iscoroutinefunction, signature
 from threading import Lock
 from typing import Any
 
@@ -40,21 +40,31 @@ def rows_markup(rows: dict[str, str]) -> RowsMarkup: # The HTML of each row by i
     inner = ''.join(rows.values())
     return RowsMarkup('', inner, '', rows, False, markup_hash(False, inner))
 
+# %% ../../nbs/live/rows.ipynb #a702c479
+def _check(function: Any, empty: Any, limit: Any):
+    is_plain = callable(function) and hasattr(function, '__name__') and not iscoroutinefunction(function)
+    if not is_plain or not signature(function).parameters:
+        raise TypeError(f'Rows are shown by a plain function of a row, such as def card(row), got {function!r:.60}')
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise ValueError(f'limit must be 1 or more, got {limit!r}; omit it for all')
+    if empty is not None: _with_id(empty, '')
+
 # %% ../../nbs/live/rows.ipynb #deb94adf
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 Row = dict[str, Any] # By the names of its columns
-MAX_MADE, MAX_BYTES = 10_000, 16 << 20 # Rows whose HTML is kept; characters and bytes of both
+MAX_MADE, MAX_BYTES = 10_000, 16 << 20 # Rows whose HTML is kept, for short lists; characters and bytes of both
 
 class RowsQuery:
     "Selects rows, and renders each of them with a function"
     def __init__(self, connections: ReadConnections, table: str, function: Callable[..., Any], make_row: Callable,
         where: str | None = None, order_by: str | None = None, limit: int | None = None, empty: Any = None):
+        _check(function, empty, limit)
         self.connections, self.function, self.make_row, self.empty = connections, function, make_row, empty
         self.table, self.key, self.__name__ = table, None, function.__name__
         parts = dict(WHERE=where, LIMIT=limit) | {'ORDER BY': order_by}
         words = [f'{name} {parts[name]}' for name in ('WHERE', 'ORDER BY', 'LIMIT') if parts[name] is not None]
         self._end, self._made, self._size, self._guard = ' '.join(words), OrderedDict(), 0, Lock()
-        if limit is not None and limit < 1: raise ValueError(f'limit must be 1 or more, got {limit!r}; omit it for all')
+        self._most = MAX_MADE
         _, *others = signature(function).parameters # A row may be called `user`
         self._has_user = next((each for each in others if each in ('auth', 'user')), None)
         self.__signature__ = self._signature(_QUOTED.sub('', where or ''))
@@ -93,7 +103,7 @@ def _select(self: RowsQuery, values: Any) -> list[Row]:
 # %% ../../nbs/live/rows.ipynb #f2c69c81
 @patch
 def _render(self: RowsQuery, rows: list[Row], about: Row) -> dict[str, str]:
-    found = {}
+    found, self._most = {}, max(MAX_MADE, 2 * len(rows)) # The rows of this rendering stay until the next one
     for row in rows:
         id, html = self._kept(row, about)
         if html is None: continue
@@ -114,7 +124,7 @@ def _kept(self: RowsQuery, row: Row, about: Row) -> tuple[str, str | None]:
     with self._guard:
         self._size += size - self._made.pop(key, (None, 0))[1]
         self._made[key] = kept, size
-        while len(self._made) > MAX_MADE or self._size > MAX_BYTES: self._size -= self._made.popitem(last=False)[1][1]
+        while len(self._made) > self._most or self._size > MAX_BYTES: self._size -= self._made.popitem(last=False)[1][1]
     return kept
 
 # %% ../../nbs/live/rows.ipynb #4d0df9a6
@@ -134,10 +144,13 @@ def _with_id(element: Any, id: str) -> tuple[str, str]:
     return dom_id(element.attrs['id']), render_html(element)
 
 # %% ../../nbs/live/rows.ipynb #366a36a7
-def row_maker(table: Any) -> Callable[[Row], Any]:
+def row_maker(table: Any, where: str | None = None) -> Callable[[Row], Any]:
     "Return what makes the object of a row, which a function of the application gets"
     cls = getattr(table, 'cls', None)
     def make(row: Row) -> Any:
+        lacks = next((name for name in getattr(table, 'xtra_id', ()) if name not in (where or '')), None)
+        if lacks is not None: raise ValueError(f'{table.name} has xtra({lacks}=…), a condition for all users, and rows '
+            f"do not use it; take the user in where, such as where='{lacks} = :auth'")
         if cls is None: return AttrDict(row)
         return cls(**{name: value for name, value in row.items() if name in cls.__annotations__})
     return make

@@ -2,6 +2,8 @@
 
 A table that a region depends on is [followed](../tables/follower.html). After a commit that changed it, the follower touches its name. So for a page there is no difference between a touch by the application and one by the database.
 
+A server that does not run the application's lifespan never starts the follower. That is reported when the first page opens its stream.
+
 A request that has written waits until its changes have been touched. So its response names the place in the log that it has reached, as after `live.touch`.
 
 Docs: https://cj-mills.github.io/cjm-fasthtml-sse/live/tables.html.md"""
@@ -16,6 +18,7 @@ import asyncio, logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
+from weakref import WeakSet
 
 from ..runtime.time import Time
 from ..tables.connections import ReadConnections, separate
@@ -26,6 +29,8 @@ _logger = logging.getLogger(__name__)
 
 # %% ../../nbs/live/tables.ipynb #e81bde3b
 MAX_WAIT = 2.0 # Seconds that a request waits for the file, and its response for the touches
+
+_ALL = WeakSet() # Of this process
 
 def table_touch(table: str) -> str: return f'table {quote(table, safe=" ")}' # The name that is touched after a change
 
@@ -38,9 +43,18 @@ class LiveTables:
         time: Time,
     ):
         self.database = find_database(source, library)
+        self._check_library()
         self.connections, self._touch, self._ready = ReadConnections(self.database), None, None
+        self._is_reported = False
         self.follower = TableFollower(self.database, self._touch_tables, lambda: None, poll_interval, time)
         if hasattr(source, 'conn'): separate(source, self.connections)
+
+    def _check_library(self):
+        path, library = self.database.path, self.database.library
+        other = next((each.database.library for each in _ALL if each.database.path == path), library)
+        if other != library: raise ValueError(f'{path}: another Live of this process has it by {other}, so {library} '
+            'must not open it: SQLite would lose its locks, and rows with them; use one library')
+        _ALL.add(self)
 
     async def _touch_tables(self, tables: list[str]) -> str: return await self._touch(list(map(table_touch, tables)))
 
@@ -58,6 +72,13 @@ class LiveTables:
         await self.follower.start()
 
     async def stop(self): await self.follower.stop()
+
+    def check(self):
+        "Report once that nothing was ever followed"
+        if self._ready is not None or self._is_reported: return
+        self._is_reported = True
+        _logger.error('The tables of %s are not followed, because the lifespan of the application does not run. '
+            'Let the server run it, or an application that mounts this one', self.database.path)
 
     async def changes(self) -> dict[str, int]:
         "Return how many changes each table has; nothing while the file cannot be read"

@@ -17,25 +17,25 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from ..backplanes.sqlite_library import SqliteConnection
+from ..backplanes.sqlite_library import SqliteConnection, find_library
 from ..runtime.process import in_each_child
 from .databases import Database
 
 # %% ../../nbs/tables/connections.ipynb #0952e512
-_is_rendering = ContextVar('whether a view is rendered here', default=False)
+_rendering = ContextVar('the rendering that runs here', default=None)
 
 @contextmanager
 def rendering():
     "Let the block read by connections of its own"
-    token = _is_rendering.set(True)
+    token = _rendering.set(object())
     try: yield
-    finally: _is_rendering.reset(token)
+    finally: _rendering.reset(token)
 
 # %% ../../nbs/tables/connections.ipynb #47b7a2c2
 class ReadConnections:
     "Connections to one file, of which each thread has one, and which only read"
     def __init__(self, database: Database):
-        self.database = database
+        self.database, self._library = database, find_library(database.library)
         self._reset()
         in_each_child(self._reset)
 
@@ -43,11 +43,13 @@ class ReadConnections:
 
     def get(self) -> SqliteConnection:
         "Return the connection of this thread"
-        con, inode = getattr(self._local, 'opened', (None, None))
-        if inode != (inode := os.stat(self.database.path).st_ino):
+        con, inode, begun = getattr(self._local, 'opened', (None, None, None))
+        file, here = os.stat(self.database.path).st_ino, _rendering.get()
+        is_first = here is None or here is not begun
+        if inode != file or is_first and self._library.is_reading(con):
             con = self.database.connect()
             con.execute('PRAGMA query_only = ON')
-            self._local.opened = con, inode
+        self._local.opened = con, file, here
         return con
 
 # %% ../../nbs/tables/connections.ipynb #ab822168
@@ -55,7 +57,7 @@ def separate(db: Any, connections: ReadConnections):
     "Let a database of fastlite read by `connections` while a view is rendered"
     if getattr(type(db), 'is_separate', False): return
     kind, own = type(db), db.conn
-    def conn(self) -> SqliteConnection: return connections.get() if _is_rendering.get() else self.__dict__['conn']
+    def conn(self) -> SqliteConnection: return connections.get() if _rendering.get() else self.__dict__['conn']
     def set_conn(self, con: SqliteConnection): self.__dict__['conn'] = con
     about = dict(conn=property(conn, set_conn), is_separate=True, __hash__=lambda self: hash(own))
     db.__class__ = type(kind.__name__, (kind,), about | dict(__module__=kind.__module__))

@@ -53,6 +53,12 @@ def _checked(path: str, library: str) -> Database:
     raise ValueError(f'{path} is on a file system of the network ({kind}), where SQLite cannot share a file between '
         'processes; put it on a local disk')
 
+# %% ../../nbs/tables/databases.ipynb #3c23de30
+def _file_of(con: Any) -> str:
+    cursor = con.cursor()
+    cursor.row_factory = None
+    return os.fsdecode(cursor.execute('PRAGMA database_list').fetchone()[2])
+
 # %% ../../nbs/tables/databases.ipynb #8de2b049
 def find_database(
     source: Any, # A fastlite database, a connection, an engine of SQLAlchemy, or a path
@@ -68,13 +74,12 @@ def find_database(
     found = _library_of(source := getattr(source, 'conn', source))
     if library not in (None, found): raise ValueError(f'This connection is of {found}, not of {library}; omit library')
     if found == 'sqlalchemy': return _database_of_engine(source)
-    files = {name: path for _, name, path in source.execute('PRAGMA database_list')}
-    return _database(files['main'], found)
+    return _database(source.filename if found == 'apsw' else _file_of(source), found)
 
 def _library_of(source: Any) -> str:
     names = {each.__module__.partition('.')[0]: each for each in type(source).__mro__}
     for name in ('sqlite3', 'apsw', 'sqlalchemy'):
-        if name in names and hasattr(source, 'url' if name == 'sqlalchemy' else 'execute'): return name
+        if name in names and hasattr(source, 'url' if name == 'sqlalchemy' else 'cursor'): return name
     raise TypeError(f'db is a fastlite database, a connection of sqlite3 or apsw, or an engine, got {source!r:.60}')
 
 def _database_of_engine(engine: Any) -> Database:

@@ -22,11 +22,13 @@ from typing import Any, NamedTuple
 from fastcore.basics import patch
 
 from ..backplanes.sqlite_notify import WorkerThread
-from ..backplanes.sqlite_library import BUSY, SqliteConnection, find_library
+from ..backplanes.sqlite_library import BUSY, SqliteConnection, find_library, unclaim
+from ..backplanes.sqlite_library import claim as claim_file
+from ..events.wire import BackplaneError
 from ..runtime.process import in_each_child
 from ..runtime.time import Time
 from .databases import Database
-from .triggers import make_triggers, drop_triggers, schema_name, schema_version
+from .triggers import make_triggers, schema_name, schema_version
 from .watch import DatabaseWatch
 
 _logger = logging.getLogger(__name__)
@@ -60,8 +62,9 @@ def claim(con: SqliteConnection, now: int) -> Changes:
 class MarkReader:
     "Reads and writes the marks of a file, in one thread"
     def __init__(self, database: Database, time: Time, tables: dict[str, None]):
-        self.database, self.time, self.tables = database, time, tables
+        self.database, self.time, self.tables, self.library = database, time, tables, find_library(database.library)
         self._con, self._inode, self._version, self._gone, self._sql, self._marks = None, None, None, set(), {}, {}
+        self._claimed = None
 
     def open(self):
         "Open the file, and make the triggers; raises `ValueError` for a table that cannot have any"
@@ -73,6 +76,8 @@ class MarkReader:
         "Close the connection"
         con, self._con = self._con, None
         if con is not None: con.close()
+        claimed, self._claimed = self._claimed, None
+        if claimed is not None: unclaim(claimed)
 
     def look(self) -> dict[str, Mark]:
         "Return the mark of each table, after a check of file and schema"
@@ -91,23 +96,18 @@ class MarkReader:
             WHERE name = ?3 AND published < ?1 AND changes >= ?1"""
         self._con.executemany(noted, [(changes, cursor, table) for table, changes in found])
 
-    def remove(self):
-        "Remove all triggers, and follow nothing"
-        self.tables.clear()
-        drop_triggers(self._con)
-
 # %% ../../nbs/tables/follower.ipynb #04e1bc18
 @patch
 def _reopen(self: MarkReader, is_patient: bool = True):
     self.close()
     self._inode = os.stat(self.database.path).st_ino # An error here makes no file
+    self._claimed = claim_file(self.database.path, self.library, self.database.path)
     self._con, self._version, self._sql = self.database.connect(), None, dict.fromkeys(self._sql)
     if not is_patient: self._con.execute('PRAGMA busy_timeout = 0').fetchall()
 
 @patch
 def is_busy(self: MarkReader, error: Exception) -> bool: # Whether another program has the lock
-    library = find_library(self.database.library)
-    return isinstance(error, library.error) and (library.code(error) or 0) & 0xff == BUSY
+    return isinstance(error, self.library.error) and (self.library.code(error) or 0) & 0xff == BUSY
 
 @patch
 def _check_tables(self: MarkReader, version: tuple[int, int]):
@@ -125,8 +125,13 @@ def _check_tables(self: MarkReader, version: tuple[int, int]):
     self._con.executemany(mark, [(table,) for table in (gone - self._gone) | (changed - {*made})])
     self._version, self._gone, self._sql = None if made else version, gone, sql # Another change may lie in between
 
+# %% ../../nbs/tables/follower.ipynb #3f899ecb
+def _not_followed(path: str, error: Exception) -> str:
+    hint = '; file and folder have to be writable, because the triggers are in the file'
+    return f'{path}: its tables cannot be followed: {error}{"" if isinstance(error, BackplaneError) else hint}'
+
 # %% ../../nbs/tables/follower.ipynb #4bdedea9
-LOOKS_AGAIN, PAUSE = (0.0, 0.001, 0.002, 0.004, 0.008), 0.002 # Seconds
+LOOKS_AGAIN, PAUSE = (0.0, *(0.001 * 2 ** n for n in range(10))), 0.002 # Seconds
 Names = list[str]
 Touch = Callable[[Names], Awaitable[str]] # Touches names, and returns the id of the newest touch
 SAFETY, RETRY_RANGE, MAX_PAUSE = 5.0, (0.1, 5.0), 0.05 # Seconds
@@ -153,13 +158,8 @@ class TableFollower:
         self._worker, self._task, self._woken, self._seen, self._lock = None, None, None, {}, None
         self._is_pending, self._cursor = False, '' # Whether another process has claimed a table; id of the newest touch
 
-    def follow(self, table: str) -> str: # Its name in the schema
-        "Follow a table; raises `ValueError` for one that cannot have triggers"
-        con = self.database.connect()
-        try: name = schema_name(con, table)
-        finally: con.close()
-        self.tables[name] = None
-        return name
+    @property
+    def is_following(self) -> bool: return self._task is not None
 
     def _wake(self):
         if self._woken is not None: self._woken.set()
@@ -170,8 +170,7 @@ class TableFollower:
         try: await self._worker.submit(self._reader.open)
         except Exception as e:
             await self.stop()
-            raise RuntimeError(f'{self.database.path}: its tables cannot be followed: {e}; file and folder have to '
-                'be writable, because the triggers are in the file') from e
+            raise RuntimeError(_not_followed(self.database.path, e)) from e
         if self.epoch() is None: self._seen = {each.table: each.changes for each in (await self.look()).values()}
         self._watch.start()
         self._task = asyncio.create_task(self._follow(), name='sse-tables')
@@ -190,6 +189,18 @@ class TableFollower:
             worker.stop()
             worker.join()
         self._reset()
+
+# %% ../../nbs/tables/follower.ipynb #d859c22c
+@patch
+def follow(self: TableFollower, table: str) -> str: # Its name in the schema
+    "Follow a table; raises `ValueError` for one that cannot have triggers"
+    try:
+        con = self.database.connect()
+        try: name = schema_name(con, table)
+        finally: con.close()
+    except self._reader.library.error as e: raise ValueError(_not_followed(self.database.path, e)) from e
+    self.tables[name] = None
+    return name
 
 # %% ../../nbs/tables/follower.ipynb #18d8701e
 @patch
@@ -238,7 +249,7 @@ async def _look_until_found(self: TableFollower):
 
 # %% ../../nbs/tables/follower.ipynb #f8543d0e
 @patch
-async def publish(self: TableFollower, marks: dict[str, Mark]) -> bool: # Whether this process has touched any
+async def publish(self: TableFollower, marks: dict[str, Mark]) -> bool: # Whether it has written to the file
     "Touch the tables that are marked as changed"
     self._is_pending = False
     async with self._lock:
@@ -249,7 +260,7 @@ async def publish(self: TableFollower, marks: dict[str, Mark]) -> bool: # Whethe
         due = {name: mark.changes for name, mark in changed.items() if is_elsewhere(mark)}
         if due: self._cursor = await self.touch(list(due))
         self._seen |= due
-        return is_found or bool(due)
+        return is_found
 
 @patch
 async def _publish_claimed(self: TableFollower, marks: dict[str, Mark]) -> bool:

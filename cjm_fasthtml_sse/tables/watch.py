@@ -72,8 +72,12 @@ class DatabaseWatch:
     def _on_readable(self):
         try: names = read_names(self._fd)
         except OSError: return self.stop()
-        if b'' in names and not os.path.isdir(self.folder): self.stop()
+        if b'' in names: self._watch_anew()
         if not self._names.isdisjoint(names): self.changed()
+
+    def _watch_anew(self): # Another folder may have its place
+        self.stop()
+        if os.path.isdir(self.folder): self.start()
 
     def _forget(self): self._fd = None # The watch of the parent process
 

@@ -38,7 +38,10 @@ class App:
         self.card = live.rows(self.cards, order_by='id', min_interval=0)(self.card)
         about = dict(where='col = ?', order_by='text DESC', limit=5, empty=Tr(Td('nothing')), min_interval=0)
         self.of = live.rows(self.cards, **about)(self.of)
+        about = dict(where='col = ?', order_by='text', empty=Li('nothing'), min_interval=0)
+        self.moved = live.rows(self.cards, **about)(self.moved)
         app.get('/')(self.index)
+        app.get('/lists')(self.lists)
         app.post('/move')(self.move)
         app.post('/edit')(self.edit)
 
@@ -55,6 +58,10 @@ class App:
         return Li(card.text, Input(id=f'note-{card.id}'), id=f'card-{card.id}')
 
     def of(self, card): return Tr(Td(card.text))
+
+    def lists(self): return Title('Lists'), *(Ul(self.moved(col), id=col) for col in ('todo', 'doing', 'done'))
+
+    def moved(self, card): return Li(card.text)
 
     def move(self, id: int, col: str): self.cards.update(id=id, col=col)
 

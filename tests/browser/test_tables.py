@@ -84,6 +84,26 @@ def test_what_was_written_while_the_application_was_down_is_shown(cards, tabs, c
     expect_fresh(tabs, [page], again.url)
 
 
+MOVES = (
+    "UPDATE card SET col = '{col}', text = '{text}' WHERE id = {id}", "UPDATE card SET col = '{col}'",
+    'DELETE FROM card WHERE id = {id}', "INSERT OR REPLACE INTO card VALUES ({id}, '{col}', '{text}')",
+    'UPDATE OR REPLACE card SET id = {other} WHERE id = {id}')
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_a_row_may_move_between_lists_of_one_function_and_get_another_key(cards, tabs, seed):
+    "An id is in one list before it is gone from another one"
+    app, rnd = cards(), random.Random(seed)
+    pages = [opened(tabs, f'{app.url}/lists') for _ in range(2)]
+    for _ in range(5):
+        for _ in range(rnd.choice((1, 3, 8))):
+            about = dict(col=rnd.choice(('todo', 'doing', 'done')), id=rnd.randrange(9), other=rnd.randrange(9))
+            app.cards.db.execute(rnd.choice(MOVES).format(**about, text=f'{rnd.random():.3f}'))
+        expect_fresh(tabs, pages, f'{app.url}/lists')
+    ids = pages[0].evaluate("[...document.querySelectorAll('li')].map(each => each.id)")
+    assert len({*ids} - {'moved-empty'}) == len([each for each in ids if each != 'moved-empty'])
+
+
 WRITER = Path(__file__).with_name('writes_cards.py')
 
 

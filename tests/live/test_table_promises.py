@@ -1,6 +1,6 @@
 "What the page about databases promises, through real requests, with another program that writes"
 import sqlite3
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 
 import apsw
 import pytest
@@ -26,6 +26,7 @@ class Cards:
         self.live, table = site.live, site.live.table('card')
         self.count = site.region(table, min_interval=0)(self.count)
         self.card = site.live.rows(table, order_by='n', limit=3, min_interval=0)(self.card)
+        self.sum = site.region(table, min_interval=0)(self.sum)
         site.app.get('/cards')(self.page)
 
     async def page(self): return Ul(self.card())
@@ -34,6 +35,8 @@ class Cards:
         self.counted += 1
         (n,), = self.live.connection().execute('SELECT count(*) FROM card').fetchall()
         return P(f'{n} cards')
+
+    def sum(self): return P(f'{sum(int(n) for n, in self.live.connection().execute("SELECT n FROM card"))} in all')
 
     def card(self, row):
         self.made.append(row.n)
@@ -67,6 +70,19 @@ def test_a_thousand_rows_in_one_transaction_are_rendered_at_most_twice(cards):
         assert len(reader.touches) == 2
 
 
+def test_a_region_that_failed_between_two_rows_reads_the_present_state_the_next_time(cards):
+    "So do the others: what the failure left open keeps no connection at an old state"
+    elsewhere(cards.path, 'INSERT INTO card(n) VALUES (1), (2)')
+    with cards.site.looking('/sum', '/count') as reader:
+        for n in (3, 5):
+            failed = len(reader.errors)
+            elsewhere(cards.path, 'UPDATE card SET n = NULL WHERE id = 1')
+            until(lambda seen=failed: len(reader.errors) > seen)
+            elsewhere(cards.path, f'UPDATE card SET n = {n} WHERE id = 1', 'INSERT INTO card(n) VALUES (0)')
+            reader.until_shown(f'{n + 2} in all')
+            reader.until_shown(f'{(n + 3) // 2} cards')
+
+
 @pytest.mark.parametrize('library', list(CONNECTS))
 @pytest.mark.parametrize('n', [10_000, pytest.param(1_000_000, marks=pytest.mark.long)])
 def test_what_was_written_while_no_process_ran_is_shown(tmp_path, library, n):
@@ -81,3 +97,24 @@ def test_what_was_written_while_no_process_ran_is_shown(tmp_path, library, n):
         with cards.site.reader(before['view'], last_event_id=before['at']) as reader:
             until(lambda: reader.events, 'the page is told')
     assert path.stat().st_size < alone.stat().st_size + 200_000
+
+
+def test_the_triggers_of_an_application_that_runs_are_not_removed(cards):
+    "It would make them again"
+    with pytest.raises(RuntimeError, match='stop all its processes'): cards.live.remove_triggers()
+    with cards.site.looking('/count') as reader:
+        elsewhere(cards.path, 'INSERT INTO card(n) VALUES (1)')
+        reader.until_shown('1 cards')
+
+
+@asynccontextmanager
+async def no_lifespan(app): yield
+
+
+def test_an_application_whose_lifespan_does_not_run_is_reported_once(tmp_path, caplog):
+    cards = Cards(tmp_path / 'app.db', 'sqlite3')
+    cards.site.app.router.lifespan_context = no_lifespan
+    with closing(cards.con), served(cards.site):
+        for _ in range(2):
+            with cards.site.looking('/count'): until(lambda: 'app.db are not followed' in caplog.text)
+    assert caplog.text.count('are not followed') == 1

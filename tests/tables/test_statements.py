@@ -5,14 +5,17 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from time import monotonic
 
 import pytest
 from cjm_fasthtml_sse import Live
 from cjm_fasthtml_sse.backplanes.sqlite_library import LIBRARIES
 from cjm_fasthtml_sse.runtime.time import Time
+from cjm_fasthtml_sse.tables import follower
 from cjm_fasthtml_sse.tables.databases import find_database
+from cjm_fasthtml_sse.tables.follower import look
 from cjm_fasthtml_sse.tables.triggers import drop_triggers
-from fasthtml.common import FastHTML
+from fasthtml.common import FastHTML, Li
 from fastlite import database
 
 from until import until_async
@@ -146,6 +149,25 @@ def test_a_table_of_another_database_is_refused(tmp_path):
     for each in (one, two): each.conn.close()
 
 
+def test_rows_of_a_table_with_a_condition_of_the_last_request_are_refused(tmp_path):
+    "FastHTML's `xtra`: rows would show what it hides"
+    db = database(tmp_path / 'app.db')
+    notes = db.t.note.create(dict(id=int, owner=str), pk='id')
+    for owner in ('ann', 'ben'): notes.insert(owner=owner)
+    live = Live(FastHTML(secret_key='k'), db)
+    all_notes, own = (live.rows(notes, where=where)(each) for where, each in ((None, note), ('owner = ?', own_note)))
+    notes.xtra(owner='ann')
+    with pytest.raises(ValueError, match='where=.owner = :auth'): all_notes()
+    assert 'own_note-2' in own('ben') and 'own_note-1' not in own('ben')
+    db.conn.close()
+
+
+def note(row): return Li(row.owner)
+
+
+def own_note(row): return Li(row.owner)
+
+
 def test_a_database_that_is_attached_elsewhere_is_followed(path, library, tmp_path):
     async def main():
         async with Followed(path, library, *TABLES) as app:
@@ -188,6 +210,27 @@ def test_a_file_that_cannot_be_written_is_refused(path, library):
     asyncio.run(main())
 
 
+@pytest.mark.parametrize('epoch', ['a1', None], ids=['a log for all', 'a log of the process'])
+def test_a_commit_that_is_seen_long_after_its_report_is_touched_soon(path, library, epoch, monkeypatch):
+    "The report comes with the first page that is written, and a slow disk ends the commit a tenth of a second later"
+    early = []
+    def slow_look(con):
+        marks = look(con)
+        if not early: return marks
+        seen = {name: mark for name, mark in early[0].items() if monotonic() < early[1]}
+        return marks | seen
+    monkeypatch.setattr(follower, 'look', slow_look)
+    async def main():
+        async with Followed(path, library, 'plain', epoch=epoch) as app:
+            app.rest()
+            early[:] = await app.follower.look(), monotonic() + 60
+            elsewhere(path, 'INSERT INTO plain VALUES (1)')
+            early[1] = monotonic() + .1
+            async with asyncio.timeout(follower.SAFETY - 1): assert await app.touches.get() == 'plain'
+            early.clear()
+    asyncio.run(main())
+
+
 def test_triggers_are_removed_by_one_call(path, library):
     "The numbers of the file that belong to the application are never touched"
     run(path, library, 'PRAGMA user_version = 7', 'PRAGMA application_id = 8')
@@ -214,7 +257,7 @@ def test_a_long_transaction_of_another_program_delays_no_request(path, library):
         async with Followed(path, library, *TABLES) as app:
             app.rest()
             elsewhere(path, 'DELETE FROM plain')
-            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            with contextlib.closing(connect(path, library)) as other:
                 other.execute('BEGIN IMMEDIATE')
                 other.execute('DELETE FROM child')
                 for _ in range(100): before = await asyncio.wait_for(app.changes(), 1)

@@ -33,12 +33,16 @@ def path(tmp_path):
 
 
 def test_the_hazard_is_real(path):
-    "apsw has the write lock, and sqlite3 opens and closes the file: then another process can write too"
+    "apsw has the write lock, and sqlite3 opens and closes the file: then another process writes, and its row is lost"
     with contextlib.closing(connect(path, 'apsw')) as con:
         con.execute('BEGIN IMMEDIATE')
+        con.execute('INSERT INTO card VALUES (1)')
         assert not another_program_writes(path)
         run(path, 'sqlite3', 'SELECT 1 FROM card')
         assert another_program_writes(path)
+        con.execute('COMMIT')
+    with contextlib.closing(connect(path, 'apsw')) as con:
+        assert con.execute('SELECT n FROM card').fetchall() == [(1,)], 'the committed 3 is gone'
 
 
 def test_the_package_keeps_the_locks_of_the_application(path):
@@ -79,3 +83,32 @@ def test_a_log_by_another_library_is_refused(path):
         with pytest.raises(ValueError, match='library=apsw'):
             Live(FastHTML(secret_key='k'), con, manager=BroadcastManager(backplane=f'sqlite:///{path}'))
         Live(FastHTML(secret_key='k'), con, manager=BroadcastManager(backplane=f'sqlite:///{path}?library=apsw'))
+
+
+def test_a_second_live_by_another_library_is_refused(path):
+    "Before it has opened the file"
+    with contextlib.closing(connect(path, 'apsw')) as con:
+        first = Live(FastHTML(secret_key='k'), con)
+        con.execute('BEGIN IMMEDIATE')
+        with pytest.raises(ValueError, match='another Live of this process has it by apsw'):
+            Live(FastHTML(secret_key='k'), path, library='sqlite3', manager=BroadcastManager())
+        assert not another_program_writes(path)
+        con.execute('ROLLBACK')
+        Live(FastHTML(secret_key='k'), path, library='apsw').region(first.table('card'))
+
+
+@pytest.mark.parametrize('is_first', [True, False])
+def test_a_manager_and_a_live_by_two_libraries_are_refused(path, is_first, caplog):
+    "Whichever starts first has the file"
+    manager, app = BroadcastManager(backplane=f'sqlite:///{path}'), FastHTML(secret_key='k')
+    live = Live(app, path, library='apsw', manager=BroadcastManager())
+    live.region(live.table('card'))
+    def refused():
+        with pytest.raises(RuntimeError, match='sqlite3 has opened it in this process'), TestClient(app): pass
+    async def main():
+        async with manager.lifespan(): await asyncio.to_thread(refused)
+    if is_first: return asyncio.run(main())
+    with TestClient(app):
+        async def late():
+            async with manager.lifespan(): assert 'apsw has opened it in this process' in caplog.text
+        asyncio.run(late())
