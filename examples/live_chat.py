@@ -8,6 +8,7 @@ https://cj-mills.github.io/cjm-fasthtml-sse/explains/databases.html
 """
 
 import os, time
+from contextlib import contextmanager
 from datetime import datetime
 from urllib.parse import quote
 from fasthtml.common import *
@@ -39,10 +40,19 @@ class Removed:
 
 db = database(os.environ.get('LIVE_CHAT_DB', 'live_chat.db'))
 db.conn.set_busy_timeout(5000) # Milliseconds to wait for another program
-db.conn.transaction_mode = 'IMMEDIATE' # A transaction that reads first cannot wait for one that writes
 rooms, messages = db.create(Room, pk='id'), db.create(Message, pk='id')
 typing, removed = (db.create(each, pk=['room', 'who']) for each in (Typing, Removed))
 db.execute('CREATE INDEX IF NOT EXISTS message_room ON message(room, id)')
+
+@contextmanager
+def transaction():
+    "Statements that all count, or none"
+    db.execute('BEGIN IMMEDIATE') # It waits for other writers
+    try: yield
+    except BaseException:
+        db.execute('ROLLBACK')
+        raise
+    db.execute('COMMIT')
 
 css = Style("""
     .bar { display: flex; justify-content: space-between; align-items: baseline; gap: 1rem; margin-bottom: 1rem }
@@ -166,7 +176,7 @@ def refusal(): return Response('This room is not open to you', status_code=403)
 @app.post('/rooms/{id}')
 async def say(id: int, text: str, auth):
     if is_removed(id, auth): return refusal()
-    with db.conn: # One transaction
+    with transaction():
         messages.insert(room=rooms[id].id, who=auth, text=text[:2000], at=time.time())
         db.execute('DELETE FROM typing WHERE room = ? AND who = ?', [id, auth])
 
@@ -179,7 +189,7 @@ async def note_typing(id: int, text: str, auth):
 @app.post('/rooms/{id}/remove')
 async def remove(id: int, who: str, auth):
     if not is_host(id, auth) or who == auth: return refusal()
-    with db.conn: # One transaction
+    with transaction():
         removed.insert(room=id, who=who, replace=True)
         db.execute('DELETE FROM typing WHERE room = ? AND who = ?', [id, who])
 

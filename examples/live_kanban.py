@@ -11,6 +11,7 @@ https://cj-mills.github.io/cjm-fasthtml-sse/explains/databases.html
 """
 
 import os
+from contextlib import contextmanager
 from fasthtml.common import *
 from fastlite import NotFoundError, database
 from cjm_fasthtml_sse import Live  # live
@@ -27,11 +28,20 @@ class Card:
 
 db = database(os.environ.get('LIVE_KANBAN_DB', 'kanban.db'))
 db.conn.set_busy_timeout(5000) # Milliseconds to wait for another program
-db.conn.transaction_mode = 'IMMEDIATE' # A transaction that reads first cannot wait for one that writes
 cards = db.create(Card, pk='id')
 if not cards.count:
     for col, texts in FIRST.items():
         for place, text in enumerate(texts): cards.insert(col=col, place=place, text=text)
+
+@contextmanager
+def transaction():
+    "Statements that all count, or none"
+    db.execute('BEGIN IMMEDIATE') # It waits for other writers
+    try: yield
+    except BaseException:
+        db.execute('ROLLBACK')
+        raise
+    db.execute('COMMIT')
 
 css = Style("""
     #board { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr));
@@ -138,7 +148,7 @@ def put(id, col, before=0):
     "Put a card before another one of a column, or at the end"
     ids = [each.id for each in in_column(col) if each.id != id]
     ids.insert(ids.index(before) if before in ids else len(ids), id)
-    with db.conn: # One transaction
+    with transaction():
         for place, each in enumerate(ids): cards.update(id=each, col=col, place=place)
 
 @app.post('/cards/{id}/place')

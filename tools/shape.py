@@ -25,7 +25,7 @@ LIMITS = {
     "most exported lines of a notebook": 250,
     "longest exported cell without a class": 40,
     "longest exported cell with a class": 90,
-    "exported lines without the test kit": 10_400,
+    "exported lines without the test kit": 10_450,
     "exported cells without prose": 0,
     "modules or wings in a circle of imports": 0,
     "private names of the package in tests": 0,

@@ -1,7 +1,7 @@
 "An application on a table, in the process of a test, or in several workers: `uvicorn --factory browser.cards_app:make`"
 import os
 import random
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
 from fasthtml.common import Button, Div, FastHTML, Input, Li, Link, Span, Table, Tbody, Td, Title, Tr, Ul
@@ -29,7 +29,6 @@ class App:
         app.router.routes[:0] = [Mount('/npm', StaticFiles(directory=NPM))]
         self.db = database(path)
         self.db.conn.set_busy_timeout(10_000)  # ms to wait for another program
-        self.db.conn.transaction_mode = 'IMMEDIATE'
         self.cards = self.db.create(Card, pk='id')
         self.made = []
         if not self.cards.count: self.cards.insert_all([dict(col='todo', text=n) for n in ('one', 'two', 'three')])
@@ -73,12 +72,23 @@ class App:
         if act == 'insert': self.cards.insert(col='done', text=f'ours {n}')
         elif act == 'update': self.cards.update(id=rnd.choice(ids), text=f'by us {n}')
         else:
-            with suppress(Undone), self.db.conn:  # one transaction
+            with suppress(Undone), transaction(self.db):
                 for id in ids: self.cards.update(id=id, col=rnd.choice(('todo', 'done')))
                 if act == 'rollback': raise Undone
 
 
 class Undone(Exception): "Rolls a transaction back"
+
+
+@contextmanager
+def transaction(db):
+    "Statements that all count, or none"
+    db.execute('BEGIN IMMEDIATE')
+    try: yield
+    except BaseException:
+        db.execute('ROLLBACK')
+        raise
+    db.execute('COMMIT')
 
 
 def make():
