@@ -143,7 +143,7 @@ def reaches(live, tabs, number):
 
 
 @pytest.mark.sample(1, of='ten tabs')
-@feature('ten tabs: the one that leads is closed, frozen and killed')
+@feature('ten tabs: the leader is closed, frozen and killed')
 @engines(*ENGINES)
 @both_htmx
 def test_ten_tabs(live, people, engine, htmx):
@@ -186,7 +186,7 @@ def hears_alone(live, tabs):
     for tab in tabs: assert tab.evaluate("async () => (await (await fetch('/ping')).text())") == 'pong'
 
 
-@feature('site data blocked')
+@feature('blocked site data')
 @engines('chromium', 'firefox')
 @both_htmx
 def test_all_cookies_are_blocked(live, people, engine, htmx):
@@ -223,7 +223,7 @@ def test_tabs_cannot_share(live, people, engine, htmx, refused):
 # The end of an event
 
 
-@feature('an event is shown as it is sent')
+@feature('each event is shown without delay')
 @engines(*ENGINES)
 @both_htmx
 def test_nothing_waits_for_what_comes_next(live, people, engine, htmx):
@@ -235,7 +235,7 @@ def test_nothing_waits_for_what_comes_next(live, people, engine, htmx):
         tab.wait(f'({HEARD})().length === {n}', 5)
 
 
-@feature('a job is shown as it goes')
+@feature('the progress of a job')
 @engines(*ENGINES)
 @both_htmx
 def test_no_word_of_a_job_waits(live, people, engine, htmx):
@@ -268,7 +268,7 @@ def is_as_before(tab):
     assert tab.evaluate('said') == []
 
 
-@feature('a click on a download, or on what is no page')
+@feature('a click on a download, or on a link without content')
 @engines(*ENGINES)
 @both_htmx
 @pytest.mark.parametrize('link', ['download', 'nothing'])
@@ -283,7 +283,7 @@ def test_a_click_that_does_not_leave(live, people, engine, htmx, link):
     for tab in tabs: is_as_before(tab)
 
 
-@feature('a click on a page that is slow to come')
+@feature('a click on a page that loads slowly')
 @engines('firefox', 'webkit')  # Chromium continues to read, and answers its driver only after the page has arrived
 @both_htmx
 def test_a_click_on_a_slow_page(live, people, engine, htmx):
@@ -310,7 +310,7 @@ AFTER_CLICK = """async () => {
     await new Promise(later => setTimeout(later, 1000)); }"""
 
 
-@feature('a click on a download, and a stream that cannot go on')
+@feature('a click on a download, and a stream without ids')
 @engines(*ENGINES)
 @both_htmx
 @pytest.mark.parametrize('link', ['download', 'nothing'])
@@ -335,7 +335,7 @@ COUNT = 'window.ticks = 0; setInterval(() => { window.ticks += 1 }, 100);'
 UNTOLD = "addEventListener('freeze', event => event.stopImmediatePropagation(), true);"
 
 
-@feature('the tab that leads is frozen')
+@feature('the leader is frozen')
 @both_htmx
 @pytest.mark.parametrize('told', ['told', 'untold'])
 def test_a_frozen_leader_is_replaced(live, people, htmx, told):
