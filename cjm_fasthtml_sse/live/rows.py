@@ -15,6 +15,7 @@ __all__ = []
 import re
 from collections import OrderedDict
 from collections.abc import Callable
+from datetime import date
 from html import escape
 from inspect import Parameter, Signature, iscoroutinefunction, signature
 from threading import Lock
@@ -81,8 +82,12 @@ class RowsQuery:
         "Select and render the rows; raises `ValueError` for two rows of one id"
         given = self.__signature__.bind(*args, **kwargs).arguments
         about = {self._has_user: given[self._has_user]} if self._has_user else {}
-        values = {name: given[name] for name in self._names}
+        values = {name: self._bound(given[name]) for name in self._names}
         return rows_markup(self._render(self._select(tuple(values.values()) if 'value1' in values else values), about))
+
+    def _bound(self, value: Any) -> Any: # apsw binds no dates, so as fastlite stores them
+        is_text = isinstance(value, date) and self.connections.database.library == 'apsw'
+        return value.isoformat() if is_text else value
 
 # %% ../../nbs/live/rows.ipynb #94d3dd96
 @patch
