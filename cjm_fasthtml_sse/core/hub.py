@@ -231,7 +231,7 @@ def fan_out(self: Hub, event: Event) -> int:
     return count + self.rounds.add(event, self._streams.readers(event.topic), self._version)
 
 @patch
-def spill(self: Hub): self.rounds.spill() # Put what the next round would write into the mailboxes
+def spill(self: Hub): self.home.off_loop() or self.rounds.spill() # Into mailboxes; on the home loop only
 
 @patch
 def in_round(self: Hub) -> bool: return not self.rounds.is_idle # Some readers may have an event that others lack

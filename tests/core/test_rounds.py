@@ -11,6 +11,7 @@ id. The log trims nothing, and a right ends when all is quiet. What a turn chang
 import asyncio
 import random
 import re
+import threading
 
 import pytest
 import uvicorn
@@ -291,3 +292,23 @@ def test_an_element_builder_may_broadcast(topic):
         await app.turn()
     asyncio.run(main())
     for reader in app.readers: assert re.findall(rb"<p>(\d+)", reader.body()) == [b"1", b"2", b"3"]
+
+
+def test_a_thread_that_asks_for_numbers_takes_no_event_from_a_reader():
+    "It asks while the chunk of a round is made, as a sync handler may"
+    app, counts = App("httptools"), []
+    def ask(): counts.append((app.manager.statistics().connections, len(app.manager.connections)))
+    def build(kind, data):
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+        return f"<p>{data['n']}</p>"
+    app.build = build
+    async def main():
+        for _ in range(3): await app.join(())
+        await app.turn()
+        await app.send(None, None, (), 2, 0, False)
+        await app.turn()
+    asyncio.run(main())
+    assert set(counts) == {(3, 3)}
+    for reader in app.readers: assert re.findall(rb"<p>(\d+)", reader.body()) == [b"1", b"2"]
