@@ -98,7 +98,7 @@
     const find = (/** @type {string} */ selector) => Element.prototype.querySelector.call(target, selector);
     target.querySelector = (/** @type {string} */ selector) => {
       const id = selector.match(/^\[id="(.*)"\]$/s)?.[1], safe = `[id="${CSS.escape(id ?? "")}"]`;
-      return id === undefined ? find(selector) : find(safe) ?? [...document.querySelectorAll(safe)].at(-1) ?? null;
+      return id === undefined || safe === selector ? find(selector) : find(safe) ?? [...document.querySelectorAll(safe)].at(-1) ?? null;
     };
     try {
       call();
