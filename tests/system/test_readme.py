@@ -141,6 +141,7 @@ def test_every_tab_shows_a_vote_and_what_another_program_writes(tmp_path):
             for n in (1, 2):
                 assert tab.post(button["hx-post"]).is_success
                 new = changed()
+                if n == 1 and new[-1].text.split() == ["Soup", "0"]: new = changed()  # the rows of the start come first
                 assert new[-1].text.split() == ["Soup", str(n)]
             assert len(new) == 1
             (command,) = re.findall(r'`sqlite3 lunch.db "(.+)"`', TEXT)
