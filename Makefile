@@ -24,7 +24,7 @@ apt = $(if $(ROOT_USER),\
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null; },\
   { echo "$(2): sudo apt-get install $(1)" >&2; $(3); })
 
-.PHONY: help demo test test-long mutants setup export outputs readme prepare docs docs-serve clean chromium firefox webkit curl ip valkey nginx same-python
+.PHONY: help demo test test-long mutants lock setup export outputs readme prepare docs docs-serve clean chromium firefox webkit curl ip valkey nginx same-python
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -75,11 +75,19 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(call apt,python3-venv,To make $(VENV),exit 1)
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml settings.ini setup.py | $(BIN)/python
+# `requirements.lock` has the version of each package that development uses, for all Pythons. `make lock` resolves anew.
+$(VENV)/.installed: requirements.lock pyproject.toml settings.ini setup.py | $(BIN)/python
 	@if test -t 2; then echo "Installing into $(VENV), once ..." >&2; fi
-	@$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]' >$(VENV)/install.log 2>&1 || \
+	@{ $(BIN)/python -m pip install --disable-pip-version-check "$$(grep ^uv== requirements.lock)" && \
+	  $(BIN)/uv pip sync --python $(BIN)/python requirements.lock && \
+	  $(BIN)/uv pip install --python $(BIN)/python --no-deps -e .; } >$(VENV)/install.log 2>&1 || \
 	  { cat $(VENV)/install.log >&2; exit 1; }
 	@touch $@
+
+LOCK := pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-annotate --no-emit-index-url \
+  --custom-compile-command "make lock"
+lock: $(VENV)/.installed ## resolve the newest packages into requirements.lock
+	@$(BIN)/uv $(LOCK) --upgrade --quiet --output-file requirements.lock
 
 # An existing environment is used as it is. If PYTHON is given, the environment has to be of that Python.
 ifneq ($(origin PYTHON),file)

@@ -43,7 +43,8 @@ def _read_url(parts: SplitResult, tls: bool) -> tuple[list[tuple[str, int]], str
     if scheme != 'unix' and not re.fullmatch('/?[0-9]*', path):
         raise ValueError(f'The path is the number of a database, not {path!r:.60}; `name` separates applications')
     addresses = [_address(host, 26379 if service else 6379) for host in hosts.split(',')]
-    options = parse_url(urlunsplit((scheme, f'{user}@' if user else '', path, parts.query, '')))
+    at = (f'{user}@' if user else '') + ('' if scheme == 'unix' else 'localhost')
+    options = parse_url(f'{scheme}://{at}' + urlunsplit(('', '', path, parts.query, '')))
     for name in ('host', 'port', 'max_connections', 'retry_on_timeout'): options.pop(name, None)
     return addresses, service, options
 
