@@ -13,7 +13,7 @@ __all__ = []
 import asyncio, hashlib, re
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit
 
 from fastcore.basics import patch
 from redis.asyncio.connection import Connection, parse_url
@@ -44,7 +44,7 @@ def _read_url(parts: SplitResult, tls: bool) -> tuple[list[tuple[str, int]], str
         raise ValueError(f'The path is the number of a database, not {path!r:.60}; `name` separates applications')
     addresses = [_address(host, 26379 if service else 6379) for host in hosts.split(',')]
     at = (f'{user}@' if user else '') + ('' if scheme == 'unix' else 'localhost')
-    options = parse_url(f'{scheme}://{at}' + urlunsplit(('', '', path, parts.query, '')))
+    options = parse_url(f'{scheme}://{at}/{path.lstrip("/")}?{parts.query}')
     for name in ('host', 'port', 'max_connections', 'retry_on_timeout'): options.pop(name, None)
     return addresses, service, options
 
